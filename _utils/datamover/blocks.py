@@ -1,0 +1,143 @@
+"""What is known of a file's bytes: their number, a digest for each block, one for the whole.
+
+A block is a range of fixed size; blocks are what is compared, verified and asked for again. The digest of the whole
+is the one that standard tools compute. A file of at most one block needs only one computation for both, and the first
+block of any file is never digested twice: its digest is the whole's digest so far.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from . import digests
+from .errors import LocalError
+
+BLOCK = 4 * 1024 * 1024
+DIGEST = 32
+"""Bytes in a digest: every algorithm of version 1 has 256 bits."""
+SMALLEST_BLOCK, LARGEST_BLOCK = 64 * 1024, 64 * 1024 * 1024
+LONGEST = 2**63 - 1
+"""No file is longer: the kernel's own bound on offsets."""
+
+_ROOT_TAG = b"salt-transfer content 1\0"
+_ZEROS = memoryview(bytes(256 * 1024))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of one file, by length and digests."""
+
+    length: int
+    blocks: tuple[bytes, ...]
+    whole: bytes
+
+    def __str__(self):
+        return f"{self.length} bytes in {len(self.blocks)} blocks, {self.whole.hex()[:16]}"
+
+
+def block_count(length: int, block_size: int) -> int:
+    return -(-length // block_size)
+
+
+def block_range(index: int, length: int, block_size: int) -> tuple[int, int]:
+    """(offset, length) of block `index` of a file of `length` bytes; the last may be short."""
+    offset = index * block_size
+    if not 0 <= offset < length:
+        raise LocalError(f"a file of {length} bytes has no block {index} of {block_size} bytes")
+    return offset, min(block_size, length - offset)
+
+
+def block_ranges(length: int, block_size: int) -> Iterator[tuple[int, int]]:
+    """Every block of a file in order, as (offset, length)."""
+    return ((offset, min(block_size, length - offset)) for offset in range(0, length, block_size))
+
+
+def content_root(content: Content, block_size: int, algorithm: str) -> bytes:
+    """One digest over length, block size, algorithm and block digests: equal roots mean equal bytes."""
+    name = algorithm.encode("ascii")
+    hasher = digests.new(algorithm)
+    hasher.update(
+        b"".join(
+            (
+                _ROOT_TAG,
+                len(name).to_bytes(1, "big"),
+                name,
+                block_size.to_bytes(4, "big"),
+                content.length.to_bytes(8, "big"),
+                *content.blocks,
+            )
+        )
+    )
+    return hasher.digest()
+
+
+class ContentBuilder:
+    """Digests a file's bytes as they come, in order; `new_hasher` makes the hashers, such as
+    digests.constructor(name).
+    """
+
+    def __init__(self, new_hasher: Callable, block_size: int = BLOCK):
+        self._new_hasher = new_hasher
+        self._block_size = block_size
+        self._whole = new_hasher()
+        self._block = self._whole
+        self._room = block_size
+        self._zero_block = None
+        self.blocks: list[bytes] = []
+        self.length = 0
+
+    def update(self, data) -> None:
+        """Take the next bytes."""
+        view = memoryview(data)
+        while len(view):
+            part = view[: self._room]
+            self._whole.update(part)
+            if self.blocks:
+                self._block.update(part)
+            self._advance(len(part))
+            view = view[len(part) :]
+
+    def hole(self, length: int) -> None:
+        """Take `length` zero bytes; a whole block of them is digested once and then known."""
+        while length:
+            if self.blocks and self._room == self._block_size <= length:
+                length -= self._zeros_as_block()
+            else:
+                size = min(length, self._room, len(_ZEROS))
+                self.update(_ZEROS[:size])
+                length -= size
+
+    def finish(self) -> Content:
+        """The content of everything taken; more may still follow."""
+        unfinished = self._room < self._block_size
+        blocks = (*self.blocks, self._block.digest()) if unfinished else tuple(self.blocks)
+        return Content(self.length, blocks, self._whole.digest())
+
+    def _advance(self, size):
+        self.length += size
+        self._room -= size
+        if not self._room:
+            self.blocks.append(self._block.digest())
+            self._block = self._new_hasher()
+            self._room = self._block_size
+
+    def _zeros_as_block(self):
+        if self._zero_block is None:
+            self._zero_block = digest_of_zeros(self._new_hasher, self._block_size)
+        _feed_zeros(self._whole, self._block_size)
+        self.blocks.append(self._zero_block)
+        self.length += self._block_size
+        return self._block_size
+
+
+def digest_of_zeros(new_hasher: Callable, length: int) -> bytes:
+    """The digest of a hole."""
+    hasher = new_hasher()
+    _feed_zeros(hasher, length)
+    return hasher.digest()
+
+
+def _feed_zeros(hasher, length):
+    while length:
+        size = min(length, len(_ZEROS))
+        hasher.update(_ZEROS[:size])
+        length -= size

@@ -1,0 +1,329 @@
+"""Everything that can go wrong while bytes are moved: one class for each reason, with a stable name and code.
+
+The text of an error is a sentence for the user: host, path, numbers, what to do. Its docstring says when it happens
+and what the user can do; the table of errors in the docs is made from it. Codes are exit statuses of a worker:
+between 60 and 119, never reused. `retryable` means: the same transfer may succeed when it is tried again and nobody
+changed anything.
+
+To add an error, append a class above ERRORS with the next free code.
+"""
+
+from urllib.parse import quote
+
+_PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
+
+def shown(path):
+    """A file name or path in a sentence: printable ASCII stays, every other byte and the percent sign become %XX."""
+    return quote(path, safe=_PRINTABLE)
+
+
+class MoverError(Exception):
+    """Any error of this package; never raised itself."""
+
+    code = 0
+    name = ""
+    retryable = False
+
+    def __init__(self, text, **evidence):
+        super().__init__(text)
+        self.text = text
+        self.evidence = evidence
+
+    def as_dict(self):
+        """What travels in status, verdict and return; evidence in bytes is shown as a path is."""
+        evidence = {key: shown(value) if isinstance(value, bytes) else value for key, value in self.evidence.items()}
+        return {
+            "code": self.code,
+            "name": self.name,
+            "retryable": self.retryable,
+            "text": self.text,
+            "evidence": evidence,
+        }
+
+
+# Between the two ends: what one of them may not say, or may not be.
+
+
+class ProtocolError(MoverError):
+    """The other host sent what the wire protocol does not allow. Check that both run the same version; else report
+    it.
+    """
+
+    code = 60
+    name = "protocol-error"
+
+
+class LocalError(MoverError):
+    """This program broke its own rules; nothing of what it did is trusted. Report it with the log of the run."""
+
+    code = 61
+    name = "internal-error"
+
+
+class VersionMismatch(MoverError):
+    """The two hosts run different versions of the project. Run `saltutil.sync_all` (or upgrade the package) on both."""
+
+    code = 62
+    name = "version-mismatch"
+
+
+class WrongTransfer(MoverError):
+    """The other host speaks of another transfer, attempt or dataset. It is left over from another run: sweep it,
+    try again.
+    """
+
+    code = 63
+    name = "wrong-transfer"
+    retryable = True
+
+
+class RosterMismatch(MoverError):
+    """The two hosts were armed with different rosters. Start the transfer again; both must hear the same master."""
+
+    code = 64
+    name = "roster-mismatch"
+
+
+class FrameTooLarge(ProtocolError):
+    """The other host announced a frame beyond its bound; nothing of it was read. As for protocol-error."""
+
+    code = 65
+    name = "frame-too-large"
+
+
+class ManifestInvalid(MoverError):
+    """An entry of the tree cannot be what it says (a hostile or damaged list, or metadata too large). The text
+    names it.
+    """
+
+    code = 66
+    name = "manifest-invalid"
+
+
+class SpecMismatch(MoverError):
+    """The run exists already with another specification. Use a new transfer, or repeat the first request unchanged."""
+
+    code = 67
+    name = "spec-mismatch"
+
+
+class PolicyRefused(MoverError):
+    """This minion's own configuration forbids the path, the peer or the kind of file. Change `transfer:policy`
+    there, or ask less.
+    """
+
+    code = 68
+    name = "policy-refused"
+
+
+class Busy(MoverError):
+    """Another transfer holds this place, one above or one below it. Wait for it, or cancel it; the text names it."""
+
+    code = 69
+    name = "busy"
+    retryable = True
+
+
+# The source's files.
+
+
+class SourceChanged(MoverError):
+    """A file changed while it was read, again and again. Stop what writes to it, or copy a snapshot."""
+
+    code = 70
+    name = "source-changed"
+    retryable = True
+
+
+class SourceVanished(MoverError):
+    """A file or the whole source was removed while it was read. Stop what removes it, then try again."""
+
+    code = 71
+    name = "source-vanished"
+    retryable = True
+
+
+class SourceUnreadable(MoverError):
+    """A file of the source cannot be opened or read. The text says why; repair or exclude it."""
+
+    code = 72
+    name = "source-unreadable"
+
+
+class SpecialRefused(MoverError):
+    """The source holds setuid files, capabilities, FIFOs or devices and the request does not allow them. Name them
+    in `special`.
+    """
+
+    code = 73
+    name = "special-refused"
+
+
+# The destination's place and disk.
+
+
+class DestinationExists(MoverError):
+    """Something is already under the final name. Choose another, remove it, or ask for `overwrite=True`."""
+
+    code = 74
+    name = "destination-exists"
+
+
+class NoSpace(MoverError):
+    """The destination's file system has no room left above the reserve. Make room or lower the reserve, then try
+    again.
+    """
+
+    code = 75
+    name = "no-space"
+
+
+class NoInodes(MoverError):
+    """The destination's file system has no inodes left above the reserve. Remove files there, then try again."""
+
+    code = 76
+    name = "no-inodes"
+
+
+class DiskError(MoverError):
+    """The kernel refused to read, write or flush. Look at the kernel log of that host and its disk before trying
+    again.
+    """
+
+    code = 77
+    name = "disk-error"
+
+
+class MetadataMismatch(MoverError):
+    """Owner, mode, times or attributes on the disk are not those of the source. The text lists them; often a file
+    system without them.
+    """
+
+    code = 78
+    name = "metadata-mismatch"
+
+
+class DigestMismatch(MoverError):
+    """What was read back from the disk, or arrived, is not what the source read. Suspect memory, disk or network
+    of the hosts named.
+    """
+
+    code = 79
+    name = "digest-mismatch"
+    retryable = True
+
+
+class SealInvalid(MoverError):
+    """The source's signature over the whole does not fit what arrived. Nothing was published; try again, and
+    report a second time.
+    """
+
+    code = 80
+    name = "seal-invalid"
+
+
+class PublishFailed(MoverError):
+    """The verified data could not be given its final name. It stays in staging; the text says what stood in the way."""
+
+    code = 81
+    name = "publish-failed"
+
+
+# Peers, network and time.
+
+
+class PeerFailed(MoverError):
+    """The other host gave up and said why; the text carries its words. Follow those."""
+
+    code = 90
+    name = "peer-failed"
+
+    def __init__(self, text, retryable=False, **evidence):
+        super().__init__(text, **evidence)
+        self.retryable = retryable
+
+
+class PeerUnreachable(MoverError):
+    """No connection to the other host's port. Look at firewalls on both hosts and between them, and at the
+    addresses in the plan.
+    """
+
+    code = 91
+    name = "peer-unreachable"
+    retryable = True
+
+
+class ConnectionLost(MoverError):
+    """An open connection broke before its authenticated end. Try again; if it repeats, look at the other host's
+    verdict and the network.
+    """
+
+    code = 92
+    name = "connection-lost"
+    retryable = True
+
+
+class HandshakeRefused(MoverError):
+    """TLS with the other end failed: it is not who the roster says, or it thinks so of us. See whether a proxy
+    stands between.
+    """
+
+    code = 93
+    name = "handshake-refused"
+
+
+class NotAPeer(MoverError):
+    """Somebody connected who is not in the roster, or claims another member's place. Find out who uses that address."""
+
+    code = 94
+    name = "not-a-peer"
+
+
+class PortUnavailable(MoverError):
+    """No port could be bound: the one asked for, or any of the range, is taken. See `portfinder.holder`; widen
+    `ports`.
+    """
+
+    code = 95
+    name = "port-unavailable"
+    retryable = True
+
+
+class Stalled(MoverError):
+    """Nothing moved for the stall timeout. Look at disks and links of both hosts; raise `stall_timeout` if they
+    are that slow.
+    """
+
+    code = 96
+    name = "stalled"
+    retryable = True
+
+
+class Cancelled(MoverError):
+    """Somebody asked for `transfer.cancel`. Nothing is wrong."""
+
+    code = 97
+    name = "cancelled"
+
+
+class NoGo(MoverError):
+    """The worker was prepared and never heard that it may begin. The master was stopped or slow; try again."""
+
+    code = 98
+    name = "no-go"
+    retryable = True
+
+
+class LeaseExpired(MoverError):
+    """The worker could not renew its lease in time, so its port and pinhole closed. The host was asleep or
+    overloaded; try again.
+    """
+
+    code = 99
+    name = "lease-expired"
+    retryable = True
+
+
+ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", 0))
+"""Every error of this package, in the order of the codes."""

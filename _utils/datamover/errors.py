@@ -325,5 +325,44 @@ class LeaseExpired(MoverError):
     retryable = True
 
 
+# The worker and its run directory.
+
+
+class WorkerDied(MoverError):
+    """The worker ended without a word: it was killed or its host went down. What it had opened was closed; try again."""
+
+    code = 100
+    name = "worker-died"
+    retryable = True
+
+
+class StartFailed(MoverError):
+    """The worker could not be started on this minion. The text carries its last words."""
+
+    code = 101
+    name = "start-failed"
+
+
+class UnknownTransfer(MoverError):
+    """This host has no run directory of that transfer: it took no part, or `keep_runs` removed the record."""
+
+    code = 102
+    name = "unknown-transfer"
+
+
+class SpecInvalid(MoverError):
+    """The specification of a transfer is not of the agreed form. Run the same version on master and minions."""
+
+    code = 103
+    name = "spec-invalid"
+
+
+class OutOfTurn(MoverError):
+    """A worker was told something that does not fit its phase, such as `go` before `arm`. The text says where it is."""
+
+    code = 104
+    name = "out-of-turn"
+
+
 ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", 0))
 """Every error of this package, in the order of the codes."""

@@ -1,0 +1,156 @@
+"""The check for leftovers: what a machine has now that it did not have before.
+
+It believes only what ss, nft, iptables-save, ps, find and their like print, and nothing of our product.
+
+    before = Snapshot.of(machine)
+    ...
+    assert before.leftovers(machine) == []
+"""
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Callable
+
+STAGING = ".salt-transfer-*"
+PATIENCE = 10
+PAUSE = 0.25
+
+# Salt, systemd and this check itself make and end these all the time.
+RESTLESS_PROCESSES = re.compile(
+    r"(/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c |ps -|ss -|find |.*/lab/bus\.py|.*(Maintenance|FileServerUpdate))"
+)
+RESTLESS_FILES = re.compile(
+    r"/run/(systemd|log|udev|dbus|salt|user|credentials|mount|host|utmp|xtables\.lock)(/(?!transient/.)|$)"
+    r"|/run/(process_responsibility_)?salt-[^/]*\.pid$"
+    r"|/var/(cache/salt|log|lib/systemd|lib/dbus)(/|$)"
+    r"|/etc/(salt/pki|\.pwd\.lock|\.updated)"
+    r"|/var/\.updated$"
+)
+RESTLESS_UNITS = re.compile(r"(systemd-|dbus|user-|session-|init\.scope|-\.|sys-|dev-|proc-|run-credentials)")
+SALT_PORTS = re.compile(r":(4505|4506)$")
+
+
+def without_processes(line):
+    """An ss line without its queues and process ids: protocol, state and addresses."""
+    return " ".join(field for index, field in enumerate(line.split()) if index not in (2, 3) and not field.startswith("users:"))
+
+
+def listening(line):
+    yield without_processes(line)
+
+
+def connected(line):
+    """Connections that are neither Salt's own nor at their natural end."""
+    _, state, _, _, local, peer = line.split()[:6]
+    ours = SALT_PORTS.search(local) or SALT_PORTS.search(peer)
+    if state not in ("TIME-WAIT", "LISTEN", "UNCONN") and not ours:
+        yield without_processes(line)
+
+
+def unix_listening(line):
+    path = line.split()[4]
+    if not path.startswith(("/run/systemd/", "/run/dbus/", "/var/run/salt/", "/run/salt/", "*")):
+        yield path
+
+
+def rule(line):
+    """A line of a ruleset without counters, remaining times and comments of the tool itself."""
+    line = re.sub(r"counter packets \d+ bytes \d+|\[\d+:\d+\]|\bexpires \w+|# handle \d+|\btimeout \d+$", "", line)
+    if line.strip() and not line.startswith("#"):
+        yield " ".join(line.split())
+
+
+def process(line):
+    if not RESTLESS_PROCESSES.match(line):
+        yield line
+
+
+def unit(line):
+    name = line.split()[0]
+    if not RESTLESS_UNITS.match(name):
+        yield name
+
+
+def file(line):
+    if not RESTLESS_FILES.match(line):
+        yield line
+
+
+def lock(line):
+    """Kind, mode and inode of a held lock; the process that holds it is among the processes."""
+    _, kind, _, mode, _, inode, *_ = line.split()
+    yield f"{kind} {mode} on inode {inode}"
+
+
+def as_it_is(line):
+    if line.strip():
+        yield line
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question to a machine: the command, and what of each line is worth comparing."""
+
+    what: str
+    command: str
+    reading: Callable
+    losses_count: bool = False
+
+
+WATCHED = "/tmp /var/tmp /dev/shm /run /root /home /opt /mnt /media /etc /var/lib /var/spool /var/cache /var/log"
+PROBES = (
+    Probe("a listening socket", "ss -HOtulnp", listening, losses_count=True),
+    Probe("a connection", "ss -HOtunap", connected),
+    Probe("a listening unix socket", "ss -HOxlnp", unix_listening),
+    Probe("a line of the nft ruleset", "nft -s list ruleset", rule, losses_count=True),
+    Probe("a line of iptables-save", "iptables-save", rule, losses_count=True),
+    Probe("a line of ip6tables-save", "ip6tables-save", rule, losses_count=True),
+    Probe("a line of iptables-legacy-save", "iptables-legacy-save", rule, losses_count=True),
+    Probe("a line of ip6tables-legacy-save", "ip6tables-legacy-save", rule, losses_count=True),
+    Probe("a line of ipset save", "ipset save", rule, losses_count=True),
+    Probe("a list of recent addresses", "find /proc/net/xt_recent -type f", as_it_is),
+    Probe("a process", "ps -eo args --no-headers", process),
+    Probe("a systemd unit", "systemctl list-units --all --plain --no-legend", unit),
+    Probe("a mount", "findmnt --raw --noheadings --output TARGET", as_it_is),
+    Probe("a lock", "cat /proc/locks", lock),
+    Probe("a file", f"find {WATCHED} -path /var/lib/salt-transfer -prune -o -print", file),
+    Probe("a staging place", f"find /srv {WATCHED} -name '{STAGING}'", as_it_is),
+)
+MARK = "==== next probe ===="
+SCRIPT = "\n".join(f"{probe.command} 2>/dev/null; echo '{MARK}'" for probe in PROBES)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What all probes found on a machine at one moment, in the order of PROBES."""
+
+    found: tuple
+
+    @classmethod
+    def of(cls, machine):
+        """Look at a machine now."""
+        answers = machine.run(["sh", "-c", SCRIPT]).stdout.split(f"{MARK}\n")
+        return cls(tuple(_read(probe, answer) for probe, answer in zip(PROBES, answers)))
+
+    def leftovers(self, machine, patience=PATIENCE):
+        """Sentences about all that differs from this snapshot and does not go away within `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while True:
+            sentences = self.differences(machine.name, Snapshot.of(machine))
+            if not sentences or time.monotonic() > deadline:
+                return sentences
+            time.sleep(PAUSE)  # things end on their own: nothing tells us when
+
+    def differences(self, name, now):
+        """Sentences about what `now` has and this snapshot has not, and about rules and listeners that are gone."""
+        sentences = []
+        for probe, before, after in zip(PROBES, self.found, now.found):
+            sentences += [f"{name} has {probe.what} that was not there before: {line}" for line in after - before]
+            if probe.losses_count:
+                sentences += [f"{name} has lost {probe.what}: {line}" for line in before - after]
+        return sentences
+
+
+def _read(probe, answer):
+    return Counter(item for line in answer.splitlines() for item in probe.reading(line))

@@ -1,0 +1,233 @@
+"""One machine of the lab: it boots its disk, runs commands, loses its power and boots again.
+
+A machine is known by its directory, so any process of the lab can take hold of it:
+
+    upper, work     the writable layer of its root file system, over the host's own /
+    disk/           srv, tmp and var/lib/salt-transfer: file systems of its own
+    host/           shown to the machine as /run/host; `booted` is a pipe by which its systemd reports
+    boot_id, pid    of the present boot; number: its host number in the network
+    shared          directories of the host that it sees read-only
+"""
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import LabError
+from .network import INTERFACES, Network
+
+BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
+BIN = Path(__file__).with_name("bin")
+BOOT_TIMEOUT = 60
+OWN_DIRECTORIES = ("srv", "tmp", "var/lib/salt-transfer")
+# The host's own settings stay out of sight; a machine starts with empty ones.
+HIDDEN_DIRECTORIES = (
+    "etc/salt", "etc/systemd/system", "etc/cron.d", "var/cache/salt", "var/log/salt", "var/lib/salt", "var/tmp", "root", "home",
+)
+HIDDEN_MODES = {"root": 0o700, "var/tmp": 0o1777}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine by its name, its directory, the network it is plugged into and its control group."""
+
+    name: str
+    home: Path
+    network: Network
+    cgroup: Path
+
+    # -- its disk ---------------------------------------------------------------------------------------------
+
+    def create(self, number, shared):
+        """Make an empty disk; `number` is its host number, `shared` what it sees of the host, read-only."""
+        for part in ("upper", "work", "root", "host", *(f"disk/{place}" for place in OWN_DIRECTORIES)):
+            (self.home / part).mkdir(parents=True)
+        (self.home / "disk/tmp").chmod(0o1777)
+        (self.home / "disk/var/lib/salt-transfer").chmod(0o700)
+        (self.home / "number").write_text(f"{number}\n")
+        (self.home / "shared").write_text("".join(f"{path}\n" for path in shared))
+        os.mkfifo(self.home / "host/booted")
+        for directory in HIDDEN_DIRECTORIES:
+            self._hide(directory)
+
+    def _hide(self, directory):
+        place = self.home / "upper" / directory
+        place.mkdir(parents=True)
+        place.chmod(HIDDEN_MODES.get(directory, 0o755))
+        os.setxattr(place, "trusted.overlay.opaque", b"y")
+
+    def install(self, path, text, mode=0o644):
+        """Write a file onto the disk of a machine that does not run."""
+        place = self.home / "upper" / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(mode)
+
+    # -- its power --------------------------------------------------------------------------------------------
+
+    def boot(self):
+        """Boot the disk with a new boot id; returns when systemd has reached its basic target."""
+        if self.running:
+            raise LabError(f"{self.name} runs already (init is process {self.pid})")
+        (self.home / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        self.cgroup.mkdir(parents=True, exist_ok=True)
+        booted = os.open(self.home / "host/booted", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            self._power_on()
+            self._await_report(booted)
+        finally:
+            os.close(booted)
+
+    def _power_on(self):
+        with open(self.home / "console", "ab") as console:
+            process = subprocess.Popen(
+                [str(BOOT_SCRIPT), str(self.home), str(self.cgroup), self.name],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=console, text=True, start_new_session=True,
+            )
+        first_line = process.stdout.readline()
+        if not first_line:
+            process.wait()
+            raise self._boot_failure("its boot script ended early")
+        (self.home / "pid").write_text(first_line)
+        self.network.plug_in(self.number, self.pid)
+        process.stdin.write("go\n")
+        process.stdin.close()
+        process.stdout.close()
+        # Its parent is whoever booted it; the exit status is of no interest and init or the next boot reaps it.
+
+    def _await_report(self, booted):
+        ready, _, _ = select.select([booted], [], [], BOOT_TIMEOUT)
+        if not ready:
+            raise self._boot_failure(f"systemd did not report within {BOOT_TIMEOUT} s")
+
+    def _boot_failure(self, reason):
+        console = (self.home / "console").read_text(errors="replace")
+        return LabError(f"{self.name} did not boot: {reason}\n{console}")
+
+    def cut_power(self):
+        """Kill its init and with it everything in the machine, without any warning to anybody."""
+        if self.running:
+            handle = os.pidfd_open(self.pid)
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [])
+            os.close(handle)
+        (self.home / "pid").unlink(missing_ok=True)
+        self.network.unplug(self.number)
+
+    def reboot(self):
+        """Cut the power and boot the same disk again."""
+        self.cut_power()
+        self.boot()
+
+    def remove(self):
+        """Cut the power and take its control groups away; its directory belongs to the lab."""
+        self.cut_power()
+        remove_control_group(self.cgroup)
+
+    # -- what it is now -----------------------------------------------------------------------------------------
+
+    @property
+    def number(self):
+        return int((self.home / "number").read_text())
+
+    @property
+    def pid(self):
+        """The process id of its init, as seen from outside."""
+        return int((self.home / "pid").read_text())
+
+    @property
+    def running(self):
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return state != "Z"
+
+    @property
+    def boot_id(self):
+        return (self.home / "boot_id").read_text().strip()
+
+    @property
+    def ip(self):
+        """Its IPv4 address on the front network."""
+        return self.addresses["front"][0]
+
+    @property
+    def ip6(self):
+        """Its IPv6 address on the front network."""
+        return self.addresses["front"][1]
+
+    @property
+    def addresses(self):
+        """{side: (IPv4, IPv6)} for the networks front (eth0) and back (eth1)."""
+        return self.network.addresses(self.number)
+
+    def link(self, side="front"):
+        """One of its links, to cut, slow down or filter."""
+        return self.network.link(self.number, side, self.pid)
+
+    @property
+    def links(self):
+        return [self.link(side) for side in INTERFACES]
+
+    def path(self, path):
+        """Where a file of the running machine is seen from outside. A link in it leads out of the machine: beware."""
+        return Path(f"/proc/{self.pid}/root") / str(path).lstrip("/")
+
+    # -- commands in it -------------------------------------------------------------------------------------------
+
+    def command(self, argv):
+        """The command line that runs `argv` in this machine when started from outside."""
+        return [str(BIN / "lab-exec"), self.name, *map(str, argv)]
+
+    def _environment(self):
+        return {**os.environ, "LAB_HOME": str(self.home.parent.parent)}
+
+    def popen(self, argv, **options):
+        """Start a command in the machine. Ending this process by any signal sends SIGTERM to the command."""
+        return subprocess.Popen(self.command(argv), env=self._environment(), **options)
+
+    def run(self, argv, check=True, text=True, timeout=120, **options):
+        """Run a command in the machine to its end; output is captured. A failure raises with the command's stderr."""
+        done = subprocess.run(
+            self.command(argv), env=self._environment(), capture_output=True, text=text, timeout=timeout, **options
+        )
+        if check and done.returncode:
+            raise LabError(
+                f"{self.name}: {' '.join(map(str, argv))} ended with status {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        return done
+
+    def output(self, *argv):
+        """What a command prints, without the white space around it."""
+        return self.run(argv).stdout.strip()
+
+
+def remove_control_group(top):
+    """Remove a control group with all groups in it, once the last process in them is gone."""
+    if not top.exists():
+        return
+    await_empty(top)
+    for directory, _, _ in os.walk(top, topdown=False):
+        os.rmdir(directory)
+
+
+def await_empty(group):
+    """Return when no process is left in this control group."""
+    with open(group / "cgroup.events") as events:
+        changes = select.poll()
+        changes.register(events, select.POLLPRI)
+        while "populated 1" in events.read():
+            changes.poll()
+            events.seek(0)
+
+
+def remove_disks(home):
+    """Delete everything below a lab's directory."""
+    shutil.rmtree(home)

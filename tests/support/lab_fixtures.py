@@ -1,0 +1,24 @@
+"""Fixtures that give tests the lab: one for the whole session, checked for leftovers after each test that asks for it."""
+import os
+
+import pytest
+
+from lab import Lab
+from lab.leftovers import Snapshot
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """The lab with master, alpha, beta and gamma, shared by all tests of the session."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's machines need root")
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+def clean_lab(lab):
+    """The shared lab, which must be after the test what it was before."""
+    before = {name: Snapshot.of(machine) for name, machine in lab.machines.items()}
+    yield lab
+    assert [sentence for name, machine in lab.machines.items() for sentence in before[name].leftovers(machine)] == []

@@ -1,0 +1,335 @@
+"""Salt as this project sees it: keys to sign with, minions to ask, a bus to tell. The one file here that imports Salt.
+
+The bus is a hint. Anyone may fire an event that looks like a return, so an answer counts when its `believe` accepts it,
+and one that does not count never displaces one that does.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import salt.cache
+import salt.client
+import salt.exceptions
+import salt.utils.jid
+import salt.utils.verify
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from transferplan import errors, paths, settings
+
+log = logging.getLogger(__name__)
+
+NEVER = float("inf")
+PROBE_PATIENCE = 5.0
+SETTLE = 1.0
+PUBLISH_TIMEOUT = 10
+SHORTEST_WAIT = 0.01
+AWAY_PAUSE = 0.2
+LONGEST_EXCUSE = 300
+
+_HASH = hashes.SHA256()
+_PADDING = padding.PSS(padding.MGF1(_HASH), salt_length=_HASH.digest_size)
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+def sign(opts: Mapping, data: bytes) -> str:
+    """This minion's signature of the data, made with its Salt key."""
+    with open(os.path.join(opts["pki_dir"], "minion.pem"), "rb") as file:
+        key = serialization.load_pem_private_key(file.read(), password=None)
+    return base64.b64encode(key.sign(data, _PADDING, _HASH)).decode()
+
+
+def check(opts: Mapping, minion: str, data: bytes, signature: str) -> bool:
+    """Whether the minion whose key this master accepted has signed the data."""
+    pem = accepted_key(opts, minion)
+    if not pem:
+        return False
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        serialization.load_pem_public_key(pem.encode()).verify(raw, data, _PADDING, _HASH)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def accepted_key(opts: Mapping, minion: str) -> str:
+    """The accepted public key of a minion, read anew at each call; empty if there is none."""
+    if not salt.utils.verify.valid_id(opts, minion):
+        return ""
+    return _cached_key(opts, minion) if "keys.cache_driver" in opts else _key_file(opts, minion)
+
+
+def _cached_key(opts: Mapping, minion: str) -> str:
+    """Salt 3008 and later keep keys behind a driver."""
+    found = salt.cache.Cache(opts, driver=opts["keys.cache_driver"]).fetch("keys", minion) or {}
+    return found.get("pub", "") if found.get("state") == "accepted" else ""
+
+
+def _key_file(opts: Mapping, minion: str) -> str:
+    pki = opts["cluster_pki_dir"] if opts.get("cluster_id") else opts["pki_dir"]
+    try:
+        with open(os.path.join(pki, "minions", minion), encoding="ascii") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def master_layers(opts: Mapping) -> list[settings.Layer]:
+    """The settings that the master's own configuration holds, below those of a command line."""
+    return [(settings.MASTER, opts.get("transfer"))]
+
+
+# --- minions ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Question:
+    """One function to be run on one minion. `believe(nonce, returned)` gives the payload or raises a PlanError."""
+
+    host: str
+    function: str
+    arguments: Mapping[str, Any]
+    believe: Callable[[str, Any], Any]
+    timeout: float
+    patience: float = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a minion said, or why there is nothing that can be believed."""
+
+    host: str
+    payload: Any = None
+    trouble: errors.PlanError | None = None
+
+
+@dataclass
+class _Asked:
+    """A question under way: when to ask whether it still runs, when to give up, and what to say then."""
+
+    key: Hashable
+    question: Question
+    jid: str
+    nonce: str
+    deadline: float
+    doubt_at: float
+    end_at: float
+    trouble: errors.PlanError
+    disbelief: errors.PlanError | None = None
+
+    def expect_nothing_after(self, moment: float, trouble: errors.PlanError) -> None:
+        self.trouble, self.end_at, self.doubt_at = trouble, min(self.deadline, moment), NEVER
+
+
+class Inquiry:
+    """The questions under way, without any I/O: returns and the time go in, answers and doubts come out."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[str, str], _Asked] = {}
+        self._probes: dict[tuple[str, str], _Asked] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._asked)
+
+    def begin(self, key: Hashable, question: Question, jid: str, nonce: str, now: float) -> None:
+        deadline = now + question.timeout
+        self._asked[jid, question.host] = _Asked(
+            key, question, jid, nonce, deadline, now + question.patience, deadline, _slow(question)
+        )
+
+    def hopeless(self, jid: str, host: str, trouble: errors.PlanError, now: float) -> None:
+        """The question did not even get out."""
+        self._asked[jid, host].expect_nothing_after(now, trouble)
+
+    def probe(self, asked: _Asked, jid: str, now: float) -> None:
+        """The minion has been asked whether the job still runs: if it does not answer that either, it is silent."""
+        self._probes[jid, asked.question.host] = asked
+        asked.expect_nothing_after(now + PROBE_PATIENCE, _silent(asked.question))
+
+    def heard(self, jid: str, host: str, data: Mapping, now: float) -> Iterator[tuple[Hashable, Answer]]:
+        """A return came, from whomever."""
+        if asked := self._probes.pop((jid, host), None):
+            self._judge_probe(asked, data.get("return"), now)
+        elif asked := self._asked.get((jid, host)):
+            yield from self._judge(asked, data, now)
+
+    def _judge(self, asked: _Asked, data: Mapping, now: float) -> Iterator[tuple[Hashable, Answer]]:
+        """What is not believed may be forged: only when the job has really ended it is all there will be."""
+        try:
+            payload = asked.question.believe(asked.nonce, _returned(asked.question, data))
+        except errors.PlanError as disbelief:
+            asked.doubt_at = asked.doubt_at if asked.disbelief else now
+            asked.disbelief = disbelief
+        else:
+            yield self._end(asked, Answer(asked.question.host, payload))
+
+    def _judge_probe(self, asked: _Asked, running: Any, now: float) -> None:
+        if running:
+            asked.trouble, asked.end_at = _slow(asked.question), asked.deadline
+            asked.doubt_at = now + asked.question.patience
+        else:
+            asked.expect_nothing_after(now + SETTLE, _lost(asked.question))
+
+    def _end(self, asked: _Asked, answer: Answer) -> tuple[Hashable, Answer]:
+        del self._asked[asked.jid, asked.question.host]
+        return asked.key, answer
+
+    def ended(self, now: float) -> Iterator[tuple[Hashable, Answer]]:
+        """Those for which the time is up."""
+        for asked in [each for each in self._asked.values() if each.end_at <= now]:
+            yield self._end(asked, Answer(asked.question.host, trouble=asked.disbelief or asked.trouble))
+
+    def doubted(self, now: float) -> list[_Asked]:
+        """Those that should be probed now."""
+        return [each for each in self._asked.values() if each.doubt_at <= now]
+
+    def next_at(self) -> float:
+        """When `ended` or `doubted` will have something, even if nothing is heard."""
+        return min(min(each.end_at, each.doubt_at) for each in self._asked.values())
+
+
+def _returned(question: Question, data: Mapping) -> Any:
+    """What the function returned; what Salt says in its place is raised."""
+    returned = data.get("return")
+    if not isinstance(returned, str):
+        return returned
+    text = paths.printable(returned.strip().rpartition("\n")[2])[:LONGEST_EXCUSE]
+    log.debug("%s returned from %s: %s", question.function, question.host, returned)
+    if text.endswith("is not available."):
+        raise errors.MinionTrouble(
+            f"{question.host} does not know {question.function}: salt-transfer is missing there or too old. "
+            f"Install it, for example by: salt {question.host} saltutil.sync_all"
+        )
+    raise errors.MinionTrouble(f"{question.host} could not run {question.function}: {text}")
+
+
+def _unknown(question: Question) -> errors.PlanError:
+    return errors.MinionSilent(
+        f"{question.host} is no minion whose key this master has accepted; salt-key --list-all shows those that are"
+    )
+
+
+def _silent(question: Question) -> errors.PlanError:
+    return errors.MinionSilent(
+        f"{question.host} does not answer, not even whether it runs {question.function}. "
+        f"Is its salt-minion running? Try: salt {question.host} test.ping"
+    )
+
+
+def _slow(question: Question) -> errors.PlanError:
+    return errors.MinionSilent(
+        f"{question.host} has not finished {question.function} within {question.timeout:g} s; job_timeout allows more"
+    )
+
+
+def _lost(question: Question) -> errors.PlanError:
+    return errors.MinionSilent(
+        f"{question.host} no longer runs {question.function}, but its answer never came: was its salt-minion restarted?"
+    )
+
+
+def _unpublished(question: Question, why: Exception) -> errors.PlanError:
+    return errors.MinionSilent(
+        f"The master did not take the job {question.function} for {question.host}: {why or type(why).__name__}"
+    )
+
+
+class Fleet:
+    """The minions, asked in parallel, each with arguments of its own, and the master's bus, told.
+
+    with Fleet(opts) as fleet:
+        answers = fleet.ask({"here": Question("alpha", "test.arg", {"a": 1}, believe, timeout=60)})
+    """
+
+    def __init__(self, opts: Mapping):
+        self._opts = opts
+        self._client = salt.client.LocalClient(mopts=opts, listen=True)
+        self._bus = self._client.event
+        self._inquiry = Inquiry()
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.destroy()
+
+    def ask(self, questions: Mapping[Hashable, Question]) -> dict[Hashable, Answer]:
+        """All answers, when the last one is there or given up."""
+        self.send(questions)
+        return dict(self.answers())
+
+    def send(self, questions: Mapping[Hashable, Question]) -> None:
+        """Put the questions; `answers` gives what comes back."""
+        for key, question in questions.items():
+            self._send(key, question)
+
+    def _send(self, key: Hashable, question: Question) -> None:
+        jid, nonce = salt.utils.jid.gen_jid(self._opts), secrets.token_hex(16)
+        self._inquiry.begin(key, question, jid, nonce, time.monotonic())
+        trouble = self._publish(question, jid, {**question.arguments, "nonce": nonce})
+        if trouble:
+            self._inquiry.hopeless(jid, question.host, trouble, time.monotonic())
+
+    def _publish(self, question: Question, jid: str, arguments: Mapping) -> errors.PlanError | None:
+        if not accepted_key(self._opts, question.host):
+            return _unknown(question)
+        try:
+            self._job(question.host, question.function, [{"__kwarg__": True, **arguments}], jid)
+        except salt.exceptions.SaltException as why:
+            return _unpublished(question, why)
+        return None
+
+    def _job(self, host: str, function: str, arguments: list, jid: str) -> None:
+        self._client.pub([host], function, arguments, tgt_type="list", jid=jid, timeout=PUBLISH_TIMEOUT)
+
+    def answers(self, until: float = NEVER) -> Iterator[tuple[Hashable, Answer]]:
+        """Answers as they come, until no question is open or the monotonic clock says `until`."""
+        while self._inquiry:
+            now = time.monotonic()
+            yield from self._inquiry.ended(now)
+            self._probe_doubted(now)
+            if now >= until or not self._inquiry:
+                return
+            yield from self._listen(min(until, self._inquiry.next_at()))
+
+    def _probe_doubted(self, now: float) -> None:
+        for asked in self._inquiry.doubted(now):
+            jid = salt.utils.jid.gen_jid(self._opts)
+            self._inquiry.probe(asked, jid, now)
+            with contextlib.suppress(salt.exceptions.SaltException):
+                self._job(asked.question.host, "saltutil.find_job", [asked.jid], jid)
+
+    def _listen(self, until: float) -> Iterator[tuple[Hashable, Answer]]:
+        event = self._next_event(until)
+        match (event or {}).get("tag", "").split("/", 4):
+            case ["salt", "job", jid, "ret", host]:
+                yield from self._inquiry.heard(jid, host, event["data"], time.monotonic())
+            case ["salt", "event", "exit"]:
+                raise KeyboardInterrupt
+
+    def _next_event(self, until: float) -> dict | None:
+        """The next event of any kind; Salt gives None at the end of the time, and at once while the master is away."""
+        wait = max(until - time.monotonic(), SHORTEST_WAIT)
+        event = self._bus.get_event(wait=wait, tag="", full=True, auto_reconnect=True)
+        if event is None:
+            time.sleep(max(0.0, min(AWAY_PAUSE, until - time.monotonic())))
+        return event
+
+    def tell(self, tag: str, data: Mapping) -> None:
+        """Fire an event on the master's bus; that nobody may hear it is nothing to fail for."""
+        self._bus.fire_event(dict(data), tag)

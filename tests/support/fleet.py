@@ -1,4 +1,4 @@
-"""A fleet in memory, whose minions are tables of Python functions, and what every fleet must do, this and the real one."""
+"""A fleet in memory, its minions tables of Python functions, and what every fleet must do, this one or the real one."""
 
 from __future__ import annotations
 

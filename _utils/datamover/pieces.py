@@ -1,0 +1,156 @@
+"""A bulk connection, after its Hello and Welcome: prefixes of one size, each followed by its payload.
+
+The prefix holds the frame's header and says how many payload bytes follow, so whoever reads never parses file data:
+it reads PIECE_PREFIX bytes, then the payload straight into a buffer of its own. An End is a prefix without payload.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from .errors import FrameTooLarge, LocalError, ProtocolError
+from .frames import CRITICAL, HEADER_SIZE, MAX_DATA, MAX_PIECE_BODY, MAX_STREAMS, Type
+from .manifest import MAX_NUMBER
+
+_PIECE = Struct(">BBHIIIQHBBQQ")
+_END = Struct(">BBHIIQQQQ")
+PIECE_PREFIX = _PIECE.size
+_PIECE_HEADER = PIECE_PREFIX - HEADER_SIZE
+
+
+class PieceKind(IntEnum):
+    """What a piece holds: bytes of a file, nothing but zeros (not sent), bytes of the base (reserved), many small files."""
+
+    DATA = 1
+    HOLE = 2
+    BASE_COPY = 3
+    PACKED = 4
+
+
+class Codec(IntEnum):
+    """How a payload is written. Others come as features that are agreed in Hello and Welcome."""
+
+    NONE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The prefix of a piece. `length` counts the file's bytes that it stands for, `payload` the bytes that follow the prefix."""
+
+    entry: int
+    try_: int
+    offset: int
+    length: int
+    payload: int
+    kind: int = PieceKind.DATA
+    codec: int = Codec.NONE
+    leaf: int = 0
+    stream: int = 1
+
+    def __str__(self):
+        kind = PieceKind(self.kind).name.lower()
+        return f"Piece {kind} #{self.entry}/{self.try_} {self.offset}+{self.length}, {self.payload} bytes, stream {self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The authenticated end of a bulk stream: how many pieces and payload bytes were sent on it."""
+
+    pieces: int
+    bytes: int
+    stream: int = 1
+
+
+def pack_piece_into(buffer, at: int, piece: Piece) -> None:
+    """Write the PIECE_PREFIX bytes before a payload."""
+    if trouble := _piece_trouble(piece):
+        raise LocalError(f"{piece} {trouble}")
+    _PIECE.pack_into(
+        buffer,
+        at,
+        Type.PIECE,
+        CRITICAL,
+        piece.stream,
+        _PIECE_HEADER + piece.payload,
+        0,
+        piece.leaf,
+        piece.entry,
+        piece.try_,
+        piece.codec,
+        piece.kind,
+        piece.offset,
+        piece.length,
+    )
+
+
+def pack_end(end: End) -> bytes:
+    return _END.pack(Type.END, CRITICAL, end.stream, _PIECE_HEADER, 0, end.pieces, end.bytes, 0, 0)
+
+
+def unpack_piece(prefix) -> Piece | End:
+    """What the next PIECE_PREFIX bytes of a bulk connection say; `payload` bytes of a piece follow them."""
+    if prefix[0] == Type.END:
+        return _unpack_end(prefix)
+    type_, flags, stream, size, reserved, leaf, entry, try_, codec, kind, offset, length = _PIECE.unpack(prefix)
+    if type_ != Type.PIECE or flags != CRITICAL or reserved or size < _PIECE_HEADER:
+        raise ProtocolError(f"the bytes {bytes(prefix).hex()} are neither a piece nor an end")
+    if size > MAX_PIECE_BODY:
+        raise FrameTooLarge(f"a piece of {size} bytes: at most {MAX_PIECE_BODY} are allowed")
+    piece = Piece(entry, try_, offset, length, size - _PIECE_HEADER, kind, codec, leaf, stream)
+    if trouble := _piece_trouble(piece):
+        raise ProtocolError(f"a piece of entry {entry} {trouble}")
+    return piece
+
+
+def _unpack_end(prefix):
+    _, flags, stream, size, reserved, pieces, total, *rest = _END.unpack(prefix)
+    if flags != CRITICAL or reserved or size != _PIECE_HEADER or any(rest) or not 0 < stream <= MAX_STREAMS:
+        raise ProtocolError(f"the bytes {bytes(prefix).hex()} are no end of a bulk stream")
+    return End(pieces, total, stream)
+
+
+def _piece_trouble(piece):
+    """Why a piece cannot be, or an empty text."""
+    if not 0 < piece.stream <= MAX_STREAMS:
+        return f"has stream {piece.stream}; bulk streams are 1 to {MAX_STREAMS}"
+    if piece.codec != Codec.NONE:
+        return f"has codec {piece.codec}, which was not agreed"
+    if not piece.length or piece.offset + piece.length >= 2**63 or piece.entry > MAX_NUMBER:
+        return f"covers {piece.length} bytes from {piece.offset}, which no file has"
+    if piece.kind == PieceKind.DATA:
+        return "" if piece.payload == piece.length <= MAX_DATA else f"has {piece.payload} bytes for {piece.length}"
+    if piece.kind == PieceKind.HOLE:
+        return f"is a hole with {piece.payload} bytes" if piece.payload else ""
+    if piece.kind == PieceKind.PACKED:
+        placeless = not (piece.entry or piece.try_ or piece.offset)
+        return "" if placeless and piece.payload == piece.length else "is a pack that claims a place or another length"
+    return f"is of kind {piece.kind}, which wire version 1 does not have"
+
+
+# A pack of small files: a table, then their bytes one after another.
+
+_TABLE_COUNT = Struct(">I")
+_TABLE_ROW = Struct(">QHI")
+MAX_PACKED = 4096
+
+
+def pack_table(rows: list[tuple[int, int, int]]) -> bytes:
+    """The table of a pack: (entry, try, length) for each file whose bytes follow in this order."""
+    if not 0 < len(rows) <= MAX_PACKED:
+        raise LocalError(f"a pack has 1 to {MAX_PACKED} files, not {len(rows)}")
+    return _TABLE_COUNT.pack(len(rows)) + b"".join(_TABLE_ROW.pack(*row) for row in rows)
+
+
+def unpack_table(payload: memoryview) -> list[tuple[int, int, memoryview]]:
+    """(entry, try, bytes) of each file of a pack; the bytes are views into the payload."""
+    count = _TABLE_COUNT.unpack_from(payload)[0] if len(payload) >= _TABLE_COUNT.size else 0
+    at = _TABLE_COUNT.size + count * _TABLE_ROW.size
+    if not 0 < count <= MAX_PACKED or at > len(payload):
+        raise ProtocolError(f"a pack of {len(payload)} bytes cannot hold {count} files")
+    rows = []
+    for entry, try_, length in _TABLE_ROW.iter_unpack(payload[_TABLE_COUNT.size : at]):
+        rows.append((entry, try_, payload[at : at + length]))
+        at += length
+    if at != len(payload):
+        raise ProtocolError(f"a pack's files take {at} bytes; its payload has {len(payload)}")
+    return rows

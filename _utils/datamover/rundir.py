@@ -1,4 +1,6 @@
-"""The run directories below the state directory: one per transfer, the worker's state and afterwards its record.
+"""The run directories below the state directory: the state of one end of a transfer, and afterwards its record.
+
+One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
 
     format          version of this layout
     spec.json       what was asked of this host; its digest tells a repeated request from another one
@@ -16,20 +18,21 @@ import shutil
 from pathlib import Path
 
 from . import documents, flock
-from .errors import Busy, SpecMismatch, UnknownTransfer
+from .errors import Busy, OutOfTurn, SpecMismatch, UnknownTransfer
 from .undo import UndoLog
 
 FORMAT = 1
 PATIENCE = 30.0
-TRANSFER_ID = re.compile(r"[0-9a-f]{32}")
+ROLES = ("source", "destination")
+NAME = re.compile(r"([0-9a-f]{32})-(source|destination)")
 
 
 class RunDir:
-    """The directory of one transfer on this host; it exists already."""
+    """The directory of one end of a transfer; it exists already."""
 
     def __init__(self, path):
         self.path = Path(path)
-        self.transfer = self.path.name
+        self.transfer, self.role = NAME.fullmatch(self.path.name).groups()
         self.lock = self.path / "lock"
         self.preparing = self.path / "preparing"
         self.code = self.path / "code"
@@ -67,7 +70,7 @@ class RunDir:
 
     def remove(self):
         """Remove the directory, whose lock the caller holds. It leaves the list at once, whatever happens after."""
-        doomed = self.path.with_name(f".removed-{self.transfer}")
+        doomed = self.path.with_name(f".removed-{self.path.name}")
         os.rename(self.path, doomed)
         shutil.rmtree(doomed)
 
@@ -81,7 +84,7 @@ class RunDirs:
 
     def establish(self, spec):
         """(run directory, whether it existed): the same spec finds its own directory, another one is refused."""
-        path = self._path(spec["transfer"])
+        path = self._path(spec["transfer"], spec["role"])
         self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._creating():
             existed = path.exists()
@@ -112,24 +115,28 @@ class RunDirs:
         os.rename(unborn, path)
         documents.flush_directory(self._runs)
 
-    def open(self, transfer):
-        path = self._path(transfer)
-        if not path.is_dir():
+    def open(self, transfer, role=""):
+        """The run directory of a transfer; the role is only needed where both ends are on this host."""
+        paths = [self._path(transfer, each) for each in ([role] if role else ROLES)]
+        found = [path for path in paths if path.is_dir()]
+        if not found:
             raise UnknownTransfer(f"this host knows no transfer {transfer} (looked in {self._runs})", transfer=transfer)
-        return RunDir(path)
+        if len(found) > 1:
+            raise OutOfTurn(f"both ends of transfer {transfer} are on this host: say role=source or role=destination")
+        return RunDir(found[0])
 
     def all(self):
         """Every run directory, the newest first."""
-        found = (RunDir(path) for path in self._runs.glob("*") if TRANSFER_ID.fullmatch(path.name))
+        found = (RunDir(path) for path in self._runs.glob("*") if NAME.fullmatch(path.name))
         return sorted(found, key=lambda run: -run.begun)
 
     def debris(self):
         """Directories that a crash left half made or half removed."""
         return sorted(self._runs.glob(".[ur]*"))
 
-    def _path(self, transfer):
-        # The id becomes a file name, so it is checked before anything touches the disk.
-        if not TRANSFER_ID.fullmatch(transfer):
-            raise UnknownTransfer(f"{transfer!r} is no transfer id: 32 hexadecimal digits are expected")
-        return self._runs / transfer
-
+    def _path(self, transfer, role):
+        # They become a file name, so they are checked before anything touches the disk.
+        name = f"{transfer}-{role}"
+        if not NAME.fullmatch(name):
+            raise UnknownTransfer(f"{name!r} is no transfer id of 32 hexadecimal digits and a role")
+        return self._runs / name

@@ -36,7 +36,7 @@ def begin(state):
     held = []
 
     def begin(number):
-        run, _ = RunDirs(state).establish({"transfer": f"{number:032x}", "attempt": 1})
+        run, _ = RunDirs(state).establish({"transfer": f"{number:032x}", "attempt": 1, "role": "destination"})
         held.append(flock.hold(run.lock))
         return run, held[-1]
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from datamover import flock
-from datamover.errors import SpecMismatch, UnknownTransfer
+from datamover.errors import OutOfTurn, SpecMismatch, UnknownTransfer
 from datamover.rundir import RunDirs
 
 TRANSFER = "0123456789abcdef" * 2
@@ -23,7 +23,7 @@ def runs(tmp_path):
 def test_it_is_made_private_and_complete(runs):
     run, existed = runs.establish(SPEC)
     assert not existed
-    assert run.path == runs.state_dir / "runs" / TRANSFER
+    assert run.path == runs.state_dir / "runs" / f"{TRANSFER}-source"
     assert run.spec == SPEC
     assert (run.path / "format").read_text() == "1\n"
     assert (run.path / "attempts" / "1").is_dir()
@@ -41,7 +41,7 @@ def test_the_same_spec_finds_it_again(runs):
 def test_another_spec_with_the_same_id_is_refused_and_changes_nothing(runs):
     run, _ = runs.establish(SPEC)
     with pytest.raises(SpecMismatch, match=TRANSFER):
-        runs.establish({**SPEC, "role": "destination"})
+        runs.establish({**SPEC, "path": "/etc"})
     assert run.spec == SPEC
 
 
@@ -58,14 +58,14 @@ def test_of_many_at_once_exactly_one_makes_it(runs):
 def test_of_two_different_ones_at_once_exactly_one_is_accepted(runs):
     outcomes = []
 
-    def establish(role):
+    def establish(path):
         try:
-            runs.establish({**SPEC, "role": role})
+            runs.establish({**SPEC, "path": path})
             outcomes.append("made")
         except SpecMismatch:
             outcomes.append("refused")
 
-    threads = [threading.Thread(target=establish, args=(role,)) for role in ("source", "destination")]
+    threads = [threading.Thread(target=establish, args=(path,)) for path in ("/a", "/b")]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -87,6 +87,20 @@ def test_what_is_no_transfer_id_never_becomes_a_path(runs, transfer):
 def test_an_unknown_transfer_is_told(runs):
     with pytest.raises(UnknownTransfer, match=TRANSFER):
         runs.open(TRANSFER)
+
+
+def test_one_host_can_be_both_ends(runs):
+    runs.establish(SPEC)
+    assert runs.open(TRANSFER).role == "source"
+    runs.establish({**SPEC, "role": "destination"})
+    assert runs.open(TRANSFER, "destination").role == "destination"
+    with pytest.raises(OutOfTurn, match="role=source or role=destination"):
+        runs.open(TRANSFER)
+
+
+def test_a_role_that_is_none_is_refused(runs):
+    with pytest.raises(UnknownTransfer):
+        runs.open(TRANSFER, "../..")
 
 
 def test_a_directory_that_a_crash_left_half_made_is_no_run_and_is_in_nobodys_way(runs):

@@ -1,0 +1,171 @@
+"""Every ground on which facts speak against a transfer: each check yields a reason for all that it finds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from . import errors, paths, space, units
+from .errors import Reason
+from .facts import Destination, Facts, Source
+from .request import Endpoint
+from .settings import Settings
+from .version import VERSION
+
+OLDEST_PYTHON = (3, 10)
+SPECIAL = {
+    "setuid": "files or directories with setuid or setgid",
+    "capabilities": "files with capabilities",
+    "fifos": "FIFOs",
+    "devices": "devices",
+}
+KINDS = {"file": "a file", "directory": "a directory", "symlink": "a symbolic link"}
+SHOWN = 5
+
+
+def host(facts: Facts) -> Iterator[Reason]:
+    """Whether a minion can take part at all, and permits it."""
+    if facts.version != VERSION:
+        yield version_mismatch(facts.host, facts.version)
+    if facts.uid != 0:
+        yield errors.UnfitHost.reason(
+            f"{facts.host} runs its salt-minion as user {facts.uid}: "
+            "a transfer needs root to read everything and to keep owners"
+        )
+    if _python(facts.python) < OLDEST_PYTHON:
+        yield errors.UnfitHost.reason(
+            f"{facts.host} runs Salt on Python {facts.python}: "
+            f"salt-transfer needs {'.'.join(map(str, OLDEST_PYTHON))} or later"
+        )
+    for sentence in facts.policy.reasons:
+        yield errors.PolicyForbids.reason(f"{facts.host} forbids it: {sentence}")
+    for sentence in facts.trouble:
+        yield errors.MinionTrouble.reason(f"{facts.host}: {sentence}")
+
+
+def version_mismatch(name: str, version: str) -> Reason:
+    return errors.VersionMismatch.reason(
+        f"{name} has salt-transfer {version}, this master {VERSION}: bring both to one version, "
+        f"for example with salt {name} saltutil.sync_all"
+    )
+
+
+def _python(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
+
+
+def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reason]:
+    """Whether the source can be read as a whole and may travel as it is."""
+    if not found.exists:
+        yield errors.SourceMissing.reason(f"{place} does not exist")
+    elif found.kind not in ("file", "directory"):
+        kind = KINDS.get(found.kind or "", f"a {found.kind}")
+        yield errors.SourceMissing.reason(f"{place} is {kind}: name a file or a directory")
+    else:
+        yield from _unreadable(place, found)
+        yield from _special(place, found, settings.special)
+
+
+def _unreadable(place: Endpoint, found: Source) -> Iterator[Reason]:
+    if found.unreadable:
+        total = max(found.counts.get("unreadable", 0), len(found.unreadable))
+        listed = [f"{paths.display(each.path)} ({paths.printable(each.why)})" for each in found.unreadable]
+        entries = units.count(total, "entry", "entries")
+        yield errors.SourceUnreadable.reason(f"{place} holds {entries} that cannot be read: {_some(listed, total)}")
+    elif not found.readable:
+        yield errors.SourceUnreadable.reason(f"{place} cannot be read")
+
+
+def _special(place: Endpoint, found: Source, asked_for: Sequence[str]) -> Iterator[Reason]:
+    barred = [word for word in SPECIAL if count_of(found, word) and word not in asked_for]
+    remedy = ",".join(word for word in SPECIAL if word in {*barred, *asked_for})
+    for word in barred:
+        listed = [paths.display(path) for path in found.special.get(word, ())]
+        number = count_of(found, word)
+        yield errors.SpecialEntries.reason(
+            f"{place} holds {number:,} {SPECIAL[word]} ({_some(listed, number)}): special={remedy} lets them travel"
+        )
+
+
+def count_of(found: Source, word: str) -> int:
+    return max(found.counts.get(word, 0), len(found.special.get(word, ())))
+
+
+def _some(listed: Sequence[str], total: int) -> str:
+    rest = total - len(listed[:SHOWN])
+    return ", ".join(listed[:SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def destination(
+    place: Endpoint, found: Destination, kind: str | None, settings: Settings, transfer: str
+) -> Iterator[Reason]:
+    """Whether something of this kind can appear at the final name."""
+    yield from _occupied(place, found, kind, settings.overwrite)
+    yield from _parent(place, found)
+    if found.locked_by not in (None, transfer):
+        yield errors.PlaceLocked.reason(
+            f"{place} is held by transfer {found.locked_by}: wait for it, or end it with "
+            f"salt-run transfer.cancel {found.locked_by}"
+        )
+
+
+def _occupied(place: Endpoint, found: Destination, kind: str | None, overwrite: bool) -> Iterator[Reason]:
+    if found.is_mount:
+        yield errors.MountPoint.reason(
+            f"{place} is a mount point, which cannot be replaced: dst={place}/ copies into it"
+        )
+    elif found.exists and (sentence := _clash(place, found, kind, overwrite)):
+        yield errors.DestinationExists.reason(sentence)
+
+
+def _clash(place: Endpoint, found: Destination, kind: str | None, overwrite: bool) -> str:
+    """Why what stands at the final name is in the way; empty if it is not."""
+    here = KINDS.get(found.kind or "", f"a {found.kind}")
+    if found.kind not in ("file", "directory"):
+        return f"{place} is {here}: remove it or choose another name"
+    if found.kind == "directory" and kind == "file":
+        return f"{place} is a directory: dst={place}/ copies the file into it"
+    if found.kind == "file" and kind == "directory":
+        return f"{place} is a file, the source is a directory: choose another name"
+    if overwrite or (found.kind == "directory" and found.empty):
+        return ""
+    if found.kind == "directory":
+        return f"{place} is a directory that is not empty: dst={place}/ copies into it, overwrite=True replaces it"
+    return f"{place} exists: overwrite=True replaces it"
+
+
+def _parent(place: Endpoint, found: Destination) -> Iterator[Reason]:
+    parent = Endpoint(place.host, found.parent)
+    if not found.parent_exists:
+        shown = shlex.quote(paths.display(found.parent))
+        yield errors.DestinationParent.reason(
+            f"{parent} does not exist: create it first, for example with salt {place.host} file.mkdir {shown}"
+        )
+    if found.read_only:
+        yield errors.DestinationUnusable.reason(f"{Endpoint(place.host, found.nearest)} is on a read-only file system")
+    elif found.parent_exists and not found.parent_writable:
+        yield errors.DestinationUnusable.reason(f"{parent} cannot be written by the minion")
+    if found.rename_noreplace is False:
+        yield errors.DestinationUnusable.reason(
+            f"{parent} is on a file system ({found.fs_type or 'unknown'}) that cannot rename without replacing: "
+            "choose a place on another one"
+        )
+
+
+def room(place: Endpoint, found: Destination, from_source: Source, settings: Settings) -> Iterator[Reason]:
+    """Whether the destination has space and inodes enough."""
+    where = str(Endpoint(place.host, found.parent if found.parent_exists else found.nearest))
+    kept = space.reserve(settings.reserve, found)
+    sentences = space.shortages(where, space.need(from_source), kept, found, from_source.estimated)
+    yield from (errors.NoSpace.reason(sentence) for sentence in sentences)
+
+
+def ports(facts: Facts, settings: Settings) -> Iterator[Reason]:
+    """Whether there is a port to listen on."""
+    if not facts.ports.free:
+        sought = f"port {settings.port}" if settings.port else f"ports {settings.ports[0]}-{settings.ports[1]}"
+        why = "; ".join(facts.ports.trouble) or "taken"
+        yield errors.NoPort.reason(
+            f"{facts.host} has nothing free among {sought} ({why}): choose others with port or ports"
+        )

@@ -1,0 +1,264 @@
+"""Why a transfer is refused or given up: one class for each cause, with a code that never changes its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One cause among several, as data: what a refusal lists."""
+
+    code: int
+    name: str
+    text: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "name": self.name, "text": self.text}
+
+
+class PlanError(Exception):
+    """Base of everything this package raises; the text is the sentence shown to the user."""
+
+    code: ClassVar[int]
+    name: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, text: str, **evidence: Any):
+        super().__init__(text)
+        self.text = text
+        self.evidence = evidence
+
+    @classmethod
+    def reason(cls, text: str) -> Reason:
+        return Reason(cls.code, cls.name, text)
+
+    def as_reason(self) -> Reason:
+        return self.reason(self.text)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "name": self.name,
+            "retryable": self.retryable,
+            "text": self.text,
+            "evidence": self.evidence,
+        }
+
+
+class Refused(PlanError):
+    """The request cannot be carried out. Every reason is listed, and nothing was changed anywhere."""
+
+    code, name = 10, "refused"
+
+    def __init__(self, reasons: Iterable[Reason]):
+        self.reasons = tuple(reasons)
+        super().__init__(
+            "\n".join(reason.text for reason in self.reasons), reasons=[reason.as_dict() for reason in self.reasons]
+        )
+
+
+class Ledger:
+    """Collects reasons while decisions go on, so that all of them are told at once."""
+
+    def __init__(self) -> None:
+        self.reasons: list[Reason] = []
+
+    def add(self, reasons: Iterable[Reason]) -> None:
+        self.reasons += reasons
+
+    def attempt(self, decide: Callable[..., Result], *arguments: Any) -> Result | None:
+        """What `decide` returns; None where it raised, and why is noted."""
+        try:
+            return decide(*arguments)
+        except Refused as refused:
+            self.add(refused.reasons)
+        except PlanError as error:
+            self.add([error.as_reason()])
+        return None
+
+    def settle(self) -> None:
+        """Raise Refused if there is any reason."""
+        if self.reasons:
+            raise Refused(self.reasons)
+
+
+class BadPlace(PlanError):
+    """A source or destination is not of the form `MINION:/path`, or names a place that cannot be used."""
+
+    code, name = 11, "bad-place"
+
+
+class BadOption(PlanError):
+    """An option is unknown, of the wrong type or out of its range."""
+
+    code, name = 12, "bad-option"
+
+
+class MinionSilent(PlanError):
+    """A minion did not answer: it is unknown to the master, down, or too slow for `job_timeout`."""
+
+    code, name, retryable = 13, "minion-silent", True
+
+
+class MinionTrouble(PlanError):
+    """A minion answered that it could not find out what was asked."""
+
+    code, name = 14, "minion-trouble"
+
+
+class VersionMismatch(PlanError):
+    """A minion runs another version of salt-transfer than the master."""
+
+    code, name = 15, "version-mismatch"
+
+
+class UnfitHost(PlanError):
+    """A minion cannot take part: it does not run as root, or its Python is too old."""
+
+    code, name = 16, "unfit-host"
+
+
+class SourceMissing(PlanError):
+    """The source does not exist, or is neither a file nor a directory."""
+
+    code, name = 17, "source-missing"
+
+
+class SourceUnreadable(PlanError):
+    """The source, or something in it, cannot be read."""
+
+    code, name = 18, "source-unreadable"
+
+
+class SpecialEntries(PlanError):
+    """The source holds entries that travel only when asked for with `special`."""
+
+    code, name = 19, "special-entries"
+
+
+class PolicyForbids(PlanError):
+    """A minion's own policy forbids the transfer."""
+
+    code, name = 20, "policy-forbids"
+
+
+class DestinationExists(PlanError):
+    """Something stands at the final name already."""
+
+    code, name = 21, "destination-exists"
+
+
+class DestinationParent(PlanError):
+    """The directory that shall hold the final name does not exist or is no directory."""
+
+    code, name = 22, "destination-parent"
+
+
+class DestinationUnusable(PlanError):
+    """The place of the destination cannot be written, or cannot publish by rename."""
+
+    code, name = 23, "destination-unusable"
+
+
+class MountPoint(PlanError):
+    """The final name is a mount point, which no rename can replace."""
+
+    code, name = 24, "mount-point"
+
+
+class PlacesOverlap(PlanError):
+    """Source and destination are the same place, or one lies inside the other."""
+
+    code, name = 25, "places-overlap"
+
+
+class PlaceLocked(PlanError):
+    """Another transfer holds the destination."""
+
+    code, name, retryable = 26, "place-locked", True
+
+
+class NameTooLong(PlanError):
+    """A path or one of its names is longer than a file system takes."""
+
+    code, name = 27, "name-too-long"
+
+
+class NoSpace(PlanError):
+    """The destination has too little space or too few inodes for the source and the reserve."""
+
+    code, name = 28, "no-space"
+
+
+class NoDigest(PlanError):
+    """The digest that was asked for is not available on every host."""
+
+    code, name = 29, "no-digest"
+
+
+class FirewallUnknown(PlanError):
+    """Whether and how the destination's firewall must be opened could not be found out."""
+
+    code, name = 30, "firewall-unknown"
+
+
+class FirewallUnsupported(PlanError):
+    """The destination's firewall is managed by something this version cannot open."""
+
+    code, name = 31, "firewall-unsupported"
+
+
+class NoPort(PlanError):
+    """No port to listen on is free at the destination."""
+
+    code, name, retryable = 32, "no-port", True
+
+
+class NoAddress(PlanError):
+    """Source and destination have no pair of addresses over which they could talk."""
+
+    code, name = 33, "no-address"
+
+
+class StatementMismatch(PlanError):
+    """A minion's signed statement answers another question than the one that was asked."""
+
+    code, name = 34, "statement-mismatch"
+
+
+class BadAnswer(PlanError):
+    """A minion's answer is not of the agreed form, or too large."""
+
+    code, name = 35, "bad-answer"
+
+
+class NeverBegan(PlanError):
+    """The transfer was given up before any byte moved; what was prepared has been told to undo itself."""
+
+    code, name, retryable = 36, "never-began", True
+
+
+class OutOfSight(PlanError):
+    """The transfer may still be running, but the runner no longer sees it."""
+
+    code, name, retryable = 37, "out-of-sight", True
+
+
+class WorkerGone(PlanError):
+    """A worker ended without a verdict: it was killed or its host was rebooted."""
+
+    code, name, retryable = 38, "worker-gone", True
+
+
+class Unproved(PlanError):
+    """Both ends report success, but their statements do not prove that they hold the same."""
+
+    code, name = 39, "unproved"
+
+
+ERRORS: tuple[type[PlanError], ...] = tuple(PlanError.__subclasses__())

@@ -1,0 +1,138 @@
+"""What a minion tells about itself and about one place, as its `transfer.facts` answers it.
+
+`unreadable`, `special` and `mounts_below` list at most 20 each; `counts` says how many there are.
+`trouble` names what could not be found out; a fact that is not known is a reason to refuse.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import shapes
+
+Path = bytes
+FAMILIES = {4: "inet", 6: "inet6"}
+
+
+@dataclass(frozen=True)
+class Interface:
+    name: str
+    address: str
+    prefix: int
+    family: str
+
+    def __post_init__(self) -> None:
+        version = ipaddress.ip_interface(f"{self.address}/{self.prefix}").version
+        if self.family != FAMILIES[version]:
+            raise ValueError(f"{self.address} is not of family {self.family}")
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix} on {self.name}"
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """Which firewall decides about incoming packets (`backend`), and in which chains it would drop ours."""
+
+    backend: str
+    drops: bool
+    chains: tuple[Mapping[str, Any], ...] = ()
+    variant: str = ""
+    trouble: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ports:
+    free: bool
+    trouble: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What stands at the source: counted until the time for it was over, then `estimated` (at least this much)."""
+
+    exists: bool
+    kind: str | None = None
+    readable: bool = False
+    entries: int = 0
+    files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    disk_bytes: int = 0
+    estimated: bool = False
+    real: Path | None = None
+    special: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
+    mounts_below: tuple[Path, ...] = ()
+    newest_mtime_age: float | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What stands at the final name and around it. `nearest` is the closest directory above that exists."""
+
+    exists: bool
+    parent: Path
+    parent_exists: bool
+    parent_writable: bool
+    read_only: bool
+    bytes_free: int
+    bytes_total: int
+    inodes_free: int
+    inodes_total: int
+    reserved_bytes: int
+    reserved_inodes: int
+    nearest: Path
+    kind: str | None = None
+    empty: bool = False
+    is_mount: bool = False
+    fs_type: str = ""
+    rename_noreplace: bool | None = None
+    real: Path | None = None
+    locked_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    host: str
+    version: str
+    python: str
+    uid: int
+    systemd: bool
+    interfaces: tuple[Interface, ...]
+    digests: tuple[str, ...]
+    firewall: Firewall
+    ports: Ports
+    policy: Policy
+    salt: str = ""
+    hostname: str = ""
+    boottime: float = 0.0
+    codecs: tuple[str, ...] = ("none",)
+    cpus: int = 1
+    load: tuple[float, ...] = ()
+    memory_available: int = 0
+    source: Source | None = None
+    destination: Destination | None = None
+    running: tuple[str, ...] = ()
+    trouble: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_payload(cls, payload: Any, host: str) -> Facts:
+        """The facts in a minion's answer; BadAnswer if it is not of this form."""
+        return shapes.read(cls, payload, f"What {host} told about itself")

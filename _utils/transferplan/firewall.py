@@ -1,0 +1,58 @@
+"""How the destination's firewall lets the source in: decided from what the destination found out about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import FirewallUnknown, FirewallUnsupported
+from .facts import Facts
+from .settings import Settings
+
+SUPPORTED = ("nft", "iptables")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which backend opens which chains; `warning` says what the user must see to."""
+
+    backend: str
+    chains: tuple[Mapping[str, Any], ...] = ()
+    warning: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"backend": self.backend, "chains": [dict(chain) for chain in self.chains]}
+
+
+CLOSED = Opening("none")
+
+
+def decide(facts: Facts, settings: Settings) -> Opening:
+    """The opening, or FirewallUnknown or FirewallUnsupported in words."""
+    found, host = facts.firewall, facts.host
+    if settings.firewall == "none":
+        return Opening("none", warning=_warning(facts) if found.drops else "")
+    if found.backend == "firewalld":
+        raise FirewallUnsupported(
+            f"{host} runs firewalld, which this version cannot open: "
+            "open the port there yourself and give firewall=none"
+        )
+    if found.trouble or found.backend not in (*SUPPORTED, "none"):
+        why = "; ".join(found.trouble) or f"it reports {found.backend!r}"
+        raise FirewallUnknown(
+            f"{host}'s firewall could not be found out ({why}): "
+            "repair that, or open the port yourself and give firewall=none"
+        )
+    if found.drops and settings.firewall not in ("auto", found.backend):
+        raise FirewallUnsupported(
+            f"{host}'s packets are decided by {found.backend}, not by {settings.firewall}: leave out firewall="
+        )
+    return Opening(found.backend, found.chains) if found.drops else CLOSED
+
+
+def _warning(facts: Facts) -> str:
+    return (
+        f"{facts.host}'s firewall drops what is not allowed and firewall=none opens nothing: "
+        "the port must be open already"
+    )

@@ -1,0 +1,239 @@
+"""The kinds of values that options take: what each accepts from a command line or YAML, and in which words.
+
+`read` returns the value in its one form, which JSON can carry, or raises ValueError. `takes` completes the sentence
+"this option must be ...". A boolean is never taken for a number, nor a number for a boolean.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from . import units
+
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
+_SHARE = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?)\s*%")
+_PORTS = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?")
+HIGHEST_PORT = 65535
+
+
+class Kind(Protocol):
+    @property
+    def word(self) -> str: ...
+
+    @property
+    def takes(self) -> str: ...
+
+    def read(self, value: Any) -> Any: ...
+
+    def show(self, value: Any) -> str: ...
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _within(value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(value)
+
+
+@dataclass(frozen=True)
+class Truth:
+    word = "boolean"
+    takes = "True or False"
+
+    def read(self, value: Any) -> bool:
+        if isinstance(value, str):
+            value = _WORDS.get(value.strip().lower())
+        if not isinstance(value, bool):
+            raise ValueError(value)
+        return value
+
+    def show(self, value: bool) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Whole:
+    low: int
+    high: int
+    word = "number"
+
+    @property
+    def takes(self) -> str:
+        return f"a whole number from {self.low} to {self.high}"
+
+    def read(self, value: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip(), re.ASCII):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(value)
+        _within(value, self.low, self.high)
+        return value
+
+    def show(self, value: int) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span of time; read as whole seconds."""
+
+    low: int
+    high: int
+    word = "time"
+
+    @property
+    def takes(self) -> str:
+        return f"a time from {self.show(self.low)} to {self.show(self.high)}, such as 30, 30s, 5m, 2h or 1d"
+
+    def read(self, value: Any) -> int:
+        seconds = float(value) if _is_number(value) else units.parse_span(_text(value))
+        _within(seconds, self.low, self.high)
+        if not seconds.is_integer():
+            raise ValueError(value)
+        return int(seconds)
+
+    def show(self, value: int) -> str:
+        for unit, factor in (("d", 86400), ("h", 3600), ("m", 60)):
+            if value and value % factor == 0:
+                return f"{value // factor}{unit}"
+        return f"{value}s"
+
+
+@dataclass(frozen=True)
+class Choice:
+    choices: tuple[str, ...]
+    word = "word"
+
+    @property
+    def takes(self) -> str:
+        return _one_of(self.choices)
+
+    def read(self, value: Any) -> str:
+        word = _text(value).strip().lower()
+        if word not in self.choices:
+            raise ValueError(value)
+        return word
+
+    def show(self, value: str) -> str:
+        return value
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Any number of words; read as a tuple in the order of the table."""
+
+    choices: tuple[str, ...]
+    word = "words"
+
+    @property
+    def takes(self) -> str:
+        return f"a list or comma-separated words of {', '.join(self.choices)}"
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        words = value if isinstance(value, (list, tuple)) else _text(value).split(",")
+        chosen = {_text(word).strip().lower() for word in words} - {""}
+        if not chosen <= set(self.choices):
+            raise ValueError(value)
+        return tuple(choice for choice in self.choices if choice in chosen)
+
+    def show(self, value: tuple[str, ...]) -> str:
+        return ",".join(value) or "none of them"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A range of ports; read as (lowest, highest)."""
+
+    word = "ports"
+    takes = f"a range of ports within 1 to {HIGHEST_PORT}, such as 4400-4499"
+
+    def read(self, value: Any) -> tuple[int, int]:
+        if isinstance(value, (list, tuple)):
+            value = "-".join(str(Whole(1, HIGHEST_PORT).read(part)) for part in value)
+        match = _PORTS.fullmatch(_text(value, also=int).strip())
+        if not match:
+            raise ValueError(value)
+        low, high = int(match[1]), int(match[2] or match[1])
+        _within(low, 1, high)
+        _within(high, low, HIGHEST_PORT)
+        return low, high
+
+    def show(self, value: tuple[int, int]) -> str:
+        return "-".join(map(str, value))
+
+
+@dataclass(frozen=True)
+class NetworkName:
+    """Which of a host's addresses to use; read as text, empty for any."""
+
+    word = "network"
+    takes = "a network such as 10.20.0.0/16, an address, or the name of an interface"
+
+    def read(self, value: Any) -> str:
+        text = _text(value).strip()
+        if text and not (_is_network(text) or _INTERFACE.fullmatch(text)):
+            raise ValueError(value)
+        return text
+
+    def show(self, value: str) -> str:
+        return value or "any"
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """What must stay free; read as `auto`, a share such as `5%`, or bytes."""
+
+    word = "size"
+    takes = "auto, a size such as 10GiB, or a share below 100 % such as 5%"
+
+    def read(self, value: Any) -> str | int:
+        text = _text(value, also=int).strip()
+        if text.lower() == "auto":
+            return "auto"
+        if match := _SHARE.fullmatch(text):
+            return f"{float(match[1]):g}%"
+        return units.parse_size(text)
+
+    def show(self, value: str | int) -> str:
+        return value if isinstance(value, str) else units.size(value)
+
+
+@dataclass(frozen=True)
+class Directory:
+    word = "path"
+    takes = "an absolute path without . or .. in it"
+
+    def read(self, value: Any) -> str:
+        text = _text(value)
+        parts = text.split("/")
+        if not text.startswith("/") or not text.isprintable() or {".", ".."} & set(parts) or not any(parts):
+            raise ValueError(value)
+        return "/" + "/".join(part for part in parts if part)
+
+    def show(self, value: str) -> str:
+        return value
+
+
+def _text(value: Any, also: type = str) -> str:
+    """The value as text if it is text (or of the other type, never a boolean)."""
+    if isinstance(value, bool) or not isinstance(value, (str, also)):
+        raise ValueError(value)
+    return str(value)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

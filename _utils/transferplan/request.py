@@ -1,0 +1,207 @@
+"""What the user asked for: a source, where it shall go, and the settings in force.
+
+A place is written `MINION:/path` and split at the first `:/`. In one text a comma separates destinations only where
+`NAME:/` follows; in a list every item is one destination. A destination that ends in `/` is a directory to copy into,
+any other is the final name. A slash at the end of a source means nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from . import paths, settings
+from .errors import BadPlace, Ledger, NameTooLong, PlacesOverlap
+from .paths import decode_path, encode_path
+from .settings import Settings
+
+__all__ = ["Endpoint", "Member", "Request", "decode_path", "encode_path", "parse", "parse_place", "split_destinations"]
+
+SOURCE, DESTINATION = "source", "destination"
+ATTEMPT = 1
+_COMMA = re.compile(r",(?=[^,/]+:/)")
+_MINION = re.compile(r"[^\s/\\,*?\[\]]+")
+_TRANSFER = re.compile(r"[0-9a-f]{32}")
+
+
+class Member(NamedTuple):
+    """One end of a transfer. Both ends may be one host, so a host's name alone does not tell them apart."""
+
+    host: str
+    role: str
+
+    def __str__(self) -> str:
+        return self.host
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A place on a minion; of a destination it is the final name."""
+
+    host: str
+    path: bytes
+
+    def __str__(self) -> str:
+        return f"{self.host}:{paths.display(self.path)}"
+
+
+@dataclass(frozen=True)
+class Request:
+    transfer: str
+    source: Endpoint
+    destinations: tuple[Endpoint, ...]
+    settings: Settings
+
+    @property
+    def type(self) -> str:
+        return self.settings.type
+
+    def ends(self) -> dict[Member, Endpoint]:
+        """Every end of the transfer with its place, the source first."""
+        targets = {Member(place.host, DESTINATION): place for place in self.destinations}
+        return {Member(self.source.host, SOURCE): self.source, **targets}
+
+    def asks(self) -> dict[Member, dict[str, Any]]:
+        """For each end, the question that its minion's `transfer.facts` takes."""
+        return {member: self._ask(member, place) for member, place in self.ends().items()}
+
+    def _ask(self, member: Member, place: Endpoint) -> dict[str, Any]:
+        return {
+            "transfer": self.transfer,
+            "attempt": ATTEMPT,
+            "role": member.role,
+            "host": member.host,
+            "path": encode_path(place.path),
+            "peers": [{"host": other.host, "role": other.role} for other in self.ends() if other.role != member.role],
+            "settings": self.settings.values("transfer", "host"),
+            "given": self.settings.given(),
+            "budget": self.settings.job_timeout / 3,
+        }
+
+
+def parse(src: Any, dst: Any, options: Mapping[str, Any], layers: Iterable[settings.Layer], transfer: str) -> Request:
+    """The request for a new transfer; Refused with every trouble in places and options at once.
+
+    `options` are those of the command line, `layers` the (layer name, options) pairs below them, `transfer` a fresh
+    random id of 32 hex digits.
+    """
+    if not _TRANSFER.fullmatch(transfer):
+        raise ValueError("a transfer id has 32 hex digits")
+    ledger = Ledger()
+    values = ledger.attempt(settings.resolve, [*layers, (settings.COMMAND, options)])
+    source = ledger.attempt(parse_source, src)
+    destinations = _destinations(dst, source, ledger)
+    ledger.settle()
+    assert source and values, "what is missing is in the ledger"
+    return Request(transfer, source, destinations, values)
+
+
+def _destinations(dst: Any, source: Endpoint | None, ledger: Ledger) -> tuple[Endpoint, ...]:
+    """The destinations that can be read; with an unreadable source their final names are only as good as can be."""
+    name = paths.basename(source.path) if source else b"?"
+    tried = [ledger.attempt(parse_destination, text, name) for text in ledger.attempt(split_destinations, dst) or []]
+    found = tuple(place for place in tried if place)
+    for place in found if source else ():
+        ledger.attempt(refuse_overlap, source, place)
+    return found
+
+
+def split_destinations(dst: Any) -> list[Any]:
+    """The texts of the destinations; so far there must be exactly one."""
+    texts = list(dst) if isinstance(dst, (list, tuple)) else _COMMA.split(dst) if isinstance(dst, str) else [dst]
+    if not texts:
+        raise BadPlace("dst names no destination: write dst=MINION:/path")
+    if len(texts) > 1:
+        named = ", ".join(paths.printable(str(text).strip()) for text in texts)
+        raise BadPlace(
+            f"dst names {len(texts)} destinations ({named}); "
+            "this version copies to one at a time: run one copy for each"
+        )
+    return texts
+
+
+def parse_source(text: Any) -> Endpoint:
+    host, path = parse_place(text, "src")
+    if path == b"/":
+        raise BadPlace(f"src={host}:/ is the whole root file system: name a file or a directory below it")
+    return Endpoint(host, path)
+
+
+def parse_destination(text: Any, name: bytes) -> Endpoint:
+    """The destination with its final name; `name` is appended where the text ends in a slash."""
+    host, path = parse_place(text, "dst")
+    final = paths.join(path, name) if text.endswith("/") else path
+    _check_length(host, final)
+    return Endpoint(host, final)
+
+
+def parse_place(text: Any, which: str) -> tuple[str, bytes]:
+    """(minion id, normal path) from `MINION:/path`; `which` (src or dst) is for the sentence when it is none."""
+    if not isinstance(text, str) or not text:
+        shown = "nothing" if text in (None, "") else ascii(text)
+        raise BadPlace(f"{which} must be MINION:/path, not {shown}")
+    host, found, rest = text.partition(":/")
+    if not found:
+        raise BadPlace(_without_path(text, which))
+    return _checked_host(host.strip(), text, which), _normal_path(rest, text, which)
+
+
+def _without_path(text: str, which: str) -> str:
+    shown = f"{which}={paths.printable(text)}"
+    host, colon, path = text.partition(":")
+    if text.startswith("/"):
+        return f"{shown} names no minion: write {which}=MINION:{paths.printable(text)}"
+    if colon and path:
+        return f"{shown} has a relative path: write {which}={paths.printable(host)}:/ and the path from the root on"
+    return f"{shown} has no path: write {which}={paths.printable(host)}:/path"
+
+
+def _checked_host(host: str, text: str, which: str) -> str:
+    shown = f"{which}={paths.printable(text)}"
+    if not host:
+        raise BadPlace(f"{shown} names no minion: write {which}=MINION:/path")
+    if not host.isprintable() or not _MINION.fullmatch(host):
+        raise BadPlace(
+            f"{shown} does not begin with a minion id: one minion is named by its whole id, patterns are not taken"
+        )
+    return host
+
+
+def _normal_path(rest: str, text: str, which: str) -> bytes:
+    shown = f"{which}={paths.printable(text)}"
+    try:
+        raw = rest.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise BadPlace(f"{shown} holds a character that no file name can hold") from error
+    parts = [part for part in raw.split(b"/") if part]
+    if b"\0" in raw:
+        raise BadPlace(f"{shown} holds a NUL character, which no file name can hold")
+    if b"." in parts or b".." in parts:
+        raise BadPlace(f"{shown} goes through . or ..: write the path without them")
+    return b"/" + b"/".join(parts)
+
+
+def _check_length(host: str, path: bytes) -> None:
+    longest = max(len(part) for part in path.split(b"/"))
+    if longest > paths.LONGEST_NAME:
+        raise NameTooLong(
+            f"{Endpoint(host, path)} has a name of {longest} bytes; file systems take at most {paths.LONGEST_NAME}"
+        )
+    if len(path) > paths.LONGEST_PATH:
+        raise NameTooLong(
+            f"{Endpoint(host, path)} is {len(path)} bytes long; the system takes at most {paths.LONGEST_PATH}"
+        )
+
+
+def refuse_overlap(source: Endpoint, destination: Endpoint) -> None:
+    """Two places on one host must not be the same, and none inside the other."""
+    if source.host != destination.host:
+        return
+    if source.path == destination.path:
+        raise PlacesOverlap(f"{source} is both source and destination: choose another name")
+    if paths.contains(source.path, destination.path):
+        raise PlacesOverlap(f"{destination} lies inside the source {source}: choose a place outside of it")
+    if paths.contains(destination.path, source.path):
+        raise PlacesOverlap(f"{destination} holds the source {source}, which it would replace: choose another name")

@@ -1,0 +1,344 @@
+"""The one table of options, and the values in force for one transfer.
+
+From this table come the checks of the command line and of every configuration, `salt-run -d transfer.copy`,
+`docs/options.md` and `pillar.example/`.
+
+Layers, the later one wins: the defaults of this table; the master's config (`transfer:`); and for options of scope
+`host`, the host's own pillar and then its own minion config; last the command line. An option of scope `transfer` is
+one for all hosts, so a single host's configuration cannot set it. Options of scope `minion` are taken from that
+minion's pillar and config alone. What a minion permits at all (its policy) is no option: no layer of this table can
+loosen it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .errors import BadOption, Refused
+from .kinds import HIGHEST_PORT, Choice, Choices, Directory, Kind, NetworkName, Ports, Reserve, Span, Truth, Whole
+
+MASTER = "the master's configuration"
+PILLAR = "the minion's pillar"
+MINION = "the minion's own configuration"
+COMMAND = "the command line"
+SCOPES = {"transfer": (MASTER, COMMAND), "host": (MASTER, PILLAR, MINION, COMMAND), "minion": (PILLAR, MINION)}
+POLICY = "policy"
+DAY = 86400
+
+Layer = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `kind` says which values it takes, `scope` whose it is (see the module)."""
+
+    name: str
+    kind: Kind
+    default: Any
+    meaning: str
+    example: str
+    scope: str = "transfer"
+    since: str = "0.1.0"
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "type",
+        Choice(("file",)),
+        "file",
+        "What is transferred: a file, or a directory with all that is in it.",
+        "file",
+    ),
+    Option(
+        "encrypt",
+        Truth(),
+        True,
+        "Encrypt the data on its way (TLS 1.3). With False only control is encrypted: others on the wire can read the "
+        "data, but cannot change it unnoticed.",
+        "False",
+    ),
+    Option(
+        "digest",
+        Choice(("auto", "blake3", "sha256")),
+        "auto",
+        "The digest that proves the copy. auto takes blake3 where every host has it, else sha256.",
+        "sha256",
+    ),
+    Option(
+        "verify",
+        Choice(("readback", "flight")),
+        "readback",
+        "How much is proved. readback reads everything again from the destination's disk before it is published; "
+        "flight trusts what was handed to its kernel and flushed.",
+        "flight",
+    ),
+    Option(
+        "firewall",
+        Choice(("auto", "nft", "iptables", "none")),
+        "auto",
+        "How the destination's firewall is opened. auto finds out; none opens nothing, the port must be open already.",
+        "none",
+        scope="host",
+    ),
+    Option(
+        "network",
+        NetworkName(),
+        "",
+        "Which of the hosts' addresses to use: a network, an address or an interface. Without it a subnet that both "
+        "hosts share comes first, then IPv4, then IPv6.",
+        "10.20.0.0/16",
+        scope="host",
+    ),
+    Option(
+        "port",
+        Whole(0, HIGHEST_PORT),
+        0,
+        "The port the destination listens on; 0 takes a free one of `ports`.",
+        "4444",
+        scope="host",
+    ),
+    Option(
+        "ports",
+        Ports(),
+        (4400, 4499),
+        "The range in which a free port is sought when `port` is 0.",
+        "5000-5099",
+        scope="host",
+    ),
+    Option(
+        "streams",
+        Whole(1, 16),
+        1,
+        "How many connections carry data side by side.",
+        "4",
+    ),
+    Option(
+        "overwrite",
+        Truth(),
+        False,
+        "Replace what stands at the final name, at one stroke, once the copy is proved.",
+        "True",
+    ),
+    Option(
+        "owners",
+        Choice(("names", "numbers")),
+        "names",
+        "How owners and groups are carried over: by name (by number where the destination does not know the name), or "
+        "always by number.",
+        "numbers",
+    ),
+    Option(
+        "special",
+        Choices(("setuid", "capabilities", "fifos", "devices")),
+        (),
+        "Which unusual entries may travel: setuid and setgid files, files with capabilities, FIFOs, devices. A source "
+        "that holds others is refused. The destination's policy has the last word.",
+        "setuid,fifos",
+    ),
+    Option(
+        "reserve",
+        Reserve(),
+        "auto",
+        "What must stay free at the destination. auto keeps 5 % of the file system, at most 2 GiB and 10,000 inodes.",
+        "10GiB",
+        scope="host",
+    ),
+    Option(
+        "lease",
+        Span(10, 3600),
+        30,
+        "How long a pinhole, a lock or a waiting worker outlives the death of whoever renews it.",
+        "60s",
+    ),
+    Option(
+        "stall_timeout",
+        Span(5, 7 * DAY),
+        300,
+        "How long nothing may move before the transfer fails.",
+        "10m",
+    ),
+    Option(
+        "keep_partial",
+        Truth(),
+        False,
+        "Leave what has arrived in its staging directory when a transfer fails, instead of removing it.",
+        "True",
+    ),
+    Option(
+        "job_timeout",
+        Span(2, 600),
+        15,
+        "How long the runner waits for a minion's answer. Measuring the source may take a third of it; what has not "
+        "been counted by then is estimated.",
+        "60s",
+    ),
+    Option(
+        "quiet",
+        Truth(),
+        False,
+        "Show no progress, only the result.",
+        "True",
+    ),
+    Option(
+        "verbose",
+        Truth(),
+        False,
+        "Show every step of every host.",
+        "True",
+    ),
+    Option(
+        "keep_runs",
+        Span(0, 3650 * DAY),
+        14 * DAY,
+        "How long a minion keeps the records of ended transfers.",
+        "90d",
+        scope="minion",
+    ),
+    Option(
+        "state_dir",
+        Directory(),
+        "/var/lib/salt-transfer",
+        "Where a minion keeps its run directories and its register.",
+        "/data/salt-transfer",
+        scope="minion",
+    ),
+)
+TABLE: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force; `origins` says which layer gave those that are not the default."""
+
+    type: str
+    encrypt: bool
+    digest: str
+    verify: str
+    firewall: str
+    network: str
+    port: int
+    ports: tuple[int, int]
+    streams: int
+    overwrite: bool
+    owners: str
+    special: tuple[str, ...]
+    reserve: str | int
+    lease: int
+    stall_timeout: int
+    keep_partial: bool
+    job_timeout: int
+    quiet: bool
+    verbose: bool
+    keep_runs: int
+    state_dir: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def values(self, *scopes: str) -> dict[str, Any]:
+        """The values of these scopes (all without any), as JSON carries them."""
+        wanted = scopes or tuple(SCOPES)
+        return {option.name: _plain(getattr(self, option.name)) for option in OPTIONS if option.scope in wanted}
+
+    def given(self) -> list[str]:
+        """The options of scope `host` that the command line fixed, so that no host's own configuration counts."""
+        return sorted(name for name, layer in self.origins.items() if layer == COMMAND and TABLE[name].scope == "host")
+
+
+def resolve(layers: Iterable[Layer]) -> Settings:
+    """The settings that result from (layer name, options) pairs, the last wins; Refused with every trouble at once."""
+    values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
+    origins: dict[str, str] = {}
+    troubles: list[str] = []
+    for layer, options in layers:
+        read, bad = _read_layer(layer, options)
+        values.update(read)
+        origins.update(dict.fromkeys(read, layer))
+        troubles += bad
+    if values["quiet"] and values["verbose"]:
+        troubles.append("quiet and verbose exclude each other: give one of them")
+    _refuse(troubles)
+    return Settings(**values, origins=origins)
+
+
+def _refuse(troubles: Sequence[str]) -> None:
+    if troubles:
+        raise Refused([BadOption.reason(text) for text in troubles])
+
+
+def on_host(asked: Mapping[str, Any], given: Sequence[str], pillar: Any, config: Any) -> Settings:
+    """The settings as one minion must take them: what it was asked, with its own pillar and config where they count.
+
+    `asked` and `given` come from the question for facts; `pillar` and `config` are the minion's `transfer:` sections.
+    """
+    fixed = {name: value for name, value in asked.items() if name in TABLE and (name in given or not _is_local(name))}
+    general = {name: value for name, value in asked.items() if name in TABLE and name not in fixed}
+    return resolve([(MASTER, general), (PILLAR, pillar), (MINION, config), (COMMAND, fixed)])
+
+
+def as_told(asked: Settings, told: Mapping[str, Any]) -> Settings:
+    """The settings for one host: what was asked, and of scope `host` what that host says is in force there."""
+    own = {name: value for name, value in told.items() if name in TABLE and TABLE[name].scope == "host"}
+    own = {name: value for name, value in own.items() if name not in asked.given()}
+    read, troubles = _read_layer(MINION, own)
+    _refuse(troubles)
+    return replace(asked, **read)
+
+
+def _is_local(name: str) -> bool:
+    return TABLE[name].scope == "host"
+
+
+def _read_layer(layer: str, options: Any) -> tuple[dict[str, Any], list[str]]:
+    if options is None:
+        return {}, []
+    if not isinstance(options, Mapping):
+        return {}, [f"transfer (in {layer}) must hold options with their values, not {_shown(options)}"]
+    read: dict[str, Any] = {}
+    troubles = []
+    for name, value in options.items():
+        if trouble := _misplaced(layer, name):
+            troubles.append(trouble)
+        elif value is not None and name in TABLE:
+            try:
+                read[name] = TABLE[name].kind.read(value)
+            except ValueError:
+                troubles.append(f"{name} (from {layer}) must be {TABLE[name].kind.takes}, not {_shown(value)}")
+    return read, troubles
+
+
+def _misplaced(layer: str, name: Any) -> str:
+    """Why this name cannot stand in this layer; empty if it can."""
+    if name not in TABLE and name != POLICY:
+        return f"{_shown(name)} (from {layer}) is no option{_nearest(name)}"
+    places = (MINION,) if name == POLICY else SCOPES[TABLE[name].scope]
+    return "" if layer in places else f"{name} cannot be set from {layer}, only from {' or '.join(places)}"
+
+
+def _nearest(name: Any) -> str:
+    near = difflib.get_close_matches(str(name).lower(), TABLE, n=1)
+    return f"; did you mean {near[0]}?" if near else "; salt-run -d transfer.copy lists all of them"
+
+
+def _shown(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def describe(scopes: Sequence[str] = ("transfer", "host")) -> str:
+    """The table as plain text, for the documentation of the runner's functions."""
+    return "\n".join(_entry(option) for option in OPTIONS if option.scope in scopes)
+
+
+def _entry(option: Option) -> str:
+    kind = option.kind
+    return (
+        f"    {option.name}\n        {option.meaning}\n"
+        f"        Takes {kind.takes}. Default: {kind.show(option.default)}. Example: {option.name}={option.example}\n"
+    )
+

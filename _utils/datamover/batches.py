@@ -91,7 +91,7 @@ _PART = Struct(">QHBQQI")
 
 
 class Parts(Field):
-    """A batch of parts: their number in four bytes, then each: fixed fields, block digests, the whole's if it is there."""
+    """A batch of parts: their number in four bytes, then each: fixed fields, block digests, perhaps the whole's."""
 
     least = 4
     most = MAX_BODY

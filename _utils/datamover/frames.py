@@ -69,9 +69,8 @@ class Frame:
 
     def __str__(self):
         name = Type(self.type).name if self.type in _NAMED else f"type {self.type:#04x}"
-        return (
-            f"{name} frame of {self.length} bytes{', critical' if self.flags & CRITICAL else ''}, stream {self.stream}"
-        )
+        kind = "critical" if self.flags & CRITICAL else "optional"
+        return f"{name} frame, {kind}, {self.length} bytes, stream {self.stream}"
 
 
 _NAMED = frozenset(Type)

@@ -259,7 +259,7 @@ def _xattr_troubles(entry):
 class Lineage:
     """Checks a sequence of sound entries for what no entry shows alone; holds one byte for each.
 
-    Numbers follow each other, a parent is a directory, a hard link names an entry that has metadata and is no directory.
+    Numbers follow each other, a parent is a directory, a hard link names an entry that can have two names.
     Two entries of one name are not found here: whoever makes them does so exclusively, and the second is refused there.
     """
 

@@ -1,4 +1,4 @@
-"""The messages of a control connection: frozen dataclasses that turn themselves into a frame and a body into themselves.
+"""The messages of a control connection: frozen dataclasses that turn into frames and back.
 
 A field is declared with its form and its bounds (fields.py); fields travel in the order in which they are declared,
 those of a base class first. What may be said when is decided in protocol.py.
@@ -135,7 +135,7 @@ def _brief(value):
 
 @message
 class Introduction(Message):
-    """What Hello and Welcome have in common. Up to `project` it has this form in every version of the wire, for ever."""
+    """What Hello and Welcome have in common. Up to `project` this form holds in every version."""
 
     PREFIX = MAGIC
     LIMIT = MAX_HELLO
@@ -188,7 +188,7 @@ class Hello(Introduction):
 
 @message
 class Welcome(Introduction):
-    """The answer of whoever was connected to: the same, from its side. Both version fields hold the one that was chosen."""
+    """The answer of whoever was connected to, from its side. Both version fields hold the version that was chosen."""
 
     TYPE = 0x02
 
@@ -250,7 +250,7 @@ class Digests(Edition):
 
 @message
 class Seal(Edition):
-    """The source has told everything: the root and the counts, signed with the key of its attempt over seal_statement."""
+    """The source has told everything: root and counts, signed with the key of its attempt (see seal_statement)."""
 
     TYPE = 0x13
 
@@ -413,6 +413,6 @@ _SEAL_TAG = b"salt-transfer seal 1\0"
 
 
 def seal_statement(seal: Seal, transfer: str, attempt: int, source: str) -> bytes:
-    """The bytes under a seal's signature: what is sealed, by whom, in which attempt of which transfer, and nothing else."""
+    """The bytes under a seal's signature: what is sealed, by whom, in which attempt of which transfer."""
     place = Identifier().pack(transfer) + U32.pack(attempt) + Text(255).pack(source)
     return _SEAL_TAG + place + dataclasses.replace(seal, signature=b"").body()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 
+from .blocks import LONGEST
 from .errors import FrameTooLarge, LocalError, ProtocolError
 from .frames import CRITICAL, HEADER_SIZE, MAX_DATA, MAX_PIECE_BODY, MAX_STREAMS, Type
 from .manifest import MAX_NUMBER
@@ -19,7 +20,7 @@ _PIECE_HEADER = PIECE_PREFIX - HEADER_SIZE
 
 
 class PieceKind(IntEnum):
-    """What a piece holds: bytes of a file, nothing but zeros (not sent), bytes of the base (reserved), many small files."""
+    """What a piece stands for: bytes of a file, zeros (not sent), bytes of the base (reserved), many small files."""
 
     DATA = 1
     HOLE = 2
@@ -35,7 +36,7 @@ class Codec(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The prefix of a piece. `length` counts the file's bytes that it stands for, `payload` the bytes that follow the prefix."""
+    """The prefix of a piece: it stands for `length` bytes of a file, and `payload` bytes follow it."""
 
     entry: int
     try_: int
@@ -48,8 +49,8 @@ class Piece:
     stream: int = 1
 
     def __str__(self):
-        kind = PieceKind(self.kind).name.lower()
-        return f"Piece {kind} #{self.entry}/{self.try_} {self.offset}+{self.length}, {self.payload} bytes, stream {self.stream}"
+        where = f"#{self.entry}/{self.try_} {self.offset}+{self.length}"
+        return f"Piece of kind {self.kind} {where}, {self.payload} bytes, stream {self.stream}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,9 @@ def _piece_trouble(piece):
         return f"has stream {piece.stream}; bulk streams are 1 to {MAX_STREAMS}"
     if piece.codec != Codec.NONE:
         return f"has codec {piece.codec}, which was not agreed"
-    if not piece.length or piece.offset + piece.length >= 2**63 or piece.entry > MAX_NUMBER:
+    if not (0 <= piece.entry <= MAX_NUMBER and 0 <= piece.try_ < 2**16 and 0 <= piece.leaf < 2**32):
+        return "is of no entry, try or leaf that can be"
+    if piece.offset < 0 or piece.length < 1 or piece.offset + piece.length > LONGEST:
         return f"covers {piece.length} bytes from {piece.offset}, which no file has"
     if piece.kind == PieceKind.DATA:
         return "" if piece.payload == piece.length <= MAX_DATA else f"has {piece.payload} bytes for {piece.length}"

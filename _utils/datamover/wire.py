@@ -138,8 +138,8 @@ __all__ = [
 class Reader:
     """Turns what arrives on a control connection, in whatever cuts, into messages.
 
-    `first` names the messages that may come first; nothing is buffered for another. After an error it gives the same error again.
-    Whoever reads exactly `wanted` bytes at a time never takes a byte of what follows the message.
+    `first` names the messages that may come first; nothing is buffered for another. After an error it only gives that
+    error again. Whoever reads exactly `wanted` bytes at a time never takes a byte of what follows a message.
     """
 
     def __init__(self, *first: type[Message]):

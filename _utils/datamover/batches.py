@@ -187,19 +187,25 @@ class Assembly:
             return None
         return self._close(part)
 
+    def forget(self, entry: int) -> None:
+        """Drop what is there of a file that begins again."""
+        if self._open and self._open[0] == entry:
+            self._blocks, self._open = [], None
+
     def _check_place(self, part):
         if self._open not in (None, (part.entry, part.try_, part.length)) or part.first != len(self._blocks):
             raise ProtocolError(f"digests of {part} came where block {len(self._blocks)} of {self._open} was next")
-        expected = block_count(part.length, self._block_size)
-        told = part.first + len(part.blocks)
-        if told > expected or (not part.whole and (told == expected or not part.blocks)):
-            raise ProtocolError(f"digests of {part} exceed the {expected} blocks of its {part.length} bytes")
+        told, listed = part.first + len(part.blocks), self._listed(part.length)
+        if told > listed or (part.whole and told < listed) or not (part.whole or part.blocks):
+            raise ProtocolError(f"digests of {part} do not fit the {listed} that its {part.length} bytes need")
+
+    def _listed(self, length):
+        """How many block digests a file has on the wire."""
+        count = block_count(length, self._block_size)
+        return count if count > 1 else 0
 
     def _close(self, part):
         blocks, self._blocks, self._open = tuple(self._blocks), [], None
-        expected = block_count(part.length, self._block_size)
-        if expected == 1 and not blocks:
+        if part.length and not blocks:
             blocks = (part.whole,)
-        if len(blocks) != expected:
-            raise ProtocolError(f"digests of {part} end at {len(blocks)} of {expected} blocks")
         return Content(part.length, blocks, part.whole)

@@ -23,6 +23,7 @@ COMMIT_EVERY = 20_000
 ROWS = 1_000
 PAGE = 256
 PAGES = 64
+LAST = 2**63 - 1
 
 _SCHEMA = f"""
 CREATE TABLE entries (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL,
@@ -193,9 +194,14 @@ class Journal:
             names.append(name)
         return b"/".join(reversed(names))
 
-    def entries(self, reverse=False):
-        """Every entry in the order of numbers, or backwards (what is in a directory before the directory)."""
-        return (known.entry for known in self._all(reverse))
+    def entries(self, kinds=tuple(Kind), reverse=False):
+        """Entries of these kinds in the order of numbers, or backwards (the directory after what is in it)."""
+        marks = ", ".join("?" * len(kinds))
+        beyond, order = ("<", "DESC") if reverse else (">", "ASC")
+        condition = f"kind IN ({marks}) AND number {beyond} ?"
+        statement = f"SELECT number, body FROM entries WHERE {condition} ORDER BY number {order} LIMIT ?"
+        rows = self._pages_of(statement, *map(int, kinds), first=LAST if reverse else -1)
+        return (decode_entry(body)[0] for page in rows for _, body in page)
 
     def suspects(self):
         """Numbers of the entries to be checked again at seal."""
@@ -271,26 +277,16 @@ class Journal:
         content = self.content(entry.link, side) if entry.kind == Kind.HARDLINK else None
         return content.whole if content else None
 
-    def _all(self, reverse):
-        with self._lock:
-            last = self._database.execute("SELECT max(number) FROM entries").fetchone()[0]
-        if last is None:
-            return
-        pages = range(last // PAGE + 1)
-        for number in reversed(pages) if reverse else pages:
-            page = self._read_page(number)
-            yield from (page[each] for each in sorted(page, reverse=reverse))
-
     def _numbers(self, condition, *arguments):
         statement = f"SELECT number FROM entries WHERE {condition} ORDER BY number LIMIT ?"
         return (number for rows in self._pages_of(statement, *arguments) for (number,) in rows)
 
-    def _pages_of(self, statement, *arguments):
+    def _pages_of(self, statement, *arguments, first=-1):
         """Results in lists of bounded length, so that no cursor stays open between them.
 
         The first column is the number.
         """
-        last = -1
+        last = first
         while True:
             with self._lock:
                 rows = self._database.execute(statement, (*arguments, last, ROWS)).fetchall()

@@ -81,7 +81,7 @@ class SourceFile:
 
 
 class SourceTree:
-    """`root` is a directory or a regular file; `special` holds the special.NAMES that may travel; `owners` as in Owners.
+    """`root` is a directory or a regular file; `special` holds the special.NAMES that may travel; `owners`: see Owners.
 
     walk() writes entries and identities into `journal`; open(), refresh(), recheck() may be called by any thread
     meanwhile.

@@ -6,13 +6,14 @@ import sys
 
 from .errors import LabError
 from .lab import MINIONS, Lab
+from .salt import INSTALLS, NEWEST, VERSIONS
 
 
 def run(arguments):
     """Start a lab, run the command (else a shell) in it, return its status."""
     command = arguments.command or [os.environ.get("SHELL", "/bin/sh")]
-    with Lab(arguments.minions, salt=arguments.salt, install=arguments.install) as lab:
-        print(f"lab: {', '.join(lab.machines)} are up (Salt {lab.salt})", file=sys.stderr)
+    with Lab(minions=arguments.minions, salt=arguments.salt, install=arguments.install) as lab:
+        print(f"lab: {', '.join(lab.machines)} are up (Salt {arguments.salt})", file=sys.stderr)
         return subprocess.run(command, env=lab.environment()).returncode
 
 
@@ -39,8 +40,8 @@ def parser():
     verbs = top.add_subparsers(required=True, metavar="VERB")
     one = verbs.add_parser("run", help="start a lab and run a command in it")
     one.add_argument("--minions", type=names, default=MINIONS, metavar="NAMES", help="such as alpha,beta,gamma")
-    one.add_argument("--salt", choices=("3008", "3006"), default="3008")
-    one.add_argument("--install", choices=("checkout", "file_roots", "none"), default="checkout")
+    one.add_argument("--salt", choices=VERSIONS, default=NEWEST)
+    one.add_argument("--install", choices=INSTALLS, default=INSTALLS[0])
     one.add_argument("command", nargs="*", metavar="COMMAND")
     one.set_defaults(act=run)
     one = verbs.add_parser("link", help="disturb a machine's link")

@@ -1,28 +1,76 @@
-"""Runs on the lab's master: says `subscribed`, then prints each event of the bus as one line of JSON."""
+"""The master's event bus, heard from outside: listener.py runs on the master and prints what it hears."""
 import json
+import os
+import select
 import subprocess
-import sys
+import time
+from pathlib import Path
 
-import salt.config
-import salt.utils.event
+from .errors import LabError
 
-CONNECT_TIMEOUT = 20
-
-
-def say(text):
-    print(text, flush=True)
+LISTENER = Path(__file__).with_name("listener.py")
+SUBSCRIBE_TIMEOUT = 60
 
 
-def main():
-    """Follow the bus until killed."""
-    opts = salt.config.master_config("/etc/salt/master")
-    subprocess.run(["systemctl", "start", "salt-master.service"], check=True)  # returns once it is up
-    with salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True) as bus:
-        if not bus.connect_pub(timeout=CONNECT_TIMEOUT):
-            sys.exit("The master runs, but its event bus does not answer")
-        say("subscribed")
-        for event in bus.iter_events(full=True):
-            say(json.dumps(event, default=repr))
+class Bus:
+    """A context manager: subscribed before its first line, then every event in order."""
 
+    def __init__(self, master):
+        self._master = master
+        self._process = None
+        self._pending = b""
 
-main()
+    def __enter__(self):
+        self._process = self._master.popen(
+            ["python", "-I", "-B", LISTENER],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )
+        first = next(self._lines(time.monotonic() + SUBSCRIBE_TIMEOUT), "nothing")
+        if first != "subscribed":
+            self.__exit__()
+            raise LabError(f"Cannot listen on the master's event bus; its listener said: {first}")
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def events(self, timeout):
+        """Pairs of tag and data as they come, for at most `timeout` seconds."""
+        for line in self._lines(time.monotonic() + timeout):
+            event = json.loads(line)
+            yield event["tag"], event["data"]
+
+    def await_event(self, tag, timeout=90):
+        """The data of the first event from now on with exactly this tag."""
+        for seen, data in self.events(timeout):
+            if seen == tag:
+                return data
+        raise LabError(f"No event {tag} within {timeout} s")
+
+    def await_start(self, minions, timeout=90):
+        """Return when all these minions have reported their start."""
+        missing = {f"salt/minion/{name}/start": name for name in minions}
+        for tag, _ in self.events(timeout):
+            missing.pop(tag, None)
+            if not missing:
+                return
+        raise LabError(f"Not started within {timeout} s: {', '.join(sorted(missing.values()))}")
+
+    def _lines(self, deadline):
+        while True:
+            line, newline, rest = self._pending.partition(b"\n")
+            if newline:
+                self._pending = rest
+                yield line.decode()
+                continue
+            chunk = self._read(deadline - time.monotonic())
+            if not chunk:
+                return
+            self._pending += chunk
+
+    def _read(self, timeout):
+        output = self._process.stdout
+        ready, _, _ = select.select([output], [], [], max(0, timeout))
+        return os.read(output.fileno(), 65536) if ready else b""

@@ -11,14 +11,18 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from . import salt as lab_salt
+from .bus import Bus
 from .errors import LabError
-from .machine import BIN, Machine, remove_control_group, remove_disks
+from .furniture import furnish
+from .home import new_control_group, new_home, remove_control_group, remove_home
+from .machine import BIN, Machine
 from .network import Network
 
 MINIONS = ("alpha", "beta", "gamma")
@@ -26,8 +30,6 @@ MASTER = "master"
 MASTER_NUMBER = 2
 FIRST_MINION_NUMBER = 11
 HOME_VARIABLE = "LAB_HOME"
-PLACE_VARIABLE = "SALT_TRANSFER_LAB_DIR"
-UNSUITABLE_DISKS = ("overlayfs",)
 
 
 @dataclass(frozen=True)
@@ -47,39 +49,57 @@ class Result:
             raise LabError(f"This is not JSON (status {self.returncode}):\n{self.stdout}\n{self.stderr}") from error
 
 
-class Lab:
-    """Master and minions on machines of their own. `salt=None` gives the machines alone."""
+@dataclass(frozen=True)
+class Plan:
+    """What a lab is to consist of. `salt` None means machines alone; `firewall` names one for all or one per minion."""
 
-    def __init__(self, minions=MINIONS, salt="3008", install="checkout", master_config=None, minion_config=None,
-                 firewall=True):
-        if install not in lab_salt.INSTALLS:
-            raise LabError(f"install={install!r} is none of {', '.join(lab_salt.INSTALLS)}")
-        self.minions = tuple(minions)
-        self.salt = salt
-        self.install = install
-        self.firewall = firewall
-        self._master_config = master_config or {}
-        self._minion_config = minion_config or {}
-        self._salt_bin = salt_directory(salt) if salt else ""
+    minions: tuple = MINIONS
+    salt: str | None = lab_salt.NEWEST
+    install: str = "checkout"
+    firewall: str | dict = "nft"
+    master_config: dict | None = None
+    minion_config: dict | None = None
+
+    def __post_init__(self):
+        if self.install not in lab_salt.INSTALLS:
+            raise LabError(f"install={self.install!r} is none of {', '.join(lab_salt.INSTALLS)}")
+
+    @property
+    def names(self):
+        return (MASTER, *self.minions) if self.salt else tuple(self.minions)
+
+    def number(self, name):
+        """The host number of a machine."""
+        return MASTER_NUMBER if name == MASTER else FIRST_MINION_NUMBER + self.minions.index(name)
+
+    def firewall_of(self, name):
+        return self.firewall if isinstance(self.firewall, str) else self.firewall.get(name, "nft")
+
+
+class Lab:
+    """Master and minions on machines of their own. The arguments are those of Plan."""
+
+    def __init__(self, **plan):
+        self.plan = Plan(**plan)
         self.home = self.network = self.machines = None
+        self._daemons = {}
+        self._undo = ExitStack()
 
     @classmethod
     def running(cls, home=None):
         """The lab that runs already, by its directory or by $LAB_HOME."""
-        home = Path(home or os.environ.get(HOME_VARIABLE) or _no_lab())
-        settings = json.loads((home / "lab.json").read_text())
-        lab = cls(settings["minions"], settings["salt"], settings["install"])
-        lab._take(home, Network(settings["network"]), Path(settings["cgroup"]))
+        home = home or os.environ.get(HOME_VARIABLE)
+        if not home:
+            raise LabError("No lab runs here ($LAB_HOME is not set): start one by ./dev lab")
+        settings = json.loads(Path(home, "lab.json").read_text())
+        lab = cls(minions=tuple(settings["minions"]), salt=settings["salt"], install=settings["install"])
+        lab._take(Path(home), Network(settings["network"]), Path(settings["cgroup"]))
         return lab
 
-    # -- its life -------------------------------------------------------------------------------------------------
+    # -- its life -----------------------------------------------------------------------------------------------------
 
     def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
+        self.start()
         return self
 
     def __exit__(self, *_):
@@ -87,39 +107,40 @@ class Lab:
 
     def start(self):
         """Build the network, boot all machines at once and wait until every minion has reported."""
-        network = Network.free()
-        home = new_home()
-        self._take(home, network, control_group(home))
-        self._write_settings()
-        network.build()
-        self._create_machines()
-        with ThreadPoolExecutor(len(self.machines)) as pool:
-            list(pool.map(Machine.boot, self.machines.values()))
-        if self.salt:
-            self._start_salt()
+        with ExitStack() as self._undo:
+            self._build()
+            with ThreadPoolExecutor(len(self.machines)) as pool:
+                list(pool.map(Machine.boot, self.machines.values()))
+            if self.plan.salt:
+                self._start_salt()
+            self._undo = self._undo.pop_all()
 
     def stop(self):
         """Cut the power of every machine and remove all traces."""
-        if self.home is None:
-            return
-        for machine in self.machines.values():
-            machine.remove()
-        remove_control_group(self._cgroup)
-        self.network.remove()
-        subprocess.run(["umount", "--recursive", self.home / "cgroup"], check=True)
-        remove_disks(self.home)
-        self.home = None
+        self._undo.close()
+
+    def _build(self):
+        home = new_home()
+        self._undo.callback(remove_home, home)
+        cgroup = new_control_group(home)
+        self._undo.callback(subprocess.run, ["umount", home / "cgroup"], check=True)
+        self._undo.callback(remove_control_group, cgroup)
+        network = Network.free()
+        self._undo.callback(network.remove)
+        network.build()
+        self._take(home, network, cgroup)
+        self._write_settings()
+        self._create_machines()
 
     def _take(self, home, network, cgroup):
         self.home, self.network, self._cgroup = home, network, cgroup
-        names = (MASTER, *self.minions) if self.salt else self.minions
         self.machines = {
-            name: Machine(name, home / "machines" / name, network, cgroup / name) for name in names
+            name: Machine(name, home / "machines" / name, network, cgroup / name) for name in self.plan.names
         }
 
     def _write_settings(self):
         settings = {
-            "minions": self.minions, "salt": self.salt, "install": self.install,
+            "minions": self.minions, "salt": self.plan.salt, "install": self.plan.install,
             "network": self.network.number, "cgroup": str(self._cgroup),
         }
         (self.home / "lab.json").write_text(json.dumps(settings))
@@ -129,40 +150,24 @@ class Lab:
 
     def _create_machines(self):
         for name, machine in self.machines.items():
-            number = MASTER_NUMBER if name == MASTER else FIRST_MINION_NUMBER + self.minions.index(name)
-            machine.create(number, self._shared_directories())
-        for machine in self.machines.values():
-            self._furnish(machine)
-            if self.salt:
+            machine.create(self.plan.number(name), self._shared_directories())
+            self._undo.callback(machine.cut_power)
+        for name, machine in self.machines.items():
+            services = lab_salt.MASTER_SERVICES if name == MASTER else ()
+            furnish(machine, self._hosts(), self.plan.firewall_of(name), services)
+            if self.plan.salt:
                 self._install_salt(machine)
 
+    @cached_property
+    def _salt_bin(self):
+        """The commands of the machines' Salt; without Salt those of our own Python."""
+        return lab_salt.salt_directory(self.plan.salt) if self.plan.salt else Path(sys.prefix, "bin")
+
     def _shared_directories(self):
-        """The checkout, the machines' Salt and the Python below it, unless every machine has them in /usr anyway."""
-        salt = Path(self._salt_bin or sys.prefix / Path("bin")).parent
-        base = (salt / "bin/python3").resolve().parent.parent
-        places = {lab_salt.CHECKOUT, salt, base}
+        """The checkout, the machines' Salt and the Python below it, unless they are in /usr as for everybody."""
+        base = (self._salt_bin / "python3").resolve().parent.parent
+        places = {lab_salt.CHECKOUT, self._salt_bin.parent, base}
         return sorted(str(place) for place in places if place != Path("/usr"))
-
-    # -- what is on the disks -------------------------------------------------------------------------------------
-
-    def _furnish(self, machine):
-        machine.install("/etc/hostname", f"{machine.name}\n")
-        machine.install("/etc/machine-id", f"{os.urandom(16).hex()}\n")
-        machine.install("/etc/fstab", "")
-        machine.install("/etc/hosts", self._hosts())
-        machine.install("/etc/systemd/system/lab.target", LAB_TARGET)
-        machine.install("/etc/systemd/system/lab-booted.service", LAB_BOOTED)
-        for name in NOT_IN_A_MACHINE:
-            (machine.home / "upper/etc/systemd/system" / name).symlink_to("/dev/null")
-        if self.firewall:
-            self._install_firewall(machine)
-
-    def _install_firewall(self, machine):
-        services = "tcp dport { 4505, 4506, 8000 } accept" if machine.name == MASTER else ""
-        machine.install("/etc/nftables.conf", FIREWALL.format(services=services), 0o755)
-        wanted = machine.home / "upper/etc/systemd/system/sysinit.target.wants"
-        wanted.mkdir()
-        (wanted / "nftables.service").symlink_to("/lib/systemd/system/nftables.service")
 
     def _hosts(self):
         lines = ["127.0.0.1 localhost", "::1 localhost"]
@@ -171,46 +176,64 @@ class Lab:
         return "".join(f"{line}\n" for line in lines)
 
     def _install_salt(self, machine):
+        plan = self.plan
         if machine.name == MASTER:
-            config = lab_salt.master_config(self.install, self._master_config)
-            lab_salt.install_daemon(machine, "salt-master", config, self._salt_bin)
+            daemon, config = lab_salt.MASTER, lab_salt.master_config(plan.install, plan.master_config or {})
         else:
-            config = lab_salt.minion_config(machine.name, self.master.ip, self.install, self._minion_config)
-            lab_salt.install_daemon(machine, "salt-minion", config, self._salt_bin)
+            daemon = lab_salt.MINION
+            config = lab_salt.minion_config(machine.name, self.master.ip, plan.install, plan.minion_config or {})
+        lab_salt.install_daemon(machine, daemon, config, self._salt_bin)
 
-    # -- its Salt -------------------------------------------------------------------------------------------------
+    # -- its Salt -----------------------------------------------------------------------------------------------------
 
     def _start_salt(self):
-        lab_salt.start_daemon(self.master, "salt-master")
-        with self.bus() as bus:
-            for name in self.minions:
-                lab_salt.start_daemon(self.machine(name), "salt-minion")
+        self.daemon(MASTER).start()
+        with self.bus() as bus, ThreadPoolExecutor(len(self.minions)) as pool:
+            list(pool.map(lambda name: self.daemon(name).start(), self.minions))
             bus.await_start(self.minions)
+
+    def daemon(self, name):
+        """The salt-master or salt-minion on a machine, as a daemon factory of pytest-salt-factories."""
+        from . import daemons  # imports Salt, which a lab of machines alone can do without
+
+        if name not in self._daemons:
+            make = daemons.master if name == MASTER else daemons.minion
+            self._daemons[name] = make(self.machine(name), self.environment())
+        return self._daemons[name]
+
+    def command(self, name, minion=None):
+        """salt, salt-run, salt-call (on `minion`) or salt-key, as a command factory of pytest-salt-factories."""
+        from . import daemons  # see above
+
+        return daemons.command(name, self.machine(minion or MASTER), self.environment())
 
     def bus(self):
         """The master's event bus as a context manager; subscribed before the first line of the `with`."""
-        return lab_salt.Bus(self.master)
+        return Bus(self.master)
 
     def run_runner(self, function, *arguments, timeout=300, **options):
         """Run a runner by `salt-run --out=json`; gives a Result, whose `data` is what the runner returned."""
-        return self._salt_command(["salt-run", "--out=json", function, *_salt_arguments(arguments, options)], timeout)
+        return self._run_salt(self.master, ["salt-run", function], arguments, options, timeout)
 
     def run_module(self, minion, function, *arguments, timeout=300, **options):
-        """Run an execution module on one minion by `salt`; gives a Result, whose `data` is {minion: return}."""
-        argv = ["salt", "--out=json", "--static", minion, function, *_salt_arguments(arguments, options)]
-        return self._salt_command(argv, timeout)
+        """Run an execution module by `salt`; gives a Result, whose `data` is {minion: return}."""
+        return self._run_salt(self.master, ["salt", "--static", minion, function], arguments, options, timeout)
 
     def call_local(self, minion, function, *arguments, timeout=300, **options):
         """Run an execution module by `salt-call` on the minion itself; `data` is {"local": return}."""
-        argv = ["salt-call", "--config-dir=/etc/salt", "--out=json", function, *_salt_arguments(arguments, options)]
-        done = self.machine(minion).run(argv, check=False, timeout=timeout)
+        return self._run_salt(self.machine(minion), ["salt-call", function], arguments, options, timeout)
+
+    def _run_salt(self, machine, command, arguments, options, timeout):
+        program, *rest = command
+        argv = [program, f"--config-dir={lab_salt.CONFIG_DIRECTORY}", "--out=json", *rest]
+        done = machine.run([*argv, *salt_arguments(arguments, options)], check=False, timeout=timeout)
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def _salt_command(self, argv, timeout):
-        done = self.master.run([argv[0], "--config-dir=/etc/salt", *argv[1:]], check=False, timeout=timeout)
-        return Result(done.returncode, done.stdout, done.stderr)
+    # -- its machines -------------------------------------------------------------------------------------------------
 
-    # -- its machines ---------------------------------------------------------------------------------------------
+    @property
+    def minions(self):
+        return self.plan.minions
 
     @property
     def master(self):
@@ -226,101 +249,26 @@ class Lab:
     def reboot(self, name):
         """Cut a machine's power and boot its disk again; returns when it has reported to the master."""
         machine = self.machine(name)
-        if name in self.minions and self.salt:
-            with self.bus() as bus:
-                machine.reboot()
-                bus.await_start([name])
-        else:
+        if name == MASTER or not self.plan.salt:
             machine.reboot()
+            return
+        with self.bus() as bus:
+            machine.reboot()
+            bus.await_start([name])
 
     def environment(self):
         """The environment of a command that works with this lab."""
-        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         return {
-            **os.environ, HOME_VARIABLE: str(self.home), "PATH": path, "LAB_PYTHON": sys.executable,
-            "PYTHONPATH": str(lab_salt.CHECKOUT),
+            **os.environ, HOME_VARIABLE: str(self.home), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "LAB_PYTHON": sys.executable, "PYTHONPATH": str(lab_salt.CHECKOUT),
         }
 
 
-def _no_lab():
-    raise LabError("No lab runs here ($LAB_HOME is not set): start one by ./dev lab")
-
-
-def _salt_arguments(arguments, options):
+def salt_arguments(arguments, options):
     """Arguments as Salt's command line takes them: positional ones, then name=value, structures as JSON."""
-    return [_salt_value(value) for value in arguments] + [f"{name}={_salt_value(value)}" for name, value in options.items()]
+    named = [f"{name}={_salt_value(value)}" for name, value in options.items()]
+    return [_salt_value(value) for value in arguments] + named
 
 
 def _salt_value(value):
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def salt_directory(version):
-    """The bin directory of the virtual environment that holds this Salt."""
-    place = lab_salt.CHECKOUT / ".venv" / f"salt{version}" / "bin"
-    if (place / "salt-minion").exists():
-        return place
-    if version == "3008" and Path(sys.prefix, "bin/salt-minion").exists():
-        return Path(sys.prefix, "bin")
-    raise LabError(f"Salt {version} is not installed in {place}; ./dev lab --salt {version} does that")
-
-
-def new_home():
-    """A new directory for a lab, on a disk that can hold the upper layers of machines."""
-    place = Path(os.environ.get(PLACE_VARIABLE, "/var/tmp"))
-    home = Path(tempfile.mkdtemp(prefix="salt-transfer-lab.", dir=place))
-    home.chmod(0o755)
-    kind = subprocess.run(["stat", "--file-system", "--format=%T", home], capture_output=True, text=True).stdout.strip()
-    if kind in UNSUITABLE_DISKS:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", home], check=True)
-    return home
-
-
-def control_group(home):
-    """A control group for the lab below our own one."""
-    mount = home / "cgroup"
-    mount.mkdir()
-    subprocess.run(["mount", "-t", "cgroup2", "cgroup2", mount], check=True)
-    own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
-    group = mount / own.removeprefix("0::").lstrip("/") / home.name
-    group.mkdir()
-    return group
-
-
-LAB_TARGET = """\
-[Unit]
-Description=A machine of the lab
-Requires=basic.target lab-booted.service
-"""
-
-LAB_BOOTED = """\
-[Unit]
-Description=Tell the lab that the machine is up
-[Service]
-Type=oneshot
-ExecStart=/bin/sh -c 'echo up >/run/host/booted'
-"""
-
-# What would reach for hardware or the kernel, or takes time at boot and serves nobody here.
-NOT_IN_A_MACHINE = (
-    "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
-    "systemd-sysctl.service", "systemd-modules-load.service", "systemd-timesyncd.service", "systemd-remount-fs.service",
-    "systemd-update-utmp.service", "systemd-journal-flush.service", "systemd-tmpfiles-clean.timer",
-    "systemd-journald-audit.socket", "systemd-initctl.socket", "dev-hugepages.mount", "sys-fs-fuse-connections.mount",
-    "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "modprobe@.service",
-    "keyboard-setup.service", "console-setup.service", "e2scrub_reap.service",
-)
-
-FIREWALL = """\
-#!/usr/sbin/nft -f
-flush ruleset
-table inet filter {{
-    chain input {{
-        type filter hook input priority filter; policy drop;
-        ct state established,related accept
-        iif lo accept
-        meta l4proto {{ icmp, ipv6-icmp }} accept
-        {services}
-    }}
-}}
-"""

@@ -9,8 +9,8 @@ It believes only what ss, nft, iptables-save, ps, find and their like print, and
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 STAGING = ".salt-transfer-*"
 PATIENCE = 10
@@ -18,7 +18,7 @@ PAUSE = 0.25
 
 # Salt, systemd and this check itself make and end these all the time.
 RESTLESS_PROCESSES = re.compile(
-    r"(/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c |ps -|ss -|find |.*/lab/bus\.py|.*(Maintenance|FileServerUpdate))"
+    r"/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c |ps -|.*/lab/listener\.py|.*(Maintenance|FileServerUpdate)"
 )
 RESTLESS_FILES = re.compile(
     r"/run/(systemd|log|udev|dbus|salt|user|credentials|mount|host|utmp|xtables\.lock)(/(?!transient/.)|$)"
@@ -33,7 +33,8 @@ SALT_PORTS = re.compile(r":(4505|4506)$")
 
 def without_processes(line):
     """An ss line without its queues and process ids: protocol, state and addresses."""
-    return " ".join(field for index, field in enumerate(line.split()) if index not in (2, 3) and not field.startswith("users:"))
+    protocol, state, _, _, local, peer, *_ = line.split()
+    return f"{protocol} {state} {local} {peer}"
 
 
 def listening(line):
@@ -130,8 +131,8 @@ class Snapshot:
     @classmethod
     def of(cls, machine):
         """Look at a machine now."""
-        answers = machine.run(["sh", "-c", SCRIPT]).stdout.split(f"{MARK}\n")
-        return cls(tuple(_read(probe, answer) for probe, answer in zip(PROBES, answers)))
+        *answers, _ = machine.run(["sh", "-c", SCRIPT]).stdout.split(f"{MARK}\n")
+        return cls(tuple(_read(probe, answer) for probe, answer in zip(PROBES, answers, strict=True)))
 
     def leftovers(self, machine, patience=PATIENCE):
         """Sentences about all that differs from this snapshot and does not go away within `patience` seconds."""
@@ -145,7 +146,7 @@ class Snapshot:
     def differences(self, name, now):
         """Sentences about what `now` has and this snapshot has not, and about rules and listeners that are gone."""
         sentences = []
-        for probe, before, after in zip(PROBES, self.found, now.found):
+        for probe, before, after in zip(PROBES, self.found, now.found, strict=True):
             sentences += [f"{name} has {probe.what} that was not there before: {line}" for line in after - before]
             if probe.losses_count:
                 sentences += [f"{name} has lost {probe.what}: {line}" for line in before - after]

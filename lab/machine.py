@@ -11,7 +11,6 @@ A machine is known by its directory, so any process of the lab can take hold of 
 import contextlib
 import os
 import select
-import shutil
 import signal
 import subprocess
 import uuid
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import LabError
-from .network import INTERFACES, Network
+from .network import INTERFACES, Network, run_tool
 
 BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
 BIN = Path(__file__).with_name("bin")
@@ -27,7 +26,8 @@ BOOT_TIMEOUT = 60
 OWN_DIRECTORIES = ("srv", "tmp", "var/lib/salt-transfer")
 # The host's own settings stay out of sight; a machine starts with empty ones.
 HIDDEN_DIRECTORIES = (
-    "etc/salt", "etc/systemd/system", "etc/cron.d", "var/cache/salt", "var/log/salt", "var/lib/salt", "var/tmp", "root", "home",
+    "etc/salt", "etc/systemd/system", "etc/cron.d", "var/cache/salt", "var/log/salt", "var/lib/salt", "var/tmp",
+    "root", "home",
 )
 HIDDEN_MODES = {"root": 0o700, "var/tmp": 0o1777}
 
@@ -67,6 +67,27 @@ class Machine:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
         place.chmod(mode)
+
+    def install_link(self, path, target):
+        """Put a symbolic link onto the disk of a machine that does not run."""
+        place = self.home / "upper" / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(target)
+
+    def mount_disk(self, path, megabytes):
+        """Mount an empty ext4 file system of this size in the running machine, until its power is cut."""
+        image = self.home / f"disk-{uuid.uuid4().hex}"
+        with open(image, "wb") as file:
+            file.truncate(megabytes << 20)
+        run_tool("mkfs.ext4", "-q", "-m", "0", str(image))
+        device = run_tool("losetup", "--find", "--show", str(image)).strip()
+        try:
+            number = os.stat(device).st_rdev
+            self.run(["mknod", device, "b", os.major(number), os.minor(number)])
+            self.run(["mkdir", "-p", path])
+            self.run(["mount", device, path])
+        finally:
+            run_tool("losetup", "--detach", device)  # takes effect when the last mount of it is gone
 
     # -- its power --------------------------------------------------------------------------------------------
 
@@ -112,11 +133,7 @@ class Machine:
     def cut_power(self):
         """Kill its init and with it everything in the machine, without any warning to anybody."""
         if self.running:
-            handle = os.pidfd_open(self.pid)
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-            select.select([handle], [], [])
-            os.close(handle)
+            kill(self.pid)
         (self.home / "pid").unlink(missing_ok=True)
         self.network.unplug(self.number)
 
@@ -124,11 +141,6 @@ class Machine:
         """Cut the power and boot the same disk again."""
         self.cut_power()
         self.boot()
-
-    def remove(self):
-        """Cut the power and take its control groups away; its directory belongs to the lab."""
-        self.cut_power()
-        remove_control_group(self.cgroup)
 
     # -- what it is now -----------------------------------------------------------------------------------------
 
@@ -186,6 +198,25 @@ class Machine:
         """The command line that runs `argv` in this machine when started from outside."""
         return [str(BIN / "lab-exec"), self.name, *map(str, argv)]
 
+    def entered(self, process):
+        """The process id, as seen from outside, of the command that `popen` started in the machine: once it runs."""
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if not children:
+            raise LabError(f"{self.name}: {process.args} has not started yet; await a sign of it first")
+        return int(children[0])
+
+    def signal(self, process, number):
+        """Send a signal to the command that `popen` started."""
+        os.kill(self.entered(process), number)
+
+    def outer_pid(self, inner):
+        """The process id, as seen from outside, of a process that the machine's systemd started; None if it is gone."""
+        for group in self.cgroup.rglob("cgroup.procs"):
+            for pid in group.read_text().split():
+                if inner_pid(pid) == inner:
+                    return int(pid)
+        return None
+
     def _environment(self):
         return {**os.environ, "LAB_HOME": str(self.home.parent.parent)}
 
@@ -199,9 +230,8 @@ class Machine:
             self.command(argv), env=self._environment(), capture_output=True, text=text, timeout=timeout, **options
         )
         if check and done.returncode:
-            raise LabError(
-                f"{self.name}: {' '.join(map(str, argv))} ended with status {done.returncode}:\n{done.stdout}{done.stderr}"
-            )
+            said = f"{done.stdout}{done.stderr}"
+            raise LabError(f"{self.name}: {' '.join(map(str, argv))} ended with status {done.returncode}:\n{said}")
         return done
 
     def output(self, *argv):
@@ -209,25 +239,33 @@ class Machine:
         return self.run(argv).stdout.strip()
 
 
-def remove_control_group(top):
-    """Remove a control group with all groups in it, once the last process in them is gone."""
-    if not top.exists():
-        return
-    await_empty(top)
-    for directory, _, _ in os.walk(top, topdown=False):
-        os.rmdir(directory)
+def inner_pid(pid):
+    """The process id that a process has in its innermost namespace; None if it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return int(line.split()[-1])
+    return None
 
 
-def await_empty(group):
-    """Return when no process is left in this control group."""
-    with open(group / "cgroup.events") as events:
-        changes = select.poll()
-        changes.register(events, select.POLLPRI)
-        while "populated 1" in events.read():
-            changes.poll()
-            events.seek(0)
+def kill(pid):
+    """Kill a process and return when it has ended."""
+    with contextlib.suppress(ProcessLookupError), process_handle(pid) as handle:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [])
 
 
-def remove_disks(home):
-    """Delete everything below a lab's directory."""
-    shutil.rmtree(home)
+@contextlib.contextmanager
+def process_handle(pid):
+    """A file descriptor that stands for a process, and becomes readable at its end."""
+    handle = os.pidfd_open(pid)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def await_end(pid):
+    """Return when a process has ended."""
+    with contextlib.suppress(ProcessLookupError), process_handle(pid) as handle:
+        select.select([handle], [], [])

@@ -17,10 +17,11 @@ OWN_LINK_NAMES = ("lo", "lab")
 
 def ip(*arguments):
     """Run `ip` with these arguments and return what it prints."""
-    return _tool("ip", *arguments)
+    return run_tool("ip", *arguments)
 
 
-def _tool(*argv, text=None):
+def run_tool(*argv, text=None):
+    """Run a tool of the host and return what it prints."""
     done = subprocess.run(argv, input=text, capture_output=True, text=True)
     if done.returncode:
         raise LabError(f"{' '.join(argv)} failed with status {done.returncode}: {done.stderr.strip()}")
@@ -96,14 +97,14 @@ class Network:
     def plug_in(self, host, pid):
         """Join the network namespace of process `pid` to both bridges, with the addresses of `host`."""
         inside = _inside(pid) + ("ip",)
-        _tool(*inside, "link", "set", "lo", "up")
+        run_tool(*inside, "link", "set", "lo", "up")
         for side, (ipv4, ipv6) in self.addresses(host).items():
             outer, inner = self.link(host, side).name, INTERFACES[side]
             ip("link", "add", outer, "type", "veth", "peer", "name", inner, "netns", str(pid))
             ip("link", "set", outer, "master", self.bridge(side), "up")
-            _tool(*inside, "addr", "add", f"{ipv4}/24", "dev", inner)
-            _tool(*inside, "addr", "add", f"{ipv6}/64", "dev", inner, "nodad")
-            _tool(*inside, "link", "set", inner, "up")
+            run_tool(*inside, "addr", "add", f"{ipv4}/24", "dev", inner)
+            run_tool(*inside, "addr", "add", f"{ipv6}/64", "dev", inner, "nodad")
+            run_tool(*inside, "link", "set", inner, "up")
 
     def unplug(self, host):
         """Take the links of a host away; a machine that lost its power no longer has any."""
@@ -129,13 +130,13 @@ class Link:
     def rate(self, rate):
         """Slow down both directions to `rate`, such as 10mbit."""
         shape = f"root tbf rate {rate} burst 64k latency 100ms".split()
-        _tool("tc", "qdisc", "replace", "dev", self.name, *shape)
-        _tool(*_inside(self.pid), "tc", "qdisc", "replace", "dev", INTERFACES[self.side], *shape)
+        run_tool("tc", "qdisc", "replace", "dev", self.name, *shape)
+        run_tool(*_inside(self.pid), "tc", "qdisc", "replace", "dev", INTERFACES[self.side], *shape)
 
     def drop(self, port):
         """Drop every TCP packet from or to this port, in both directions, without a word to anybody."""
         rules = "".join(self._drop_rules(hook, int(port)) for hook in ("ingress", "egress"))
-        _tool("nft", "-f", "-", text=f"add table netdev {self.name}\n{rules}")
+        run_tool("nft", "-f", "-", text=f"add table netdev {self.name}\n{rules}")
 
     def _drop_rules(self, hook, port):
         chain = f"netdev {self.name} {hook}"
@@ -147,7 +148,8 @@ class Link:
 
     def heal(self):
         """Undo everything that disturbs this link."""
-        _tool("nft", "-f", "-", text=f"add table netdev {self.name}\ndelete table netdev {self.name}\n")
-        subprocess.run(["tc", "qdisc", "del", "dev", self.name, "root"], capture_output=True)
-        subprocess.run([*_inside(self.pid), "tc", "qdisc", "del", "dev", INTERFACES[self.side], "root"], capture_output=True)
+        run_tool("nft", "-f", "-", text=f"add table netdev {self.name}\ndelete table netdev {self.name}\n")
+        default = ("root", "pfifo_fast")  # a link that was never slowed down has nothing to delete
+        run_tool("tc", "qdisc", "replace", "dev", self.name, *default)
+        run_tool(*_inside(self.pid), "tc", "qdisc", "replace", "dev", INTERFACES[self.side], *default)
         self.up()

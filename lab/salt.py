@@ -1,10 +1,6 @@
-"""Salt in the lab: configuration and systemd units of the master and the minions, and the master's event bus."""
-import json
-import os
-import select
-import subprocess
+"""Salt in the lab: configuration and systemd units of the master and the minions."""
+import sys
 import textwrap
-import time
 from pathlib import Path
 
 import yaml
@@ -12,9 +8,13 @@ import yaml
 from .errors import LabError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-BUS_SCRIPT = Path(__file__).with_name("bus.py")
-SUBSCRIBE_TIMEOUT = 60
+NEWEST = "3008"
+VERSIONS = (NEWEST, "3006")
 INSTALLS = ("checkout", "file_roots", "none")
+CONFIG_DIRECTORY = "/etc/salt"
+MASTER, MINION = "salt-master", "salt-minion"
+# Publisher, requests, and the port where tests run salt-api.
+MASTER_SERVICES = (4505, 4506, 8000)
 
 MASTER_DEFAULTS = {
     "auto_accept": True,
@@ -35,24 +35,36 @@ MINION_DEFAULTS = {
 }
 
 
+def salt_directory(version):
+    """The bin directory of the virtual environment that holds this Salt."""
+    places = [CHECKOUT / ".venv" / f"salt{version}" / "bin"]
+    if version == NEWEST:
+        places.append(Path(sys.prefix, "bin"))
+    for place in places:
+        if (place / MINION).exists():
+            return place
+    raise LabError(f"Salt {version} is not installed in {places[0]}; ./dev lab --salt {version} does that")
+
+
 def master_config(install, overrides):
     """The master's configuration as a dict."""
-    return {**MASTER_DEFAULTS, "id": "master", **_code(install, "/srv/salt"), **overrides}
+    return {**MASTER_DEFAULTS, "id": "master", **_module_dirs(install), **_file_roots(install), **overrides}
 
 
 def minion_config(name, master_address, install, overrides):
     """A minion's configuration as a dict."""
-    module_dirs = {"module_dirs": [str(CHECKOUT)]} if install == "checkout" else {}
-    return {**MINION_DEFAULTS, "id": name, "master": master_address, **module_dirs, **overrides}
+    return {**MINION_DEFAULTS, "id": name, "master": master_address, **_module_dirs(install), **overrides}
 
 
-def _code(install, state_tree):
-    """Where the master finds our code: in the checkout itself, or in its file server as users install it."""
-    if install == "checkout":
-        return {"module_dirs": [str(CHECKOUT)], "file_roots": {"base": [state_tree]}}
-    if install == "file_roots":
-        return {"file_roots": {"base": [str(CHECKOUT), state_tree]}}
-    return {"file_roots": {"base": [state_tree]}}
+def _module_dirs(install):
+    """Our code straight from the checkout, without any sync."""
+    return {"module_dirs": [str(CHECKOUT)]} if install == "checkout" else {}
+
+
+def _file_roots(install):
+    """The master's file server, with our code as users install it where asked for."""
+    code = [str(CHECKOUT)] if install == "file_roots" else []
+    return {"file_roots": {"base": [*code, "/srv/salt"]}}
 
 
 def unit(daemon, salt_bin):
@@ -68,79 +80,18 @@ def unit(daemon, salt_bin):
         Environment=PATH={salt_bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
         Environment=PYTHONDONTWRITEBYTECODE=1
         Environment=LANG=C.UTF-8
-        ExecStart={salt_bin}/{daemon} --config-dir=/etc/salt
+        ExecStart={salt_bin}/{daemon} --config-dir={CONFIG_DIRECTORY}
         [Install]
         WantedBy=lab.target
         """)
 
 
+def config_file(daemon):
+    """Where a daemon's configuration is in its machine."""
+    return f"{CONFIG_DIRECTORY}/{daemon.removeprefix('salt-')}"
+
+
 def install_daemon(machine, daemon, config, salt_bin):
     """Put a daemon's configuration and unit on the disk of a machine that does not run."""
-    machine.install(f"/etc/salt/{daemon.removeprefix('salt-')}", yaml.safe_dump(config))
+    machine.install(config_file(daemon), yaml.safe_dump(config))
     machine.install(f"/etc/systemd/system/{daemon}.service", unit(daemon, salt_bin))
-
-
-def start_daemon(machine, daemon):
-    """Start a daemon now and at every later boot; returns at once."""
-    machine.run(["systemctl", "enable", "--now", "--no-block", "--quiet", f"{daemon}.service"])
-
-
-class Bus:
-    """The master's event bus: subscribed when entered, then every event in order."""
-
-    def __init__(self, master):
-        self._process = master.popen(
-            ["python", "-I", "-B", BUS_SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-        )
-        self._pending = b""
-
-    def __enter__(self):
-        first = next(self._lines(time.monotonic() + SUBSCRIBE_TIMEOUT), "nothing")
-        if first != "subscribed":
-            self.__exit__()
-            raise LabError(f"Cannot listen on the master's event bus; its listener said: {first}")
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait()
-        self._process.stdout.close()
-
-    def events(self, timeout):
-        """Pairs of tag and data as they come, for at most `timeout` seconds."""
-        for line in self._lines(time.monotonic() + timeout):
-            event = json.loads(line)
-            yield event["tag"], event["data"]
-
-    def _lines(self, deadline):
-        while True:
-            line, newline, rest = self._pending.partition(b"\n")
-            if newline:
-                self._pending = rest
-                yield line.decode()
-                continue
-            chunk = self._read(deadline - time.monotonic())
-            if not chunk:
-                return
-            self._pending += chunk
-
-    def _read(self, timeout):
-        output = self._process.stdout
-        ready, _, _ = select.select([output], [], [], max(0, timeout))
-        return os.read(output.fileno(), 65536) if ready else b""
-
-    def await_event(self, tag, timeout=90):
-        """The data of the first event from now on with exactly this tag."""
-        for seen, data in self.events(timeout):
-            if seen == tag:
-                return data
-        raise LabError(f"No event {tag} within {timeout} s")
-
-    def await_start(self, minions, timeout=90):
-        """Return when all these minions have reported their start."""
-        missing = {f"salt/minion/{name}/start": name for name in minions}
-        for tag, _ in self.events(timeout):
-            missing.pop(tag, None)
-            if not missing:
-                return
-        raise LabError(f"Not started within {timeout} s: {', '.join(sorted(missing.values()))}")

@@ -1,8 +1,7 @@
-"""Fixtures that give tests the lab: one for the whole session, checked for leftovers after each test that asks for it."""
+"""Fixtures that give tests the lab: one for the whole session, checked for leftovers after each test that asks."""
 import os
 
 import pytest
-
 from lab import Lab
 from lab.leftovers import Snapshot
 
@@ -18,7 +17,10 @@ def lab():
 
 @pytest.fixture
 def clean_lab(lab):
-    """The shared lab, which must be after the test what it was before."""
+    """The shared lab, which must be after the test what it was before; /srv of the minions is emptied then."""
     before = {name: Snapshot.of(machine) for name, machine in lab.machines.items()}
     yield lab
-    assert [sentence for name, machine in lab.machines.items() for sentence in before[name].leftovers(machine)] == []
+    left = [sentence for name, machine in lab.machines.items() for sentence in before[name].leftovers(machine)]
+    for name in lab.minions:
+        lab.machine(name).run(["find", "/srv", "-mindepth", "1", "-delete"])
+    assert left == []

@@ -1,6 +1,7 @@
 """Who may say what when, without I/O: the opening of a connection, the conversation on control, the count on bulk.
 
-Each end follows both parties, so it knows whose fault a wrong message is: LocalError is ours, ProtocolError is theirs. The tables below are the whole grammar; docs/wire-protocol.md says the same in prose.
+Each end follows both parties, so it knows whose fault a wrong message is: LocalError is ours, ProtocolError is
+theirs. The tables below are the whole grammar; docs/wire-protocol.md says the same in prose.
 """
 
 import hashlib
@@ -97,7 +98,7 @@ def _check_features(required, agreed, host):
         raise VersionMismatch(f"with {host} these features would be needed on both ends: {', '.join(sorted(missing))}")
 
 
-# The conversation on control. A party is in one state, and what it says moves it. A row says what may be said in a state.
+# The conversation on control. A party is in one state, and what it says moves it. A row: what may be said in a state.
 
 
 class Move(NamedTuple):
@@ -186,13 +187,10 @@ class _Party:
         self._first = next(iter(self._tables[0]))
         self._batches = 0
         self.state = "silent"
+        self.open = False
 
     def __str__(self):
         return f"{self._name} ({self.state})"
-
-    @property
-    def open(self):
-        return self.state not in ("silent", "greeted")
 
     def say(self, message, other):
         """Move on and return None, or what cannot be said."""
@@ -213,6 +211,7 @@ class _Party:
         return next((table[self.state][what] for table in self._tables if what in table.get(self.state, ())), None)
 
     def _go(self, state):
+        self.open = self.open or state is START
         self.state = self._first if state is START else state or self.state
 
 

@@ -46,9 +46,7 @@ class MoverError(Exception):
 
 
 class ProtocolError(MoverError):
-    """The other host sent what the wire protocol does not allow. Check that both run the same version; else report
-    it.
-    """
+    """The other host sent what the wire does not allow. Check that both run the same version, else report it."""
 
     code = 60
     name = "protocol-error"
@@ -69,9 +67,7 @@ class VersionMismatch(MoverError):
 
 
 class WrongTransfer(MoverError):
-    """The other host speaks of another transfer, attempt or dataset. It is left over from another run: sweep it,
-    try again.
-    """
+    """The other host is here for another transfer or attempt, left over from a run. Sweep it, then try again."""
 
     code = 63
     name = "wrong-transfer"
@@ -93,9 +89,7 @@ class FrameTooLarge(ProtocolError):
 
 
 class ManifestInvalid(MoverError):
-    """An entry of the tree cannot be what it says (a hostile or damaged list, or metadata too large). The text
-    names it.
-    """
+    """An entry of the tree cannot be what it says, or is too large to travel. The text names it and says why."""
 
     code = 66
     name = "manifest-invalid"
@@ -109,9 +103,7 @@ class SpecMismatch(MoverError):
 
 
 class PolicyRefused(MoverError):
-    """This minion's own configuration forbids the path, the peer or the kind of file. Change `transfer:policy`
-    there, or ask less.
-    """
+    """This minion's own configuration forbids the path, peer or kind. Change `transfer:policy` there, or ask less."""
 
     code = 68
     name = "policy-refused"
@@ -152,9 +144,7 @@ class SourceUnreadable(MoverError):
 
 
 class SpecialRefused(MoverError):
-    """The source holds setuid files, capabilities, FIFOs or devices and the request does not allow them. Name them
-    in `special`.
-    """
+    """The source holds setuid files, capabilities, FIFOs or devices that were not allowed. Name them in `special`."""
 
     code = 73
     name = "special-refused"
@@ -171,43 +161,35 @@ class DestinationExists(MoverError):
 
 
 class NoSpace(MoverError):
-    """The destination's file system has no room left above the reserve. Make room or lower the reserve, then try
-    again.
-    """
+    """The destination's file system has no room above the reserve. Make room or lower the reserve, then try again."""
 
     code = 75
     name = "no-space"
 
 
 class NoInodes(MoverError):
-    """The destination's file system has no inodes left above the reserve. Remove files there, then try again."""
+    """The destination's file system has no inodes above the reserve. Remove files there, then try again."""
 
     code = 76
     name = "no-inodes"
 
 
 class DiskError(MoverError):
-    """The kernel refused to read, write or flush. Look at the kernel log of that host and its disk before trying
-    again.
-    """
+    """The kernel refused to read, write or flush. Look at that host's kernel log and disk before trying again."""
 
     code = 77
     name = "disk-error"
 
 
 class MetadataMismatch(MoverError):
-    """Owner, mode, times or attributes on the disk are not those of the source. The text lists them; often a file
-    system without them.
-    """
+    """Owner, mode, times or attributes did not become the source's. The text lists what that file system cannot hold."""
 
     code = 78
     name = "metadata-mismatch"
 
 
 class DigestMismatch(MoverError):
-    """What was read back from the disk, or arrived, is not what the source read. Suspect memory, disk or network
-    of the hosts named.
-    """
+    """What is on the disk, or arrived, is not what the source read. Try again; suspect memory or disk of these hosts."""
 
     code = 79
     name = "digest-mismatch"
@@ -215,9 +197,7 @@ class DigestMismatch(MoverError):
 
 
 class SealInvalid(MoverError):
-    """The source's signature over the whole does not fit what arrived. Nothing was published; try again, and
-    report a second time.
-    """
+    """The source's signature does not fit what arrived, so nothing was published. Try again, and report a second time."""
 
     code = 80
     name = "seal-invalid"
@@ -245,9 +225,7 @@ class PeerFailed(MoverError):
 
 
 class PeerUnreachable(MoverError):
-    """No connection to the other host's port. Look at firewalls on both hosts and between them, and at the
-    addresses in the plan.
-    """
+    """No connection to the other host's port. Look at the firewalls on the way and at the addresses in the plan."""
 
     code = 91
     name = "peer-unreachable"
@@ -255,9 +233,7 @@ class PeerUnreachable(MoverError):
 
 
 class ConnectionLost(MoverError):
-    """An open connection broke before its authenticated end. Try again; if it repeats, look at the other host's
-    verdict and the network.
-    """
+    """A connection broke before its end was told. Try again; look at the other host's verdict and the network."""
 
     code = 92
     name = "connection-lost"
@@ -265,9 +241,7 @@ class ConnectionLost(MoverError):
 
 
 class HandshakeRefused(MoverError):
-    """TLS with the other end failed: it is not who the roster says, or it thinks so of us. See whether a proxy
-    stands between.
-    """
+    """TLS failed: the other end is not who the roster says, or thinks so of us. See what stands between the hosts."""
 
     code = 93
     name = "handshake-refused"
@@ -291,9 +265,7 @@ class PortUnavailable(MoverError):
 
 
 class Stalled(MoverError):
-    """Nothing moved for the stall timeout. Look at disks and links of both hosts; raise `stall_timeout` if they
-    are that slow.
-    """
+    """Nothing moved for the stall timeout. Look at disks and links of both hosts, or raise `stall_timeout`."""
 
     code = 96
     name = "stalled"
@@ -316,9 +288,7 @@ class NoGo(MoverError):
 
 
 class LeaseExpired(MoverError):
-    """The worker could not renew its lease in time, so its port and pinhole closed. The host was asleep or
-    overloaded; try again.
-    """
+    """The worker could not renew its lease in time: the host slept or was overloaded. Port and pinhole closed."""
 
     code = 99
     name = "lease-expired"
@@ -329,7 +299,7 @@ class LeaseExpired(MoverError):
 
 
 class WorkerDied(MoverError):
-    """The worker ended without a word: it was killed or its host went down. What it had opened was closed; try again."""
+    """The worker was killed or its host went down; what it had opened was closed. Try again."""
 
     code = 100
     name = "worker-died"

@@ -182,14 +182,14 @@ class DiskError(MoverError):
 
 
 class MetadataMismatch(MoverError):
-    """Owner, mode, times or attributes did not become the source's. The text lists what that file system cannot hold."""
+    """Owner, mode, times or attributes did not become the source's. The text lists what the disk would not hold."""
 
     code = 78
     name = "metadata-mismatch"
 
 
 class DigestMismatch(MoverError):
-    """What is on the disk, or arrived, is not what the source read. Try again; suspect memory or disk of these hosts."""
+    """What is on the disk, or arrived, is not what the source read. Try again; suspect memory or disk there."""
 
     code = 79
     name = "digest-mismatch"
@@ -197,7 +197,7 @@ class DigestMismatch(MoverError):
 
 
 class SealInvalid(MoverError):
-    """The source's signature does not fit what arrived, so nothing was published. Try again, and report a second time."""
+    """The source's signature does not fit what arrived, so nothing was published. Try again; report it if it repeats."""
 
     code = 80
     name = "seal-invalid"

@@ -28,6 +28,8 @@ RESTLESS_FILES = re.compile(
     r"|/var/\.updated$"
 )
 RESTLESS_UNITS = re.compile(r"(systemd-|dbus|user-|session-|init\.scope|-\.|sys-|dev-|proc-|run-credentials)")
+# Comments, and what an iptables table is made of before anybody has put anything into it.
+EMPTY_RULE = re.compile(r"#|\*\w+$|COMMIT$|:[A-Z]+ ACCEPT\b")
 SALT_PORTS = re.compile(r":(4505|4506)$")
 
 
@@ -58,7 +60,7 @@ def unix_listening(line):
 def rule(line):
     """A line of a ruleset without counters, remaining times and comments of the tool itself."""
     line = re.sub(r"counter packets \d+ bytes \d+|\[\d+:\d+\]|\bexpires \w+|# handle \d+|\btimeout \d+$", "", line)
-    if line.strip() and not line.startswith("#"):
+    if line.strip() and not EMPTY_RULE.match(line):
         yield " ".join(line.split())
 
 

@@ -197,7 +197,7 @@ class DigestMismatch(MoverError):
 
 
 class SealInvalid(MoverError):
-    """The source's signature does not fit what arrived, so nothing was published. Try again; report it if it repeats."""
+    """The source's signature does not fit what arrived, so nothing was published. Try again; report a repetition."""
 
     code = 80
     name = "seal-invalid"

@@ -2,8 +2,9 @@
 repeated after a cut.
 
 A directory is emptied by unlinking what is in it and by moving the directories in it up beside it, each under a
-new name, to be emptied in turn. So the depth is always one, and whatever is left after an interruption lies
-inside the same top directory.
+new name, to be emptied in turn. So the depth is always one, whatever is left after an interruption lies inside
+the same top directory, and nothing that is mounted somewhere below is ever entered: a mount point cannot be
+moved.
 """
 
 import errno
@@ -32,7 +33,7 @@ def remove_tree(parent, name):
 
 def _empty(top):
     numbers = count()
-    pending = _unlink_all_but_directories(top)
+    pending = _lift_directories(top, top, numbers)
     while pending:
         name = pending.pop()
         try:
@@ -40,10 +41,15 @@ def _empty(top):
         except FileNotFoundError:
             continue
         try:
-            pending.extend(_lift(directory, below, top, numbers) for below in _unlink_all_but_directories(directory))
+            pending += _lift_directories(directory, top, numbers)
         finally:
             os.close(directory)
         os.rmdir(name, dir_fd=top)
+
+
+def _lift_directories(directory, top, numbers):
+    """Unlink all else in `directory` and move its directories into `top`; their new names."""
+    return [_lift(directory, name, top, numbers) for name in _unlink_all_but_directories(directory)]
 
 
 def _unlink_all_but_directories(directory):

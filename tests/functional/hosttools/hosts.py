@@ -1,0 +1,125 @@
+"""Three hosts on one bridge, each a network namespace without a name: when the test ends, so do they.
+
+A namespace is held by a descriptor and entered by a thread of its own, so that the test itself never leaves its own.
+"""
+
+import contextlib
+import ctypes
+import os
+import socket
+import subprocess
+import threading
+
+from hosttools.commands import Result
+
+CLONE_NEWNET = 0x40000000
+PORT, OTHER_PORT = 4400, 4401
+ADDRESSES = {
+    "destination": {"ip": "10.9.0.1", "ip6": "fd09::1"},
+    "source": {"ip": "10.9.0.2", "ip6": "fd09::2"},
+    "third": {"ip": "10.9.0.3", "ip6": "fd09::3"},
+}
+FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
+PATIENCE = 10.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(status):
+    if status != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def in_thread(function, *args):
+    """The value of function(*args), run in a thread that may change its namespace."""
+    values = []
+    thread = threading.Thread(target=lambda: values.append(function(*args)))
+    thread.start()
+    thread.join()
+    return values[0]
+
+
+def _make_namespace():
+    _checked(_libc.unshare(CLONE_NEWNET))
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+class Host:
+    """A network namespace, and what one does in it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.addresses = ADDRESSES.get(name, {})
+        self._descriptor = in_thread(_make_namespace)
+        self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
+
+    def close(self):
+        os.close(self._descriptor)
+
+    def run(self, command):
+        """Carry out a Command of a program here."""
+        argv = ["nsenter", f"--net={self.path}", *command.argv]
+        done = subprocess.run(argv, input=command.stdin, capture_output=True, check=False, timeout=30)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def call(self, *argv, stdin=""):
+        """Run a tool here that must succeed; returns what it printed."""
+        argv = ["nsenter", f"--net={self.path}", *argv]
+        return subprocess.run(argv, input=stdin, capture_output=True, check=True, text=True, timeout=30).stdout
+
+    def socket(self, family):
+        """A socket that belongs to this host, wherever it is used."""
+        return in_thread(self._socket, FAMILIES[family])
+
+    def _socket(self, family):
+        _checked(_libc.setns(self._descriptor, CLONE_NEWNET))
+        return socket.socket(family, socket.SOCK_STREAM)
+
+    @contextlib.contextmanager
+    def listening(self, *ports):
+        """Listeners of both families on the ports, which answer nobody but complete every handshake."""
+        with contextlib.ExitStack() as stack:
+            for port in ports:
+                for family, address in self.addresses.items():
+                    listener = stack.enter_context(self.socket(family))
+                    listener.bind((address, port))
+                    listener.listen(64)
+            yield
+
+    def reaches(self, other, family, port=PORT, patience=PATIENCE):
+        """Whether a connection to the other host's port is made. A firewall that rejects says no at once."""
+        with self.socket(family) as probe:
+            probe.settimeout(patience)
+            try:
+                probe.connect((other.addresses[family], port))
+            except (ConnectionRefusedError, TimeoutError):
+                return False
+            return True
+
+
+@contextlib.contextmanager
+def hosts():
+    """destination, source and third, joined by a bridge; yields them by name."""
+    with contextlib.ExitStack() as stack:
+        bridge = stack.enter_context(contextlib.closing(Host("bridge")))
+        bridge.call("ip", "-batch", "-", stdin="link add name br0 up type bridge forward_delay 0\n")
+        found = {name: stack.enter_context(contextlib.closing(Host(name))) for name in ADDRESSES}
+        for host in found.values():
+            _join(bridge, host)
+        yield found
+
+
+def _join(bridge, host):
+    bridge.call(
+        *("ip", "link", "add", "name", host.name, "up", "master", "br0"),
+        *("type", "veth", "peer", "name", "eth0", "netns", host.path),
+    )
+    host.call(
+        *("ip", "-batch", "-"),
+        stdin=f"""
+            link set lo up
+            link set eth0 up
+            address add {host.addresses["ip"]}/24 dev eth0
+            address add {host.addresses["ip6"]}/64 dev eth0 nodad
+        """,
+    )

@@ -21,6 +21,19 @@ class Reason:
         return {"code": self.code, "name": self.name, "text": self.text}
 
 
+@dataclass(frozen=True)
+class Told:
+    """An error as a minion tells it, whichever package it comes from."""
+
+    code: int
+    name: str
+    text: str
+    retryable: bool = False
+
+    def reason(self, host: str) -> Reason:
+        return Reason(self.code, self.name, f"{host}: {self.text}")
+
+
 class PlanError(Exception):
     """Base of everything this package raises; the text is the sentence shown to the user."""
 

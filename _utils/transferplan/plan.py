@@ -11,7 +11,7 @@ from typing import Any
 
 from . import address, checks, firewall, paths, shapes, space, units
 from .address import Pair
-from .errors import BadAnswer, Ledger, MinionSilent, NoAddress, NoDigest, PlanError, Reason, Refused
+from .errors import BadAnswer, Ledger, MinionSilent, NoAddress, NoDigest, PlanError, Reason, Refused, Told
 from .facts import Destination, Facts, Source
 from .firewall import Opening
 from .request import ATTEMPT, DESTINATION, SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
@@ -200,15 +200,23 @@ def read_answer(member: Member, answer: Answer) -> Facts:
         raise MinionSilent(
             f"{member} did not answer: is it a minion of this master, and is it up? Try: salt {member} test.ping"
         )
-    if "error" in answer:
-        told = shapes.read(Told, answer["error"], f"The error from {member}")
-        raise Refused([Reason(told.code, told.name, f"{member}: {told.text}")])
+    if reason := error_in(member, answer):
+        raise Refused([reason])
     if answer.get("version") != VERSION:
         raise Refused([checks.version_mismatch(member.host, paths.printable(str(answer.get("version"))))])
     facts = Facts.from_payload(answer, member.host)
     if facts.host != member.host:
         raise BadAnswer(f"{member} answered in the name of {facts.host!r}")
     return facts
+
+
+def error_in(member: Member, payload: Mapping[str, Any]) -> Reason | None:
+    """The error that a minion tells in place of an answer, if it does."""
+    if not isinstance(payload, Mapping):
+        raise BadAnswer(f"{member} answered with something else than a mapping")
+    if not payload.get("error"):
+        return None
+    return shapes.read(Told, payload["error"], f"The error from {member}").reason(member.host)
 
 
 def _source_reasons(side: _Side) -> Iterator[Reason]:
@@ -315,16 +323,6 @@ def _source_warnings(place: Endpoint, found: Source) -> Iterator[str]:
 
 def _listed(some: Iterable[bytes]) -> str:
     return ", ".join(paths.display(path) for path in some)
-
-
-@dataclass(frozen=True)
-class Told:
-    """An error as a minion tells it."""
-
-    code: int
-    name: str
-    text: str
-    retryable: bool = False
 
 
 @dataclass(frozen=True)

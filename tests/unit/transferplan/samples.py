@@ -103,3 +103,64 @@ def alpha(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
 
 def beta(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     return host("beta", "10.77.1.12", **{"destination": found or destination(), **changes})
+
+
+ROOT = "ab" * 32
+
+
+def verdict(**changes: Any) -> dict[str, Any]:
+    return {
+        "result": "published",
+        "error": None,
+        "path": "/srv/data",
+        "level": "readback",
+        "algorithm": "blake3",
+        "block_size": 4 * 1024 * 1024,
+        "root": ROOT,
+        "files": 1000,
+        "directories": 3,
+        "links": 0,
+        "entries": 1003,
+        "bytes": 10 * GIB,
+        "sparse_bytes": 0,
+        "moved_bytes": 10 * GIB,
+        "seconds": {"move": 10.0, "verify": 2.0, "publish": 0.1, "total": 12.4},
+        "cpu_seconds": 12.0,
+        "peak_memory": 50_000_000,
+        "skipped": [],
+        "skipped_more": 0,
+        "retried_entries": 0,
+        "cleanup": [],
+        **changes,
+    }
+
+
+def failure(code: int = 70, name: str = "source-changed", text: str = "/srv/data/x changed while it was read") -> Any:
+    told = {"code": code, "name": name, "retryable": True, "text": text, "evidence": {}}
+    return verdict(result="failed", error=told, root=None)
+
+
+def status(member: Member, phase: str = "moving", done: int = 0, **changes: Any) -> dict[str, Any]:
+    told = changes.get("verdict")
+    return {
+        "transfer": TRANSFER,
+        "attempt": 1,
+        "role": member.role,
+        "host": member.host,
+        "phase": told["result"] if told else phase,
+        "seq": 7,
+        "alive": not told,
+        "progress": {
+            "bytes_total": 10 * GIB,
+            "bytes_done": done,
+            "files_total": 1000,
+            "files_done": 0,
+            "bytes_verified": 0,
+            "estimated": False,
+        },
+        "phases": {"prepared": 0.0, "armed": 0.2, "moving": 0.5},
+        "wall": "2026-01-01T00:00:00.000+00:00",
+        "events": [],
+        "verdict": None,
+        **changes,
+    }

@@ -1,6 +1,7 @@
 """What the plan decides when nothing speaks against the transfer, and what it makes of the answers to it."""
 
 import pytest
+
 from transferplan import errors, plan
 
 from .samples import ALPHA, BETA, TRANSFER, alpha, asked, beta

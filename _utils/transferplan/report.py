@@ -1,0 +1,218 @@
+"""How a transfer ended, in one document with stable keys; the receipt that proves it; the exit status.
+
+A copy is proved when the signed verdicts of both ends tell the same manifest root, computed by the source over what it
+read and by the destination over what it holds, at no less than the level that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import course
+from .course import State
+from .errors import Reason, Unproved
+from .paths import encode_path, printable
+from .request import DESTINATION, SOURCE, Endpoint, Member
+from .status import CANCELLED, PUBLISHED, Status, Verdict
+
+LEVELS = ("flight", "readback")
+COUNTS = ("files", "directories", "links", "entries", "bytes", "sparse_bytes")
+
+
+@dataclass(frozen=True)
+class Exit:
+    """One way in which `transfer.copy` ends."""
+
+    result: str
+    retcode: int
+    meaning: str
+
+
+EXITS: tuple[Exit, ...] = (
+    Exit("ok", 0, "The copy is at its final name, and the receipt proves it."),
+    Exit("failed", 2, "The copy is not there, or is not proved; the reasons say why."),
+    Exit("refused", 3, "It was not begun and nothing was changed; every reason is listed."),
+    Exit("cancelled", 4, "Somebody ended it; nothing is at the final name."),
+    Exit("partial", 5, "Some destinations have their copy, others do not."),
+    Exit("unknown", 6, "The runner no longer sees it; it may be going on. `transfer.status` tells more."),
+)
+RETCODES: Mapping[str, int] = {each.result: each.retcode for each in EXITS}
+_BY_OUTCOME = {
+    course.REFUSED: "refused",
+    course.GIVEN_UP: "failed",
+    course.CANCELLED: "cancelled",
+    course.LEFT: "unknown",
+}
+
+
+def result(state: State) -> dict[str, Any]:
+    """What `transfer.copy` returns for a course that has ended."""
+    ends = state.request.ends()
+    word = _BY_OUTCOME.get(state.outcome) or _joined([_result_at(state, member) for member in _destinations(state)])
+    return {
+        "transfer": state.request.transfer,
+        "result": word,
+        "source": _end(state, *next(iter(ends.items()))),
+        "destinations": {member.host: _end(state, member, ends[member]) for member in _destinations(state)},
+        "receipt": receipt(state),
+        "phases": phases(state),
+        "reasons": [reason.as_dict() for reason in _all_reasons(state)],
+        "retcode": RETCODES[word],
+    }
+
+
+def refusal(transfer: str, src: Any, dst: Any, reasons: Iterable[Reason]) -> dict[str, Any]:
+    """The same for a request that could not even be read."""
+    places = dst if isinstance(dst, (list, tuple)) else [dst]
+    return {
+        "transfer": transfer,
+        "result": "refused",
+        "source": {"place": printable(str(src))},
+        "destinations": {printable(str(place)): {"place": printable(str(place))} for place in places},
+        "receipt": None,
+        "phases": {},
+        "reasons": [reason.as_dict() for reason in reasons],
+        "retcode": RETCODES["refused"],
+    }
+
+
+def brief(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """What the event `finished` carries of a result."""
+    return {
+        **{key: outcome[key] for key in ("result", "retcode", "receipt", "reasons")},
+        "source": outcome["source"]["place"],
+        "destinations": {end["place"]: end.get("result") for end in outcome["destinations"].values()},
+    }
+
+
+def _destinations(state: State) -> list[Member]:
+    return [member for member in state.members if member.role == DESTINATION]
+
+
+def _source(state: State) -> Member:
+    return next(member for member in state.members if member.role == SOURCE)
+
+
+def _verdict(state: State, member: Member) -> Verdict | None:
+    status = state.statuses.get(member)
+    return status.verdict if status else None
+
+
+def _result_at(state: State, member: Member) -> str:
+    """The result at one destination."""
+    verdict, source = _verdict(state, member), _verdict(state, _source(state))
+    if verdict is None:
+        return "unknown"
+    if verdict.result != PUBLISHED:
+        return "cancelled" if verdict.result == CANCELLED else "failed"
+    if source is None:
+        return "unknown"
+    return "failed" if unproved(source, verdict, state.request.settings.verify) else "ok"
+
+
+def _joined(results: list[str]) -> str:
+    """One word for several destinations."""
+    words = set(results)
+    if len(words) == 1:
+        return words.pop()
+    if "ok" in words:
+        return "partial"
+    return "unknown" if "unknown" in words else "failed"
+
+
+def unproved(source: Verdict, destination: Verdict, level: str) -> str:
+    """What keeps two verdicts from proving the copy; empty if they prove it."""
+    if source.result != PUBLISHED or destination.result != PUBLISHED:
+        return "not both ends report success"
+    if destination.level not in LEVELS or LEVELS.index(destination.level) < LEVELS.index(level):
+        return f"the level {level} was asked for, the destination tells {destination.level or 'none'}"
+    for name in ("algorithm", "block_size", "entries", "bytes"):
+        if getattr(source, name) != getattr(destination, name):
+            return f"their {name} differ: {getattr(source, name)} and {getattr(destination, name)}"
+    if not source.root or source.root != destination.root:
+        return f"their roots differ: {source.root} and {destination.root}"
+    return ""
+
+
+def receipt(state: State) -> dict[str, Any] | None:
+    """The proof, or as much of it as there is: what both ends tell of what they hold. None if neither has a verdict."""
+    source = _verdict(state, _source(state))
+    verdicts = {member.host: _verdict(state, member) for member in _destinations(state)}
+    known = [verdict for verdict in (source, *verdicts.values()) if verdict]
+    if not known:
+        return None
+    asked = state.request.settings.verify
+    proved = bool(source) and all(each and source and not unproved(source, each, asked) for each in verdicts.values())
+    return {
+        "proved": proved,
+        "level": min((each.level for each in verdicts.values() if each), key=_rank, default=""),
+        "algorithm": known[0].algorithm,
+        "block_size": known[0].block_size,
+        "root": source.root if source and proved else None,
+        "source_root": source.root if source else None,
+        "destination_roots": {host: each.root if each else None for host, each in verdicts.items()},
+        **{name: getattr(known[0], name) for name in COUNTS},
+        "moved_bytes": sum(each.moved_bytes for each in verdicts.values() if each),
+        "skipped": len(known[0].skipped) + known[0].skipped_more,
+        "retried_entries": source.retried_entries if source else 0,
+    }
+
+
+def _rank(level: str) -> int:
+    return LEVELS.index(level) if level in LEVELS else -1
+
+
+def _all_reasons(state: State) -> list[Reason]:
+    """What the course noted, what the workers tell as their errors, and why a success is not proved; each once."""
+    reasons = list(state.reasons)
+    for member, status in state.statuses.items():
+        if status.verdict and status.verdict.error:
+            reasons.append(status.verdict.error.reason(member.host))
+    source = _verdict(state, _source(state))
+    for member in _destinations(state):
+        verdict = _verdict(state, member)
+        if source and verdict and source.result == verdict.result == PUBLISHED:
+            reasons += _doubts(member, source, verdict, state.request.settings.verify)
+    return list(dict.fromkeys(reasons))
+
+
+def _doubts(member: Member, source: Verdict, verdict: Verdict, level: str) -> list[Reason]:
+    if why := unproved(source, verdict, level):
+        return [Unproved.reason(f"the copy on {member} is there but not proved: {why}; compare the two yourself")]
+    return []
+
+
+def _end(state: State, member: Member, asked: Endpoint) -> dict[str, Any]:
+    """One end of the transfer: where, how far, and its verdict if there is one."""
+    status = state.statuses.get(member)
+    place = next((end.place for end in state.plan.ends if end.member == member), asked) if state.plan else asked
+    told = as_dict(status.verdict) if status and status.verdict else {"result": None}
+    return {"place": str(place), "host": member.host, "phase": status.phase if status else None, **told}
+
+
+def as_dict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON carries it."""
+    return {
+        **asdict(verdict),
+        "skipped": [{"path": encode_path(each.path), "why": each.why} for each in verdict.skipped],
+        "cleanup": list(verdict.cleanup),
+    }
+
+
+def phases(state: State) -> dict[str, float]:
+    """Seconds that each stage of the course took, and from the beginning to the first byte as far as that is known."""
+    stages = list(state.began)
+    steps = zip(stages, stages[1:], strict=False)
+    spans = {stage: round(state.began[after] - state.began[stage], 3) for stage, after in steps}
+    moved = [_moving_after(status) for member, status in state.statuses.items() if member.role == SOURCE]
+    if "arming" in state.began and moved and moved[0] is not None:
+        spans["to_first_byte"] = round(state.began["arming"] - state.began["asking"] + moved[0], 3)
+    return spans
+
+
+def _moving_after(status: Status) -> float | None:
+    """Seconds from prepared to the first byte, as the worker's clock tells."""
+    moving = status.phases.get("moving")
+    return moving - status.phases.get("prepared", 0.0) if isinstance(moving, (int, float)) else None

@@ -1,0 +1,80 @@
+"""What a worker tells while it works and its last word, as `transfer.status` and `transfer.follow` of a minion answer.
+
+phase: preparing prepared armed connecting proved moving verifying sealed publishing, then one of published, failed,
+cancelled. A verdict is final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import shapes
+from .errors import Told
+
+UNSTARTED = ("preparing", "prepared", "armed")
+PUBLISHED, FAILED, CANCELLED = "published", "failed", "cancelled"
+
+
+@dataclass(frozen=True)
+class Progress:
+    bytes_total: int
+    bytes_done: int
+    files_total: int
+    files_done: int
+    bytes_verified: int
+    estimated: bool
+
+
+@dataclass(frozen=True)
+class Skipped:
+    path: bytes
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How it ended on one host. `root` is over what this host itself read (source) or read back (destination)."""
+
+    result: str
+    error: Told | None = None
+    path: str = ""
+    level: str = ""
+    algorithm: str = ""
+    block_size: int = 0
+    root: str | None = None
+    files: int = 0
+    directories: int = 0
+    links: int = 0
+    entries: int = 0
+    bytes: int = 0
+    sparse_bytes: int = 0
+    moved_bytes: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    skipped_more: int = 0
+    retried_entries: int = 0
+    cleanup: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    transfer: str
+    role: str
+    host: str
+    phase: str
+    seq: int
+    alive: bool
+    progress: Progress
+    attempt: int = 1
+    phases: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Mapping[str, Any], ...] = ()
+    verdict: Verdict | None = None
+
+    @classmethod
+    def from_payload(cls, payload: Any, host: str) -> Status:
+        """The status in a minion's answer; BadAnswer if it is not of this form."""
+        return shapes.read(cls, payload, f"The status from {host}")

@@ -12,7 +12,8 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from transferplan import errors, paths, settings
+from transferplan import errors, paths, settings, statement
 
 log = logging.getLogger(__name__)
 
@@ -218,9 +219,10 @@ def _returned(question: Question, data: Mapping) -> Any:
     raise errors.MinionTrouble(f"{question.host} could not run {question.function}: {text}")
 
 
-def _unknown(question: Question) -> errors.PlanError:
+def _unknown(host: str) -> errors.PlanError:
     return errors.MinionSilent(
-        f"{question.host} is no minion whose key this master has accepted; salt-key --list-all shows those that are"
+        f"{paths.printable(host)} is no minion whose key this master has accepted; "
+        "salt-key --list=accepted shows those that are"
     )
 
 
@@ -243,10 +245,20 @@ def _lost(question: Question) -> errors.PlanError:
     )
 
 
-def _unpublished(question: Question, why: Exception) -> errors.PlanError:
-    return errors.MinionSilent(
-        f"The master did not take the job {question.function} for {question.host}: {why or type(why).__name__}"
-    )
+def _unpublished(host: str, question: Question, why: Exception) -> errors.PlanError:
+    said = str(why) or type(why).__name__
+    return errors.MinionSilent(f"The master did not take the job {question.function} for {host}: {said}")
+
+
+def jobs(questions: Mapping[Hashable, Question]) -> Iterable[dict[str, tuple[Hashable, Question]]]:
+    """The questions as jobs: minions that are asked the same share one, and within a job each minion is asked once."""
+    groups: dict[Hashable, dict[str, tuple[Hashable, Question]]] = defaultdict(dict)
+    seen: Counter[Hashable] = Counter()
+    for key, question in questions.items():
+        same = question.function, statement.canonical(dict(question.arguments))
+        groups[same, seen[same, question.host]][question.host] = key, question
+        seen[same, question.host] += 1
+    return groups.values()
 
 
 class Fleet:
@@ -275,27 +287,32 @@ class Fleet:
 
     def send(self, questions: Mapping[Hashable, Question]) -> None:
         """Put the questions; `answers` gives what comes back."""
-        for key, question in questions.items():
-            self._send(key, question)
+        for group in jobs(questions):
+            self._send(group)
 
-    def _send(self, key: Hashable, question: Question) -> None:
+    def _send(self, group: Mapping[str, tuple[Hashable, Question]]) -> None:
         jid, nonce = salt.utils.jid.gen_jid(self._opts), secrets.token_hex(16)
-        self._inquiry.begin(key, question, jid, nonce, time.monotonic())
-        trouble = self._publish(question, jid, {**question.arguments, "nonce": nonce})
-        if trouble:
-            self._inquiry.hopeless(jid, question.host, trouble, time.monotonic())
+        for key, question in group.values():
+            self._inquiry.begin(key, question, jid, nonce, time.monotonic())
+        for host, trouble in self._publish(group, jid, nonce):
+            self._inquiry.hopeless(jid, host, trouble, time.monotonic())
 
-    def _publish(self, question: Question, jid: str, arguments: Mapping) -> errors.PlanError | None:
-        if not accepted_key(self._opts, question.host):
-            return _unknown(question)
+    def _publish(
+        self, group: Mapping[str, tuple[Hashable, Question]], jid: str, nonce: str
+    ) -> Iterator[tuple[str, errors.PlanError]]:
+        """Give the job to the master; yields the hosts to which it could not go."""
+        known = [host for host in group if accepted_key(self._opts, host)]
+        yield from ((host, _unknown(host)) for host in group if host not in known)
+        _, question = next(iter(group.values()))
+        arguments = [{"__kwarg__": True, **question.arguments, "nonce": nonce}]
         try:
-            self._job(question.host, question.function, [{"__kwarg__": True, **arguments}], jid)
+            self._job(known, question.function, arguments, jid)
         except salt.exceptions.SaltException as why:
-            return _unpublished(question, why)
-        return None
+            yield from ((host, _unpublished(host, question, why)) for host in known)
 
-    def _job(self, host: str, function: str, arguments: list, jid: str) -> None:
-        self._client.pub([host], function, arguments, tgt_type="list", jid=jid, timeout=PUBLISH_TIMEOUT)
+    def _job(self, hosts: list[str], function: str, arguments: list, jid: str) -> None:
+        if hosts:
+            self._client.pub(hosts, function, arguments, tgt_type="list", jid=jid, timeout=PUBLISH_TIMEOUT)
 
     def answers(self, until: float = NEVER) -> Iterator[tuple[Hashable, Answer]]:
         """Answers as they come, until no question is open or the monotonic clock says `until`."""
@@ -312,7 +329,7 @@ class Fleet:
             jid = salt.utils.jid.gen_jid(self._opts)
             self._inquiry.probe(asked, jid, now)
             with contextlib.suppress(salt.exceptions.SaltException):
-                self._job(asked.question.host, "saltutil.find_job", [asked.jid], jid)
+                self._job([asked.question.host], "saltutil.find_job", [asked.jid], jid)
 
     def _listen(self, until: float) -> Iterator[tuple[Hashable, Answer]]:
         event = self._next_event(until)

@@ -6,10 +6,10 @@ import pytest
 import salt.config
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.support.fleet import FakeFleet, FleetConformance
 
 import saltface
 from saltface import Inquiry, Question
+from tests.support.fleet import FakeFleet, FleetConformance
 from transferplan import errors, settings
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -230,6 +230,24 @@ def test_what_salt_says_in_place_of_a_return_becomes_one_clean_line(inquiry, ret
 def test_a_question_that_did_not_get_out_ends_at_once(inquiry):
     inquiry.hopeless(JID, "alpha", errors.MinionSilent("no such minion"), NOW)
     assert end(inquiry, NOW)[1].trouble.text == "no such minion"
+
+
+def ask(host, function="transfer.arm", **arguments):
+    return Question(host, function, arguments, believe_numbers, timeout=60)
+
+
+def keys_by_host(groups):
+    return [{host: key for host, (key, _) in group.items()} for group in groups]
+
+
+def test_minions_that_are_asked_the_same_share_a_job():
+    questions = {1: ask("alpha", a=1, b=2), 2: ask("beta", b=2, a=1), 3: ask("beta", a=2)}
+    assert keys_by_host(saltface.jobs(questions)) == [{"alpha": 1, "beta": 2}, {"beta": 3}]
+
+
+def test_a_minion_that_is_asked_the_same_twice_gets_two_jobs():
+    questions = {1: ask("alpha"), 2: ask("alpha"), 3: ask("beta")}
+    assert keys_by_host(saltface.jobs(questions)) == [{"alpha": 1, "beta": 3}, {"alpha": 2}]
 
 
 # --- the fleet in memory does what the real one does -----------------------------------------------------------------

@@ -1,0 +1,131 @@
+"""Links over real sockets: plain and TLS behave alike."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from datamover import channel
+from datamover.link import EndOfStream, Link, TlsLink
+from datamover.stop import Countdown, Stop, Stopped
+
+
+@pytest.fixture
+def stop():
+    return Stop()
+
+
+def plain_pair(stop):
+    ours, theirs = socket.socketpair()
+    return Link(ours, stop), Link(theirs, stop)
+
+
+def tls_pair(stop):
+    client, server = channel.make_identity("client"), channel.make_identity("server")
+    ours, theirs = socket.socketpair()
+    links = (
+        TlsLink(ours, channel.client_context(client, [server.certificate]), False, stop),
+        TlsLink(theirs, channel.server_context(server, [client.certificate]), True, stop),
+    )
+    other = threading.Thread(target=links[1].handshake)
+    other.start()
+    links[0].handshake()
+    other.join()
+    assert links[0].peer_der == channel.der(server.certificate)
+    assert links[1].peer_der == channel.der(client.certificate)
+    return links
+
+
+@pytest.fixture(params=[plain_pair, tls_pair])
+def pair(request, stop):
+    links = request.param(stop)
+    yield links
+    for link in links:
+        link.close()
+
+
+def send_in_background(link, data):
+    thread = threading.Thread(target=link.send, args=(data,))
+    thread.start()
+    return thread
+
+
+def test_what_is_sent_arrives(pair):
+    data = os.urandom(5_000_000)
+    sender = send_in_background(pair[0], data)
+    got = bytearray(len(data))
+    pair[1].fill(memoryview(got))
+    sender.join()
+    assert got == data
+    assert pair[0].sent == pair[1].received >= len(data)
+
+
+def test_both_directions_at_once_with_a_thread_each(pair):
+    data = os.urandom(3_000_000)
+    senders = [send_in_background(link, data) for link in pair]
+    for link in pair:
+        got = bytearray(len(data))
+        link.fill(memoryview(got))
+        assert got == data
+    for sender in senders:
+        sender.join()
+
+
+def test_small_messages_keep_their_order(pair):
+    sender = threading.Thread(target=lambda: [pair[0].send(number.to_bytes(4, "big")) for number in range(1000)])
+    sender.start()
+    got = bytearray(4000)
+    pair[1].fill(memoryview(got))
+    sender.join()
+    assert got == b"".join(number.to_bytes(4, "big") for number in range(1000))
+
+
+def test_a_close_is_noticed(pair):
+    pair[0].close()
+    with pytest.raises(EndOfStream):
+        pair[1].receive_into(memoryview(bytearray(10)))
+
+
+def test_receiving_ends_with_the_work(pair, stop):
+    threading.Timer(0.05, stop.set, [ValueError()]).start()
+    with pytest.raises(Stopped):
+        pair[1].receive_into(memoryview(bytearray(10)))
+
+
+def test_sending_to_a_silent_reader_ends_with_the_work(pair, stop):
+    threading.Timer(0.05, stop.set, [ValueError()]).start()
+    with pytest.raises(Stopped):
+        pair[0].send(bytes(50_000_000))
+
+
+def test_patience_ends(pair):
+    pair[1].patience = Countdown(0.01)
+    with pytest.raises(TimeoutError):
+        pair[1].receive_into(memoryview(bytearray(10)))
+
+
+def test_an_interrupted_send_is_completed_by_the_next(pair, stop):
+    """Else a farewell after a stop would arrive in the middle of a TLS record."""
+    data = os.urandom(20_000_000)
+    threading.Timer(0.05, stop.set, [ValueError()]).start()
+    with pytest.raises(Stopped):
+        pair[0].send(data)
+    for link in pair:
+        link.stop = Stop()
+    sender = send_in_background(pair[0], b"farewell")
+    got = bytearray(len(data) + 8)
+    pair[1].fill(memoryview(got))
+    sender.join()
+    assert got == data + b"farewell"
+
+
+def test_a_first_byte_can_be_seen_without_taking_it(stop):
+    ours, theirs = plain_pair(stop)
+    ours.send(b"\x16rest")
+    assert theirs.peek() == b"\x16"
+    got = bytearray(5)
+    theirs.fill(memoryview(got))
+    assert got == b"\x16rest"
+    ours.close()
+    theirs.close()

@@ -8,11 +8,14 @@ from .errors import LabError
 from .lab import MINIONS, Lab
 from .salt import INSTALLS, NEWEST, VERSIONS
 
+NO_SALT = "none"
+
 
 def run(arguments):
     """Start a lab, run the command (else a shell) in it, return its status."""
     command = arguments.command or [os.environ.get("SHELL", "/bin/sh")]
-    with Lab(minions=arguments.minions, salt=arguments.salt, install=arguments.install) as lab:
+    salt = None if arguments.salt == NO_SALT else arguments.salt
+    with Lab(minions=arguments.minions, salt=salt, install=arguments.install) as lab:
         print(f"lab: {', '.join(lab.machines)} are up (Salt {arguments.salt})", file=sys.stderr)
         return subprocess.run(command, env=lab.environment()).returncode
 
@@ -40,7 +43,7 @@ def parser():
     verbs = top.add_subparsers(required=True, metavar="VERB")
     one = verbs.add_parser("run", help="start a lab and run a command in it")
     one.add_argument("--minions", type=names, default=MINIONS, metavar="NAMES", help="such as alpha,beta,gamma")
-    one.add_argument("--salt", choices=VERSIONS, default=NEWEST)
+    one.add_argument("--salt", choices=(*VERSIONS, NO_SALT), default=NEWEST)
     one.add_argument("--install", choices=INSTALLS, default=INSTALLS[0])
     one.add_argument("command", nargs="*", metavar="COMMAND")
     one.set_defaults(act=run)

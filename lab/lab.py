@@ -179,6 +179,8 @@ class Lab:
         plan = self.plan
         if machine.name == MASTER:
             daemon, config = lab_salt.MASTER, lab_salt.master_config(plan.install, plan.master_config or {})
+            if plan.install == "file_roots":
+                lab_salt.install_code(machine)
         else:
             daemon = lab_salt.MINION
             config = lab_salt.minion_config(machine.name, self.master.ip, plan.install, plan.minion_config or {})

@@ -74,6 +74,10 @@ class Machine:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
 
+    def disk(self, path):
+        """Where a path below /srv, /tmp or /var/lib/salt-transfer is on the host, whether the machine runs or not."""
+        return self.home / "disk" / path.lstrip("/")
+
     def mount_disk(self, path, megabytes):
         """Mount an empty ext4 file system of this size in the running machine, until its power is cut."""
         image = self.home / f"disk-{uuid.uuid4().hex}"

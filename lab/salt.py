@@ -1,4 +1,5 @@
 """Salt in the lab: configuration and systemd units of the master and the minions."""
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -11,6 +12,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 NEWEST = "3008"
 VERSIONS = (NEWEST, "3006")
 INSTALLS = ("checkout", "file_roots", "none")
+CODE_ROOT = "/srv/salt-transfer"
+NOT_IN_A_CLONE = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache")
 CONFIG_DIRECTORY = "/etc/salt"
 MASTER, MINION = "salt-master", "salt-minion"
 # Publisher, requests, and the port where tests run salt-api.
@@ -63,7 +66,7 @@ def _module_dirs(install):
 
 def _file_roots(install):
     """The master's file server, with our code as users install it where asked for."""
-    code = [str(CHECKOUT)] if install == "file_roots" else []
+    code = [CODE_ROOT] if install == "file_roots" else []
     return {"file_roots": {"base": [*code, "/srv/salt"]}}
 
 
@@ -95,3 +98,8 @@ def install_daemon(machine, daemon, config, salt_bin):
     """Put a daemon's configuration and unit on the disk of a machine that does not run."""
     machine.install(config_file(daemon), yaml.safe_dump(config))
     machine.install(f"/etc/systemd/system/{daemon}.service", unit(daemon, salt_bin))
+
+
+def install_code(master):
+    """Put a copy of the checkout where the master's file server finds it, as a clone would be."""
+    shutil.copytree(CHECKOUT, master.disk(CODE_ROOT), ignore=NOT_IN_A_CLONE)

@@ -134,6 +134,11 @@ class RunDirs:
         """Directories that a crash left half made or half removed."""
         return sorted(self._runs.glob(".[ur]*"))
 
+    def remove_debris(self, path):
+        # Under the lock nobody is making a directory, so a half made one has no owner.
+        with self._creating():
+            shutil.rmtree(path, ignore_errors=True)
+
     def _path(self, transfer, role):
         # They become a file name, so they are checked before anything touches the disk.
         name = f"{transfer}-{role}"

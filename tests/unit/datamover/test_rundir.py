@@ -114,6 +114,13 @@ def test_a_directory_that_a_crash_left_half_made_is_no_run_and_is_in_nobodys_way
     assert [found.transfer for found in runs.all()] == [TRANSFER]
 
 
+def test_debris_can_be_removed(runs):
+    unborn = runs.state_dir / "runs" / ".unborn" / "attempts"
+    unborn.mkdir(parents=True)
+    runs.remove_debris(unborn.parent)
+    assert runs.debris() == []
+
+
 def test_they_are_listed_newest_first(runs):
     for number in range(3):
         run, _ = runs.establish({**SPEC, "transfer": f"{number:032x}"})

@@ -1,0 +1,144 @@
+"""Whether a spec is of the agreed form: checked before anything is touched, and all that is wrong is told at once."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+from datamover import digests, safepath, special
+from datamover.errors import SpecInvalid, VersionMismatch
+from datamover.rundir import ROLES
+from datamover.version import VERSION
+
+FORMAT = 1
+PROJECT = "salt-transfer"
+KIB = 1024
+
+
+def check(spec, minion):
+    """Raise SpecInvalid or VersionMismatch unless `spec` is one for this minion that this version can carry out."""
+    if not isinstance(spec, Mapping):
+        raise SpecInvalid("a spec is a mapping")
+    if spec.get("version") != VERSION:
+        raise VersionMismatch(
+            f"the spec was made by salt-transfer {spec.get('version')!r}, {minion} has {VERSION}; "
+            "bring both to one version"
+        )
+    rules = _rules(minion)
+    troubles = [f"{name} must be {words}" for name, is_right, words in rules if not _fits(spec, name, is_right)]
+    if not troubles:
+        troubles = list(_contradictions(spec))
+    if troubles:
+        raise SpecInvalid(f"the spec is not of the agreed form: {'; '.join(troubles)}", troubles=troubles)
+
+
+def _fits(spec, name, is_right):
+    value = spec
+    for key in name.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            return False
+        value = value[key]
+    return is_right(value)
+
+
+def _rules(minion):
+    yield "format", lambda value: value == FORMAT, str(FORMAT)
+    yield "project", lambda value: value == PROJECT, PROJECT
+    yield "transfer", _identifier, "32 hexadecimal digits"
+    yield "dataset", _identifier, "32 hexadecimal digits"
+    for name in ("attempt", "generation", "epoch"):
+        yield name, _whole(1), "a number from 1"
+    yield "leaf", _whole(0), "a number from 0"
+    yield "role", _one_of(*ROLES), " or ".join(ROLES)
+    yield "host", lambda value: value == minion, minion
+    yield "path", _plain_path, "an absolute path, encoded, without . and .. and not the root"
+    yield "expect.bytes", _whole(0), "a number from 0"
+    yield "expect.entries", _whole(0), "a number from 0"
+    yield "listen", lambda value: value is None or _listen(value), "null or addresses, port and ports"
+    yield "peers", _list_of(_peer), "a list of host, role and addresses"
+    yield "firewall.backend", _is(str), "a name"
+    yield "firewall.chains", _list_of(_is(Mapping), least=0), "a list of chains"
+    yield from _setting_rules()
+
+
+def _setting_rules():
+    settings = {
+        "digest": (_one_of(*digests.available()), " or ".join(digests.available())),
+        "verify": (_one_of("readback", "flight"), "readback or flight"),
+        "encrypt": (_is(bool), "true or false"),
+        "overwrite": (_is(bool), "true or false"),
+        "keep_partial": (_is(bool), "true or false"),
+        "streams": (_whole(1, 64), "a number from 1 to 64"),
+        "block_size": (_whole(64 * KIB, 64 * KIB * KIB), "a number of bytes from 64 KiB to 64 MiB"),
+        "owners": (_one_of("names", "numbers"), "names or numbers"),
+        "special": (_list_of(_one_of(*special.NAMES), least=0), f"a list of {', '.join(special.NAMES)}"),
+        "lease": (_whole(1, 86400), "seconds from 1 to 86400"),
+        "stall_timeout": (_whole(1), "seconds from 1"),
+        "reserve_bytes": (_whole(0), "a number from 0"),
+        "reserve_inodes": (_whole(0), "a number from 0"),
+    }
+    for name, (is_right, words) in settings.items():
+        yield f"settings.{name}", is_right, words
+
+
+def _contradictions(spec):
+    if (spec["listen"] is None) != (spec["role"] == "source"):
+        yield "a destination listens and a source does not"
+    if any(peer["role"] == spec["role"] for peer in spec["peers"]):
+        yield "no peer has our own role"
+
+
+def _is(kind):
+    return lambda value: isinstance(value, kind)
+
+
+def _one_of(*words):
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _whole(low, high=2**63):
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _list_of(is_right, least=1):
+    return lambda value: isinstance(value, (list, tuple)) and len(value) >= least and all(map(is_right, value))
+
+
+def _identifier(value):
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+
+
+def _plain_path(value):
+    if not isinstance(value, str):
+        return False
+    path = safepath.decode_path(value)
+    parts = path.split(b"/")[1:]
+    return path.startswith(b"/") and b"\0" not in path and all(part not in (b"", b".", b"..") for part in parts)
+
+
+def _address(value):
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False
+
+
+def _listen(value):
+    if not isinstance(value, Mapping):
+        return False
+    ports = value.get("ports")
+    return (
+        _list_of(_address)(value.get("addresses"))
+        and _whole(0, 65535)(value.get("port"))
+        and _list_of(_whole(1, 65535))(ports)
+        and len(ports) == 2
+        and ports[0] <= ports[1]
+    )
+
+
+def _peer(value):
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("host"), str)
+        and _one_of(*ROLES)(value.get("role"))
+        and _list_of(_address)(value.get("addresses"))
+    )

@@ -1,0 +1,96 @@
+"""A spec is checked as a whole, before anything is touched."""
+
+import pytest
+
+from datamover.errors import SpecInvalid, VersionMismatch
+from tests.unit.transferworker.samples import spec
+from transferworker.spec import check
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+def test_a_spec_as_a_plan_makes_it_is_taken(role):
+    check(spec(role), "alpha")
+
+
+WRONG = {
+    "format": 2,
+    "project": "another",
+    "transfer": "../../etc",
+    "dataset": "x" * 32,
+    "attempt": 0,
+    "generation": -1,
+    "epoch": True,
+    "leaf": -1,
+    "role": "spectator",
+    "host": "beta",
+    "expect__bytes": -1,
+    "expect__entries": "10",
+    "peers": [],
+    "firewall__chains": ["INPUT"],
+    "listen__addresses": ["example.com"],
+    "listen__ports": [4499, 4400],
+    "listen__port": 65536,
+    "settings__digest": "md5",
+    "settings__verify": "no",
+    "settings__encrypt": "yes",
+    "settings__streams": 0,
+    "settings__block_size": 1,
+    "settings__owners": "none",
+    "settings__special": ["everything"],
+    "settings__lease": 0,
+    "settings__stall_timeout": 0,
+    "settings__keep_partial": 1,
+    "settings__overwrite": None,
+    "settings__reserve_bytes": -1,
+    "settings__reserve_inodes": 2.5,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_wrong_value_is_named(name):
+    with pytest.raises(SpecInvalid) as refusal:
+        check(spec(**{name: WRONG[name]}), "alpha")
+    assert name.split("__")[-1 if name.startswith("settings") else 0] in refusal.value.text
+
+
+@pytest.mark.parametrize(
+    "path", ["", "srv", "/", "//srv", "/srv/", "/srv/../etc", "/srv/./x", "/srv/%2E%2E/etc", "/srv/x%00y", "/srv//x", 7]
+)
+def test_a_path_that_could_lead_elsewhere_is_refused(path):
+    with pytest.raises(SpecInvalid, match="path must be"):
+        check(spec(path=path), "alpha")
+
+
+@pytest.mark.parametrize("path", ["/srv/-rf", "/srv/%FF%0A", "/srv/... ", "/srv/a b$(id)"])
+def test_a_path_that_is_only_odd_is_taken(path):
+    check(spec(path=path), "alpha")
+
+
+def test_all_troubles_are_told_at_once():
+    with pytest.raises(SpecInvalid) as refusal:
+        check(spec(path="x", attempt=0, settings__streams=0), "alpha")
+    assert len(refusal.value.evidence["troubles"]) == 3
+
+
+@pytest.mark.parametrize("name", ["transfer", "settings", "peers", "listen", "path"])
+def test_what_is_missing_is_refused(name):
+    document = spec()
+    del document[name]
+    with pytest.raises(SpecInvalid, match=name):
+        check(document, "alpha")
+
+
+def test_who_listens_fits_the_role():
+    with pytest.raises(SpecInvalid, match="a destination listens"):
+        check(spec("destination", listen=None), "alpha")
+
+
+def test_another_version_is_refused_naming_both():
+    with pytest.raises(VersionMismatch, match=r"'9\.9\.9'.*0\.1\.0"):
+        check(spec(version="9.9.9"), "alpha")
+
+
+@pytest.mark.parametrize("document", [None, [], "spec", 1])
+def test_what_is_no_mapping_is_refused(document):
+    with pytest.raises(SpecInvalid):
+        check(document, "alpha")

@@ -11,11 +11,12 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
-from . import sums
+from . import records, sums
 from .blocks import DIGEST, Content
 from .errors import LocalError
-from .manifest import Entry, Kind, RootBuilder, decode_entry, encode_entry
+from .manifest import Entry, Kind, RootBuilder
 from .metadata import Identity
 
 FORMAT = 1
@@ -27,7 +28,7 @@ LAST = 2**63 - 1
 
 _SCHEMA = f"""
 CREATE TABLE entries (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL,
-    try INTEGER NOT NULL, state INTEGER NOT NULL, identity TEXT, suspect INTEGER NOT NULL DEFAULT 0);
+    try INTEGER NOT NULL, state INTEGER NOT NULL, suspect INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX suspects ON entries (number) WHERE suspect;
 CREATE TABLE contents (number INTEGER, side INTEGER, try INTEGER NOT NULL, length INTEGER NOT NULL, whole BLOB NOT NULL,
     blocks BLOB NOT NULL, PRIMARY KEY (number, side)) WITHOUT ROWID;
@@ -52,8 +53,7 @@ class Side(IntEnum):
     SOURCE = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """An entry, which try of it is meant, and (at the source) the file it was."""
 
     entry: Entry
@@ -96,8 +96,8 @@ class Journal:
         ]
         with self._lock:
             self._many(
-                "INSERT INTO entries (number, kind, size, body, try, state, identity) VALUES (?, ?, ?, ?, 1, 0, ?)",
-                [(*_entry_row(each.entry), _identity_text(each.identity)) for each in known],
+                "INSERT INTO entries (number, kind, size, body, try, state) VALUES (?, ?, ?, ?, 1, 0)",
+                [_row(each.entry, each.identity) for each in known],
             )
             for each in known:
                 self._cache_new(each)
@@ -105,11 +105,10 @@ class Journal:
     def replace(self, entry, try_, identity=None):
         """An entry as it is now, announced again for another try. Its digests on both sides are forgotten."""
         with self._lock:
-            number, kind, size, body = _entry_row(entry)
+            number, kind, size, body = _row(entry, identity)
             self._many(
-                "UPDATE entries SET kind = ?, size = ?, body = ?, try = ?, state = 0, identity = ?, suspect = 0 "
-                "WHERE number = ?",
-                [(kind, size, body, try_, _identity_text(identity), number)],
+                "UPDATE entries SET kind = ?, size = ?, body = ?, try = ?, state = 0, suspect = 0 WHERE number = ?",
+                [(kind, size, body, try_, number)],
             )
             self._many("DELETE FROM contents WHERE number = ? AND try < ?", [(number, try_)])
             page = self._pages.get(number // PAGE)
@@ -201,7 +200,7 @@ class Journal:
         condition = f"kind IN ({marks}) AND number {beyond} ?"
         statement = f"SELECT number, body FROM entries WHERE {condition} ORDER BY number {order} LIMIT ?"
         rows = self._pages_of(statement, *map(int, kinds), first=LAST if reverse else -1)
-        return (decode_entry(body)[0] for page in rows for _, body in page)
+        return (records.unpack(body)[0] for page in rows for _, body in page)
 
     def suspects(self):
         """Numbers of the entries to be checked again at seal."""
@@ -242,7 +241,7 @@ class Journal:
             int(side),
         ):
             for _number, body, *digests in rows:
-                yield self._sealed_entry(decode_entry(body)[0], digests)
+                yield self._sealed_entry(records.unpack(body)[0], digests)
 
     @staticmethod
     def _sealed_entry(entry, digests):
@@ -314,10 +313,10 @@ class Journal:
         first = number * PAGE
         with self._lock:
             rows = self._database.execute(
-                "SELECT number, body, try, identity FROM entries WHERE number BETWEEN ? AND ?",
+                "SELECT number, try, body FROM entries WHERE number BETWEEN ? AND ?",
                 (first, first + PAGE - 1),
             ).fetchall()
-        return {row[0]: _known(*row[1:]) for row in rows}
+        return {number: _known(try_, body) for number, try_, body in rows}
 
     def _cache_new(self, known):
         number = known.entry.number
@@ -328,25 +327,17 @@ class Journal:
             page[number] = known
 
 
+def _row(entry, identity):
+    return entry.number, int(entry.kind), entry.size, records.pack(entry, identity)
+
+
+def _known(try_, body):
+    entry, identity = records.unpack(body)
+    return Known(entry, try_, identity)
+
+
 def _nones(entries):
     return [None] * len(entries)
-
-
-def _entry_row(entry):
-    return entry.number, int(entry.kind), entry.size, encode_entry(entry)
-
-
-def _known(body, try_, identity):
-    return Known(decode_entry(body)[0], try_, _identity(identity))
-
-
-def _identity_text(identity):
-    """Text, because inode numbers use all 64 bits on some file systems and sqlite's integers are signed."""
-    return None if identity is None else ":".join(map(str, identity))
-
-
-def _identity(text):
-    return None if text is None else Identity(*map(int, text.split(":")))
 
 
 def _blocks_blob(content):

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from . import acl
+from .errors import shown
 from .manifest import Kind
 
 CAPABILITY = b"security.capability"
@@ -188,27 +189,30 @@ def apply_to_name(directory, name, path, place, entry, owners):
 
 
 class Difference(NamedTuple):
+    """One way in which something on the disk is not what its entry says."""
+
     path: bytes
     what: str
-    expected: str
-    found: str
+    expected: object
+    found: object
+
+    def __str__(self):
+        return f"{shown(self.path) or 'the root of the tree'}: {self.what} is {self.found}, not {self.expected}"
 
 
-def differences(path, entry, status, attributes, owners, granularity=1):
-    """Every way in which an entry on the disk is not what it should be; pure."""
-    return [
-        Difference(path, what, str(expected), str(found))
-        for what, expected, found in _compared(entry, status, attributes, owners, granularity)
-        if expected != found
-    ]
+def differences(entry, status, attributes, target, owners, granularity=1):
+    """(what, expected, found) of every way in which an entry on the disk is not what it should be; pure."""
+    return [each for each in _compared(entry, status, attributes, target, owners, granularity) if each[1] != each[2]]
 
 
-def _compared(entry, status, attributes, owners, granularity):
+def _compared(entry, status, attributes, target, owners, granularity):
     yield "kind", entry.kind.name, kind_name(status.st_mode)
     yield "owner", owners.uid(entry.owner, entry.uid), status.st_uid
     yield "group", owners.gid(entry.group, entry.gid), status.st_gid
     yield "mtime", entry.mtime_ns // granularity, status.st_mtime_ns // granularity
-    if entry.kind != Kind.SYMLINK:
+    if entry.kind == Kind.SYMLINK:
+        yield "target", entry.target, target
+    else:
         yield "mode", oct(entry.mode), oct(stat.S_IMODE(status.st_mode))
     if entry.kind == Kind.FILE:
         yield "size", entry.size, status.st_size

@@ -1,4 +1,4 @@
-"""Which directories are mount points, as the kernel lists them for this process."""
+"""Which directories are mount points, as the kernel lists them for this thread."""
 
 import os
 import re
@@ -7,7 +7,7 @@ _ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
 def parse(mountinfo):
-    """The mount points in the text of /proc/self/mountinfo, in its order."""
+    """The mount points in the text of /proc/thread-self/mountinfo, in its order."""
     return [_ESCAPED.sub(_byte, line.split(b" ")[4]) for line in mountinfo.splitlines() if line]
 
 
@@ -17,7 +17,7 @@ def _byte(match):
 
 def at_or_below(path):
     """Mount points at a real path (no links in it) or below."""
-    with open("/proc/self/mountinfo", "rb") as table:
+    with open("/proc/thread-self/mountinfo", "rb") as table:
         points = parse(table.read())
     return [point for point in points if point == path or point.startswith(path.rstrip(b"/") + b"/")]
 

@@ -356,22 +356,21 @@ class Staging:
         with self._directories.hold(number) as directory:
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
             if entry.kind == Kind.HARDLINK:
-                return self._link_differences(entry, status)
-            attributes, _ = metadata.read_attributes(within(directory, name), self._owners)
-            target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
-        path = self._journal.path(entry.number)
-        found = metadata.differences(path, entry, status, attributes, self._owners, self.granularity)
-        if target != entry.target:
-            found.append(metadata.Difference(path, "target", shown(entry.target), shown(target)))
-        return found
+                found = self._link_differences(entry, status)
+            else:
+                found = self._own_differences(entry, status, directory, name)
+        return [metadata.Difference(self._journal.path(entry.number), *each) for each in found]
+
+    def _own_differences(self, entry, status, directory, name):
+        attributes, _ = metadata.read_attributes(within(directory, name), self._owners)
+        target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
+        return metadata.differences(entry, status, attributes, target, self._owners, self.granularity)
 
     def _link_differences(self, entry, status):
         number, name = self._place(self._journal.entry(entry.link))
         with self._directories.hold(number) as directory:
             first = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if os.path.samestat(first, status):
-            return []
-        return [metadata.Difference(self._journal.path(entry.number), "inode", str(first.st_ino), str(status.st_ino))]
+        return [] if os.path.samestat(first, status) else [("inode", first.st_ino, status.st_ino)]
 
     def sync(self):
         """Everything to the disk."""

@@ -26,7 +26,7 @@ class Permission(NamedTuple):
 
 
 def _unpack(value):
-    if len(value) < _HEADER.size or _HEADER.unpack_from(value)[0] != _VERSION:
+    if len(value) % _ENTRY.size != _HEADER.size or _HEADER.unpack_from(value)[0] != _VERSION:
         raise ValueError("not a POSIX ACL of version 2")
     for tag, bits, number in _ENTRY.iter_unpack(value[_HEADER.size :]):
         if tag not in _TAGS or bits > 7:
@@ -71,7 +71,13 @@ def from_text(text, owners):
 def _permission(line, owners):
     tag, number, name, letters = _fields(line)
     finding = {"user": owners.uid, "group": owners.gid}.get(tag)
-    return Permission(tag, finding(name, int(number)) if finding else _NO_ID, _bits(letters))
+    return Permission(tag, _id(finding(name, int(number))) if finding else _NO_ID, _bits(letters))
+
+
+def _id(number):
+    if not 0 <= number < _NO_ID:
+        raise ValueError(f"not an id of a user or group: {number}")
+    return number
 
 
 def _fields(line):

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from . import acl
-from .errors import shown
+from .errors import ManifestInvalid, shown
 from .manifest import Kind
 
 CAPABILITY = b"security.capability"
@@ -133,7 +133,13 @@ def _travelling(name, value, owners):
 
 
 def _local(name, value, owners):
-    return acl.from_text(value, owners) if name in acl.NAMES else value
+    """An attribute as this host's kernel takes it."""
+    if name not in acl.NAMES:
+        return value
+    try:
+        return acl.from_text(value, owners)
+    except ValueError as error:
+        raise ManifestInvalid(f"the attribute {shown(name)} of an entry is no ACL: {error}") from None
 
 
 def _write_order(attribute):

@@ -23,7 +23,11 @@ def encode_path(path):
 
 
 def decode_path(text):
-    return unquote_to_bytes(text)
+    """The path that encode_path wrote so; ValueError for any other spelling, since each path has one."""
+    path = unquote_to_bytes(text)
+    if encode_path(path) != text:
+        raise ValueError(f"not a path as it is written in JSON: {text!a}")
+    return path
 
 
 def split_final(path):

@@ -255,9 +255,7 @@ class NotAPeer(MoverError):
 
 
 class PortUnavailable(MoverError):
-    """No port could be bound: the one asked for, or any of the range, is taken. See `portfinder.holder`; widen
-    `ports`.
-    """
+    """No port could be bound: the one asked for, or all of the range, are taken. See `portfinder`, or widen `ports`."""
 
     code = 95
     name = "port-unavailable"

@@ -55,7 +55,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The authenticated end of a bulk stream: how many pieces and payload bytes were sent on it."""
+    """The end of a bulk stream, told and never only a close: how many pieces and payload bytes were sent on it."""
 
     pieces: int
     bytes: int
@@ -126,7 +126,8 @@ def _piece_trouble(piece):
         return f"is a hole with {piece.payload} bytes" if piece.payload else ""
     if piece.kind == PieceKind.PACKED:
         placeless = not (piece.entry or piece.try_ or piece.offset)
-        return "" if placeless and piece.payload == piece.length else "is a pack that claims a place or another length"
+        fits = piece.payload == piece.length <= MAX_PIECE_BODY - _PIECE_HEADER
+        return "" if placeless and fits else f"is a pack of {piece.payload} bytes for {piece.length}, or claims a place"
     return f"is of kind {piece.kind}, which wire version 1 does not have"
 
 
@@ -141,6 +142,10 @@ def pack_table(rows: list[tuple[int, int, int]]) -> bytes:
     """The table of a pack: (entry, try, length) for each file whose bytes follow in this order."""
     if not 0 < len(rows) <= MAX_PACKED:
         raise LocalError(f"a pack has 1 to {MAX_PACKED} files, not {len(rows)}")
+    if any(
+        not (0 <= entry <= MAX_NUMBER and 0 <= try_ < 2**16 and 0 <= length < 2**32) for entry, try_, length in rows
+    ):
+        raise LocalError(f"a pack of {len(rows)} files names an entry, try or length that cannot be")
     return _TABLE_COUNT.pack(len(rows)) + b"".join(_TABLE_ROW.pack(*row) for row in rows)
 
 
@@ -152,6 +157,8 @@ def unpack_table(payload: memoryview) -> list[tuple[int, int, memoryview]]:
         raise ProtocolError(f"a pack of {len(payload)} bytes cannot hold {count} files")
     rows = []
     for entry, try_, length in _TABLE_ROW.iter_unpack(payload[_TABLE_COUNT.size : at]):
+        if entry > MAX_NUMBER:
+            raise ProtocolError(f"a pack names entry {entry}; the highest is {MAX_NUMBER}")
         rows.append((entry, try_, payload[at : at + length]))
         at += length
     if at != len(payload):

@@ -154,6 +154,8 @@ class Reader:
         return max(0, (self._frame.length if self._frame else HEADER_SIZE) - len(self._buffer))
 
     def feed(self, data) -> None:
+        if self._broken:
+            raise self._broken
         self._buffer += data
 
     def messages(self) -> Iterator[Message]:

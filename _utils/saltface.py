@@ -11,16 +11,19 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import salt.cache
 import salt.client
 import salt.exceptions
 import salt.utils.jid
+import salt.utils.minions
 import salt.utils.verify
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -85,6 +88,11 @@ def _key_file(opts: Mapping, minion: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
+
+
+def everyone(opts: Mapping) -> list[str]:
+    """The ids of all minions whose keys are accepted."""
+    return sorted(salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"])
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -201,7 +209,7 @@ class Inquiry:
 
     def next_at(self) -> float:
         """When `ended` or `doubted` will have something, even if nothing is heard."""
-        return min(min(each.end_at, each.doubt_at) for each in self._asked.values())
+        return min((min(each.end_at, each.doubt_at) for each in self._asked.values()), default=NEVER)
 
 
 def _returned(question: Question, data: Mapping) -> Any:
@@ -280,6 +288,11 @@ class Fleet:
     def __exit__(self, *_: object) -> None:
         self._client.destroy()
 
+    @staticmethod
+    def now() -> float:
+        """The clock of `answers`, in seconds."""
+        return time.monotonic()
+
     def ask(self, questions: Mapping[Hashable, Question]) -> dict[Hashable, Answer]:
         """All answers, when the last one is there or given up."""
         self.send(questions)
@@ -293,9 +306,9 @@ class Fleet:
     def _send(self, group: Mapping[str, tuple[Hashable, Question]]) -> None:
         jid, nonce = salt.utils.jid.gen_jid(self._opts), secrets.token_hex(16)
         for key, question in group.values():
-            self._inquiry.begin(key, question, jid, nonce, time.monotonic())
+            self._inquiry.begin(key, question, jid, nonce, self.now())
         for host, trouble in self._publish(group, jid, nonce):
-            self._inquiry.hopeless(jid, host, trouble, time.monotonic())
+            self._inquiry.hopeless(jid, host, trouble, self.now())
 
     def _publish(
         self, group: Mapping[str, tuple[Hashable, Question]], jid: str, nonce: str
@@ -315,12 +328,11 @@ class Fleet:
             self._client.pub(hosts, function, arguments, tgt_type="list", jid=jid, timeout=PUBLISH_TIMEOUT)
 
     def answers(self, until: float = NEVER) -> Iterator[tuple[Hashable, Answer]]:
-        """Answers as they come, until no question is open or the monotonic clock says `until`."""
-        while self._inquiry:
-            now = time.monotonic()
-            yield from self._inquiry.ended(now)
-            self._probe_doubted(now)
-            if now >= until or not self._inquiry:
+        """Answers as they come until `now` is `until`; without that, until no question is open."""
+        while self._inquiry or until < NEVER:
+            yield from self._inquiry.ended(self.now())
+            self._probe_doubted(self.now())
+            if self.now() >= until or not (self._inquiry or until < NEVER):
                 return
             yield from self._listen(min(until, self._inquiry.next_at()))
 
@@ -335,18 +347,65 @@ class Fleet:
         event = self._next_event(until)
         match (event or {}).get("tag", "").split("/", 4):
             case ["salt", "job", jid, "ret", host]:
-                yield from self._inquiry.heard(jid, host, event["data"], time.monotonic())
+                yield from self._inquiry.heard(jid, host, event["data"], self.now())
             case ["salt", "event", "exit"]:
                 raise KeyboardInterrupt
 
     def _next_event(self, until: float) -> dict | None:
         """The next event of any kind; Salt gives None at the end of the time, and at once while the master is away."""
-        wait = max(until - time.monotonic(), SHORTEST_WAIT)
+        wait = max(until - self.now(), SHORTEST_WAIT)
         event = self._bus.get_event(wait=wait, tag="", full=True, auto_reconnect=True)
         if event is None:
-            time.sleep(max(0.0, min(AWAY_PAUSE, until - time.monotonic())))
+            time.sleep(max(0.0, min(AWAY_PAUSE, until - self.now())))
         return event
 
     def tell(self, tag: str, data: Mapping) -> None:
         """Fire an event on the master's bus; that nobody may hear it is nothing to fail for."""
         self._bus.fire_event(dict(data), tag)
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+BETWEEN_LINES = 10.0
+CLEAR = "\r\x1b[K"
+
+
+def screen(opts: Mapping, quiet: bool) -> Screen | Silence:
+    """Where people look on: the terminal of `salt-run`. Nobody looks at a runner that the master itself runs."""
+    return Silence() if quiet or opts.get("__cli") != "salt-run" else Screen(sys.stderr)
+
+
+class Silence:
+    """A screen that nobody looks at."""
+
+    def say(self, lines: Iterable[str]) -> None:
+        pass
+
+    def show(self, line: str) -> None:
+        pass
+
+
+class Screen:
+    """Lines that stay, and on a terminal one below them that changes; elsewhere that one is written now and then."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic):
+        self._stream = stream
+        self._clock = clock
+        self._live = stream.isatty()
+        self._shown_at = -NEVER
+
+    def say(self, lines: Iterable[str]) -> None:
+        self._write("".join(f"{CLEAR if self._live else ''}{line}\n" for line in lines))
+
+    def show(self, line: str) -> None:
+        if self._live:
+            self._write(f"{CLEAR}{line[: shutil.get_terminal_size().columns - 1]}")
+        elif self._clock() - self._shown_at >= BETWEEN_LINES:
+            self._shown_at = self._clock()
+            self._write(f"{line}\n")
+
+    def _write(self, text: str) -> None:
+        """A screen that went away is no reason to end."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()

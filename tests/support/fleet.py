@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import deque
 
 from saltface import Answer, Question
@@ -21,6 +22,10 @@ class FakeFleet:
         self.minions = minions
         self.told = []
         self._answers = deque()
+        self._skipped = 0.0
+
+    def now(self):
+        return time.monotonic() + self._skipped
 
     def __enter__(self):
         return self
@@ -38,6 +43,8 @@ class FakeFleet:
     def answers(self, until=float("inf")):
         while self._answers:
             yield self._answers.popleft()
+        if until < float("inf"):
+            self._skipped += max(0.0, until - self.now())
 
     def tell(self, tag, data):
         self.told.append((tag, data))
@@ -124,6 +131,11 @@ class FleetConformance:
             if key == "first":
                 fleet.send({"second": self.question("beta", a=2)})
         assert seen == [("first", 1), ("second", 2)]
+
+    def test_without_questions_time_passes(self, fleet):
+        until = fleet.now() + 0.3
+        assert list(fleet.answers(until)) == []
+        assert fleet.now() >= until
 
 
 def believe_if_nonce_is_mine(nonce, returned):

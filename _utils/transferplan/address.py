@@ -73,7 +73,6 @@ def _network(interface: Interface) -> object:
     return ipaddress.ip_network(f"{interface.address}/{interface.prefix}", strict=False)
 
 
-
 def named(interfaces: Sequence[Interface]) -> str:
     """The addresses as a sentence lists them."""
     return ", ".join(map(str, interfaces)) or "none"

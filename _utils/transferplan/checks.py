@@ -15,12 +15,20 @@ from .version import VERSION
 
 OLDEST_PYTHON = (3, 10)
 SPECIAL = {
-    "setuid": "files or directories with setuid or setgid",
-    "capabilities": "files with capabilities",
-    "fifos": "FIFOs",
-    "devices": "devices",
+    "setuid": ("entry with setuid or setgid", "entries with setuid or setgid"),
+    "capabilities": ("file with capabilities", "files with capabilities"),
+    "fifos": ("FIFO", "FIFOs"),
+    "devices": ("device", "devices"),
 }
-KINDS = {"file": "a file", "directory": "a directory", "symlink": "a symbolic link"}
+KINDS = {
+    "file": "a file",
+    "directory": "a directory",
+    "symlink": "a symbolic link",
+    "fifo": "a FIFO",
+    "socket": "a socket",
+    "device": "a device",
+}
+NEITHER = "neither a file nor a directory"
 SHOWN = 5
 
 
@@ -60,7 +68,7 @@ def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reaso
     if not found.exists:
         yield errors.SourceMissing.reason(f"{place} does not exist")
     elif found.kind not in ("file", "directory"):
-        kind = KINDS.get(found.kind or "", f"a {found.kind}")
+        kind = KINDS.get(found.kind or "", NEITHER)
         yield errors.SourceMissing.reason(f"{place} is {kind}: name a file or a directory")
     else:
         yield from _unreadable(place, found)
@@ -83,8 +91,9 @@ def _special(place: Endpoint, found: Source, asked_for: Sequence[str]) -> Iterat
     for word in barred:
         listed = [paths.display(path) for path in found.special.get(word, ())]
         number = count_of(found, word)
+        counted = units.count(number, *SPECIAL[word])
         yield errors.SpecialEntries.reason(
-            f"{place} holds {number:,} {SPECIAL[word]} ({_some(listed, number)}): special={remedy} lets them travel"
+            f"{place} holds {counted} ({_some(listed, number)}): special={remedy} lets them travel"
         )
 
 
@@ -121,9 +130,8 @@ def _occupied(place: Endpoint, found: Destination, kind: str | None, overwrite: 
 
 def _clash(place: Endpoint, found: Destination, kind: str | None, overwrite: bool) -> str:
     """Why what stands at the final name is in the way; empty if it is not."""
-    here = KINDS.get(found.kind or "", f"a {found.kind}")
     if found.kind not in ("file", "directory"):
-        return f"{place} is {here}: remove it or choose another name"
+        return f"{place} is {KINDS.get(found.kind or '', NEITHER)}: remove it or choose another name"
     if found.kind == "directory" and kind == "file":
         return f"{place} is a directory: dst={place}/ copies the file into it"
     if found.kind == "file" and kind == "directory":

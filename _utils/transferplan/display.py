@@ -82,6 +82,12 @@ def reason_lines(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
     return [printable(f"[{reason['code']} {reason['name']}] {reason['text']}") for reason in reasons]
 
 
+def event_line(what: str, details: Mapping[str, Any]) -> str:
+    """An event of the course (a course.Tell), for those who want to see every step."""
+    who = f"{details['host']} ({details['role']}): " if "host" in details else ""
+    return printable(f"{who}{details.get('phase', what)}")
+
+
 def progress_line(statuses: Mapping[Member, Status], pace: Pace) -> str:
     """How far the copy has come; empty before anything is known. The pace is that of `measure`."""
     told = _leading(statuses)

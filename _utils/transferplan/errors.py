@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from .paths import printable
+
 Result = TypeVar("Result")
 
 
@@ -31,7 +33,7 @@ class Told:
     retryable: bool = False
 
     def reason(self, host: str) -> Reason:
-        return Reason(self.code, self.name, f"{host}: {self.text}")
+        return Reason(self.code, printable(self.name), printable(f"{host}: {self.text}"))
 
 
 class PlanError(Exception):
@@ -48,7 +50,7 @@ class PlanError(Exception):
 
     @classmethod
     def reason(cls, text: str) -> Reason:
-        return Reason(cls.code, cls.name, text)
+        return Reason(cls.code, cls.name, printable(text))
 
     def as_reason(self) -> Reason:
         return self.reason(self.text)

@@ -35,11 +35,15 @@ class Interface:
 
 @dataclass(frozen=True)
 class Firewall:
-    """Which firewall decides about incoming packets (`backend`), and in which chains it would drop ours."""
+    """Which firewall decides about incoming packets (`backend`), and in which chains it would drop ours.
+
+    `outbound` are chains that drop by policy what the host sends.
+    """
 
     backend: str
     drops: bool
     chains: tuple[Mapping[str, Any], ...] = ()
+    outbound: tuple[Mapping[str, Any], ...] = ()
     variant: str = ""
     trouble: tuple[str, ...] = ()
 

@@ -1,4 +1,7 @@
-"""How the destination's firewall lets the source in: decided from what the destination found out about it."""
+"""How the destination's firewall lets the source in, decided from what was found out about it.
+
+The backend `mixed` stands for several at once, which must all let a packet pass; each chain names its own.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from .errors import FirewallUnknown, FirewallUnsupported
 from .facts import Facts
 from .settings import Settings
 
-SUPPORTED = ("nft", "iptables")
+SUPPORTED = ("nft", "iptables", "mixed")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Opening:
         return {"backend": self.backend, "chains": [dict(chain) for chain in self.chains]}
 
 
+CHAIN_NAME = ("backend", "family", "table", "chain")
 CLOSED = Opening("none")
 
 
@@ -45,10 +49,20 @@ def decide(facts: Facts, settings: Settings) -> Opening:
             "repair that, or open the port yourself and give firewall=none"
         )
     if found.drops and settings.firewall not in ("auto", found.backend):
+        decide = "nft and iptables" if found.backend == "mixed" else found.backend
         raise FirewallUnsupported(
-            f"{host}'s packets are decided by {found.backend}, not by {settings.firewall}: leave out firewall="
+            f"{host}'s packets are decided by {decide}, not by {settings.firewall}: "
+            f"leave out firewall={settings.firewall}"
         )
     return Opening(found.backend, found.chains) if found.drops else CLOSED
+
+
+def way_out(facts: Facts) -> str:
+    """A warning if the source's own firewall drops what it sends, unless rules that nobody can foresee allow it."""
+    chains = [" ".join(str(chain.get(key, "")) for key in CHAIN_NAME) for chain in facts.firewall.outbound]
+    if not chains:
+        return ""
+    return f"{facts.host}'s firewall drops what no rule lets out ({', '.join(chains)}): the way out must be allowed"
 
 
 def _warning(facts: Facts) -> str:

@@ -229,7 +229,7 @@ def _destination_reasons(side: _Side, source: _Side | None, transfer: str) -> It
     yield from checks.host(side.facts)
     yield from checks.destination(side.place, side.found, kind, side.settings, transfer)
     yield from checks.ports(side.facts, side.settings)
-    if source:
+    if source and source.found.exists:
         yield from checks.room(side.place, side.found, source.found, side.settings)
 
 
@@ -249,7 +249,7 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
         opening=opening,
         kept=space.reserve(destination.settings.reserve, destination.found),
         shared_subnet=pair.shared,
-        warnings=tuple(_warnings(request, source, destination, opening, pair)),
+        warnings=tuple(map(paths.printable, _warnings(request, source, destination, opening, pair))),
     )
 
 
@@ -300,8 +300,7 @@ def _warnings(request: Request, source: _Side, destination: _Side, opening: Open
         yield f"the data travels unencrypted from {pair.source} to {pair.destination}"
     if not pair.shared:
         yield f"{pair.source} and {pair.destination} share no subnet: the data is routed"
-    if opening.warning:
-        yield opening.warning
+    yield from filter(None, (firewall.way_out(source.facts), opening.warning))
 
 
 def _source_warnings(place: Endpoint, found: Source) -> Iterator[str]:

@@ -15,7 +15,7 @@ from .course import State
 from .errors import Reason, Unproved
 from .paths import encode_path, printable
 from .request import DESTINATION, SOURCE, Endpoint, Member
-from .status import CANCELLED, PUBLISHED, Status, Verdict
+from .status import CANCELLED, PUBLISHED, Skipped, Status, Verdict
 
 LEVELS = ("flight", "readback")
 COUNTS = ("files", "directories", "links", "entries", "bytes", "sparse_bytes")
@@ -189,16 +189,26 @@ def _end(state: State, member: Member, asked: Endpoint) -> dict[str, Any]:
     status = state.statuses.get(member)
     place = next((end.place for end in state.plan.ends if end.member == member), asked) if state.plan else asked
     told = as_dict(status.verdict) if status and status.verdict else {"result": None}
-    return {"place": str(place), "host": member.host, "phase": status.phase if status else None, **told}
+    return {"place": str(place), "host": member.host, "phase": printable(status.phase) if status else None, **told}
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON carries it."""
-    return {
-        **asdict(verdict),
-        "skipped": [{"path": encode_path(each.path), "why": each.why} for each in verdict.skipped],
-        "cleanup": list(verdict.cleanup),
-    }
+    told = {**asdict(verdict), "skipped": [_left_out(each) for each in verdict.skipped]}
+    return {key: _tame(value) for key, value in told.items()}
+
+
+def _left_out(skipped: Skipped) -> dict[str, str]:
+    return {"path": encode_path(skipped.path), "why": skipped.why}
+
+
+def _tame(value: Any) -> Any:
+    """The value with every text made printable: it is shown on terminals, and was written by a minion."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(key): _tame(item) for key, item in value.items()}
+    return [_tame(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def phases(state: State) -> dict[str, float]:

@@ -341,4 +341,3 @@ def _entry(option: Option) -> str:
         f"    {option.name}\n        {option.meaning}\n"
         f"        Takes {kind.takes}. Default: {kind.show(option.default)}. Example: {option.name}={option.example}\n"
     )
-

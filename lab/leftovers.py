@@ -18,7 +18,8 @@ PAUSE = 0.25
 
 # Salt, systemd and this check itself make and end these all the time.
 RESTLESS_PROCESSES = re.compile(
-    r"/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c |ps -|.*/lab/listener\.py|.*(Maintenance|FileServerUpdate)"
+    r"/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c ss -HOtulnp |ps -eo args|.*/lab/listener\.py"
+    r"|.*/salt-master .*(Maintenance|FileServerUpdate)"
 )
 RESTLESS_FILES = re.compile(
     r"/run/(systemd|log|udev|dbus|salt|user|credentials|mount|host|utmp|xtables\.lock)(/(?!transient/.)|$)"
@@ -117,7 +118,7 @@ PROBES = (
     Probe("a systemd unit", "systemctl list-units --all --plain --no-legend", unit),
     Probe("a mount", "findmnt --raw --noheadings --output TARGET", as_it_is),
     Probe("a lock", "cat /proc/locks", lock),
-    Probe("a file", f"find {WATCHED} -path /var/lib/salt-transfer -prune -o -print", file),
+    Probe("a file", f"find / -maxdepth 1; find {WATCHED} -path /var/lib/salt-transfer -prune -o -print", file),
     Probe("a staging place", f"find /srv {WATCHED} -name '{STAGING}'", as_it_is),
 )
 MARK = "==== next probe ===="

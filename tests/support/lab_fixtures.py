@@ -5,6 +5,20 @@ import pytest
 from lab import Lab
 from lab.leftovers import Snapshot
 
+JOURNAL = ["journalctl", "--no-pager", "--lines=40", "--output=short-monotonic"]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show the last words of every machine beside the failure of a test that used the lab."""
+    outcome = yield
+    report = outcome.get_result()
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and call.when != "setup" and isinstance(lab, Lab):
+        for name, machine in lab.machines.items():
+            if machine.running:
+                report.sections.append((f"journal of {name}", machine.run(JOURNAL, check=False).stdout))
+
 
 @pytest.fixture(scope="session")
 def lab():

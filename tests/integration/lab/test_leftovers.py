@@ -5,17 +5,20 @@ import pytest
 from lab import Lab
 from lab.leftovers import Snapshot
 
+# The socket in /tmp comes last: whoever sees it knows that the rest is there.
 LISTEN = """\
-import socket, subprocess, time
+import os, socket, subprocess, time
 inet = socket.create_server(("0.0.0.0", 4472))
+joined = socket.create_connection(("127.0.0.1", 4472))
+zombie = subprocess.Popen(["true"])
+os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
 unix = socket.socket(socket.AF_UNIX)
 unix.bind("/tmp/planted.socket")
 unix.listen()
-joined = socket.create_connection(("127.0.0.1", 4472))
-subprocess.Popen(["true"])
-print("planted", flush=True)
 time.sleep(1004)
 """
+
+PLACES = ("", "/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/root", "/home", "/etc", "/opt", "/var/lib")
 
 # (what is planted, how it is planted, the sentence that must tell of it, how it is taken away)
 PLANTS = [
@@ -61,8 +64,8 @@ PLANTS = [
      r"a staging place .*: /srv/deep/er/.salt-transfer-0123", "rm -r /srv/deep"),
     ("an hidden staging place", "mkdir /root/.salt-transfer-4567", r"a staging place .*: /root/.salt-transfer-4567",
      "rmdir /root/.salt-transfer-4567"),
-    *((f"a file in {place}", f"touch '{place}/left over'", f"a file .*: {place}/left over", f"rm '{place}/left over'")
-      for place in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/root", "/home", "/etc", "/opt", "/var/lib")),
+    *((f"a file in {place}/", f"touch '{place}/left over'", f"a file .*: {place}/left over", f"rm '{place}/left over'")
+      for place in PLACES),
 ]
 
 
@@ -104,3 +107,4 @@ def test_ordinary_use_leaves_nothing(clean_lab):
     assert clean_lab.call_local("alpha", "test.ping").data == {"local": True}
     assert clean_lab.run_runner("jobs.list_jobs").returncode == 0
     clean_lab.machine("beta").run(["sh", "-c", "echo result >/srv/result"])
+    clean_lab.reboot("gamma")

@@ -110,7 +110,7 @@ def _is_firewalld(ruleset: nft.Ruleset, saved: list[iptables.Saved]) -> bool:
 # Pinholes through all of it.
 
 
-def open(pinhole: Pinhole, lease: int) -> Program[None]:
+def open(pinhole: Pinhole, lease: float) -> Program[None]:
     """Open in every chain of the pinhole for one lease.
 
     The caller has written down how to undo it, and does so on failure.
@@ -119,13 +119,13 @@ def open(pinhole: Pinhole, lease: int) -> Program[None]:
         yield from each.open(part, lease)
 
 
-def renew(pinhole: Pinhole, lease: int) -> Program[None]:
+def renew(pinhole: Pinhole, lease: float) -> Program[None]:
     """Let the lease begin anew; PinholeGone when something took the pinhole away."""
     for each, part in _parts(pinhole):
         yield from each.renew(part, lease)
 
 
-def reopen(pinhole: Pinhole, lease: int) -> Program[Pinhole]:
+def reopen(pinhole: Pinhole, lease: float) -> Program[Pinhole]:
     """Open again after somebody changed the firewall, in the chains that decide now.
 
     Returns the pinhole as it is open.

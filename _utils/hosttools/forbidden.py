@@ -1,7 +1,7 @@
 """Openings that an administrator forbids on this host, whoever asks: kept in one small file of the state directory.
 
-An entry forbids what it covers: sources inside its network (all, if it names none) to ports inside its range (all, if it
-names none). A file that cannot be read forbids everything.
+An entry forbids what it covers: sources inside its network (all, if it names none) to ports inside its range (all,
+if it names none). A file that cannot be read forbids everything.
 """
 
 from __future__ import annotations
@@ -51,10 +51,9 @@ class Entry:
         return not self.source or ipaddress.ip_address(source) in ipaddress.ip_network(self.source)
 
     def sentence(self) -> str:
-        what = f"{f'ports {self.ports}' if self.ports else 'every port'} for {self.source or 'every source'}"
-        return f"An administrator forbade pinholes to {what} on this host" + (
-            f": {self.reason}" if self.reason else "."
-        )
+        where = f"ports {self.ports}" if self.ports else "every port"
+        why = f": {self.reason}" if self.reason else "."
+        return f"An administrator forbade pinholes to {where} for {self.source or 'every source'} on this host{why}"
 
 
 def refusals(entries: Iterable[Entry], sources: Iterable[str], port: int) -> list[str]:

@@ -163,9 +163,9 @@ def outbound(saved: Saved) -> list[Chain]:
 # Orders.
 
 
-def open(pinhole: Pinhole, lease: int) -> Program[None]:
+def open(pinhole: Pinhole, lease: float) -> Program[None]:
     """Open for one lease, in place of what the same tag opened before."""
-    check_lease(lease)
+    lease = check_lease(lease)
     yield from close(pinhole.tag)
     for chain, tool in (yield from _writers(pinhole)):
         yield _insert(pinhole, lease, chain, tool)
@@ -177,9 +177,9 @@ def open(pinhole: Pinhole, lease: int) -> Program[None]:
         )
 
 
-def renew(pinhole: Pinhole, lease: int) -> Program[None]:
+def renew(pinhole: Pinhole, lease: float) -> Program[None]:
     """Let the lease begin anew. What somebody took away is not put back but reported as PinholeGone."""
-    check_lease(lease)
+    lease = check_lease(lease)
     missing = yield from _missing_rules(pinhole, lease)
     if not missing:
         yield from _see(pinhole)

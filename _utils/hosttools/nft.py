@@ -177,9 +177,9 @@ def _made_by_iptables(ruleset: Ruleset, *table: str) -> bool:
 # Orders.
 
 
-def open(pinhole: Pinhole, lease: int) -> Program[None]:
+def open(pinhole: Pinhole, lease: float) -> Program[None]:
     """Open for one lease, in place of what the same tag opened before."""
-    check_lease(lease)
+    lease = check_lease(lease)
     stale = yield from _rules_of(pinhole)
     yield _transaction(
         [_delete_rule(rule) for rule in stale]
@@ -191,9 +191,9 @@ def open(pinhole: Pinhole, lease: int) -> Program[None]:
         raise PinholeNotOpen(f"nft took the pinhole for port {pinhole.port}, but it is not there: {'; '.join(missing)}")
 
 
-def renew(pinhole: Pinhole, lease: int) -> Program[None]:
+def renew(pinhole: Pinhole, lease: float) -> Program[None]:
     """Let the lease begin anew. What somebody took away is not put back but reported as PinholeGone."""
-    check_lease(lease)
+    lease = check_lease(lease)
     orders = [order for place in _places(pinhole) for order in _refill(pinhole, lease, *place)]
     answer = yield _transaction(orders, ok=ANY)
     missing = [words(answer)] if answer.status else (yield from _missing(pinhole))

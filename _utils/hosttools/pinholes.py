@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -117,12 +118,13 @@ def check_tag(text: str) -> str:
 
 
 def check_lease(lease: Any) -> int:
-    """A lease in whole seconds: the firewalls know no finer."""
+    """A lease in whole seconds, rounded up: the firewalls know no finer."""
+    is_number = isinstance(lease, (int, float)) and not isinstance(lease, bool)
     _check(
-        _is_int(lease) and 1 <= lease <= LONGEST_LEASE,
-        f"{lease!r} is no lease: whole seconds from 1 to {LONGEST_LEASE} are.",
+        is_number and 0 < lease <= LONGEST_LEASE,
+        f"{lease!r} is no lease: more than 0 and at most {LONGEST_LEASE} seconds are.",
     )
-    return lease
+    return math.ceil(lease)
 
 
 def gone(pinhole: Pinhole, missing: list[str]) -> PinholeGone:

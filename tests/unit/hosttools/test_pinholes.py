@@ -57,10 +57,15 @@ def test_another_protocol_is_refused():
         pinhole(protocol="udp")
 
 
-@pytest.mark.parametrize("lease", [0, -1, 86401, 1.5, "30", True, None])
+@pytest.mark.parametrize("lease", [0, -1, 86401, float("inf"), float("nan"), "30", True, None])
 def test_what_is_no_lease_is_refused(lease):
     with pytest.raises(BadPinhole, match="no lease"):
         check_lease(lease)
+
+
+@pytest.mark.parametrize(("lease", "seconds"), [(30, 30), (30.0, 30), (0.2, 1), (2.5, 3)])
+def test_a_lease_is_kept_in_whole_seconds_and_never_cut_short(lease, seconds):
+    assert check_lease(lease) == seconds
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,13 @@ from hosttools.errors import BadPorts
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("4400", range(4400, 4401)), (4400, range(4400, 4401)), ("4400-4499", range(4400, 4500)), (" 1 - 65535 ", range(1, 65536))],
-)  # fmt: skip
+    [
+        ("4400", range(4400, 4401)),
+        (4400, range(4400, 4401)),
+        ("4400-4499", range(4400, 4500)),
+        (" 1 - 65535 ", range(1, 65536)),
+    ],
+)
 def test_a_port_and_a_range_are_read(text, found):
     assert ports.parse(text) == found
 

@@ -1,0 +1,117 @@
+"""Who may import whom. The tables below are the architecture; a failure names the file that breaks it.
+
+    faces (_modules, _runners)    Salt, saltface and the packages; never another face
+    saltface                      Salt, and of the packages only what plans
+    transferworker                the packages that touch a host; never Salt, never the planner
+    packages                      the standard library and themselves; never Salt, never each other
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {"transferplan", "hosttools", "datamover", "transferworker"}
+
+# Run by its path, so it is no part of its package.
+PROGRAM = "transferworker/__main__.py"
+
+# What each part may import beside the standard library and itself.
+ALLOWED = {
+    "transferplan": set(),
+    "hosttools": {"psutil"},
+    "datamover": {"psutil", "blake3", "zstandard"},
+    "datamover/channel.py": {"psutil", "cryptography"},
+    "transferworker": {"datamover", "hosttools", "psutil"},
+    PROGRAM: {"transferworker"},
+    "saltface.py": {"salt", "cryptography", "transferplan"},
+    "_modules": {"salt", "saltface", "psutil"} | PACKAGES,
+    "_runners": {"salt", "saltface", "transferplan", "datamover"},
+}
+
+# The format of what travels is decided without touching the machine.
+PURE = ["datamover/wire.py", "datamover/blocks.py", "datamover/manifest.py"]
+IMPURE = {"socket", "os", "time", "threading"}
+
+DUNDERS = {"__salt__", "__opts__", "__grains__", "__pillar__", "__context__", "__utils__", "__states__"}
+
+
+def sources():
+    """Every file of the product, named as the tables name it."""
+    for folder in ("_utils", "_modules", "_runners"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield str(path.relative_to(ROOT)).removeprefix("_utils/"), path
+
+
+def part(name):
+    return name.partition("/")[0]
+
+
+FILES = dict(sources())
+
+
+def nodes(name, kind):
+    """All nodes of one kind in a file."""
+    return [node for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8"))) if isinstance(node, kind)]
+
+
+def imports(name):
+    """The names a file imports; what it imports from its own package begins with a dot."""
+    yield from (alias.name for node in nodes(name, ast.Import) for alias in node.names)
+    for node in nodes(name, ast.ImportFrom):
+        if node.level:
+            yield from [f".{node.module}"] if node.module else [f".{alias.name}" for alias in node.names]
+        else:
+            yield node.module
+
+
+def foreign(name):
+    """The top-level names a file imports from outside of its package."""
+    return {part(each.replace(".", "/")) for each in imports(name) if not each.startswith(".")}
+
+
+def allowed(name):
+    """The most exact row of the table wins."""
+    return ALLOWED.get(name, ALLOWED.get(part(name)))
+
+
+def test_there_is_something_to_guard():
+    assert {part(name) for name in FILES} >= PACKAGES | {"saltface.py", "transferworker", "_modules", "_runners"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_stay_within_the_layer(name):
+    assert foreign(name) - set(sys.stdlib_module_names) - allowed(name) == set()
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if part(name) in PACKAGES and name != PROGRAM])
+def test_packages_import_themselves_relatively_because_salt_moves_them(name):
+    assert part(name) not in foreign(name)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_formats_are_decided_without_the_machine(name):
+    seen, ahead = set(), [name]
+    while ahead:
+        current = ahead.pop()
+        seen.add(current)
+        assert foreign(current) & IMPURE == set(), f"{name} reaches the machine through {current}"
+        ahead += [each for each in siblings(current) if each not in seen]
+
+
+def siblings(name):
+    """The files of the same package that a file imports."""
+    return [f"{part(name)}/{each[1:]}.py" for each in imports(name) if each.startswith(".")]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if part(name) not in {"_modules", "_runners"}])
+def test_salts_injected_names_stay_at_the_faces(name):
+    assert {node.id for node in nodes(name, ast.Name)} & DUNDERS == set()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_is_run_through_a_shell(name):
+    keywords = [keyword for call in nodes(name, ast.Call) for keyword in call.keywords]
+    assert [keyword for keyword in keywords if keyword.arg == "shell"] == []

@@ -6,6 +6,7 @@ walked). Sockets are named in `skipped`. Nothing here is a snapshot: a file is w
 unchanged().
 """
 
+import errno
 import os
 import stat
 import time
@@ -179,7 +180,12 @@ class SourceTree:
             kind = kind_of(status.st_mode)
             if kind is None:
                 return None
-            entry = self._entry(directory, number, parent, name, kind, status)
+            try:
+                entry = self._entry(directory, number, parent, name, kind, status)
+            except OSError as error:
+                if error.errno == errno.EINVAL:
+                    continue  # It was a symbolic link and is none any more.
+                raise
             if kind == Kind.FILE or Identity.of(status) == _identity_now(directory, name):
                 return entry, status
         raise SourceChanged(

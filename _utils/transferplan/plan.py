@@ -5,6 +5,7 @@ The plan gives each minion its spec, and from the answers to those the roster th
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -331,6 +332,10 @@ class Prepared:
     certificate: str
     port: int | None = None
     addresses: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for own in self.addresses.values():
+            ipaddress.ip_address(own)
 
 
 def roster(plan: Plan, answers: Mapping[Member, Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .errors import BadAnswer
-from .paths import decode_path
+from .paths import decode_path, printable
+
+MOST_PHRASES = 8
+LONGEST_PHRASE = 120
 
 Record = TypeVar("Record")
 _NUMBERS: dict[type, tuple[type, ...]] = {int: (int,), float: (int, float)}
@@ -32,8 +35,8 @@ def read(record: type[Record], payload: Any, whose: str) -> Record:
     try:
         return _read_record(record, payload, "")
     except _Wrong as wrong:
-        shown = "; ".join(wrong.phrases[:5])
-        raise BadAnswer(f"{whose} is not of the agreed form: {shown}", wrong=list(wrong.phrases[:20])) from None
+        phrases = [printable(phrase)[:LONGEST_PHRASE] for phrase in wrong.phrases[:MOST_PHRASES]]
+        raise BadAnswer(f"{whose} is not of the agreed form: {'; '.join(phrases)}", wrong=phrases) from None
 
 
 def _read_record(record: type[Record], payload: Any, where: str) -> Record:

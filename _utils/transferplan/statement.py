@@ -47,8 +47,11 @@ class Question:
 
     def state(self, payload: Any) -> dict[str, Any]:
         """The statement that answers this question with `payload`; BadAnswer if that is too large."""
-        if len(canonical(payload)) > LARGEST_PAYLOAD:
-            raise BadAnswer(f"{self.minion} has more to tell than the {LARGEST_PAYLOAD} bytes that an answer may have")
+        size = len(_written(payload, f"The answer of {self.minion}"))
+        if size > LARGEST_PAYLOAD:
+            raise BadAnswer(
+                f"The answer of {self.minion} has {size} bytes, more than the {LARGEST_PAYLOAD} it may have"
+            )
         return {**asdict(self), "payload": payload}
 
     def payload_of(self, statement: Any) -> Any:
@@ -61,8 +64,7 @@ class Question:
                 raise StatementMismatch(
                     f"{self.minion} signed another {part} than was asked for: {shown}, not {wanted}", part=part
                 )
-        if len(canonical(found.payload)) > LARGEST_PAYLOAD:
-            raise BadAnswer(f"the answer of {self.minion} is larger than {LARGEST_PAYLOAD} bytes")
+        self.state(found.payload)
         return found.payload
 
 
@@ -90,4 +92,13 @@ class Signed:
         return shapes.read(cls, returned, f"What {minion} returned")
 
     def signed_bytes(self) -> bytes:
-        return canonical(self.statement)
+        """What the signature must be over."""
+        return _written(self.statement, "A signed statement")
+
+
+def _written(document: Any, whose: str) -> bytes:
+    """The canonical form of a document that somebody else made, which may have none."""
+    try:
+        return canonical(document)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadAnswer(f"{whose} cannot be written as JSON: {paths.printable(str(error))[:80]}") from error

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
+from typing import TypeVar
 
 from . import manifest
 from .blocks import DIGEST, LONGEST, Content, block_count
@@ -20,6 +21,8 @@ BATCH = 256 * 1024
 """A batch is closed before its body would exceed this, unless one item alone does."""
 _ROOM = BATCH - 128
 MAX_PART_BLOCKS = 4096
+
+T = TypeVar("T")
 
 
 class Operation(IntEnum):
@@ -34,9 +37,10 @@ class Operation(IntEnum):
 class Entries(Field):
     """A batch of entries: their number in four bytes, then for each an operation and the entry."""
 
-    least = 4
-    most = MAX_BODY
     _PUT = bytes((Operation.PUT,))
+
+    def __init__(self):
+        super().__init__(4, MAX_BODY)
 
     def pack(self, value):
         return len(value).to_bytes(4, "big") + b"".join(self._PUT + manifest.encode_entry(entry) for entry in value)
@@ -58,8 +62,8 @@ class Entries(Field):
 class OneEntry(Field):
     """One entry."""
 
-    least = manifest.LEAST_ENTRY
-    most = manifest.MAX_ENTRY
+    def __init__(self):
+        super().__init__(manifest.LEAST_ENTRY, manifest.MAX_ENTRY)
 
     def pack(self, value):
         return manifest.encode_entry(value)
@@ -93,8 +97,8 @@ _PART = Struct(">QHBQQI")
 class Parts(Field):
     """A batch of parts: their number in four bytes, then each: fixed fields, block digests, perhaps the whole's."""
 
-    least = 4
-    most = MAX_BODY
+    def __init__(self):
+        super().__init__(4, MAX_BODY)
 
     def pack(self, value):
         return len(value).to_bytes(4, "big") + b"".join(map(self._pack_part, value))
@@ -137,9 +141,10 @@ def _split(digests):
     return tuple(digests[at : at + DIGEST] for at in range(0, len(digests), DIGEST))
 
 
-def batched(items: Iterable, size_of: Callable[[object], int]) -> Iterator[tuple]:
+def batched(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
     """The items in tuples that fit one batch each."""
-    batch, size = [], 0
+    batch: list[T] = []
+    size = 0
     for item in items:
         item_size = size_of(item)
         if batch and size + item_size > _ROOM:

@@ -81,7 +81,7 @@ class ContentBuilder:
         self._whole = new_hasher()
         self._block = self._whole
         self._room = block_size
-        self._zero_block = None
+        self._zero_block: bytes | None = None
         self.blocks: list[bytes] = []
         self.length = 0
 
@@ -121,10 +121,10 @@ class ContentBuilder:
             self._room = self._block_size
 
     def _zeros_as_block(self):
-        if self._zero_block is None:
-            self._zero_block = digest_of_zeros(self._new_hasher, self._block_size)
+        zero_block = self._zero_block or digest_of_zeros(self._new_hasher, self._block_size)
+        self._zero_block = zero_block
         _feed_zeros(self._whole, self._block_size)
-        self.blocks.append(self._zero_block)
+        self.blocks.append(zero_block)
         self.length += self._block_size
         return self._block_size
 

@@ -332,5 +332,5 @@ class OutOfTurn(MoverError):
     name = "out-of-turn"
 
 
-ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", 0))
+ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", None))
 """Every error of this package, in the order of the codes."""

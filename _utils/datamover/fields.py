@@ -5,7 +5,6 @@ and never takes more than is there or allocates for more than it has seen. `leas
 so that the bounds of a message follow from its fields.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from .errors import LocalError, ProtocolError
@@ -39,10 +38,11 @@ class Cursor:
 
 
 class Field:
-    """One value of a message."""
+    """One value of a message; it takes `least` to `most` bytes."""
 
-    least: int
-    most: int
+    def __init__(self, least: int, most: int):
+        self.least = least
+        self.most = most
 
     def pack(self, value: Any) -> bytes:
         raise NotImplementedError
@@ -53,26 +53,27 @@ class Field:
 
 def _demand(sound: bool, what: str, value: Any) -> None:
     if not sound:
-        raise LocalError(f"must be {what}, not {value!r}")
+        raise LocalError(f"must be {what}, not {_shown(value)}")
 
 
 def _expect(sound: bool, what: str, value: Any) -> None:
     if not sound:
-        raise ProtocolError(f"must be {what}, not {value!r}")
+        raise ProtocolError(f"must be {what}, not {_shown(value)}")
 
 
-@dataclass(frozen=True)
+def _shown(value):
+    """Bytes may be a secret: only their number is told."""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else repr(value)
+
+
 class Number(Field):
     """A whole number in `width` bytes, big endian, between `low` and `high`."""
 
-    width: int
-    low: int = 0
-    high: int = 2**64 - 1
-
-    def __post_init__(self):
-        object.__setattr__(self, "high", min(self.high, 256**self.width - 1))
-        object.__setattr__(self, "least", self.width)
-        object.__setattr__(self, "most", self.width)
+    def __init__(self, width: int, low: int = 0, high: int | None = None):
+        super().__init__(width, width)
+        self.width = width
+        self.low = low
+        self.high = 256**width - 1 if high is None else high
 
     def pack(self, value):
         _demand(type(value) is int and self.low <= value <= self.high, f"{self.low} to {self.high}", value)
@@ -92,7 +93,8 @@ COUNT = Number(8, 0, 2**63 - 1)
 class Flag(Field):
     """Yes or no: one byte, 1 or 0."""
 
-    least = most = 1
+    def __init__(self):
+        super().__init__(1, 1)
 
     def pack(self, value):
         _demand(type(value) is bool, "True or False", value)
@@ -104,17 +106,12 @@ class Flag(Field):
         return value == 1
 
 
-@dataclass(frozen=True)
 class Fixed(Field):
     """Exactly `size` bytes."""
 
-    size: int
-
-    @property
-    def least(self):
-        return self.size
-
-    most = least
+    def __init__(self, size: int):
+        super().__init__(size, size)
+        self.size = size
 
     def pack(self, value):
         _demand(isinstance(value, bytes) and len(value) == self.size, f"{self.size} bytes", value)
@@ -127,8 +124,10 @@ class Fixed(Field):
 class Identifier(Field):
     """A random 128-bit id: 16 bytes on the wire, 32 lower-case hexadecimal digits everywhere else."""
 
-    least = most = 16
     _DIGITS = frozenset("0123456789abcdef")
+
+    def __init__(self):
+        super().__init__(16, 16)
 
     def pack(self, value):
         sound = isinstance(value, str) and len(value) == 32 and self._DIGITS.issuperset(value)
@@ -139,17 +138,12 @@ class Identifier(Field):
         return cursor.take(16).hex()
 
 
-@dataclass(frozen=True)
 class Blob(Field):
     """Up to `limit` bytes behind their number in two bytes."""
 
-    limit: int
-
-    least = 2
-
-    @property
-    def most(self):
-        return 2 + self.limit
+    def __init__(self, limit: int):
+        super().__init__(2, 2 + limit)
+        self.limit = limit
 
     def pack(self, value):
         _demand(isinstance(value, bytes) and len(value) <= self.limit, f"at most {self.limit} bytes", value)
@@ -161,29 +155,23 @@ class Blob(Field):
         return cursor.take(size)
 
 
-@dataclass(frozen=True)
 class Text(Field):
     """Up to `limit` bytes of printable UTF-8 behind their number in two bytes: no control character reaches a log."""
 
-    limit: int
-    empty: bool = False
-
-    @property
-    def least(self):
-        return 2 if self.empty else 3
-
-    @property
-    def most(self):
-        return 2 + self.limit
+    def __init__(self, limit: int, empty: bool = False):
+        super().__init__(2 if empty else 3, 2 + limit)
+        self.limit = limit
+        self._blob = Blob(limit)
+        self._bounds = f"{self.least - 2} to {limit} bytes of text"
 
     def pack(self, value):
         _demand(isinstance(value, str) and value.isprintable(), "printable text", value)
         _demand(self._fits(value.encode()), self._bounds, value)
-        return Blob(self.limit).pack(value.encode())
+        return self._blob.pack(value.encode())
 
     def take(self, cursor):
-        data = Blob(self.limit).take(cursor)
-        _expect(self._fits(data), self._bounds, len(data))
+        data = self._blob.take(cursor)
+        _expect(self._fits(data), self._bounds, data)
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -192,20 +180,15 @@ class Text(Field):
         return text
 
     def _fits(self, data):
-        return (self.empty or len(data) > 0) and len(data) <= self.limit
-
-    @property
-    def _bounds(self):
-        return f"{self.least - 2} to {self.limit} bytes of text"
+        return self.least - 2 <= len(data) <= self.limit
 
 
-@dataclass(frozen=True)
 class Word(Field):
-    """One of a fixed list of words, by its place in it; 0 is none of them. New words go to the end."""
+    """One of a fixed list of words, by its place in it from 1 on. New words go to the end."""
 
-    words: tuple[str, ...]
-
-    least = most = 1
+    def __init__(self, words: tuple[str, ...]):
+        super().__init__(1, 1)
+        self.words = words
 
     def pack(self, value):
         _demand(value in self.words, f"one of {', '.join(self.words)}", value)
@@ -217,17 +200,12 @@ class Word(Field):
         return self.words[place - 1]
 
 
-@dataclass(frozen=True)
 class Maybe(Field):
     """A value or None: a flag, then the value if the flag is set."""
 
-    field: Field
-
-    least = 1
-
-    @property
-    def most(self):
-        return 1 + self.field.most
+    def __init__(self, field: Field):
+        super().__init__(1, 1 + field.most)
+        self.field = field
 
     def pack(self, value):
         return b"\0" if value is None else b"\1" + self.field.pack(value)
@@ -236,18 +214,13 @@ class Maybe(Field):
         return self.field.take(cursor) if Flag().take(cursor) else None
 
 
-@dataclass(frozen=True)
 class Many(Field):
     """Up to `limit` values of one kind behind their number in two bytes; a tuple."""
 
-    field: Field
-    limit: int
-
-    least = 2
-
-    @property
-    def most(self):
-        return 2 + self.limit * self.field.most
+    def __init__(self, field: Field, limit: int):
+        super().__init__(2, 2 + limit * field.most)
+        self.field = field
+        self.limit = limit
 
     def pack(self, value):
         _demand(isinstance(value, tuple) and len(value) <= self.limit, f"a tuple of at most {self.limit}", value)

@@ -64,7 +64,7 @@ class Frame:
     def decode(cls, header: bytes) -> "Frame":
         type_, flags, stream, length, reserved = _HEADER.unpack(header)
         if reserved or flags & ~CRITICAL or not type_:
-            raise ProtocolError(f"the bytes {bytes(header).hex()} are no frame of wire version {VERSION_MAX}")
+            raise ProtocolError(f"type {type_}, flags {flags}, length {length}: no frame of wire {VERSION_MAX}")
         return cls(type_, flags, stream, length)
 
     def __str__(self):

@@ -8,13 +8,14 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 from . import version
 from .batches import Entries, OneEntry, Part, Parts, batched, entry_size, part_size
 from .blocks import DIGEST, LARGEST_BLOCK, SMALLEST_BLOCK
 from .errors import LocalError, MoverError, PeerFailed, ProtocolError, VersionMismatch
 from .fields import COUNT, U16, U32, U64, Blob, Cursor, Field, Fixed, Flag, Identifier, Many, Maybe, Number, Text, Word
-from .frames import CRITICAL, MAX_BODY, MAX_HELLO, MAX_STREAMS, VERSION_MAX, VERSION_MIN, Frame
+from .frames import CRITICAL, MAX_BODY, MAX_HELLO, MAX_STREAMS, VERSION_MAX, VERSION_MIN, Frame, Type
 from .manifest import Entry
 
 MAGIC = b"SALTXFER"
@@ -37,22 +38,18 @@ NO_TOKEN = bytes(32)
 NO_ROOT = bytes(DIGEST)
 
 
-message = dataclass(frozen=True, slots=True, kw_only=True)
-
-
 def carried(field: Field, *, secret: bool = False, **default):
     """Declares a field of a message and its form on the wire; a secret never shows in a log."""
     return dataclasses.field(metadata={"field": field}, repr=not secret, **default)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A control message. Its fields travel in the order in which they are declared, base class first."""
 
-    __slots__ = ()
-    TYPE = 0
-    CRITICAL = True
-    PREFIX = b""
-    LIMIT = MAX_BODY
+    TYPE: ClassVar[int] = 0
+    CRITICAL: ClassVar[bool] = True
+    PREFIX: ClassVar[bytes] = b""
 
     @classmethod
     @cache
@@ -65,7 +62,7 @@ class Message:
         """Least and most bytes of a body."""
         fields = [field for _, field in cls.layout()]
         least, most = sum(field.least for field in fields), sum(field.most for field in fields)
-        return len(cls.PREFIX) + least, min(len(cls.PREFIX) + most, cls.LIMIT)
+        return len(cls.PREFIX) + least, min(len(cls.PREFIX) + most, MAX_BODY)
 
     def body(self) -> bytes:
         parts = [self.PREFIX]
@@ -133,12 +130,15 @@ def _brief(value):
 # Opening a connection.
 
 
-@message
+_LASTING = 3
+"""So many fields of an introduction have the same form in every version of the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Introduction(Message):
     """What Hello and Welcome have in common. Up to `project` this form holds in every version."""
 
     PREFIX = MAGIC
-    LIMIT = MAX_HELLO
 
     version_min: int = carried(Number(2, 1), default=VERSION_MIN)
     version_max: int = carried(Number(2, 1), default=VERSION_MAX)
@@ -155,11 +155,17 @@ class Introduction(Message):
     stream: int = carried(Number(2, 0, MAX_STREAMS), default=0)
 
     @classmethod
+    @cache
+    def bounds(cls):
+        """Those of every version: even who speaks no version of ours must be understood so far as to be told so."""
+        return len(cls.PREFIX) + sum(field.least for _, field in cls.layout()[:_LASTING]), MAX_HELLO
+
+    @classmethod
     def decode(cls, body):
         cursor = cls._begin(body)
-        values = cls._take(cursor, cls.layout()[:3])
+        values = cls._take(cursor, cls.layout()[:_LASTING])
         cls._check_version(**values)
-        values |= cls._take(cursor, cls.layout()[3:])
+        values |= cls._take(cursor, cls.layout()[_LASTING:])
         if values["version_max"] <= VERSION_MAX:
             cls._end(cursor)
         return cls(**values)
@@ -175,31 +181,31 @@ class Introduction(Message):
             )
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(Introduction):
     """The first words of whoever connects: what it speaks, which transfer it is here for, as whom."""
 
-    TYPE = 0x01
+    TYPE = Type.HELLO
 
     required: tuple[str, ...] = carried(Many(Text(64), 32), default=())
     optional: tuple[str, ...] = carried(Many(Text(64), 32), default=())
     token: bytes = carried(Fixed(32), secret=True, default=NO_TOKEN)
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome(Introduction):
     """The answer of whoever was connected to, from its side. Both version fields hold the version that was chosen."""
 
-    TYPE = 0x02
+    TYPE = Type.WELCOME
 
     features: tuple[str, ...] = carried(Many(Text(64), 64), default=())
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admit(Message):
     """One bulk connection may be opened as `stream`, once, by whoever shows this token in its Hello."""
 
-    TYPE = 0x03
+    TYPE = Type.ADMIT
 
     stream: int = carried(Number(2, 1, MAX_STREAMS))
     token: bytes = carried(Fixed(32), secret=True)
@@ -208,7 +214,7 @@ class Admit(Message):
 # What the source tells.
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edition(Message):
     """Which edition of which dataset a message speaks of, on top of which base (0: none), for which leaf."""
 
@@ -218,119 +224,119 @@ class Edition(Message):
     leaf: int = carried(U32, default=0)
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Announce(Edition):
     """The next batch of entries, without their bytes. `more` is false in the last one."""
 
-    TYPE = 0x10
+    TYPE = Type.ANNOUNCE
 
     sequence: int = carried(U32)
     more: bool = carried(Flag())
     entries: tuple[Entry, ...] = carried(Entries())
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restart(Edition):
     """An entry changed while it was read: what came of its earlier tries is void, and this is what it is now."""
 
-    TYPE = 0x12
+    TYPE = Type.RESTART
 
     try_: int = carried(U16)
     entry: Entry = carried(OneEntry())
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digests(Edition):
     """What the source found while it read: digests of files, some of them in several parts."""
 
-    TYPE = 0x11
+    TYPE = Type.DIGESTS
 
     parts: tuple[Part, ...] = carried(Parts())
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seal(Edition):
     """The source has told everything: root and counts, signed with the key of its attempt (see seal_statement)."""
 
-    TYPE = 0x13
+    TYPE = Type.SEAL
 
     root: bytes = carried(Fixed(DIGEST))
     algorithm: str = carried(Text(32))
     block_size: int = carried(Number(4, SMALLEST_BLOCK, LARGEST_BLOCK))
+    signature: bytes = carried(Blob(1024))
     entries: int = carried(COUNT)
     files: int = carried(COUNT)
     bytes: int = carried(COUNT)
-    signature: bytes = carried(Blob(1024))
 
 
 # What the destination tells.
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Have(Edition):
     """What the destination has already: all of the generation with this root, or parts of files, page by page."""
 
-    TYPE = 0x20
+    TYPE = Type.HAVE
 
     root: bytes = carried(Fixed(DIGEST), default=NO_ROOT)
     more: bool = carried(Flag(), default=False)
     parts: tuple[Part, ...] = carried(Parts(), default=())
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Landed(Edition):
     """Every entry below the watermark is on the destination's disk, and on those of the hosts named."""
 
-    TYPE = 0x21
+    TYPE = Type.LANDED
 
     watermark: int = carried(COUNT)
     bytes: int = carried(COUNT)
     held_by: tuple[str, ...] = carried(Many(Text(255), 256), default=())
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed(Edition):
     """The destination verified everything on this level, and this is the root of what it has."""
 
-    TYPE = 0x22
+    TYPE = Type.SEALED
 
     root: bytes = carried(Fixed(DIGEST))
     level: str = carried(Word(LEVELS))
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published(Edition):
     """What was verified has its final name, and that is on the disk."""
 
-    TYPE = 0x23
+    TYPE = Type.PUBLISHED
 
     root: bytes = carried(Fixed(DIGEST))
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credit(Message):
     """So many payload bytes may be sent on all bulk connections together, counted from the start of the attempt."""
 
-    TYPE = 0x30
+    TYPE = Type.CREDIT
 
     limit: int = carried(COUNT)
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause(Message):
     """Send no pieces from now on, or go on."""
 
-    TYPE = 0x31
+    TYPE = Type.PAUSE
 
     paused: bool = carried(Flag())
     reason: str = carried(Text(255, empty=True), default="")
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limit(Message):
     """Send at most so many payload bytes a second; 0 lifts the limit."""
 
-    TYPE = 0x32
+    TYPE = Type.LIMIT
     CRITICAL = False
 
     rate: int = carried(COUNT)
@@ -339,11 +345,11 @@ class Limit(Message):
 # What either may tell.
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ping(Message):
     """The sender lives, is in this phase and has got this far. Only changed counters are progress."""
 
-    TYPE = 0x33
+    TYPE = Type.PING
     CRITICAL = False
 
     sequence: int = carried(U64)
@@ -353,11 +359,11 @@ class Ping(Message):
     files_done: int = carried(COUNT, default=0)
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Message):
     """The sender gives up, for this reason."""
 
-    TYPE = 0x50
+    TYPE = Type.FAILED
 
     code: int = carried(Number(2, 1, 255))
     name: str = carried(Text(64))
@@ -378,22 +384,27 @@ class Failed(Message):
         return PeerFailed(f"{host}: {self.text}", self.retryable, **evidence)
 
 
-@message
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bye(Message):
     """The sender has said everything; nothing follows."""
 
-    TYPE = 0x51
+    TYPE = Type.BYE
 
 
-_ALL = (Hello, Welcome, Admit, Announce, Digests, Restart, Seal, Have, Landed, Sealed, Published)
-_ALL += (Credit, Pause, Limit, Ping, Failed, Bye)
-MESSAGES = {kind.TYPE: kind for kind in _ALL}
+_OPENING: list[type[Message]] = [Hello, Welcome, Admit]
+_FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal]
+_FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Credit, Pause, Limit]
+_FROM_EITHER: list[type[Message]] = [Ping, Failed, Bye]
+MESSAGES: dict[int, type[Message]] = {
+    kind.TYPE: kind for kind in (*_OPENING, *_FROM_SOURCE, *_FROM_DESTINATION, *_FROM_EITHER)
+}
 """The messages of a control connection, by type."""
 
 
 def announcements(entries: Iterable[Entry], **edition) -> Iterator[Announce]:
     """All entries in numbered batches, the last one marked; `edition` are the fields of Edition."""
-    sequence, held = 0, ()
+    sequence = 0
+    held: tuple[Entry, ...] = ()
     for batch in batched(entries, entry_size):
         if held:
             yield Announce(sequence=sequence, more=True, entries=held, **edition)

@@ -94,7 +94,7 @@ def unpack_piece(prefix) -> Piece | End:
         return _unpack_end(prefix)
     type_, flags, stream, size, reserved, leaf, entry, try_, codec, kind, offset, length = _PIECE.unpack(prefix)
     if type_ != Type.PIECE or flags != CRITICAL or reserved or size < _PIECE_HEADER:
-        raise ProtocolError(f"the bytes {bytes(prefix).hex()} are neither a piece nor an end")
+        raise ProtocolError(f"type {type_}, flags {flags}, length {size}: neither a piece nor an end")
     if size > MAX_PIECE_BODY:
         raise FrameTooLarge(f"a piece of {size} bytes: at most {MAX_PIECE_BODY} are allowed")
     piece = Piece(entry, try_, offset, length, size - _PIECE_HEADER, kind, codec, leaf, stream)
@@ -106,7 +106,7 @@ def unpack_piece(prefix) -> Piece | End:
 def _unpack_end(prefix):
     _, flags, stream, size, reserved, pieces, total, *rest = _END.unpack(prefix)
     if flags != CRITICAL or reserved or size != _PIECE_HEADER or any(rest) or not 0 < stream <= MAX_STREAMS:
-        raise ProtocolError(f"the bytes {bytes(prefix).hex()} are no end of a bulk stream")
+        raise ProtocolError(f"flags {flags}, stream {stream}, length {size}: no end of a bulk stream")
     return End(pieces, total, stream)
 
 

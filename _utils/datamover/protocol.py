@@ -108,15 +108,16 @@ class Move(NamedTuple):
     after: tuple[str, ...] = ()
 
 
+Table = dict[str, dict[type[Message] | str, Move]]
 STAY = Move()
 START = "the first state of the role"
 
-SOURCE = {
+SOURCE: Table = {
     "listing": {Announce: STAY, "last Announce": Move("listed"), Digests: STAY, Restart: STAY, Ping: STAY},
     "listed": {Digests: STAY, Restart: STAY, Ping: STAY, Seal: Move("sealed")},
     "sealed": {Ping: STAY, Bye: Move("ended", after=("published", "ended"))},
 }
-DESTINATION = {
+DESTINATION: Table = {
     "taking": {
         **dict.fromkeys((Have, Landed, Credit, Pause, Limit, Ping), STAY),
         Sealed: Move("verified", after=("sealed",)),
@@ -124,12 +125,12 @@ DESTINATION = {
     "verified": {Landed: STAY, Ping: STAY, Published: Move("published")},
     "published": {Ping: STAY, Bye: Move("ended")},
 }
-CONNECTOR = {"silent": {Hello: Move("greeted")}}
-ACCEPTOR = {
+CONNECTOR: Table = {"silent": {Hello: Move("greeted")}}
+ACCEPTOR: Table = {
     "silent": {Welcome: Move(START, after=("greeted",))},
     **dict.fromkeys(("listing", "listed", "taking"), {Admit: STAY}),
 }
-EITHER = {
+EITHER: Table = {
     **dict.fromkeys(("silent", "greeted", *SOURCE, *DESTINATION), {Failed: Move("failed")}),
     "failed": {Bye: Move("ended")},
 }

@@ -163,21 +163,20 @@ class Reader:
         if self._broken:
             raise self._broken
         try:
-            while self._complete():
-                kind = MESSAGES.get(self._frame.type)
-                body = self._pull(self._frame.length)
+            while frame := self._whole_frame():
+                body = self._pull(frame.length)
                 self._frame = None
-                if kind:
+                if kind := MESSAGES.get(frame.type):
                     yield kind.decode(body)
         except MoverError as error:
             self._broken = error
             raise
 
-    def _complete(self):
-        """Is a whole frame there? Its header is judged as soon as it has arrived."""
+    def _whole_frame(self):
+        """The frame whose body is there, or None. Its header is judged as soon as it has arrived."""
         if self._frame is None and len(self._buffer) >= HEADER_SIZE:
             self._frame = self._judged(Frame.decode(self._pull(HEADER_SIZE)))
-        return self._frame is not None and len(self._buffer) >= self._frame.length
+        return self._frame if self._frame and len(self._buffer) >= self._frame.length else None
 
     def _judged(self, frame):
         kind = MESSAGES.get(frame.type)

@@ -257,7 +257,7 @@ def test_after_an_error_there_is_only_that_error():
     messages = reader.messages()
     assert next(messages) == wire.Bye()
     for _ in range(2):
-        with pytest.raises(ProtocolError, match="ffffffff"):
+        with pytest.raises(ProtocolError, match="type 255, flags 255"):
             list(messages or reader.messages())
         messages = None
 
@@ -310,8 +310,9 @@ def hello_of(version_min, version_max, rest):
 
 
 def test_a_hello_without_a_common_version_names_both_whatever_its_form():
-    with pytest.raises(VersionMismatch) as refused:
-        read(hello_of(2, 3, b"\xff" * 200))
+    for rest in (b"", b"\xff" * 8000):
+        with pytest.raises(VersionMismatch) as refused:
+            read(hello_of(2, 3, rest))
     assert refused.value.evidence == {"theirs": "9.9.9", "ours": version.VERSION}
     for part in ("9.9.9", version.VERSION, "wire 2 to 3", "wire 1 to 1"):
         assert part in refused.value.text
@@ -326,6 +327,11 @@ def test_a_token_never_shows():
     for name in ("Hello", "Admit"):
         for said in (str(SAMPLES[name]), repr(SAMPLES[name])):
             assert "cc" * 8 not in said and "\\xcc" not in said and "token" not in said
+
+
+def test_a_token_does_not_show_when_it_cannot_be_said():
+    with pytest.raises(LocalError, match="Admit.token must be 32 bytes, not 31 bytes"):
+        wire.Admit(stream=1, token=b"\xcc" * 31).encode()
 
 
 # What this program says.

@@ -311,7 +311,7 @@ class _Drive:
         self._events = itertools.count(1)
         self._pace = display.Pace()
         self.state, actions = course.begin(asked, time.monotonic())
-        self._due = [course.Tell("asked", _places(asked)), *actions]
+        self._due = list(actions)
 
     @property
     def over(self):
@@ -411,10 +411,6 @@ class _Drive:
 def _step_line(what, details):
     who = f"{details['host']} ({details['role']}): " if "host" in details else ""
     return f"{who}{details.get('phase', what)}"
-
-
-def _places(asked):
-    return {"source": str(asked.source), "destinations": [str(place) for place in asked.destinations]}
 
 
 def _planned(plan):

@@ -1,0 +1,436 @@
+"""The runner, loaded by Salt's loader, against minions in memory: what is asked, told and returned, whatever comes."""
+
+import io
+
+import pytest
+import salt.loader
+
+import saltface
+from tests.support.fleet import FakeFleet
+from tests.unit.transferplan import samples
+from transferplan import settings
+from transferplan.request import Member
+
+from .world import FakeMinion
+
+TRANSFER = samples.TRANSFER
+
+
+@pytest.fixture(scope="module")
+def keyring(tmp_path_factory):
+    """Minions alpha and beta with keys; making those takes a moment, so it is done once."""
+    root = tmp_path_factory.mktemp("minions")
+    return {name: FakeMinion(name, root) for name in ("alpha", "beta")}
+
+
+@pytest.fixture
+def minions(keyring):
+    for minion in keyring.values():
+        minion.calls, minion.says = [], {}
+    return keyring
+
+
+@pytest.fixture
+def opts(master_opts, tmp_path, minions):
+    opts = {**master_opts, "pki_dir": str(tmp_path), "__cli": "salt-run", "color": False}
+    (tmp_path / "minions").mkdir()
+    for name, minion in minions.items():
+        (tmp_path / "minions" / name).write_bytes(minion.public)
+    return opts
+
+
+@pytest.fixture
+def fleet(monkeypatch, minions):
+    fleet = FakeFleet({name: minion.functions() for name, minion in minions.items()})
+    monkeypatch.setattr(saltface, "Fleet", lambda opts: fleet)
+    return fleet
+
+
+@pytest.fixture
+def context():
+    return {}
+
+
+@pytest.fixture
+def run(opts, fleet, context):
+    """Run a function of the runner as Salt does; its exit status must agree with what it returns."""
+    loaded = salt.loader.runner(opts, context=context)
+
+    def run(name, *args, **kwargs):
+        answer = loaded[f"transfer.{name}"](*args, **kwargs)
+        assert context["retcode"] == answer["retcode"]
+        return answer
+
+    return run
+
+
+def names(answer):
+    return [reason["name"] for reason in answer["reasons"]]
+
+
+def told(fleet):
+    return [tag.rpartition("/")[2] for tag, _ in fleet.told]
+
+
+PLACES = {"src": "alpha:/srv/data", "dst": "beta:/srv/data"}
+
+
+# --- a copy ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_goes_from_facts_to_the_receipt(run, minions):
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"], answer["reasons"]) == ("ok", 0, [])
+    assert answer["receipt"]["proved"] and answer["receipt"]["root"] == samples.ROOT
+    assert minions["alpha"].asked() == ["facts", "prepare", "arm", "go", "follow"]
+    assert minions["beta"].asked() == ["facts", "prepare", "arm", "follow"]
+
+
+def test_every_transfer_has_an_id_of_its_own(run):
+    first, second = (run("copy", **PLACES)["transfer"] for _ in range(2))
+    assert first != second
+    assert len(first) == 32 and int(first, 16) >= 0
+
+
+def test_the_bus_is_told_each_step_in_order_under_one_tag(run, fleet):
+    answer = run("copy", **PLACES)
+    assert told(fleet)[:2] == ["asked", "planned"]
+    assert told(fleet)[-1] == "finished"
+    assert {tag.rpartition("/")[0] for tag, _ in fleet.told} == {f"salt/transfer/{answer['transfer']}"}
+    assert [data["seq"] for _, data in fleet.told] == list(range(1, len(fleet.told) + 1))
+    assert fleet.told[-1][1]["retcode"] == 0
+
+
+def test_the_phases_are_told_in_seconds(run):
+    phases = run("copy", **PLACES)["phases"]
+    assert list(phases)[:5] == ["asking", "deciding", "preparing", "arming", "starting"]
+    assert "to_first_byte" in phases
+
+
+@pytest.mark.parametrize("test", [True, "True", "yes"])
+def test_a_test_run_asks_for_facts_and_changes_nothing(run, fleet, minions, test):
+    answer = run("copy", **PLACES, test=test)
+    assert (answer["result"], answer["retcode"]) == ("planned", 0)
+    assert answer["plan"]["bytes"] == 10 * samples.GIB
+    assert minions["alpha"].asked() == minions["beta"].asked() == ["facts"]
+    assert fleet.told == []
+
+
+def test_plan_is_a_copy_that_stops_before_the_first_change(run, minions):
+    assert run("plan", **PLACES)["result"] == "planned"
+    assert minions["beta"].asked() == ["facts"]
+
+
+def test_the_masters_configuration_counts_below_the_command_line(opts, run):
+    opts["transfer"] = {"streams": 4, "digest": "sha256"}
+    assert run("plan", **PLACES, streams=2)["plan"]["streams"] == 2
+    assert run("plan", **PLACES, streams=2)["plan"]["digest"] == "sha256"
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_all_that_is_wrong_with_a_request_is_told_at_once_and_nobody_is_asked(run, minions):
+    answer = run("copy", src="alpha", dst="beta:relative", stremas=2, port=99999, verify="maybe")
+    assert (answer["result"], answer["retcode"]) == ("refused", 3)
+    texts = " | ".join(reason["text"] for reason in answer["reasons"])
+    for part in ("src=alpha has no path", "dst=beta:rel", "did you mean streams", "port (from", "verify (from"):
+        assert part in texts
+    assert minions["alpha"].calls == minions["beta"].calls == []
+
+
+@pytest.mark.parametrize("places", [{}, {"src": None, "dst": ""}, {"src": 7, "dst": ["beta:/x", None]}, {"src": {}}])
+def test_missing_or_mistyped_places_are_refused_in_words(run, places):
+    answer = run("copy", **places)
+    assert answer["result"] == "refused"
+    assert all(reason["text"] for reason in answer["reasons"])
+
+
+def test_a_refusal_by_the_facts_changes_nothing_and_names_every_reason(run, minions, fleet):
+    minions["alpha"].says["facts"] = samples.alpha(samples.source(exists=False))
+    minions["beta"].says["facts"] = samples.beta(samples.destination(exists=True, kind="directory", empty=False))
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"]) == ("refused", 3)
+    assert {"source-missing", "destination-exists"} <= set(names(answer))
+    assert minions["alpha"].asked() == minions["beta"].asked() == ["facts"]
+    assert told(fleet) == ["asked", "refused", "finished"]
+
+
+def test_an_unknown_minion_and_a_silent_one_are_told_together(run, minions):
+    minions["alpha"].says["facts"] = lambda ask: FakeFleet.SILENT
+    answer = run("copy", src="alpha:/srv/data", dst="zorro:/srv/")
+    assert names(answer) == ["minion-silent", "minion-silent"]
+    assert "zorro" in str(answer["reasons"])
+
+
+@pytest.mark.parametrize("test", ["perhaps", 7, None])
+def test_a_test_that_is_neither_true_nor_false_is_refused(run, minions, test):
+    answer = run("copy", **PLACES, test=test)
+    assert (answer["result"], names(answer)) == ("refused", ["bad-option"])
+    assert minions["alpha"].calls == []
+
+
+# --- arguments that python would refuse ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, args, kwargs, said",
+    [
+        ("copy", ("alpha:/a", "beta:/b", "gamma:/c"), {}, "transfer.copy: "),
+        ("status", (), {}, "'transfer'"),
+        ("status", (TRANSFER,), {"minion": "alpha"}, "'minion'"),
+        ("list", (), {"all": True}, "'all'"),
+        ("log", (TRANSFER, "alpha", 0, 0), {}, "too many positional arguments"),
+        ("cancel", (), {"minions": "alpha"}, "'transfer'"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_with_a_true_status(run, minions, name, args, kwargs, said):
+    answer = run(name, *args, **kwargs)
+    assert (answer["result"], answer["retcode"], names(answer)) == ("refused", 3, ["bad-option"])
+    assert said in answer["reasons"][0]["text"]
+
+
+def test_what_salt_adds_to_the_arguments_is_no_option(run):
+    assert run("plan", **PLACES, __pub_user="root", __pub_jid="1")["result"] == "planned"
+
+
+# --- trouble on the way ----------------------------------------------------------------------------------------------
+
+
+def fail(code=101, name="start-failed", text="no luck"):
+    return {"error": {"code": code, "name": name, "retryable": False, "text": text, "evidence": {}}}
+
+
+@pytest.mark.parametrize("function", ["prepare", "arm"])
+def test_trouble_before_go_withdraws_everywhere(run, minions, function):
+    minions["beta"].says[function] = fail()
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"]) == ("failed", 2)
+    assert "beta: no luck" in str(answer["reasons"])
+    assert minions["alpha"].asked()[-1] == minions["beta"].asked()[-1] == "cancel"
+    assert "go" not in minions["alpha"].asked()
+
+
+@pytest.mark.parametrize("function", ["prepare", "arm"])
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_before_go_undoes_what_was_prepared(run, minions, fleet, function, signal):
+    minions["beta"].says[function] = interrupt(signal)
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"]) == ("cancelled", 4)
+    assert minions["alpha"].asked()[-1] == minions["beta"].asked()[-1] == "cancel"
+    assert told(fleet)[-1] == "finished"
+
+
+def interrupt(signal):
+    def strike(**_):
+        raise signal
+
+    return strike
+
+
+def test_an_interrupt_after_go_leaves_the_transfer_alone_and_says_how_to_find_it(run, minions):
+    minions["beta"].says["follow"] = interrupt(KeyboardInterrupt)
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"]) == ("unknown", 6)
+    assert f"transfer.cancel {answer['transfer']}" in answer["reasons"][0]["text"]
+    assert "cancel" not in minions["alpha"].asked() + minions["beta"].asked()
+
+
+def test_a_bug_becomes_a_result_and_undoes_what_was_prepared(run, minions, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("by mistake")
+
+    monkeypatch.setattr("transferplan.plan.roster", broken)
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"]) == ("failed", 2)
+    assert "ZeroDivisionError('by mistake')" in answer["reasons"][0]["text"]
+    assert minions["alpha"].asked()[-1] == minions["beta"].asked()[-1] == "cancel"
+
+
+def test_a_source_without_the_roots_of_the_destination_is_no_proof(run, minions):
+    other = samples.verdict(root="cd" * 32)
+    minions["beta"].says["follow"] = samples.status(Member("beta", "destination"), verdict=other)
+    answer = run("copy", **PLACES)
+    assert (answer["result"], names(answer)) == ("failed", ["unproved"])
+
+
+def test_a_failed_follow_is_asked_again(run, minions):
+    answers = iter([FakeFleet.SILENT, FakeFleet.SILENT])
+    verdict = samples.status(Member("alpha", "source"), verdict=samples.verdict())
+    minions["alpha"].says["follow"] = lambda **_: next(answers, verdict)
+    assert run("copy", **PLACES)["result"] == "ok"
+    assert minions["alpha"].asked().count("follow") == 3
+
+
+# --- trust -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_signed_with_another_minions_key_is_not_believed(run, minions, fleet):
+    forge(fleet, minions, "transfer.prepare")
+    answer = run("copy", **PLACES)
+    assert answer["result"] == "failed"
+    assert "statement-mismatch" in names(answer)
+    assert "go" not in minions["alpha"].asked()
+
+
+def forge(fleet, minions, function):
+    """Alpha answers for beta."""
+
+    def forged(nonce, spec):
+        payload = {"certificate": "mine", "port": 1, "addresses": {}}
+        return minions["alpha"].signed(payload, nonce, spec["transfer"], spec["role"], name="beta")
+
+    fleet.minions["beta"] = {**fleet.minions["beta"], function: forged}
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        None,
+        7,
+        [],
+        {},
+        {"statement": {}, "signature": ""},
+        {"statement": {"payload": float("nan")}, "signature": "AAAA"},
+        {"statement": {"payload": b"\xff"}, "signature": "AAAA"},
+        {"certificate": "unsigned", "port": 4401, "addresses": {}},
+    ],
+)
+def test_what_is_no_signed_statement_is_not_believed(run, fleet, minions, returned):
+    fleet.minions["beta"] = {**fleet.minions["beta"], "transfer.prepare": lambda nonce, spec: returned}
+    answer = run("copy", **PLACES)
+    assert answer["result"] == "failed"
+    assert "go" not in minions["alpha"].asked()
+    assert "internal" not in str(answer["reasons"]) and "bug" not in str(answer["reasons"])
+
+
+def test_an_old_answer_is_not_taken_for_a_new_one(run, fleet, minions):
+    old = {}
+
+    def replayed(nonce, spec):
+        return old.setdefault("answer", fleet_prepare(nonce=nonce, spec=spec))
+
+    fleet_prepare = fleet.minions["beta"]["transfer.prepare"]
+    fleet.minions["beta"] = {**fleet.minions["beta"], "transfer.prepare": replayed}
+    assert run("copy", **PLACES)["result"] == "ok"
+    answer = run("copy", **PLACES)
+    assert (answer["result"], "statement-mismatch" in names(answer)) == ("failed", True)
+
+
+# --- looking at transfers --------------------------------------------------------------------------------------------
+
+
+def test_status_shows_the_ends_side_by_side(run):
+    answer = run("status", TRANSFER)
+    assert [(end["host"], end["role"], end["phase"]) for end in answer["ends"]] == [
+        ("alpha", "source", "moving"),
+        ("beta", "destination", "moving"),
+    ]
+    assert (answer["result"], answer["silent"]) == ("ok", [])
+
+
+def test_a_minion_that_nobody_named_may_be_silent(run, minions):
+    minions["beta"].says["status"] = lambda **_: FakeFleet.SILENT
+    answer = run("status", TRANSFER)
+    assert (answer["result"], answer["silent"], len(answer["ends"])) == ("ok", ["beta"], 1)
+
+
+@pytest.mark.parametrize("minions_named", ["alpha,beta", ["alpha", "beta"], " beta , alpha"])
+def test_a_minion_that_was_named_must_answer(run, minions, minions_named):
+    minions["beta"].says["status"] = lambda **_: FakeFleet.SILENT
+    answer = run("status", TRANSFER, minions=minions_named)
+    assert (answer["result"], names(answer), len(answer["ends"])) == ("failed", ["minion-silent"], 1)
+
+
+def test_a_transfer_that_nobody_knows_is_told_as_such(run, minions):
+    for minion in minions.values():
+        minion.says["status"] = fail(102, "unknown-transfer")
+    answer = run("status", TRANSFER)
+    assert (answer["retcode"], names(answer)) == (2, ["unknown-transfer"])
+
+
+@pytest.mark.parametrize("transfer", ["", "abc", TRANSFER.upper(), f"{TRANSFER}0", 7, None, "../../etc"])
+def test_what_is_no_transfer_id_is_refused(run, minions, transfer):
+    assert names(run("status", transfer)) == ["bad-option"]
+    assert minions["alpha"].calls == []
+
+
+def test_list_joins_the_ends_of_a_transfer(run):
+    answer = run("list")
+    assert [entry["transfer"] for entry in answer["transfers"]] == [TRANSFER]
+    assert {end["host"] for end in answer["transfers"][0]["ends"]} == {"alpha", "beta"}
+    assert answer["more"] == 2
+
+
+def test_log_shows_lines_by_end(run):
+    answer = run("log", TRANSFER, minions="alpha", after=1)
+    assert {end["host"]: end["lines"] for end in answer["ends"]} == {"alpha": ["one", "two"]}
+
+
+def test_cancel_asks_both_ends_of_every_minion(run, minions):
+    assert run("cancel", TRANSFER)["result"] == "ok"
+    assert {arguments["role"] for _, arguments in minions["beta"].calls} == {"source", "destination"}
+
+
+def test_sweep_passes_on_whether_it_is_a_test(run, minions):
+    answer = run("sweep", test=True)
+    assert answer["hosts"]["alpha"]["found"] == [{"what": "pinhole"}]
+    assert minions["alpha"].calls == [("sweep", {"test": True})]
+
+
+# --- what people see -------------------------------------------------------------------------------------------------
+
+
+def test_stdout_stays_empty_and_stderr_tells_the_plan_and_the_result(run, capsys):
+    run("copy", **PLACES)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "alpha:/srv/data" in err and "proved by readback" in err
+
+
+def test_quiet_says_nothing(run, capsys):
+    run("copy", **PLACES, quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_runner_that_the_master_runs_has_no_screen(opts, run, capsys):
+    opts["__cli"] = "salt-master"
+    run("copy", **PLACES)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_documentation_lists_every_option_of_the_table(opts):
+    doc = salt.loader.runner(opts)["transfer.copy"].__doc__
+    for option in settings.OPTIONS:
+        assert (f"\n    {option.name}\n" in doc) == (option.scope != "minion")
+        assert (f"{option.name}={option.example}" in doc) == (option.scope != "minion")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_progress_is_one_line_that_changes():
+    stream = Terminal()
+    screen = saltface.Screen(stream)
+    screen.show("1 %")
+    screen.show("2 %")
+    screen.say(["done"])
+    assert stream.getvalue() == "\r\x1b[K1 %\r\x1b[K2 %\r\x1b[Kdone\n"
+
+
+def test_elsewhere_progress_is_a_line_now_and_then():
+    now = iter([0.0, 0.0, 1.0, 20.0, 20.0])
+    stream = io.StringIO()
+    screen = saltface.Screen(stream, clock=lambda: next(now))
+    for line in ("1 %", "2 %", "3 %"):
+        screen.show(line)
+    assert stream.getvalue() == "1 %\n3 %\n"
+
+
+def test_a_screen_that_went_away_stops_nothing():
+    stream = io.StringIO()
+    screen = saltface.Screen(stream)
+    stream.close()
+    screen.say(["nobody reads this"])

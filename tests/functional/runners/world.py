@@ -1,0 +1,84 @@
+"""Minions in memory with real Salt keys: what the runner asks, they answer and sign."""
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+import saltface
+from tests.support.fleet import FakeFleet
+from tests.unit.transferplan import samples
+from transferplan import statement
+from transferplan.request import ATTEMPT, Member
+
+UNKNOWN = {"code": 102, "name": "unknown-transfer", "retryable": False, "text": "never heard of it", "evidence": {}}
+
+
+class FakeMinion:
+    """One minion: `calls` lists what it was asked, `says` changes what it answers to a function."""
+
+    def __init__(self, name, root):
+        self.name = name
+        self.opts = {"id": name, "pki_dir": str(root / name)}
+        self.calls = []
+        self.says = {}
+        self.public = make_key(root / name)
+
+    def functions(self):
+        names = ("facts", "prepare", "arm", "go", "follow", "status", "list", "log", "cancel", "sweep")
+        return {f"transfer.{name}": self._function(name) for name in names}
+
+    def _function(self, name):
+        def function(nonce, **arguments):
+            self.calls.append((name, arguments))
+            about = arguments.get("ask") or arguments.get("spec") or arguments
+            answer = self.says.get(name, getattr(self, name, None))
+            payload = answer(**arguments) if callable(answer) else answer
+            if payload is FakeFleet.SILENT:
+                return payload
+            return self.signed(payload, nonce, about.get("transfer", ""), about.get("role", ""))
+
+        return function
+
+    def signed(self, payload, nonce, transfer, role, name=None):
+        stated = statement.Question(name or self.name, nonce, transfer, ATTEMPT if transfer else 0, role).state(payload)
+        return {"statement": stated, "signature": saltface.sign(self.opts, statement.canonical(stated))}
+
+    def asked(self):
+        return [name for name, _ in self.calls]
+
+    # what a healthy minion answers
+
+    def facts(self, ask):
+        return samples.alpha() if ask["role"] == "source" else samples.beta()
+
+    def prepare(self, spec):
+        return {"certificate": self.name, "port": 4401 if spec["role"] == "destination" else None, "addresses": {}}
+
+    arm = go = {"phase": "armed"}
+    cancel = {"phase": "cancelled"}
+    sweep = {"found": [{"what": "pinhole"}], "removed": []}
+    log = {"lines": ["one", "two"], "more": False}
+
+    def follow(self, role, **_):
+        return samples.status(Member(self.name, role), verdict=samples.verdict())
+
+    def status(self, transfer, role):
+        mine = {"alpha": "source", "beta": "destination"}
+        return samples.status(Member(self.name, role)) if mine[self.name] == role else {"error": UNKNOWN}
+
+    @property
+    def list(self):
+        mine = {"alpha": "source", "beta": "destination"}
+        run = {"transfer": samples.TRANSFER, "role": mine[self.name], "phase": "moving", "wall": "2026-01-01T00:00:00"}
+        return {"runs": [run], "more": 1}
+
+
+def make_key(pki):
+    """Write minion.pem as Salt does; returns the public key as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pki.mkdir()
+    (pki / "minion.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+    )
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

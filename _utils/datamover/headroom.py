@@ -11,7 +11,10 @@ BLOCK = 4096
 
 
 class Headroom:
-    """Asks the file system only now and then: after a good part of what was free at the last look has been taken."""
+    """Asks the file system only now and then: after a good part of what was free at the last look has been taken.
+
+    A file system that counts no blocks or no inodes (ramfs, btrfs) has no limit on them.
+    """
 
     def __init__(self, descriptor, path, reserve_bytes=0, reserve_inodes=0):
         self._descriptor = descriptor
@@ -39,6 +42,9 @@ class Headroom:
 
     def _look_at_bytes(self, needed):
         system = os.statvfs(self._descriptor)
+        if not system.f_blocks:
+            self._bytes_left = max(needed, STRIDE_BYTES)
+            return
         free = system.f_bavail * system.f_frsize
         usable = free - self._reserve_bytes
         if needed > usable:

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from . import digests, kernel, metadata, sparse
 from .errors import Busy, DiskError, LocalError, shown
@@ -83,28 +83,30 @@ class Staging:
     def create(cls, final, transfer, about, journal, owners="names", reserve=(0, 0)):
         """Make the staging directory beside `final`; `about` (JSON) describes it, `reserve` is (bytes, inodes)."""
         directory, _ = split_final(final)
-        name = staging_name(transfer)
-        with on_disk("make a staging directory beside", final):
-            parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with on_disk("make a staging directory beside", final), ExitStack() as undo:
+            parent = _open(directory, undo)
             try:
-                anchor = _make_private(parent, name)
+                anchor = _make_private(parent, staging_name(transfer))
             except FileExistsError:
-                raise _left_behind(directory, name) from None
+                raise _left_behind(directory, staging_name(transfer)) from None
+            undo.callback(os.close, anchor)
             staging = cls(final, transfer, journal, anchor, parent, owners, reserve)
+            undo.callback(staging.remove)
             staging._describe(about)
+            undo.pop_all()
         return staging
 
     @classmethod
     def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0)):
         """The staging directory that is there, to remove it or to go on; None if there is none."""
         directory, _ = split_final(final)
-        with on_disk("open the staging directory beside", final):
-            parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with on_disk("open the staging directory beside", final), ExitStack() as undo:
+            parent = _open(directory, undo)
             try:
                 anchor = os.open(staging_name(transfer), OPEN_DIRECTORY, dir_fd=parent)
             except FileNotFoundError:
-                os.close(parent)
                 return None
+            undo.pop_all()
         return cls(final, transfer, journal, anchor, parent, owners, reserve)
 
     def _describe(self, about):
@@ -269,7 +271,10 @@ class Staging:
         size = self._journal.entry(number).size
         if size < WINDOW or (number, try_) in self._holed:
             return
-        entered = self._windows.setdefault((number, try_), set())
+        entered = self._windows.get((number, try_))
+        if entered is None:
+            entered = self._windows.setdefault((number, try_), set())
+            os.ftruncate(descriptor, size)  # Holes can be punched only before the end.
         for window in range(offset // WINDOW, (offset + length - 1) // WINDOW + 1):
             if window not in entered:
                 entered.add(window)
@@ -424,6 +429,13 @@ class _Opened:
 
     def __exit__(self, *_exception):
         os.close(self._descriptor)
+
+
+def _open(directory, undo):
+    """A descriptor of the directory above, closed again unless all goes well."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    undo.callback(os.close, descriptor)
+    return descriptor
 
 
 def _make_private(parent, name):

@@ -1,0 +1,441 @@
+"""The destination's edge: tries, sparseness, reserve, and a disk that fails."""
+
+import json
+import os
+import stat
+import threading
+
+import pytest
+
+from datamover import kernel
+from datamover.blocks import BLOCK
+from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace
+from datamover.manifest import Entry, Kind
+from datamover.staging import WINDOW, Staging
+from tests.functional.datamover.places import ALGORITHM, TRANSFER, destination, ext4, plant, private_mounts, run, tmpfs
+
+MIB = 1024 * 1024
+
+
+def directory(number, parent=0, name=b"d", **fields):
+    return Entry(number, parent, b"" if number == 0 else name, Kind.DIRECTORY, mode=0o755, **fields)
+
+
+def file(number, name=b"f", parent=0, size=0, **fields):
+    return Entry(number, parent, name, Kind.FILE, mode=0o644, size=size, **fields)
+
+
+@pytest.fixture
+def final(tmp_path):
+    (tmp_path / "place").mkdir()
+    return tmp_path / "place" / "final"
+
+
+@pytest.fixture
+def staging(final):
+    with destination(final) as (staging, _):
+        staging.announce([directory(0)])
+        yield staging
+
+
+def read(staging, name="f"):
+    with open(os.path.join(os.fsdecode(staging.path), "data", name), "rb") as found:
+        return found.read()
+
+
+def status(staging, name="f"):
+    return os.lstat(os.path.join(os.fsdecode(staging.path), "data", name))
+
+
+# Coming and going
+
+
+def test_the_staging_directory_is_private_and_describes_itself(final, staging):
+    assert os.fsdecode(staging.path) == str(final.parent / f".salt-transfer-{TRANSFER}")
+    assert stat.S_IMODE(os.stat(staging.path).st_mode) == 0o700
+    about = json.loads((final.parent / f".salt-transfer-{TRANSFER}" / "about.json").read_text())
+    assert about == {
+        "format": 1, "project": "salt-transfer", "transfer": TRANSFER, "final": str(final), "host": "beta",
+    }  # fmt: skip
+
+
+def test_what_an_earlier_attempt_left_is_not_touched(final, staging):
+    with pytest.raises(Busy, match="left by an earlier attempt"):
+        Staging.create(os.fsencode(final), TRANSFER, {}, None)
+    assert os.path.isdir(staging.path)
+
+
+def test_a_missing_parent_is_said_so(tmp_path):
+    with pytest.raises(DiskError, match="cannot make a staging directory beside .*/none/final"):
+        Staging.create(os.fsencode(tmp_path / "none" / "final"), TRANSFER, {}, None)
+
+
+def test_no_descriptor_is_left_open_when_the_beginning_fails(final, staging, tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    for place in (final, tmp_path / "none" / "final"):
+        with pytest.raises(MoverError):
+            Staging.create(os.fsencode(place), TRANSFER, {}, None)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_it_is_found_again_and_removed_as_often_as_one_likes(final, staging):
+    staging.announce([file(1, size=3)])
+    staging.put_small(1, 1, b"abc")
+    again = Staging.reopen(os.fsencode(final), TRANSFER)
+    again.remove()
+    again.remove()
+    again.close()
+    assert os.listdir(final.parent) == []
+    assert Staging.reopen(os.fsencode(final), TRANSFER) is None
+
+
+# Pieces and tries
+
+
+def test_pieces_may_come_in_any_order(staging):
+    staging.announce([file(1, size=300)])
+    for offset in (200, 0, 100):
+        assert staging.write(1, 1, offset, bytes([offset % 251]) * 100)
+    staging.finish(1)
+    assert read(staging) == b"\0" * 100 + bytes([100]) * 100 + bytes([200]) * 100
+
+
+def test_an_empty_file_and_one_that_is_all_hole_need_no_piece(staging):
+    staging.announce([file(1, b"empty"), file(2, b"hole", size=10 * MIB)])
+    staging.finish(1)
+    staging.hole(2, 1, 0, 10 * MIB)
+    staging.finish(2)
+    assert read(staging, "empty") == b""
+    assert status(staging, "hole").st_size == 10 * MIB and status(staging, "hole").st_blocks == 0
+
+
+def test_a_late_piece_of_an_old_try_is_dropped(staging):
+    staging.announce([file(1, size=3)])
+    staging.write(1, 1, 0, b"old")
+    staging.restart(file(1, size=5), 2)
+    assert staging.write(1, 2, 0, b"newer")
+    assert not staging.write(1, 1, 0, b"old") and not staging.put_small(1, 1, b"old") and not staging.hole(1, 1, 0, 3)
+    staging.finish(1)
+    assert read(staging) == b"newer"
+
+
+def test_a_new_try_has_a_new_inode_so_that_a_write_under_way_cannot_touch_it(staging):
+    staging.announce([file(1, size=3)])
+    staging.write(1, 1, 0, b"old")
+    with staging._files.hold((1, 1)) as under_way:
+        staging.restart(file(1, size=3), 2)
+        staging.write(1, 2, 0, b"new")
+        os.pwrite(under_way, b"OLD", 0)
+    staging.finish(1)
+    assert read(staging) == b"new"
+
+
+def test_a_small_file_may_come_again_in_a_new_try(staging):
+    staging.announce([file(1, size=3)])
+    staging.put_small(1, 1, b"old")
+    staging.restart(file(1, size=4), 2)
+    assert staging.put_small(1, 2, b"new!")
+    assert read(staging) == b"new!"
+
+
+def test_a_small_file_that_comes_twice_is_written_anew(staging):
+    staging.announce([file(1, size=3)])
+    assert staging.put_small(1, 1, b"abc") and staging.put_small(1, 1, b"abc")
+    assert read(staging) == b"abc"
+
+
+def test_a_piece_of_a_try_that_nobody_announced_is_our_own_fault(staging):
+    staging.announce([file(1, size=3)])
+    with pytest.raises(LocalError, match="try 2 of #1 file f was written before it was announced"):
+        staging.write(1, 2, 0, b"abc")
+
+
+def test_only_files_take_bytes(staging):
+    staging.announce([directory(1)])
+    with pytest.raises(LocalError, match="only files have bytes"):
+        staging.write(1, 1, 0, b"abc")
+
+
+def test_tries_and_pieces_of_many_threads_never_mix(staging):
+    """Four threads write tries of one file while it is restarted again and again; the last try alone may remain."""
+    staging.announce([file(1, size=4 * MIB)])
+    done = threading.Event()
+    current = [1]
+
+    def write(part):
+        while not done.is_set():
+            try_ = current[0]
+            try:
+                staging.write(1, try_, part * MIB, bytes([try_ % 256]) * MIB)
+            except LocalError:
+                pytest.fail("a try is announced before it is current")
+
+    threads = [threading.Thread(target=write, args=(part,)) for part in range(4)]
+    for thread in threads:
+        thread.start()
+    for try_ in range(2, 60):
+        staging.restart(file(1, size=4 * MIB), try_)
+        current[0] = try_
+    done.set()
+    for thread in threads:
+        thread.join()
+    for part in range(4):
+        staging.write(1, 59, part * MIB, bytes([59]) * MIB)
+    staging.finish(1)
+    assert set(read(staging)) == {59}
+
+
+# Sparse files
+
+
+def test_a_sparse_file_stays_sparse(staging, final):
+    size = 50 * 1024 * MIB
+    staging.announce([file(1, size=size)])
+    staging.hole(1, 1, 0, 20 * 1024 * MIB)
+    staging.write(1, 1, 20 * 1024 * MIB, b"island")
+    staging.hole(1, 1, 20 * 1024 * MIB + 4096, size - 20 * 1024 * MIB - 4096)
+    staging.finish(1)
+    assert status(staging).st_size == size and status(staging).st_blocks * 512 <= 64 * 1024
+
+
+def test_room_that_was_reserved_ahead_is_given_back_where_a_hole_comes(staging):
+    staging.announce([file(1, size=2 * WINDOW)])
+    staging.write(1, 1, 0, b"x" * MIB)
+    assert status(staging).st_blocks * 512 >= WINDOW, "this file system reserves ahead"
+    staging.hole(1, 1, MIB, 2 * WINDOW - MIB)
+    staging.finish(1)
+    assert status(staging).st_blocks * 512 <= 2 * MIB
+
+
+def test_holes_and_data_are_digested_as_the_bytes_they_read_as(staging, tmp_path):
+    size = 3 * BLOCK + 5
+    staging.announce([file(1, size=size), file(2, b"plain", size=size)])
+    staging.hole(1, 1, 0, BLOCK + 4096)
+    staging.write(1, 1, BLOCK + 4096, b"data")
+    staging.hole(1, 1, BLOCK + 8192, size - BLOCK - 8192)
+    staging.finish(1)
+    plain = b"\0" * (BLOCK + 4096) + b"data" + b"\0" * (size - BLOCK - 4100)
+    staging.write(2, 1, 0, plain)
+    staging.finish(2)
+    staging.flush([1, 2])
+    sparse, dense = (staging.read_back(number, ALGORITHM, BLOCK) for number in (1, 2))
+    assert sparse == dense and len(sparse.blocks) == 4
+    expected = run("sha256sum", os.path.join(os.fsdecode(staging.path), "data", "plain"))
+    assert sparse.whole.hex().encode() == expected[:64]
+
+
+# Reading back, and the metadata
+
+
+def test_what_was_spoiled_on_the_disk_is_seen_when_it_is_read_back(staging):
+    staging.announce([file(1, size=3 * MIB)])
+    staging.write(1, 1, 0, b"x" * 3 * MIB)
+    staging.finish(1)
+    staging.flush([1])
+    good = staging.read_back(1, ALGORITHM, BLOCK)
+    with open(os.path.join(os.fsdecode(staging.path), "data", "f"), "r+b") as spoil:
+        spoil.seek(2 * MIB)
+        spoil.write(b"y")
+    assert staging.read_back(1, ALGORITHM, BLOCK) != good
+
+
+def test_many_files_are_flushed_at_once_and_a_few_one_by_one(staging, monkeypatch):
+    staging.announce([file(number, b"%d" % number, size=1) for number in range(1, 21)])
+    for number in range(1, 21):
+        staging.put_small(number, 1, b"x")
+    calls = []
+    monkeypatch.setattr("datamover.staging.os.fdatasync", lambda descriptor: calls.append("file"))
+    monkeypatch.setattr("datamover.staging.kernel.syncfs", lambda descriptor: calls.append("system"))
+    staging.flush(range(1, 21))
+    staging.flush([1, 2])
+    assert calls == ["system", "file", "file"]
+
+
+def test_what_differs_is_listed_by_path(staging):
+    staging.announce([directory(1, name=b"dir"), file(2, b"f\n", parent=1, size=1, mtime_ns=5)])
+    staging.put_small(2, 1, b"x")
+    staging.apply_metadata()
+    data = os.path.join(staging.path, b"data")
+    assert staging.check_metadata() == []
+    os.chmod(os.path.join(data, b"dir", b"f\n"), 0o600)
+    os.setxattr(os.path.join(data, b"dir"), "user.extra", b"1")
+    found = staging.check_metadata()
+    assert [(each.path, each.what) for each in found] == [(b"dir", "attributes"), (b"dir/f\n", "mode")]
+
+
+def test_a_hard_link_that_is_a_copy_is_a_difference(staging):
+    staging.announce([file(1, b"a", size=1), Entry(2, 0, b"b", Kind.HARDLINK, link=1)])
+    staging.put_small(1, 1, b"x")
+    staging.make_specials()
+    staging.apply_metadata()
+    assert staging.check_metadata() == []
+    path = os.path.join(staging.path, b"data", b"b")
+    os.unlink(path)
+    run("cp", "-p", os.path.join(staging.path, b"data", b"a"), path)
+    assert [each.what for each in staging.check_metadata() if each.path == b"b"] == ["inode"]
+
+
+def test_special_files_may_be_made_twice(staging):
+    staging.announce(
+        [
+            Entry(1, 0, b"l", Kind.SYMLINK, mode=0o777, target=b"x"),
+            file(2, size=1),
+            Entry(3, 0, b"h", Kind.HARDLINK, link=2),
+        ]
+    )
+    staging.put_small(2, 1, b"x")
+    staging.make_specials()
+    staging.make_specials()
+    staging.apply_metadata()
+    assert staging.check_metadata() == []
+
+
+@pytest.mark.root
+@private_mounts
+def test_a_file_system_without_an_attribute_is_said_so(tmp_path):
+    """ramfs holds no user attributes at all."""
+    place = tmp_path / "fs"
+    place.mkdir()
+    run("mount", "-t", "ramfs", "ramfs", place)
+    with destination(place / "final") as (staging, _):
+        staging.announce([directory(0), file(1, size=1, xattrs=((b"user.note", b"1"),))])
+        with pytest.raises(DiskError, match="cannot write f: .*ENOTSUP.*cannot hold it"):
+            staging.put_small(1, 1, b"x")
+
+
+# Links in the way
+
+
+@pytest.mark.parametrize("action", ["write", "put_small", "directory", "link"])
+def test_a_link_in_the_way_is_never_followed(final, tmp_path, action):
+    """Nobody but root can put a link into staging; even then nothing outside is touched."""
+    outside = plant(tmp_path, {"outside": {"f": b"precious"}}) / "outside"
+    with destination(final) as (staging, _):
+        staging.announce([directory(0), directory(1), file(2, parent=1, size=3)])
+        staging._directories.close()
+        data = final.parent / f".salt-transfer-{TRANSFER}" / "data"
+        (data / "d").rmdir()
+        (data / "d").symlink_to(outside)
+        with pytest.raises(DiskError):
+            {
+                "write": lambda: staging.write(2, 1, 0, b"bad"),
+                "put_small": lambda: staging.put_small(2, 1, b"bad"),
+                "directory": lambda: staging.announce([directory(3, parent=1, name=b"new")]),
+                "link": lambda: (
+                    staging.announce([Entry(3, 1, b"l", Kind.SYMLINK, target=b"x")]),
+                    staging.make_specials(),
+                ),
+            }[action]()
+        assert os.listdir(outside) == ["f"] and (outside / "f").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("action", ["write", "put_small", "read_back"])
+def test_a_file_exchanged_for_a_link_is_never_followed(final, tmp_path, action):
+    precious = plant(tmp_path, {"precious": b"precious"}) / "precious"
+    with destination(final) as (staging, _):
+        staging.announce([directory(0), file(1, size=3)])
+        os.symlink(precious, os.path.join(staging.path, b"data", b"f"))
+        if action == "put_small":
+            assert staging.put_small(1, 1, b"new") and read(staging) == b"new"
+        else:
+            with pytest.raises(DiskError, match="ELOOP"):
+                staging.write(1, 1, 0, b"bad") if action == "write" else staging.read_back(1, ALGORITHM, BLOCK)
+        assert precious.read_bytes() == b"precious"
+
+
+# Room, and disks that fail
+
+
+@pytest.mark.root
+@private_mounts
+def test_the_reserve_of_bytes_is_kept(tmp_path):
+    place = tmpfs(tmp_path / "fs", "size=16m")
+    with destination(place / "final", reserve=(4 * MIB, 0)) as (staging, _):
+        staging.announce([directory(0), file(1, size=32 * MIB)])
+        with pytest.raises(
+            NoSpace, match="has [0-9]+ bytes free; 262144 more are needed and 4194304 stay in reserve"
+        ) as caught:
+            for offset in range(0, 32 * MIB, 256 * 1024):
+                staging.write(1, 1, offset, b"x" * (256 * 1024))
+        free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
+        assert 4 * MIB <= free < 5 * MIB and caught.value.evidence["reserve"] == 4 * MIB
+
+
+@pytest.mark.root
+@private_mounts
+def test_the_reserve_of_inodes_is_kept(tmp_path):
+    place = tmpfs(tmp_path / "fs", "size=16m,nr_inodes=200")
+    with destination(place / "final", reserve=(0, 50)) as (staging, _):
+        entries = [file(number, b"%d" % number, size=1) for number in range(1, 200)]
+        staging.announce([directory(0), *entries])
+        with pytest.raises(NoInodes, match="has 50 inodes free; 1 more are needed and 50 stay in reserve"):
+            for entry in entries:
+                staging.put_small(entry.number, 1, b"x")
+        assert os.statvfs(place).f_favail == 50
+
+
+@pytest.mark.root
+@private_mounts
+def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path):
+    """Another process takes the room between two looks."""
+    place = tmpfs(tmp_path / "fs", "size=16m")
+    with destination(place / "final") as (staging, _):
+        staging.announce([directory(0), file(1, b"dir\nf", size=32 * MIB)])
+        staging.write(1, 1, 0, b"x" * MIB)
+        (place / "other").write_bytes(b"x" * 14 * MIB)
+        with pytest.raises(NoSpace, match="cannot write dir%0Af: No space left on device .ENOSPC.; make room"):
+            staging.write(1, 1, MIB, b"x" * 2 * MIB)
+
+
+@pytest.mark.root
+@private_mounts
+def test_a_disk_that_turns_read_only_is_said_so(tmp_path):
+    place = tmpfs(tmp_path / "fs", "size=16m")
+    with destination(place / "final") as (staging, _):
+        staging.announce([directory(0), file(1, size=1)])
+        run("mount", "-o", "remount,ro", place)
+        with pytest.raises(DiskError, match="cannot write f: Read-only file system .EROFS.*remount it"):
+            staging.put_small(1, 1, b"x")
+        run("mount", "-o", "remount,rw", place)
+
+
+@pytest.mark.root
+@private_mounts
+@pytest.mark.parametrize("files", [1, 12])
+def test_an_error_while_writing_back_is_told_at_flush(tmp_path, files):
+    """The disk is a file on a file system that is too small for it: what the page cache took cannot be written back."""
+    host = tmpfs(tmp_path / "host", "size=8m")
+    place = ext4(tmp_path / "fs", host / "image", 64, "-O", "^has_journal")
+    with destination(place / "final") as (staging, _):
+        entries = [file(number, b"%d" % number, size=24 * MIB // files) for number in range(1, files + 1)]
+        staging.announce([directory(0), *entries])
+        for entry in entries:
+            staging.write(entry.number, 1, 0, os.urandom(entry.size))
+        with pytest.raises(NoSpace, match="cannot flush "):
+            staging.flush([entry.number for entry in entries])
+
+
+# Calls of the kernel
+
+
+def test_renames_of_the_kernel_do_not_replace(tmp_path):
+    plant(tmp_path, {"a": b"a", "b": b"b"})
+    here = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(FileExistsError):
+        kernel.rename(here, b"a", here, b"b", kernel.RENAME_NOREPLACE)
+    kernel.rename(here, b"a", here, b"b", kernel.RENAME_EXCHANGE)
+    assert (tmp_path / "a").read_bytes() == b"b"
+    kernel._renameat2, kept = None, kernel._renameat2
+    try:
+        kernel.rename(here, b"a", here, b"b", kernel.RENAME_EXCHANGE)
+        with pytest.raises(FileExistsError):
+            kernel.rename(here, b"a", here, b"b", kernel.RENAME_NOREPLACE)
+    finally:
+        kernel._renameat2 = kept
+    assert (tmp_path / "a").read_bytes() == b"a"
+    os.close(here)
+
+
+def test_syncfs_of_a_closed_descriptor_is_an_error():
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        kernel.syncfs(-1)

@@ -19,7 +19,7 @@ def survey(final):
         "is_mount": real in mounts.at_or_below(real),
         "parent": encode_path(parent),
         "parent_exists": os.path.isdir(parent),
-        "parent_writable": _is_writable(parent),
+        "parent_writable": is_writable(parent),
         "real": encode_path(real),
         "rename_noreplace": None,
         **room(parent),
@@ -44,7 +44,7 @@ def _is_empty_directory(path, status):
         return next(entries, None) is None
 
 
-def _is_writable(directory):
+def is_writable(directory):
     """Whether names can be made in it, by the kernel's own answer: for root too it says no on what is read-only."""
     return os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
 

@@ -107,6 +107,16 @@ def _is_firewalld(ruleset: nft.Ruleset, saved: list[iptables.Saved]) -> bool:
     )
 
 
+def check_openable(found: Mapping[str, Any]) -> None:
+    """Whether what a survey found can be opened by this version; else the reason in words."""
+    if found["trouble"]:
+        raise FirewallUnreadable(" ".join(found["trouble"]))
+    if found["backend"] == FIREWALLD:
+        raise UnknownBackend(
+            "firewalld manages this host, and this version cannot open it: open the port there yourself."
+        )
+
+
 # Pinholes through all of it.
 
 
@@ -131,9 +141,7 @@ def reopen(pinhole: Pinhole, lease: float) -> Program[Pinhole]:
     Returns the pinhole as it is open.
     """
     found = yield from survey()
-    if found["trouble"] or found["backend"] == FIREWALLD:
-        sentences = found["trouble"] or ["firewalld took over the firewall of this host."]
-        raise FirewallUnreadable(" ".join(sentences))
+    check_openable(found)
     now = with_chains(pinhole, found["chains"])
     yield from close(pinhole.tag)
     yield from open(now, lease)

@@ -5,10 +5,11 @@ A namespace is held by a descriptor and entered by a thread of its own, so that 
 
 import contextlib
 import ctypes
+import functools
 import os
 import socket
 import subprocess
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from hosttools.commands import Result
 
@@ -31,12 +32,9 @@ def _checked(status):
 
 
 def in_thread(function, *args):
-    """The value of function(*args), run in a thread that may change its namespace."""
-    values = []
-    thread = threading.Thread(target=lambda: values.append(function(*args)))
-    thread.start()
-    thread.join()
-    return values[0]
+    """The value of function(*args), run in a thread of its own that may change its namespace."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *args).result()
 
 
 def _make_namespace():
@@ -67,13 +65,17 @@ class Host:
         argv = ["nsenter", f"--net={self.path}", *argv]
         return subprocess.run(argv, input=stdin, capture_output=True, check=True, text=True, timeout=30).stdout
 
+    def inside(self, function, *args, **options):
+        """The value of a function, called here: processes and sockets that it makes belong to this host."""
+        return in_thread(self._enter_and, functools.partial(function, *args, **options))
+
+    def _enter_and(self, function):
+        _checked(_libc.setns(self._descriptor, CLONE_NEWNET))
+        return function()
+
     def socket(self, family):
         """A socket that belongs to this host, wherever it is used."""
-        return in_thread(self._socket, FAMILIES[family])
-
-    def _socket(self, family):
-        _checked(_libc.setns(self._descriptor, CLONE_NEWNET))
-        return socket.socket(family, socket.SOCK_STREAM)
+        return self.inside(socket.socket, FAMILIES[family], socket.SOCK_STREAM)
 
     @contextlib.contextmanager
     def listening(self, *ports):

@@ -101,5 +101,5 @@ def test_a_firewall_that_cannot_be_read_any_more_is_not_opened_again():
 def test_a_firewall_that_firewalld_took_over_is_not_opened_again():
     hole = Pinhole(TAG, ("192.0.2.1",), "192.0.2.2", 4400)
     folder = next(folder for folder in SURVEYS if folder.name == "firewalld")
-    with pytest.raises(errors.FirewallUnreadable, match="firewalld"):
+    with pytest.raises(errors.UnknownBackend, match="firewalld"):
         drive(firewall.reopen(hole, 30), replay(folder))

@@ -2,16 +2,21 @@
 
 import pytest
 
-from transferplan import course, errors, plan, report
-from transferplan.course import Call, Decide, Decided, Heard, Tell
+from transferplan import course, errors, plan
+from transferplan.course import Call, Decide, Decided, Declined, Heard, Interrupted, Tell, Unheard
+from transferplan.request import Member
 
-from .samples import ALPHA, BETA, alpha, asked, beta, status, verdict
+from .samples import ALPHA, BETA, GIB, TRANSFER, alpha, asked, beta, destination, failure, status, verdict
 
 PREPARED = {
     ALPHA: {"certificate": "A", "port": None, "addresses": {}},
     BETA: {"certificate": "B", "port": 4401, "addresses": {}},
 }
+ARMED = {ALPHA: {"phase": "armed"}, BETA: {"phase": "armed"}}
+BROKEN = {"error": {"code": 60, "name": "protocol-error", "retryable": False, "text": "it broke", "evidence": {}}}
 SILENT = errors.MinionSilent("nobody there")
+FORGED = errors.StatementMismatch("not signed by alpha")
+STAGES = ("asking", "deciding", "preparing", "arming", "starting", "following")
 
 
 class Driver:
@@ -19,47 +24,54 @@ class Driver:
 
     def __init__(self, request=None):
         self.now = 0.0
-        self.calls, self.told, self.decide = [], [], None
+        self.told = []
         self._take(course.begin(request or asked(), self.now))
 
     def _take(self, step):
         self.state, actions = step
-        self.new = [action for action in actions if isinstance(action, Call)]
-        self.calls += self.new
-        self.told += [action.what for action in actions if isinstance(action, Tell)]
+        self.calls = [action for action in actions if isinstance(action, Call)]
+        self.told += [(action.what, action.details) for action in actions if isinstance(action, Tell)]
         self.decide = next((action for action in actions if isinstance(action, Decide)), None)
 
-    def observe(self, *observations, after=0.0):
-        for observation in observations:
-            self.now += after
-            self._take(course.step(self.state, observation, self.now))
+    def observe(self, observation, after=0.0):
+        self.now += after
+        self._take(course.step(self.state, observation, self.now))
         return self
 
-    def answer(self, function, payloads, after=0.0):
-        return self.observe(*(Heard(member, function, each) for member, each in payloads.items()), after=after)
+    def hear(self, function, payloads, after=0.0):
+        for member, payload in payloads.items():
+            self.observe(Heard(member, function, payload), after)
+        return self
+
+    def miss(self, function, member, trouble=SILENT, after=0.0):
+        return self.observe(Unheard(member, function, trouble), after)
 
     def until(self, stage):
         """All goes well up to this stage."""
-        rounds = {
-            "deciding": lambda: self.answer("facts", {ALPHA: alpha(), BETA: beta()}),
-            "preparing": lambda: self.observe(Decided(plan.make(self.state.request, self.decide.answers))),
-            "arming": lambda: self.answer("prepare", PREPARED),
-            "starting": lambda: self.answer("arm", {ALPHA: {"phase": "armed"}, BETA: {"phase": "armed"}}),
-            "following": lambda: self.answer("go", {ALPHA: {"phase": "connecting"}}),
-        }
-        for name, play in rounds.items():
-            if self.state.stage == stage:
-                break
+        steps = (
+            lambda: self.hear("facts", {ALPHA: alpha(), BETA: beta()}),
+            lambda: self.observe(Decided(plan.make(self.state.request, self.decide.answers))),
+            lambda: self.hear("prepare", PREPARED),
+            lambda: self.hear("arm", ARMED),
+            lambda: self.hear("go", {ALPHA: {"phase": "connecting"}}),
+        )
+        for play in steps[: STAGES.index(stage)]:
             play()
-            assert self.state.stage == name
+        assert self.state.stage == stage
         return self
 
-    def asked_of(self, *, new=True):
-        return [(call.member.host, call.function) for call in (self.new if new else self.calls)]
+    @property
+    def asks(self):
+        """(host, function) of the calls that the last observation brought."""
+        return [(call.member.host, call.function) for call in self.calls]
+
+    @property
+    def reasons(self):
+        return [(reason.name, reason.text) for reason in self.state.reasons]
 
 
 @pytest.mark.parametrize(
-    "stage, calls",
+    "stage, asks",
     [
         ("asking", [("alpha", "facts"), ("beta", "facts")]),
         ("deciding", []),
@@ -69,14 +81,305 @@ class Driver:
         ("following", [("alpha", "follow"), ("beta", "follow")]),
     ],
 )
-def test_each_stage_asks_whom_it_concerns(stage, calls):
-    driver = Driver().until(stage)
-    assert driver.state.stage == stage
-    assert driver.asked_of() == calls
+def test_each_stage_asks_whom_it_concerns(stage, asks):
+    assert Driver().until(stage).asks == asks
 
 
-def test_two_equal_roots_end_well():
+def test_each_call_carries_what_its_function_takes():
+    driver = Driver()
+    seen = {}
+    for stage in STAGES:
+        driver.__init__()
+        driver.until(stage)
+        seen.update({(call.member, call.function): call.arguments for call in driver.calls})
+    assert seen[BETA, "facts"]["ask"]["path"] == "/srv/data"
+    assert seen[BETA, "prepare"]["spec"]["role"] == "destination"
+    assert seen[ALPHA, "arm"]["roster"]["members"][1]["port"] == 4401
+    assert seen[ALPHA, "go"] == {"transfer": TRANSFER, "role": "source"}
+    assert seen[BETA, "follow"] == {"transfer": TRANSFER, "role": "destination", "after_seq": 0, "wait": 1.0}
+
+
+def test_a_stage_waits_for_everybody():
+    driver = Driver().until("preparing").hear("prepare", {BETA: PREPARED[BETA]})
+    assert (driver.state.stage, driver.asks) == ("preparing", [])
+
+
+def test_a_late_answer_of_an_earlier_stage_changes_nothing():
+    driver = Driver().until("arming")
+    before = driver.state
+    assert driver.hear("prepare", {ALPHA: BROKEN}).state == before
+    assert driver.hear("follow", {ALPHA: status(ALPHA)}).state == before
+
+
+# Facts are never asked for twice: whoever is silent is a reason in the refusal.
+
+
+def test_the_decision_gets_what_was_heard_and_what_was_not():
+    driver = Driver().hear("facts", {BETA: beta()}).miss("facts", ALPHA)
+    assert driver.decide.answers == {ALPHA: SILENT, BETA: beta()}
+
+
+def test_a_refusal_ends_it_and_nobody_is_asked_for_anything():
+    reason = errors.NoSpace.reason("beta:/srv is full")
+    driver = Driver().until("deciding").observe(Declined((reason,)))
+    assert (driver.state.ended, driver.state.outcome, driver.state.reasons) == (True, "refused", (reason,))
+    assert driver.asks == []
+    assert driver.told[-1] == ("refused", {"reasons": [reason.as_dict()]})
+
+
+# Before `go`: trouble withdraws.
+
+
+@pytest.mark.parametrize("stage, function, good", [("preparing", "prepare", PREPARED), ("arming", "arm", ARMED)])
+def test_silence_is_met_once_with_the_same_call(stage, function, good):
+    driver = Driver().until(stage).miss(function, BETA)
+    assert driver.asks == [("beta", function)]
+    driver.hear(function, good)
+    assert driver.state.stage == STAGES[STAGES.index(stage) + 1]
+
+
+@pytest.mark.parametrize("stage, function, good", [("preparing", "prepare", PREPARED), ("arming", "arm", ARMED)])
+def test_silence_twice_gives_the_transfer_up(stage, function, good):
+    driver = Driver().until(stage).miss(function, BETA).miss(function, BETA).hear(function, {ALPHA: good[ALPHA]})
+    assert driver.state.stage == "withdrawing"
+    assert driver.asks == [("alpha", "cancel"), ("beta", "cancel")]
+    driver.hear("cancel", {ALPHA: {"phase": "cancelled"}, BETA: {"phase": "cancelled"}})
+    assert (driver.state.ended, driver.state.outcome) == (True, "given up")
+    assert driver.reasons == [("minion-silent", "nobody there")]
+
+
+def test_errors_of_all_hosts_are_told_together():
+    driver = Driver().until("preparing").hear("prepare", {ALPHA: BROKEN, BETA: BROKEN})
+    assert driver.reasons == [("protocol-error", "alpha: it broke"), ("protocol-error", "beta: it broke")]
+    assert driver.state.stage == "withdrawing"
+
+
+def test_what_is_not_signed_gives_the_transfer_up_without_another_try():
+    driver = Driver().until("preparing").miss("prepare", ALPHA, FORGED).hear("prepare", {BETA: PREPARED[BETA]})
+    assert driver.state.stage == "withdrawing"
+    assert driver.reasons == [("statement-mismatch", "not signed by alpha")]
+
+
+@pytest.mark.parametrize("answer", [{"certificate": "B"}, {"port": 1}, [], None, {"error": 7}])
+def test_an_answer_that_makes_no_roster_gives_the_transfer_up(answer):
+    driver = Driver().until("preparing").hear("prepare", {ALPHA: PREPARED[ALPHA], BETA: answer})
+    assert driver.state.stage == "withdrawing"
+    assert [name for name, _ in driver.reasons] == ["bad-answer"]
+
+
+def test_a_host_that_cannot_be_told_to_withdraw_is_named_beside_the_first_trouble():
+    driver = Driver().until("arming").hear("arm", {ALPHA: BROKEN, BETA: ARMED[BETA]})
+    driver.miss("cancel", BETA).hear("cancel", {ALPHA: {"phase": "cancelled"}})
+    assert driver.state.ended
+    assert driver.reasons == [
+        ("protocol-error", "alpha: it broke"),
+        (
+            "never-began",
+            "nobody there (while withdrawing: what was prepared there undoes itself within 30 s)",
+        ),
+    ]
+
+
+def test_a_source_that_refuses_to_begin_gives_the_transfer_up():
+    driver = Driver().until("starting").hear("go", {ALPHA: BROKEN})
+    assert (driver.state.stage, driver.state.outcome) == ("withdrawing", "given up")
+
+
+# After `go`: the runner only watches.
+
+
+def test_a_source_that_does_not_answer_to_go_may_have_heard_it():
+    driver = Driver().until("starting").miss("go", ALPHA).miss("go", ALPHA)
+    assert (driver.state.stage, driver.state.reasons) == ("following", ())
+
+
+@pytest.mark.parametrize(
+    "phase, reminded", [("prepared", True), ("armed", True), ("connecting", False), ("moving", False)]
+)
+def test_a_source_that_has_not_begun_is_told_again(phase, reminded):
+    driver = Driver().until("following").hear("follow", {ALPHA: status(ALPHA, phase)})
+    assert (("alpha", "go") in driver.asks) is reminded
+    assert ("alpha", "follow") in driver.asks
+    assert ("beta", "go") not in driver.hear("follow", {BETA: status(BETA, phase)}).asks
+
+
+def waits(request, phases):
+    """How long each follow may take that comes after a status with this phase."""
+    driver = Driver(request).until("following")
+    return [driver.hear("follow", {BETA: status(BETA, phase)}).calls[-1].arguments["wait"] for phase in phases]
+
+
+def test_who_watches_is_told_often():
+    assert waits(asked(), ["moving"] * 5) == [1, 2, 4, 4, 4]
+
+
+def test_in_quiet_the_minions_are_asked_less_and_less():
+    assert waits(asked(quiet=True), ["moving"] * 7) == [1, 2, 4, 8, 16, 20, 20]
+
+
+def test_news_brings_the_short_wait_back():
+    assert waits(asked(quiet=True), ["moving", "moving", "moving", "verifying", "verifying"]) == [1, 2, 4, 1, 2]
+
+
+def test_a_follow_begins_after_what_was_seen_and_may_take_its_wait_longer():
+    (call,) = Driver().until("following").hear("follow", {BETA: status(BETA, seq=41)}).calls
+    assert call.arguments["after_seq"] == 41
+    assert call.timeout == 15 + call.arguments["wait"]
+
+
+def test_both_verdicts_end_it():
+    driver = Driver().until("following").hear("follow", {ALPHA: status(ALPHA, verdict=verdict())}, after=1)
+    assert (driver.state.stage, driver.asks) == ("following", [])
+    driver.hear("follow", {BETA: status(BETA, verdict=verdict())}, after=1)
+    assert (driver.state.ended, driver.state.outcome) == (True, "followed")
+    assert driver.state.statuses[BETA].verdict.bytes == 10 * GIB
+
+
+def test_a_failure_of_one_end_waits_for_the_verdict_of_the_other():
+    driver = Driver().until("following").hear("follow", {ALPHA: status(ALPHA, verdict=failure())})
+    assert not driver.state.ended
+    driver.hear("follow", {BETA: status(BETA)})
+    assert driver.asks == [("beta", "follow")]
+
+
+def test_a_silent_minion_is_asked_again_after_a_while_and_stops_nothing():
+    driver = Driver().until("following").miss("follow", BETA, after=10)
+    (call,) = driver.calls
+    assert (call.member, call.function, call.at) == (BETA, "follow", 12.0)
+    assert driver.state.stage == "following"
+    driver.miss("follow", BETA, after=10)
+    assert driver.calls[0].at == 24.0
+
+
+@pytest.mark.parametrize("trouble", [SILENT, FORGED])
+def test_a_minion_that_is_long_out_of_sight_is_given_up_watching(trouble):
+    driver = Driver().until("following").hear("follow", {ALPHA: status(ALPHA, verdict=verdict())})
+    driver.miss("follow", BETA, trouble, after=299)
+    assert not driver.state.ended
+    driver.miss("follow", BETA, trouble, after=2)
+    assert driver.state.ended
+    ((name, text),) = driver.reasons
+    assert name == "out-of-sight"
+    assert text == f"{trouble.text} (not heard of for 5 min 01 s; the transfer may go on)"
+
+
+def test_being_heard_of_makes_patience_new():
     driver = Driver().until("following")
-    driver.answer("follow", {ALPHA: status(ALPHA, verdict=verdict()), BETA: status(BETA, verdict=verdict())})
-    told = report.result(driver.state)
-    assert (told["result"], told["retcode"], told["receipt"]["proved"]) == ("ok", 0, True)
+    for _ in range(4):
+        driver.miss("follow", BETA, after=200).hear("follow", {BETA: status(BETA)}, after=50)
+    assert not driver.state.watches[BETA].over
+
+
+def test_a_status_of_another_form_is_as_good_as_none():
+    driver = Driver().until("following").hear("follow", {BETA: {"phase": "moving"}})
+    assert driver.asks == [("beta", "follow")]
+    assert driver.state.statuses == {}
+
+
+def test_a_worker_that_is_gone_is_asked_for_once_more_for_its_verdict():
+    gone = status(BETA, alive=False)
+    driver = Driver().until("following").hear("follow", {BETA: gone})
+    assert driver.calls[0].arguments["wait"] == 0
+    driver.hear("follow", {BETA: status(BETA, verdict=verdict())})
+    assert driver.reasons == []
+
+
+def test_a_worker_that_is_gone_twice_is_lost():
+    gone = status(BETA, alive=False)
+    driver = Driver().until("following").hear("follow", {BETA: gone}).hear("follow", {BETA: gone})
+    assert driver.state.watches[BETA].over
+    assert driver.reasons == [
+        ("worker-gone", "beta: the worker ended without a verdict; was it killed, or beta rebooted?")
+    ]
+
+
+def test_a_minion_that_knows_of_no_such_transfer_is_believed():
+    driver = Driver().until("following").hear("follow", {BETA: BROKEN})
+    assert driver.state.watches[BETA].over
+    assert driver.reasons == [("protocol-error", "beta: it broke")]
+
+
+def test_an_answer_after_the_verdict_changes_nothing():
+    driver = Driver().until("following").hear("follow", {BETA: status(BETA, verdict=verdict())})
+    before = driver.state
+    assert driver.hear("follow", {BETA: status(BETA)}).state == before
+
+
+# The runner's own end.
+
+
+@pytest.mark.parametrize(
+    "stage, then, outcome, asks",
+    [
+        ("asking", "ended", "cancelled", []),
+        ("deciding", "ended", "cancelled", []),
+        ("preparing", "withdrawing", "cancelled", [("alpha", "cancel"), ("beta", "cancel")]),
+        ("arming", "withdrawing", "cancelled", [("alpha", "cancel"), ("beta", "cancel")]),
+        ("starting", "ended", "left", []),
+        ("following", "ended", "left", []),
+    ],
+)
+def test_an_interruption_undoes_what_has_not_begun_and_leaves_what_has(stage, then, outcome, asks):
+    driver = Driver().until(stage).observe(Interrupted())
+    assert (driver.state.stage, driver.state.outcome, driver.asks) == (then, outcome, asks)
+
+
+def test_what_is_left_running_is_told_with_its_name():
+    ((name, text),) = Driver().until("following").observe(Interrupted()).reasons
+    assert name == "out-of-sight"
+    assert f"salt-run transfer.cancel {TRANSFER}" in text
+
+
+def test_a_second_interruption_does_not_wait_for_the_undoing():
+    driver = Driver().until("arming").observe(Interrupted()).observe(Interrupted())
+    assert (driver.state.ended, driver.state.outcome) == (True, "cancelled")
+
+
+def test_an_interruption_after_the_end_changes_nothing():
+    driver = Driver().until("deciding").observe(Declined(()))
+    before = driver.state
+    assert driver.observe(Interrupted()).state == before
+
+
+# What is told on the way.
+
+
+def test_events_tell_the_story():
+    driver = Driver().until("following")
+    moving = [status(member, "moving", done=GIB) for member in (ALPHA, BETA)]
+    driver.hear("follow", dict(zip((ALPHA, BETA), moving, strict=True)))
+    driver.hear("follow", {BETA: status(BETA, "moving", done=GIB)})
+    assert [(what, details.get("host")) for what, details in driver.told] == [
+        ("asked", None),
+        ("planned", None),
+        ("prepared", "alpha"),
+        ("prepared", "beta"),
+        ("armed", "alpha"),
+        ("armed", "beta"),
+        ("started", "alpha"),
+        ("phase", "alpha"),
+        ("progress", "alpha"),
+        ("phase", "beta"),
+        ("progress", "beta"),
+    ]
+
+
+def test_only_who_did_it_is_told_to_have_done_it():
+    driver = Driver().until("preparing").hear("prepare", {ALPHA: BROKEN, BETA: PREPARED[BETA]})
+    assert driver.told[-1] == ("prepared", {"host": "beta", "role": "destination"})
+
+
+def test_the_times_of_all_stages_are_kept():
+    driver = Driver()
+    driver.now = 5.0
+    driver.until("following")
+    assert list(driver.state.began) == list(STAGES)
+    assert driver.state.began["following"] == 5.0
+
+
+def test_both_ends_on_one_host_are_told_apart():
+    ends = Member("alpha", "source"), Member("alpha", "destination")
+    both = alpha() | {"destination": destination(real="/backup/data")}
+    driver = Driver(asked(dst="alpha:/backup/")).hear("facts", dict.fromkeys(ends, both))
+    driver.observe(Decided(plan.make(driver.state.request, driver.decide.answers)))
+    assert [call.arguments["spec"]["role"] for call in driver.calls] == ["source", "destination"]

@@ -1,0 +1,132 @@
+"""What people see: progress that makes sense, a receipt they can read, and nothing that steers their terminal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transferplan import display, report
+from transferplan.display import Pace
+from transferplan.status import Status
+
+from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, failure, status, verdict
+from .test_course import Driver
+
+
+def told(member, **changes):
+    return Status.from_payload(status(member, **changes), member.host)
+
+
+def progress(**changes):
+    counted = status(BETA)["progress"]
+    return {**counted, **changes}
+
+
+def finished(ours, theirs):
+    driver = Driver().until("following")
+    driver.hear("follow", {ALPHA: status(ALPHA, verdict=ours), BETA: status(BETA, verdict=theirs)})
+    return report.result(driver.state)
+
+
+def test_the_pace_follows_and_forgets_slowly():
+    pace = Pace().after(0.0, 0)
+    assert (pace.rate, pace.seconds_for(100)) == (0.0, None)
+    pace = pace.after(1.0, 100)
+    assert (pace.rate, pace.seconds_for(200)) == (100.0, 2.0)
+    assert 100.0 < pace.after(2.0, 300).rate < 200.0
+
+
+def test_the_pace_survives_a_clock_that_stands_and_a_count_that_falls():
+    pace = Pace().after(0.0, 0).after(1.0, 100)
+    assert pace.after(1.0, 500) == pace
+    assert pace.after(2.0, 50) == Pace(2.0, 50)
+
+
+def test_progress_tells_share_amount_rate_and_time():
+    statuses = {ALPHA: told(ALPHA), BETA: told(BETA, progress=progress(bytes_done=4 * GIB, files_done=203))}
+    line = display.progress_line(statuses, Pace(1.0, 4 * GIB, GIB / 2))
+    assert line == "moving       40 %  4.0 GiB of 10.0 GiB  203 of 1,000 files  512.0 MiB/s  12 s left"
+
+
+def test_totals_come_from_the_end_that_knows_more():
+    statuses = {ALPHA: told(ALPHA), BETA: told(BETA, progress=progress(bytes_total=0, bytes_done=GIB, files_total=0))}
+    assert "10 %  1.0 GiB of 10.0 GiB  0 of 1,000 files" in display.progress_line(statuses, Pace())
+
+
+def test_an_estimate_is_marked():
+    statuses = {BETA: told(BETA, progress=progress(estimated=True))}
+    assert "0 B of at least 10.0 GiB" in display.progress_line(statuses, Pace())
+
+
+def test_verifying_is_progress_of_its_own():
+    statuses = {BETA: told(BETA, phase="verifying", progress=progress(bytes_done=10 * GIB, bytes_verified=GIB))}
+    assert display.progress_line(statuses, Pace()).startswith("verifying    10 %  1.0 GiB of 10.0 GiB")
+    assert display.measure(statuses, Pace(), 5.0) == Pace(5.0, GIB)
+
+
+def test_before_anything_is_known_nothing_is_shown():
+    assert display.progress_line({}, Pace()) == ""
+    assert display.measure({}, Pace(), 1.0) == Pace()
+
+
+def test_an_empty_source_has_no_share():
+    statuses = {BETA: told(BETA, progress=progress(bytes_total=0, files_total=1))}
+    assert display.progress_line(statuses, Pace()).split() == [
+        "moving",
+        "0",
+        "B",
+        "of",
+        "0",
+        "B",
+        "0",
+        "of",
+        "1",
+        "file",
+    ]
+
+
+def test_the_receipt_is_shown_with_its_proof():
+    assert display.result_lines(finished(verdict(), verdict(links=1))) == [
+        "ok: alpha:/srv/data to beta:/srv/data",
+        "proved by readback: 1,000 files, 3 directories, 10.0 GiB",
+        f"blake3 root {ROOT}, the same on both ends",
+        "beta: 12 s in all; moved 10.0 GiB in 10 s (1.0 GiB/s)",
+        f"transfer {TRANSFER}",
+    ]
+
+
+def test_a_failure_is_shown_with_its_reasons_and_what_could_not_be_undone():
+    ended = finished(failure(), {**failure(70, "source-changed", "x"), "cleanup": ["the pinhole is still open"]})
+    assert display.result_lines(ended) == [
+        "failed: alpha:/srv/data to beta:/srv/data",
+        "[70 source-changed] alpha: /srv/data/x changed while it was read",
+        "[70 source-changed] beta: x",
+        "beta: the pinhole is still open",
+        f"transfer {TRANSFER}",
+    ]
+
+
+def test_sockets_left_out_are_counted():
+    skipped = [{"path": "/srv/data/s", "why": "socket"}]
+    ended = finished(verdict(skipped=skipped, skipped_more=2, links=3), verdict())
+    lines = display.result_lines(ended)
+    assert "3 sockets left out" in lines
+    assert "proved by readback: 1,000 files, 3 directories, 3 links, 10.0 GiB" in lines
+
+
+@pytest.mark.parametrize(
+    "what, details, line",
+    [
+        ("prepared", {"host": "beta", "role": "destination"}, "beta (destination): prepared"),
+        ("phase", {"host": "beta", "role": "destination", "phase": "moving\x1b"}, r"beta (destination): moving\x1b"),
+        ("planned", {"source": "alpha:/x"}, "planned"),
+    ],
+)
+def test_a_step_is_one_line(what, details, line):
+    assert display.event_line(what, details) == line
+
+
+@given(st.text(), st.text())
+def test_whatever_minions_say_cannot_steer_a_terminal(text, phase):
+    ended = finished(failure(text=text), {**failure(name=text or "x"), "cleanup": [text], "algorithm": text})
+    lines = display.result_lines(ended) + [display.progress_line({BETA: told(BETA, phase=phase)}, Pace())]
+    assert all(line.isprintable() for line in lines)

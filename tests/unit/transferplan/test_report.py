@@ -1,0 +1,167 @@
+"""How a transfer is said to have ended: one row for each pair of last words."""
+
+import json
+
+import pytest
+
+from transferplan import errors, plan, report
+from transferplan.course import Decided, Declined, Interrupted
+
+from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, alpha, asked, beta, failure, source, status, verdict
+from .test_course import BROKEN, Driver
+
+OK, CANCELLED = verdict(), verdict(result="cancelled", root=None)
+
+
+def result(ours, theirs, **options):
+    """The result after these verdicts of the two ends; None for an end that was never heard of."""
+    driver = Driver(asked(**options)).until("following")
+    for member, last in ((ALPHA, ours), (BETA, theirs)):
+        if last:
+            driver.hear("follow", {member: status(member, verdict=last)}, after=1)
+        else:
+            driver.miss("follow", member, after=400)
+    assert driver.state.ended
+    return report.result(driver.state)
+
+
+ENDS = [
+    ("both proved", OK, OK, "ok", []),
+    ("the destination failed", OK, failure(), "failed", ["source-changed"]),
+    (
+        "both failed",
+        failure(),
+        failure(code=71, name="peer-failed", text="gone"),
+        "failed",
+        ["source-changed", "peer-failed"],
+    ),
+    ("only the source failed", failure(), OK, "failed", ["source-changed"]),
+    ("cancelled", CANCELLED, CANCELLED, "cancelled", []),
+    ("cancelled at the destination", OK, CANCELLED, "cancelled", []),
+    ("the destination is out of sight", OK, None, "unknown", ["out-of-sight"]),
+    ("the source is out of sight", None, OK, "unknown", ["out-of-sight"]),
+    (
+        "the source is out of sight, the destination failed",
+        None,
+        failure(),
+        "failed",
+        ["out-of-sight", "source-changed"],
+    ),
+    ("nobody is in sight", None, None, "unknown", ["out-of-sight", "out-of-sight"]),
+    ("other roots", OK, verdict(root="cd" * 32), "failed", ["unproved"]),
+    ("no roots", verdict(root=None), verdict(root=None), "failed", ["unproved"]),
+    ("empty roots", verdict(root=""), verdict(root=""), "failed", ["unproved"]),
+    ("another algorithm", OK, verdict(algorithm="sha256"), "failed", ["unproved"]),
+    ("another block size", OK, verdict(block_size=1), "failed", ["unproved"]),
+    ("fewer entries", OK, verdict(entries=1002), "failed", ["unproved"]),
+    ("fewer bytes", OK, verdict(bytes=1), "failed", ["unproved"]),
+    ("a lower level than asked for", OK, verdict(level="flight"), "failed", ["unproved"]),
+    ("a level of its own", OK, verdict(level="trusted"), "failed", ["unproved"]),
+]
+
+
+@pytest.mark.parametrize("ours, theirs, word, names", [row[1:] for row in ENDS], ids=[row[0] for row in ENDS])
+def test_only_proof_is_success(ours, theirs, word, names):
+    told = result(ours, theirs)
+    assert (told["result"], told["retcode"]) == (word, report.RETCODES[word])
+    assert [reason["name"] for reason in told["reasons"]] == names
+    assert bool(told["receipt"] and told["receipt"]["proved"]) is (word == "ok")
+
+
+def test_a_lower_level_is_proof_where_it_was_asked_for():
+    flight = verdict(level="flight")
+    told = result(flight, flight, verify="flight")
+    assert (told["result"], told["receipt"]["level"]) == ("ok", "flight")
+    assert result(OK, OK, verify="flight")["receipt"]["level"] == "readback"
+
+
+def test_what_is_not_proved_says_what_differs():
+    (reason,) = result(OK, verdict(root="cd" * 32))["reasons"]
+    assert reason["text"] == (
+        "the copy on beta is there but not proved: their roots differ: "
+        f"{ROOT} and {'cd' * 32}; compare the two yourself"
+    )
+
+
+def test_the_receipt_holds_both_roots():
+    told = result(OK, verdict(root="cd" * 32))["receipt"]
+    assert (told["root"], told["source_root"], told["destination_roots"]) == (None, ROOT, {"beta": "cd" * 32})
+    told = result(OK, OK)["receipt"]
+    assert (told["root"], told["source_root"], told["destination_roots"]) == (ROOT, ROOT, {"beta": ROOT})
+    assert (told["files"], told["bytes"], told["algorithm"]) == (1000, 10 * GIB, "blake3")
+
+
+KEYS = ["transfer", "result", "source", "destinations", "receipt", "phases", "reasons", "retcode"]
+
+
+def test_the_keys_are_stable_however_it_ends():
+    refused = Driver().until("deciding").observe(Declined((errors.NoSpace.reason("full"),)))
+    withdrawn = Driver().until("starting").hear("go", {ALPHA: BROKEN}).hear("cancel", {ALPHA: {}, BETA: {}})
+    left = Driver().until("following").observe(Interrupted())
+    unread = report.refusal(TRANSFER, "alpha", ["beta:/x", 7], [errors.BadPlace.reason("no")])
+    ends = [result(OK, OK), result(None, failure()), unread]
+    ends += [report.result(driver.state) for driver in (refused, withdrawn, left)]
+    assert [list(told) for told in ends] == [KEYS] * len(ends)
+    assert [told["result"] for told in ends] == ["ok", "failed", "refused", "refused", "failed", "unknown"]
+    assert [told["retcode"] for told in ends] == [0, 2, 3, 3, 2, 6]
+    assert all(json.loads(json.dumps(told)) == told for told in ends)
+
+
+def test_a_request_that_could_not_be_read_is_shown_as_it_was_written():
+    told = report.refusal(TRANSFER, "al\x1bpha", None, [])
+    assert told["source"] == {"place": r"al\x1bpha"}
+    assert told["destinations"] == {"None": {"place": "None"}}
+
+
+def test_every_end_is_told_with_place_phase_and_figures():
+    told = result(OK, verdict(skipped=[{"path": "/srv/data/s%0A", "why": "socket"}], cleanup=["left \x1b"]))
+    assert told["source"]["place"] == "alpha:/srv/data"
+    assert told["destinations"]["beta"]["phase"] == "published"
+    assert told["destinations"]["beta"]["moved_bytes"] == 10 * GIB
+    assert told["destinations"]["beta"]["skipped"] == [{"path": "/srv/data/s%0A", "why": "socket"}]
+    assert told["destinations"]["beta"]["cleanup"] == [r"left \x1b"]
+
+
+def test_an_end_without_a_verdict_says_how_far_it_was():
+    driver = Driver().until("following").hear("follow", {BETA: status(BETA, "moving")}).observe(Interrupted())
+    end = report.result(driver.state)["destinations"]["beta"]
+    assert end == {"place": "beta:/srv/data", "host": "beta", "phase": "moving", "result": None}
+
+
+def test_the_real_places_are_told():
+    driver = Driver().hear("facts", {ALPHA: alpha(source(real="/data/one")), BETA: beta()})
+    driver.observe(Decided(plan.make(driver.state.request, driver.decide.answers))).observe(Interrupted())
+    assert report.result(driver.state)["source"]["place"] == "alpha:/data/one"
+
+
+def test_the_time_to_the_first_byte_is_told_in_parts():
+    driver = Driver()
+    driver.now = 0.5
+    driver.until("preparing").now = 1.0
+    driver.hear("prepare", {ALPHA: {"certificate": "A"}, BETA: {"certificate": "B", "port": 1}})
+    driver.now = 1.5
+    driver.hear("arm", {ALPHA: {}, BETA: {}})
+    driver.hear("go", {ALPHA: {}}, after=0.25)
+    for member in (ALPHA, BETA):
+        driver.hear("follow", {member: status(member, verdict=OK)}, after=5)
+    assert report.result(driver.state)["phases"] == {
+        "asking": 0.5,
+        "deciding": 0.0,
+        "preparing": 0.5,
+        "arming": 0.5,
+        "starting": 0.25,
+        "following": 10.0,
+        "to_first_byte": 1.5,
+    }
+
+
+def test_what_the_last_event_carries_is_short():
+    told = report.brief(result(OK, OK))
+    assert (told["source"], told["destinations"]) == ("alpha:/srv/data", {"beta:/srv/data": "published"})
+    assert set(told) == {"result", "retcode", "receipt", "reasons", "source", "destinations"}
+
+
+def test_exit_statuses_are_told_apart_and_none_is_that_of_a_crash():
+    codes = [each.retcode for each in report.EXITS]
+    assert len(set(codes)) == len(codes) and 1 not in codes
+    assert report.RETCODES["ok"] == 0

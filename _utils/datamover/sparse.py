@@ -79,11 +79,12 @@ def _digest_large(descriptor, status, builder):
     for offset, length, is_hole in extents(descriptor, size) if has_holes(status) else [(0, size, False)]:
         if is_hole:
             builder.hole(length)
-        elif not _digest_range(descriptor, offset, length, view, builder):
+        elif not digest_range(descriptor, offset, length, view, builder):
             return
 
 
-def _digest_range(descriptor, offset, length, view, builder):
+def digest_range(descriptor, offset, length, view, builder):
+    """Feed a range to a ContentBuilder through the buffer `view`; False if the file ends before it does."""
     end = offset + length
     while offset < end:
         part = view[: min(len(view), end - offset)]

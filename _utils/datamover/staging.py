@@ -308,6 +308,14 @@ class Staging:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             return content
 
+    def read_back_range(self, number, offset, length, builder):
+        """Flush what is written of a file and feed one range of it, as the disk has it, to a ContentBuilder."""
+        with self._on_disk("read back", number), self._opened(number) as descriptor:
+            os.fdatasync(descriptor)
+            os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+            sparse.digest_range(descriptor, offset, length, memoryview(bytearray(sparse.CHUNK)), builder)
+            os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+
     # Finishing
 
     def make_specials(self):

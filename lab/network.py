@@ -69,10 +69,7 @@ class Network:
 
     def addresses(self, host):
         """Addresses of a host: {side: (IPv4, IPv6)}; host number 1 is the bridge itself."""
-        return {side: (self._ipv4(side, host), self._ipv6(side, host)) for side in SIDES}
-
-    def _ipv4(self, side, host):
-        return str(ipaddress.ip_address(f"{SIDES[side]}.{self.number}.{host}"))
+        return {side: (f"{SIDES[side]}.{self.number}.{host}", self._ipv6(side, host)) for side in SIDES}
 
     def _ipv6(self, side, host):
         return str(ipaddress.ip_address(f"{PREFIXES[side]}:{self.number}::{host}"))
@@ -92,6 +89,7 @@ class Network:
             remove(self.bridge(side))
 
     def link(self, host, side, pid=None):
+        """The link of a host to one side; `pid` is the init of its machine, if it runs."""
         return Link(f"lab{self.number}-{host}{side[0]}", side, pid)
 
     def plug_in(self, host, pid):

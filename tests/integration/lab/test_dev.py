@@ -69,7 +69,7 @@ def test_an_unknown_verb_is_a_mistake():
     assert "./dev test" in done.stderr
 
 
-SCRIPTS = [DEV, CHECKOUT / "lab/boot.sh", *(CHECKOUT / "lab/bin").iterdir()]
+SCRIPTS = [DEV, *(CHECKOUT / "lab").glob("*.sh"), *(CHECKOUT / "lab/bin").iterdir()]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

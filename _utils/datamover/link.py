@@ -9,7 +9,9 @@ import select
 import socket
 import ssl
 import threading
+from contextlib import contextmanager
 
+from .errors import ConnectionLost
 from .stop import wait_ready
 
 PORTION = 512 * 1024
@@ -19,6 +21,22 @@ SMALL_PORTION = 32 * 1024
 
 class EndOfStream(Exception):
     """The other end closed the connection. Never how a healthy conversation ends."""
+
+
+@contextmanager
+def losing(host, what):
+    """Whatever breaks a connection in here is told as the loss of `what` (such as "control") to this host."""
+    try:
+        yield
+    except (EndOfStream, OSError) as error:
+        text = f"the {what} connection to {host} broke: {reason_of(error)}"
+        raise ConnectionLost(text, host=host, connection=what) from error
+
+
+def reason_of(error):
+    """Words for what OpenSSL or the kernel says, or for the end of a stream."""
+    said = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    return said or "the other end closed it"
 
 
 class Link:

@@ -37,7 +37,7 @@ class Progress:
         self._lock = threading.Lock()
         self._phase = phase
         self._counters = Counters(**counters)
-        self._peer = None
+        self.peer = None
         self._listeners = []
 
     @property
@@ -49,7 +49,7 @@ class Progress:
         return self._counters
 
     def listen(self, listener):
-        """Call `listener(what, details)` for every change of phase and notable event, in the thread where it happens."""
+        """Call `listener(what, details)` for every phase and notable event, in the thread where it happens."""
         self._listeners.append(listener)
 
     def enter(self, phase):
@@ -77,8 +77,8 @@ class Progress:
 
     def hear(self, phase, counters):
         """Note what the other end said of itself (any value that compares)."""
-        self._peer = (phase, counters)
+        self.peer = (phase, counters)
 
     def mark(self):
         """A value that differs whenever either end has got on; a heartbeat alone leaves it equal."""
-        return self._phase, self._counters, self._peer
+        return self._phase, self._counters, self.peer

@@ -37,6 +37,12 @@ class Stop:
     def is_set(self):
         return self.reason is not None
 
+    def wait(self, seconds):
+        """Wait for the end, at most so long; say whether it has come."""
+        poller = select.poll()
+        poller.register(self._fd, select.POLLIN)
+        return bool(poller.poll(seconds * 1000))
+
     def check(self):
         """Raise Stopped when the work has ended."""
         if self.is_set():
@@ -113,6 +119,23 @@ class Lane:
             item = self._items.popleft()
             self._changed.notify_all()
             return item
+
+    def get_all(self):
+        """Take all items that are there, waiting while there is none."""
+        with self._changed:
+            self._wait_for(lambda: self._items)
+            return self._take_all()
+
+    def rest(self):
+        """Take all items that are there, possibly none, even after the end."""
+        with self._changed:
+            return self._take_all()
+
+    def _take_all(self):
+        items = list(self._items)
+        self._items.clear()
+        self._changed.notify_all()
+        return items
 
     def _wait_for(self, possible):
         self._changed.wait_for(lambda: self._stop.is_set() or possible())

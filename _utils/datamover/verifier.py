@@ -1,0 +1,113 @@
+"""Reads back what has landed, behind the pieces that still land, and digests what the disk gives.
+
+Large files are flushed and read back range by range while the rest arrives; small ones when many are together, because
+one flush serves them all. A file with holes waits until it is complete.
+"""
+
+from contextlib import contextmanager
+
+from . import digests
+from .blocks import ContentBuilder
+from .errors import MoverError
+from .stop import Lane
+
+RANGE = 64 * 1024 * 1024
+"""How much of a large file lands before it is read back."""
+WAITING = 8192
+"""Files and ranges that may wait to be read back; then landing waits."""
+TOGETHER = 1024
+TOGETHER_BYTES = 64 * 1024 * 1024
+EVERYTHING = None
+"""Put last: nothing follows."""
+
+
+class Verifier:
+    """`found(number, try, Content)` gets what was read back. run() is for one thread, the rest for any."""
+
+    def __init__(self, terms, staging, journal, ledger, found, stop):
+        self._terms = terms
+        self._staging = staging
+        self._journal = journal
+        self._ledger = ledger
+        self._found = found
+        self._new_hasher = digests.constructor(terms.algorithm)
+        self._lane = Lane(WAITING, stop)
+        self._done = Lane(1, stop)
+        self._waiting = {}
+        self._waiting_bytes = 0
+        self._rereads = {}
+
+    def reach(self, landing):
+        """More of a file has landed; it is read back when there is enough of it."""
+        if landing.holed or landing.frontier - landing.told < RANGE:
+            return
+        landing.told = landing.frontier
+        self._lane.put((landing.entry.number, landing.try_, landing.frontier))
+
+    def complete(self, number, try_):
+        """A file has landed whole."""
+        self._lane.put((number, try_, EVERYTHING))
+
+    def finish(self):
+        """Nothing lands any more: return when all has been read back."""
+        self._lane.put(None)
+        self._done.get()
+
+    def run(self):
+        """Read back until finish() is called."""
+        while (item := self._lane.get()) is not None:
+            self._take(*item)
+            if len(self._waiting) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
+                self._read_back_waiting()
+        self._read_back_waiting()
+        self._done.put(True)
+
+    def _take(self, number, try_, upto):
+        if upto is not EVERYTHING:
+            self._read_on(number, try_, upto)
+        elif (number, try_) in self._rereads:
+            self._read_to_the_end(number, try_)
+        else:
+            self._waiting[number] = try_
+            self._waiting_bytes += self._journal.entry(number).size
+
+    # Ranges of large files
+
+    def _read_on(self, number, try_, upto):
+        """Read back what follows of a file, up to this offset."""
+        builder = self._rereads.setdefault((number, try_), ContentBuilder(self._new_hasher, self._terms.block_size))
+        with self._unless_void(number, try_):
+            self._staging.read_back_range(number, builder.length, upto - builder.length, builder)
+
+    def _read_to_the_end(self, number, try_):
+        self._read_on(number, try_, self._journal.entry(number).size)
+        self._found(number, try_, self._rereads.pop((number, try_)).finish())
+
+    # Whole files
+
+    def _read_back_waiting(self):
+        waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
+        for number, try_ in self._flushed(list(waiting.items())):
+            with self._unless_void(number, try_):
+                content = self._staging.read_back(number, self._terms.algorithm, self._terms.block_size)
+                self._found(number, try_, content)
+
+    def _flushed(self, files):
+        """Flush files together; those whose try is still meant."""
+        files = [file for file in files if self._ledger.is_current(*file)]
+        try:
+            self._staging.flush([number for number, _ in files])
+        except MoverError:
+            if all(self._ledger.is_current(*file) for file in files):
+                raise
+            return self._flushed(files)
+        return files
+
+    @contextmanager
+    def _unless_void(self, number, try_):
+        """What goes wrong with a file that was just discarded does not matter."""
+        try:
+            yield
+        except MoverError:
+            if self._ledger.is_current(number, try_):
+                raise

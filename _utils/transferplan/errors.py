@@ -1,4 +1,9 @@
-"""Why a transfer is refused or given up: one class for each cause, with a code that never changes its meaning."""
+"""Why a transfer is refused or given up: one class for each cause, with a code that never changes its meaning.
+
+The text of an error is a sentence for the user. Its docstring says when it happens and what the user can do; the table
+of errors in the docs is made from it. Codes lie between 10 and 39 and are never reused. `retryable` means: the same
+request may succeed when it is made again and nobody changed anything.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +71,7 @@ class PlanError(Exception):
 
 
 class Refused(PlanError):
-    """The request cannot be carried out. Every reason is listed, and nothing was changed anywhere."""
+    """The request cannot be carried out. Every reason is listed with its own code, and nothing was changed."""
 
     code, name = 10, "refused"
 
@@ -103,31 +108,33 @@ class Ledger:
 
 
 class BadPlace(PlanError):
-    """A source or destination is not of the form `MINION:/path`, or names a place that cannot be used."""
+    """A source or destination is not of the form `MINION:/path`, or names a place that cannot be used. The text says
+    how to write it.
+    """
 
     code, name = 11, "bad-place"
 
 
 class BadOption(PlanError):
-    """An option is unknown, of the wrong type or out of its range."""
+    """An option is unknown, misplaced, of the wrong type or out of its range. The text says what is right."""
 
     code, name = 12, "bad-option"
 
 
 class MinionSilent(PlanError):
-    """A minion did not answer: it is unknown to the master, down, or too slow for `job_timeout`."""
+    """A minion did not answer: it is unknown to the master, down, or too slow for `job_timeout`. Try `test.ping`."""
 
     code, name, retryable = 13, "minion-silent", True
 
 
 class MinionTrouble(PlanError):
-    """A minion answered that it could not find out what was asked."""
+    """A minion answered that it could not find out what was asked, or lacks the module. Follow its own words."""
 
     code, name = 14, "minion-trouble"
 
 
 class VersionMismatch(PlanError):
-    """A minion runs another version of salt-transfer than the master."""
+    """A minion has another version of salt-transfer than the master. Run `saltutil.sync_all` there, or upgrade."""
 
     code, name = 15, "version-mismatch"
 
@@ -139,139 +146,153 @@ class UnfitHost(PlanError):
 
 
 class SourceMissing(PlanError):
-    """The source does not exist, or is neither a file nor a directory."""
+    """The source does not exist, or is neither a file nor a directory. Check the path; name what a link points to."""
 
     code, name = 17, "source-missing"
 
 
 class SourceUnreadable(PlanError):
-    """The source, or something in it, cannot be read."""
+    """The source, or something in it, cannot be read. The first few are named; repair or remove them."""
 
     code, name = 18, "source-unreadable"
 
 
 class SpecialEntries(PlanError):
-    """The source holds entries that travel only when asked for with `special`."""
+    """The source holds entries that travel only when asked for. Give the option `special` that the text suggests."""
 
     code, name = 19, "special-entries"
 
 
 class PolicyForbids(PlanError):
-    """A minion's own policy forbids the transfer."""
+    """A minion's own policy forbids the transfer. Only its own configuration (`transfer: policy:`) can permit it."""
 
     code, name = 20, "policy-forbids"
 
 
 class DestinationExists(PlanError):
-    """Something stands at the final name already."""
+    """Something stands at the final name already. Add a slash to copy into it, choose another name, or give
+    `overwrite=True`.
+    """
 
     code, name = 21, "destination-exists"
 
 
 class DestinationParent(PlanError):
-    """The directory that shall hold the final name does not exist or is no directory."""
+    """The directory that shall hold the final name does not exist. Create it first."""
 
     code, name = 22, "destination-parent"
 
 
 class DestinationUnusable(PlanError):
-    """The place of the destination cannot be written, or cannot publish by rename."""
+    """The place of the destination cannot be written, or its file system cannot publish by rename. Choose another."""
 
     code, name = 23, "destination-unusable"
 
 
 class MountPoint(PlanError):
-    """The final name is a mount point, which no rename can replace."""
+    """The final name is a mount point, which no rename can replace. Add a slash to copy into it."""
 
     code, name = 24, "mount-point"
 
 
 class PlacesOverlap(PlanError):
-    """Source and destination are the same place, or one lies inside the other."""
+    """Source and destination are the same place, or one lies inside the other. Choose another destination."""
 
     code, name = 25, "places-overlap"
 
 
 class PlaceLocked(PlanError):
-    """Another transfer holds the destination."""
+    """Another transfer writes to the destination. Wait for it, or cancel it."""
 
     code, name, retryable = 26, "place-locked", True
 
 
 class NameTooLong(PlanError):
-    """A path or one of its names is longer than a file system takes."""
+    """A path or one of its names is longer than file systems take. Choose a shorter one."""
 
     code, name = 27, "name-too-long"
 
 
 class NoSpace(PlanError):
-    """The destination has too little space or too few inodes for the source and the reserve."""
+    """The destination has too little space or too few inodes for the source and the reserve. Free as much as the text
+    says, lower `reserve`, or choose another place.
+    """
 
     code, name = 28, "no-space"
 
 
 class NoDigest(PlanError):
-    """The digest that was asked for is not available on every host."""
+    """The digest that was asked for is not available on every host. Leave out `digest`, or install it."""
 
     code, name = 29, "no-digest"
 
 
 class FirewallUnknown(PlanError):
-    """Whether and how the destination's firewall must be opened could not be found out."""
+    """Whether and how the destination's firewall must be opened could not be found out. Repair what the text names, or
+    open the port yourself and give `firewall=none`.
+    """
 
     code, name = 30, "firewall-unknown"
 
 
 class FirewallUnsupported(PlanError):
-    """The destination's firewall is managed by something this version cannot open."""
+    """The destination's firewall is managed by something this version cannot open, or by another backend than the one
+    asked for. Open the port yourself and give `firewall=none`, or leave out `firewall`.
+    """
 
     code, name = 31, "firewall-unsupported"
 
 
 class NoPort(PlanError):
-    """No port to listen on is free at the destination."""
+    """No port to listen on is free at the destination. Give others with `port` or `ports`."""
 
     code, name, retryable = 32, "no-port", True
 
 
 class NoAddress(PlanError):
-    """Source and destination have no pair of addresses over which they could talk."""
+    """Source and destination have no pair of addresses over which they could talk. Check `network`."""
 
     code, name = 33, "no-address"
 
 
 class StatementMismatch(PlanError):
-    """A minion's signed statement answers another question than the one that was asked."""
+    """A minion's statement is not signed with its key, or answers another question than was asked. If the text does not
+    explain it, somebody may be forging answers.
+    """
 
     code, name = 34, "statement-mismatch"
 
 
 class BadAnswer(PlanError):
-    """A minion's answer is not of the agreed form, or too large."""
+    """A minion's answer is not of the agreed form, or too large. If both have the same version, report it."""
 
     code, name = 35, "bad-answer"
 
 
 class NeverBegan(PlanError):
-    """The transfer was given up before any byte moved; what was prepared has been told to undo itself."""
+    """The transfer was given up before any byte moved, and a host could not be told. What was prepared there undoes
+    itself within one lease.
+    """
 
     code, name, retryable = 36, "never-began", True
 
 
 class OutOfSight(PlanError):
-    """The transfer may still be running, but the runner no longer sees it."""
+    """The transfer may still be running, but the runner no longer sees it. Ask `transfer.status`."""
 
     code, name, retryable = 37, "out-of-sight", True
 
 
 class WorkerGone(PlanError):
-    """A worker ended without a verdict: it was killed or its host was rebooted."""
+    """A worker ended without a verdict: it was killed or its host rebooted. Run `transfer.sweep`, then try again."""
 
     code, name, retryable = 38, "worker-gone", True
 
 
 class Unproved(PlanError):
-    """Both ends report success, but their statements do not prove that they hold the same."""
+    """Both ends report success, but what they state does not prove that they hold the same. Compare the two yourself,
+    and report it.
+    """
 
     code, name = 39, "unproved"
 

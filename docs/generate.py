@@ -1,0 +1,50 @@
+"""Writes the pages and examples that are made from the program's own tables: `python docs/generate.py [--check]`."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "_utils"))
+
+import datamover.errors  # noqa: E402
+import hosttools.errors  # noqa: E402
+import transferplan.errors  # noqa: E402
+from transferplan import reference  # noqa: E402
+
+ERRORS = {
+    "Before anything happens": transferplan.errors.ERRORS,
+    "While host tools are used": hosttools.errors.ERRORS,
+    "While bytes are moved": datamover.errors.ERRORS,
+}
+
+
+def files():
+    """{path: text} of everything that is generated."""
+    pages = {
+        "docs/options.md": reference.options_page(),
+        "docs/errors.md": reference.errors_page(ERRORS),
+        "docs/events.md": reference.events_page(),
+    }
+    examples = {f"pillar.example/{name}": reference.example(name) for name in reference.EXAMPLES}
+    return {ROOT / name: text for name, text in {**pages, **examples}.items()}
+
+
+def stale():
+    """The generated files whose text is not what would be written now."""
+    return [path for path, text in files().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
+def main(arguments):
+    outdated = stale()
+    if "--check" in arguments:
+        print("\n".join(f"{path.relative_to(ROOT)} is not up to date: run docs/generate.py" for path in outdated))
+        return 1 if outdated else 0
+    for path in outdated:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files()[path], encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -16,6 +16,7 @@ from .wire import (
     Bye,
     Credit,
     Digests,
+    Edition,
     Failed,
     Have,
     Hello,
@@ -146,6 +147,7 @@ class Conversation:
         other = "destination" if role == "source" else "source"
         self._ours = _Party(role, connects)
         self._theirs = _Party(other, not connects)
+        self._edition: tuple = ()
         self._broken: ProtocolError | None = None
 
     def __str__(self):
@@ -163,12 +165,12 @@ class Conversation:
 
     def sent(self, message: Message) -> None:
         """LocalError if we may not say this now."""
-        if trouble := self._ours.say(message, self._theirs):
+        if trouble := self._say(self._ours, message, self._theirs):
             raise LocalError(f"we cannot say {trouble}: {self}")
 
     def received(self, message: Message) -> None:
         """ProtocolError if they may not say this now, and from then on for everything."""
-        if not self._broken and (trouble := self._theirs.say(message, self._ours)):
+        if not self._broken and (trouble := self._say(self._theirs, message, self._ours)):
             self._broken = ProtocolError(f"the other end cannot say {trouble}: {self}")
         if self._broken:
             raise self._broken
@@ -177,6 +179,19 @@ class Conversation:
         """They closed the connection: ConnectionLost unless they had said Bye."""
         if self._theirs.state != "ended":
             raise ConnectionLost(f"the other end closed the connection without a Bye: {self}")
+
+    def _say(self, party, message, other):
+        """Let a party say it; what cannot be said, or None."""
+        if isinstance(message, Edition) and _edition(message) != self._edition:
+            return f"{message}, which is of another edition"
+        trouble = party.say(message, other)
+        if isinstance(message, Hello) and not trouble:
+            self._edition = _edition(message)
+        return trouble
+
+
+def _edition(message):
+    return message.dataset, message.generation, getattr(message, "base", 0), message.leaf
 
 
 class _Party:

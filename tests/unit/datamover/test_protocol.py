@@ -131,14 +131,15 @@ def test_the_roster_digest_does_not_depend_on_the_order_of_keys():
 # The conversation on control. A script is a list of who says what; S and D are source and destination.
 
 WELCOME = protocol.answer(BETA, ALPHA, "alpha")
-EDITION = {"dataset": DATASET}
+EDITION = {"dataset": DATASET, "generation": 3, "leaf": 1}
 FIRST = Announce(sequence=0, more=True, entries=ENTRIES, **EDITION)
 LAST = Announce(sequence=1, more=False, entries=(), **EDITION)
-DIGESTS, RESTART, SEAL = SAMPLES["Digests"], SAMPLES["Restart"], SAMPLES["Seal"]
+DIGESTS, RESTART, SEAL, HAVE, LANDED = (
+    dataclasses.replace(SAMPLES[name], base=0) for name in ("Digests", "Restart", "Seal", "Have", "Landed")
+)
 SEALED, PUBLISHED = Sealed(root=ROOT, level="readback", **EDITION), Published(root=ROOT, **EDITION)
 FAILED, PING, BYE = SAMPLES["Failed"], SAMPLES["Ping"], Bye()
-HAVE, LANDED, CREDIT = SAMPLES["Have"], SAMPLES["Landed"], SAMPLES["Credit"]
-PAUSE, LIMIT, ADMIT = SAMPLES["Pause"], SAMPLES["Limit"], SAMPLES["Admit"]
+CREDIT, PAUSE, LIMIT, ADMIT = (SAMPLES[name] for name in ("Credit", "Pause", "Limit", "Admit"))
 
 OPENED = [("S", ALPHA), ("D", WELCOME)]
 LISTED = [*OPENED, ("S", FIRST), ("S", LAST)]
@@ -204,6 +205,10 @@ def test_the_destination_may_be_the_one_that_connects():
         ([("S", ALPHA)], "S", ALPHA),
         ([("S", ALPHA)], "S", FIRST),
         ([("S", ALPHA)], "D", CREDIT),
+        (OPENED, "S", dataclasses.replace(FIRST, dataset="00" * 16)),
+        (OPENED, "S", dataclasses.replace(FIRST, generation=4)),
+        (OPENED, "S", dataclasses.replace(FIRST, base=2)),
+        (OPENED, "D", dataclasses.replace(HAVE, leaf=0)),
         (OPENED, "S", ALPHA),
         (OPENED, "D", WELCOME),
         (OPENED, "S", ADMIT),

@@ -31,9 +31,7 @@ def test_an_example_without_its_comment_signs_holds_the_defaults(name):
 
 
 def test_the_example_of_a_minion_shows_its_policy():
-    section = uncommented(
-        strip_comments(reference.example("minion.conf").replace("  #  ", "  #@ ")).replace("#@ ", "  ")
-    )
+    section = uncommented(reference.example("minion.conf"))
     assert section["policy"]["sources"] == {"allow": ["/srv"], "deny": ["/srv/secret"]}
     settings.resolve([(MINION, section)])
 

@@ -29,7 +29,7 @@ def digest(path, algorithm):
         ((_, whole),) = digest_tree(path, algorithm)
         return whole.hex()
     for name, whole in digest_tree(path, algorithm):
-        hasher.update(sums.line(whole, name))
+        hasher.update(sums.line(whole, name, algorithm))
     return hasher.digest().hex()
 
 
@@ -50,7 +50,7 @@ def write_manifest(path, out, algorithm):
     count = 0
     with open(out, "wb") as lines:
         for name, whole in digest_tree(path, algorithm):
-            lines.write(sums.line(whole, name))
+            lines.write(sums.line(whole, name, algorithm))
             count += 1
     return count
 

@@ -258,17 +258,18 @@ class Journal:
             builder.add(entry, content)
         return builder.digest()
 
-    def export_sums(self, path, root_name=b"", side=Side.OWN):
+    def export_sums(self, path, root_name=b"", algorithm="sha256", side=Side.OWN):
         """Write digests as `sha256sum -c` and `b3sum -c` read them, names relative to the root, hard links included.
 
-        `root_name` is the name of a single file that is itself the root. Returns the number of lines.
+        `root_name` is the name of a single file that is itself the root; `algorithm` decides how a carriage return in
+        a name is written (see sums). Returns the number of lines.
         """
         count = 0
         with open(path, "wb") as out:
             for entry, content in self.sealed(side):
                 whole = content.whole if content else self._whole_of_link(entry, side)
                 if whole is not None:
-                    out.write(sums.line(whole, self.path(entry.number) or root_name))
+                    out.write(sums.line(whole, self.path(entry.number) or root_name, algorithm))
                     count += 1
         return count
 

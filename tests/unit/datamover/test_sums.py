@@ -24,9 +24,15 @@ HEX = DIGEST.hex().encode()
     ],
 )
 def test_a_line_is_what_coreutils_write(name, line):
-    assert sums.line(DIGEST, name) == line
+    assert sums.line(DIGEST, name, "sha256") == line
     digest, parsed = sums.parse(line[:-1])
     assert digest == DIGEST and parsed == (b"./-" if name == b"-" else name)
+
+
+def test_b3sum_takes_a_carriage_return_as_it_is():
+    assert sums.line(DIGEST, b"return\r", "blake3") == HEX + b"  return\r\n"
+    assert sums.line(DIGEST, b"back\\\r", "blake3") == b"\\" + HEX + b"  back\\\\\r\n"
+    assert sums.parse(HEX + b"  return\r") == (DIGEST, b"return\r")
 
 
 def test_binary_marks_and_capitals_are_read():

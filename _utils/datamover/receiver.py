@@ -62,6 +62,10 @@ class Receiver:
             error, troubles = self._session.run(self._take)
         finally:
             self._listener.close()
+        return self.outcome(error, troubles)
+
+    def outcome(self, error=None, troubles=()):
+        """The figures as they are now; in `on_sealed`, those that will be published."""
         counts = self._journal.counts()
         return Outcome(
             error=error,

@@ -1,0 +1,79 @@
+"""The packages do not know each other; here is held together what one writes and another reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import datamover.version
+import transferplan.version
+from datamover import destination, documents, safepath, special, survey
+from hosttools import firewall
+from transferplan import facts, paths, settings, shapes, statement, status
+from transferworker import chronicle, policy, spec, verdicts
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+SPECS = json.loads((GOLDEN / "spec-1.json").read_text(encoding="utf-8"))
+SPEC = {**SPECS["destination"], "version": datamover.version.VERSION}
+
+
+def test_there_is_one_version():
+    assert datamover.version.VERSION == transferplan.version.VERSION
+
+
+@pytest.mark.parametrize("raw, text", json.loads((GOLDEN / "paths.json").read_text(encoding="utf-8"))["pairs"])
+def test_both_packages_write_paths_alike(raw, text):
+    path = bytes.fromhex(raw)
+    assert safepath.encode_path(path) == paths.encode_path(path) == text
+    assert safepath.decode_path(text) == paths.decode_path(text) == path
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+def test_a_worker_takes_the_specs_of_a_plan(role):
+    made = {**SPECS[role], "version": datamover.version.VERSION}
+    spec.check(made, made["host"])
+
+
+def test_a_plan_reads_what_is_found_at_a_source(tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * 5000)
+    (tmp_path / "directory").mkdir()
+    found = shapes.read(facts.Source, survey.survey(bytes(tmp_path), 3.0), "it")
+    assert (found.kind, found.files, found.directories, found.bytes) == ("directory", 1, 2, 5000)
+
+
+def test_a_plan_reads_that_nothing_is_at_a_source(tmp_path):
+    assert not shapes.read(facts.Source, survey.survey(bytes(tmp_path / "no"), 3.0), "it").exists
+
+
+@pytest.mark.parametrize("name", ["", "new", "new/deeper"])
+def test_a_plan_reads_what_is_found_at_a_destination(tmp_path, name):
+    told = {"reserved_bytes": 0, "reserved_inodes": 0, "locked_by": None}
+    found = shapes.read(facts.Destination, {**destination.survey(bytes(tmp_path / name)), **told}, "it")
+    assert (found.exists, found.parent_exists) == (not name, "/" not in name)
+
+
+def test_a_plan_reads_what_is_found_of_a_firewall():
+    assert shapes.read(facts.Firewall, firewall.facts(None, None, ["nobody knows"]), "it").trouble == ("nobody knows",)
+
+
+def test_a_report_reads_every_verdict_and_status():
+    for result in (status.PUBLISHED, status.FAILED, status.CANCELLED):
+        last = verdicts.verdict(SPEC, result, RuntimeError("odd") if result == "failed" else None)
+        told = chronicle.status(SPEC, chronicle.NEW, [], last, alive=False, after_seq=0)
+        read = status.Status.from_payload(told, "beta")
+        assert (read.phase, read.verdict.result) == (result, result)
+
+
+def test_a_run_that_has_just_been_made_has_not_begun():
+    told = chronicle.status(SPEC, chronicle.NEW, [], None, alive=True, after_seq=0)
+    assert status.Status.from_payload(told, "beta").phase in status.UNSTARTED
+
+
+def test_the_words_for_special_entries_are_the_same():
+    choices = settings.TABLE["special"].kind.choices
+    assert policy.Policy(special=choices).reasons("source", [], [], choices) == []
+    assert set(special.NAMES) == set(choices)
+
+
+def test_documents_have_the_same_digest_on_both_sides():
+    assert documents.digest(SPEC) == statement.digest(SPEC)

@@ -112,40 +112,36 @@ def decode_entry(data: bytes, at: int = 0) -> tuple[Entry, int]:
     """The entry that begins at `at`, and where it ends. It is sound, or ManifestInvalid is raised."""
     if len(data) - at < LEAST_ENTRY:
         raise ManifestInvalid(f"an entry is cut short: {len(data) - at} of at least {LEAST_ENTRY} bytes")
-    number, parent, kind, mode, uid, gid, size, mtime_ns, device, link, *lengths = _HEAD.unpack_from(data, at)
-    at += LEAST_ENTRY
-    end = at + sum(lengths)
-    if end > len(data) or end - at > MAX_ENTRY - LEAST_ENTRY:
-        raise ManifestInvalid(f"entry {number} claims {end - at} more bytes; {len(data) - at} are there")
-    name_length, owner_length, group_length, target_length, xattrs_length = lengths
-    owner_at = at + name_length
-    group_at = owner_at + owner_length
-    target_at = group_at + group_length
-    xattrs_at = target_at + target_length
+    *head, name, owner, group, target, xattrs = _HEAD.unpack_from(data, at)
+    name_at = at + LEAST_ENTRY
+    owner_at = name_at + name
+    group_at = owner_at + owner
+    target_at = group_at + group
+    xattrs_at = target_at + target
+    end = xattrs_at + xattrs
+    if end > len(data) or end - at > MAX_ENTRY:
+        raise ManifestInvalid(f"entry {head[0]} claims {end - at} bytes; {len(data) - at} are there")
+    entry = _entry(
+        head,
+        data[name_at:owner_at],
+        data[owner_at:group_at],
+        data[group_at:target_at],
+        data[target_at:xattrs_at],
+        _decode_xattrs(data, xattrs_at, end) if xattrs else (),
+    )
+    check_entry(entry)
+    return entry, end
+
+
+def _entry(head, name, owner, group, target, xattrs):
+    number, parent, kind, mode, uid, gid, size, mtime_ns, device, link = head
     try:
-        entry = Entry(
-            number,
-            parent,
-            data[at:owner_at],
-            _KINDS[kind],
-            mode,
-            uid,
-            gid,
-            data[owner_at:group_at].decode(),
-            data[group_at:target_at].decode(),
-            size,
-            mtime_ns,
-            device,
-            data[target_at:xattrs_at],
-            link,
-            _decode_xattrs(data, xattrs_at, end) if xattrs_length else (),
-        )
+        kind, owner, group = _KINDS[kind], owner.decode(), group.decode()
     except KeyError:
         raise ManifestInvalid(f"entry {number} is of the unknown kind {kind}") from None
     except UnicodeDecodeError:
         raise ManifestInvalid(f"the owner or group of entry {number} is not UTF-8") from None
-    check_entry(entry)
-    return entry, end
+    return Entry(number, parent, name, kind, mode, uid, gid, owner, group, size, mtime_ns, device, target, link, xattrs)
 
 
 def encoded_size(entry: Entry) -> int:

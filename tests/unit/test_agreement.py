@@ -7,7 +7,8 @@ import pytest
 
 import datamover.version
 import transferplan.version
-from datamover import destination, documents, safepath, special, survey
+from datamover import destination, documents, errors, safepath, special, survey
+from datamover.outcome import Outcome
 from hosttools import firewall
 from transferplan import facts, paths, settings, shapes, statement, status
 from transferworker import chronicle, policy, spec, verdicts
@@ -56,12 +57,19 @@ def test_a_plan_reads_what_is_found_of_a_firewall():
     assert shapes.read(facts.Firewall, firewall.facts(None, None, ["nobody knows"]), "it").trouble == ("nobody knows",)
 
 
-def test_a_report_reads_every_verdict_and_status():
-    for result in (status.PUBLISHED, status.FAILED, status.CANCELLED):
-        last = verdicts.verdict(SPEC, result, RuntimeError("odd") if result == "failed" else None)
-        told = chronicle.status(SPEC, chronicle.NEW, [], last, alive=False, after_seq=0)
-        read = status.Status.from_payload(told, "beta")
-        assert (read.phase, read.verdict.result) == (result, result)
+ENDS = {
+    status.PUBLISHED: Outcome(root=b"\xab" * 32, files=1, skipped=((b"/s\n", "a socket"),), seconds={"total": 1.5}),
+    status.FAILED: Outcome(errors.Stalled("nothing moved"), cleanup=("a pinhole stayed",)),
+    status.CANCELLED: Outcome(errors.Cancelled("somebody ended it")),
+}
+
+
+@pytest.mark.parametrize("result", ENDS)
+def test_a_report_reads_every_verdict_and_status(result):
+    last = verdicts.verdict(SPEC, ENDS[result])
+    told = chronicle.status(SPEC, chronicle.NEW, [], last, alive=False, after_seq=0)
+    read = status.Status.from_payload(told, "beta")
+    assert (read.phase, read.verdict.result) == (result, result)
 
 
 def test_a_run_that_has_just_been_made_has_not_begun():

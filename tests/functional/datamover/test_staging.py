@@ -1,14 +1,16 @@
 """The destination's edge: tries, sparseness, reserve, and a disk that fails."""
 
+import hashlib
 import json
+import mmap
 import os
 import stat
 import threading
 
 import pytest
 
-from datamover import kernel
-from datamover.blocks import BLOCK
+from datamover import digests, kernel
+from datamover.blocks import BLOCK, ContentBuilder
 from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace
 from datamover.manifest import Entry, Kind
 from datamover.staging import WINDOW, Staging
@@ -237,6 +239,48 @@ def test_what_was_spoiled_on_the_disk_is_seen_when_it_is_read_back(staging):
         spoil.seek(2 * MIB)
         spoil.write(b"y")
     assert staging.read_back(1, ALGORITHM, BLOCK) != good
+
+
+def whole(staging):
+    return staging.read_back(1, ALGORITHM, BLOCK)
+
+
+def by_ranges(staging):
+    builder = ContentBuilder(digests.constructor(ALGORITHM), BLOCK)
+    for offset in range(0, 8 * MIB, 2 * MIB):
+        staging.read_back_range(1, offset, 2 * MIB, builder)
+    return builder.finish()
+
+
+@pytest.mark.root
+@private_mounts
+@pytest.mark.parametrize("read_back", [whole, by_ranges])
+def test_what_is_read_back_is_what_the_disk_has_and_not_the_cache(tmp_path, read_back):
+    """A bit is flipped in the image below the file system: who reads sees the cache, who reads back the disk."""
+    place = ext4(tmp_path / "fs", tmp_path / "image", 64)
+    with destination(place / "final") as (staging, _):
+        staging.announce([directory(0), file(1, size=8 * MIB)])
+        data = os.urandom(8 * MIB)
+        staging.write(1, 1, 0, data)
+        staging.finish(1)
+        staging.flush([1])
+        good = read_back(staging)
+        assert read(staging) == data
+        with open(tmp_path / "image", "r+b") as image, mmap.mmap(image.fileno(), 0) as disk:
+            at = disk.find(data[5 * MIB : 5 * MIB + 4096])
+            disk[at] ^= 1
+        assert read(staging) == data, "the cache does not know"
+        bad = read_back(staging)
+    assert good.whole.hex() == hashlib.sha256(data).hexdigest()
+    assert bad.length == good.length and bad.blocks[0] == good.blocks[0] and bad.blocks[1] != good.blocks[1]
+
+
+def test_a_range_that_is_not_there_yet_gives_what_there_is(staging):
+    staging.announce([file(1, size=10 * MIB)])
+    staging.write(1, 1, 0, b"x" * MIB)
+    builder = ContentBuilder(digests.constructor(ALGORITHM), BLOCK)
+    staging.read_back_range(1, 0, 2 * MIB, builder)
+    assert builder.length == MIB
 
 
 def test_many_files_are_flushed_at_once_and_a_few_one_by_one(staging, monkeypatch):

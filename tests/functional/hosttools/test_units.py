@@ -15,7 +15,7 @@ DATA = "/srv/data %i"
 WATCHDOG = 1
 
 WORKER = """
-import json, os, socket, sys, time
+import json, os, socket, subprocess, sys, time
 
 def tell(word):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
@@ -28,8 +28,21 @@ def try_to_write(path):
     except OSError as error:
         return error.strerror
 
+def call(words, stdin=""):
+    done = subprocess.run(words.split(), input=stdin, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    return done.stderr or done.returncode
+
+def change_firewalls():
+    recent = "-I INPUT 1 -p tcp -m recent --rcheck --seconds 9 --name a --rsource -j ACCEPT"
+    yield call("iptables-legacy " + recent)
+    yield call("tee /proc/net/xt_recent/a", "+192.0.2.1")
+    yield call("iptables-legacy " + recent.replace("-I INPUT 1", "-D INPUT"))
+    yield call("nft add table inet ours")
+    yield call("nft delete table inet ours")
+
 def report(name):
     found = {"argv": sys.argv[2:], "cgroup": open("/proc/self/cgroup").read()}
+    found["firewalls"] = list(change_firewalls())
     for place in ("/srv/other/f", "/etc/f", sys.argv[2] + "/f", "/run/xtables.lock"):
         found[place] = try_to_write(place)
     with open(sys.argv[2] + "/" + name, "w") as file:
@@ -117,6 +130,13 @@ def test_it_writes_only_where_it_was_declared(machine, places):
     assert found[f"{DATA}/f"] == "written"
     assert found["/run/xtables.lock"] == "written"
     assert (found["/srv/other/f"], found["/etc/f"]) == ("Read-only file system", "Read-only file system")
+
+
+def test_it_can_change_every_firewall_while_it_runs_and_when_it_undoes(machine, places):
+    start(machine, "run")
+    end(machine, "kill", "--signal=KILL")
+    assert reported(machine, "run")["firewalls"] == [0, 0, 0, 0, 0]
+    assert reported(machine, "undo")["firewalls"] == [0, 0, 0, 0, 0]
 
 
 def test_every_word_arrives_as_it_was_given(machine, places):

@@ -76,8 +76,12 @@ class Register:
     """The register of the state directory."""
 
     def __init__(self, state_dir):
-        self._directory = Path(state_dir) / "register"
-        self._file = self._directory / "register.json"
+        self.directory = Path(state_dir) / "register"
+        self._file = self.directory / "register.json"
+
+    def make(self):
+        """Make its directory, if it is not there."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def claim(self, run, place, need):
         """Take `place` and set room aside for the transfer of `run`, whose lock the caller holds. All or nothing."""
@@ -107,16 +111,26 @@ class Register:
         """The entries that count."""
         return self._valid()
 
+    def holder(self, place):
+        """The transfer that holds this place, one above or one below it; None if nobody does."""
+        overlapping = (entry for entry in self._valid() if place.overlaps(Place.from_document(entry["place"])))
+        return next((entry["transfer"] for entry in overlapping), None)
+
+    def promised(self, device):
+        """(bytes, inodes) that are set aside on a device."""
+        entries = [entry for entry in self._valid() if entry["device"] == device]
+        return sum(entry["bytes"] for entry in entries), sum(entry["inodes"] for entry in entries)
+
     def void(self):
         """Transfers whose entries count no more and are still listed."""
         valid = {entry["transfer"] for entry in self._valid()}
         return [entry["transfer"] for entry in self._load() if entry["transfer"] not in valid]
 
     def _locked(self):
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = flock.hold(self._directory / "lock", seconds=PATIENCE)
+        self.make()
+        held = flock.hold(self.directory / "lock", seconds=PATIENCE)
         if held is None:
-            raise Busy(f"another process has held {self._directory}/lock for {PATIENCE} s")
+            raise Busy(f"another process has held {self.directory}/lock for {PATIENCE} s")
         return held
 
     def _load(self):

@@ -83,12 +83,11 @@ class RunDirs:
         self._runs = self.state_dir / "runs"
 
     def establish(self, spec):
-        """(run directory, whether it existed): the same spec finds its own directory, another one is refused."""
+        """The run directory of this spec, made if it is not there; another spec for the same end is refused."""
         path = self._path(spec["transfer"], spec["role"])
         self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._creating():
-            existed = path.exists()
-            if not existed:
+            if not path.exists():
                 self._create(path, spec)
         run = RunDir(path)
         if documents.digest(run.spec) != documents.digest(spec):
@@ -96,7 +95,7 @@ class RunDirs:
                 f"transfer {run.transfer} exists on this host with another specification ({path}/spec.json)",
                 existing=documents.digest(run.spec), asked=documents.digest(spec),
             )
-        return run, existed
+        return run
 
     def _creating(self):
         held = flock.hold(self.state_dir / "creating", seconds=PATIENCE)

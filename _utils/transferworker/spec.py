@@ -108,9 +108,10 @@ def _identifier(value):
 
 
 def _plain_path(value):
-    if not isinstance(value, str):
+    try:
+        path = safepath.decode_path(value)
+    except (ValueError, TypeError, AttributeError):
         return False
-    path = safepath.decode_path(value)
     parts = path.split(b"/")[1:]
     return path.startswith(b"/") and b"\0" not in path and all(part not in (b"", b".", b"..") for part in parts)
 

@@ -36,7 +36,7 @@ def begin(state):
     held = []
 
     def begin(number):
-        run, _ = RunDirs(state).establish({"transfer": f"{number:032x}", "attempt": 1, "role": "destination"})
+        run = RunDirs(state).establish({"transfer": f"{number:032x}", "attempt": 1, "role": "destination"})
         held.append(flock.hold(run.lock))
         return run, held[-1]
 
@@ -141,6 +141,15 @@ def test_the_entry_of_another_boot_is_void(register, begin, srv, monkeypatch, tm
     lease.BOOT_ID.write_text("next boot\n")
     assert register.entries() == []
     register.claim(second, place(srv / "a/x"), SMALL)
+
+
+def test_who_holds_a_place_and_what_is_promised_can_be_asked(register, begin, srv):
+    run, _ = begin(1)
+    register.claim(run, place(srv / "a/x"), Need(1000, 10))
+    assert register.holder(place(srv / "a")) == run.transfer
+    assert register.holder(place(srv / "b")) is None
+    assert register.promised(os.stat(srv).st_dev) == (1000, 10)
+    assert register.promised(0) == (0, 0)
 
 
 def test_of_many_who_race_for_one_place_exactly_one_gets_it(register, begin, srv):

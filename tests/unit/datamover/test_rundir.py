@@ -21,8 +21,7 @@ def runs(tmp_path):
 
 
 def test_it_is_made_private_and_complete(runs):
-    run, existed = runs.establish(SPEC)
-    assert not existed
+    run = runs.establish(SPEC)
     assert run.path == runs.state_dir / "runs" / f"{TRANSFER}-source"
     assert run.spec == SPEC
     assert (run.path / "format").read_text() == "1\n"
@@ -32,27 +31,32 @@ def test_it_is_made_private_and_complete(runs):
 
 
 def test_the_same_spec_finds_it_again(runs):
-    first, _ = runs.establish(SPEC)
-    again, existed = runs.establish(dict(reversed(SPEC.items())))
-    assert existed
+    first = runs.establish(SPEC)
+    first.write("state", {"phase": "armed"})
+    again = runs.establish(dict(reversed(SPEC.items())))
     assert again.path == first.path
+    assert again.read("state") == {"phase": "armed"}
 
 
 def test_another_spec_with_the_same_id_is_refused_and_changes_nothing(runs):
-    run, _ = runs.establish(SPEC)
+    run = runs.establish(SPEC)
     with pytest.raises(SpecMismatch, match=TRANSFER):
         runs.establish({**SPEC, "path": "/etc"})
     assert run.spec == SPEC
 
 
 def test_of_many_at_once_exactly_one_makes_it(runs):
-    outcomes = []
-    threads = [threading.Thread(target=lambda: outcomes.append(runs.establish(SPEC)[1])) for _ in range(16)]
+    inodes = []
+
+    def establish():
+        inodes.append(runs.establish(SPEC).path.stat().st_ino)
+
+    threads = [threading.Thread(target=establish) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == [False] + [True] * 15
+    assert len(inodes) == 16 and len(set(inodes)) == 1
 
 
 def test_of_two_different_ones_at_once_exactly_one_is_accepted(runs):
@@ -108,8 +112,7 @@ def test_a_directory_that_a_crash_left_half_made_is_no_run_and_is_in_nobodys_way
     unborn.mkdir(parents=True)
     assert runs.all() == []
     assert runs.debris() == [unborn.parent]
-    run, existed = runs.establish(SPEC)
-    assert not existed
+    runs.establish(SPEC)
     assert runs.debris() == []
     assert [found.transfer for found in runs.all()] == [TRANSFER]
 
@@ -123,13 +126,13 @@ def test_debris_can_be_removed(runs):
 
 def test_they_are_listed_newest_first(runs):
     for number in range(3):
-        run, _ = runs.establish({**SPEC, "transfer": f"{number:032x}"})
+        run = runs.establish({**SPEC, "transfer": f"{number:032x}"})
         os.utime(run.path / "spec.json", ns=(number, number))
     assert [int(run.transfer, 16) for run in runs.all()] == [2, 1, 0]
 
 
 def test_it_is_alive_while_a_process_holds_its_lock(runs):
-    run, _ = runs.establish(SPEC)
+    run = runs.establish(SPEC)
     assert not run.alive
     script = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, 2); print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", script, run.lock], stdin=-1, stdout=-1) as process:
@@ -140,7 +143,7 @@ def test_it_is_alive_while_a_process_holds_its_lock(runs):
 
 
 def test_documents_of_the_run_and_of_its_attempt(runs):
-    run, _ = runs.establish(SPEC)
+    run = runs.establish(SPEC)
     run.write("state", {"phase": "armed"})
     run.write(f"{run.attempt(1)}/answer", {"port": 4400})
     assert run.read("state") == {"phase": "armed"}
@@ -149,7 +152,7 @@ def test_documents_of_the_run_and_of_its_attempt(runs):
 
 
 def test_a_removed_run_is_gone(runs):
-    run, _ = runs.establish(SPEC)
+    run = runs.establish(SPEC)
     with flock.hold(run.lock):
         run.remove()
     assert runs.all() == [] and runs.debris() == []

@@ -16,7 +16,7 @@ VERDICT = {"result": "published", "error": None}
 
 @pytest.fixture
 def run(tmp_path):
-    return RunDirs(tmp_path).establish(spec())[0]
+    return RunDirs(tmp_path).establish(spec())
 
 
 @pytest.fixture

@@ -1,0 +1,337 @@
+"""
+One host's end of a transfer: what the runner ``transfer`` asks of a minion, and what a person may ask it too.
+
+Every function takes a ``nonce``. With one, the answer is a statement signed with the minion's Salt key, in which an
+error travels as ``{"error": {code, name, retryable, text, evidence}}``; without one it is the bare answer, and an error
+is raised. The bytes are moved by a process of its own that outlives every job and the minion itself.
+
+The minion's own configuration may hold settings and a policy::
+
+    transfer:
+      state_dir: /var/lib/salt-transfer
+      keep_runs: 14d
+      policy:
+        sources: {allow: [/srv], deny: [/srv/secret]}
+        destinations: [/srv]
+        peers: ['db*']
+        special: [setuid, capabilities, fifos]
+"""
+
+from salt.exceptions import CommandExecutionError
+
+import saltface
+from datamover.errors import MoverError
+from hosttools.errors import HostToolError
+from transferplan import settings, statement
+from transferplan.errors import PlanError, Refused
+from transferplan.request import ATTEMPT
+from transferworker import facts as looking
+from transferworker.desk import Desk
+from transferworker.policy import Policy
+
+__virtualname__ = "transfer"
+
+__func_alias__ = {"list_": "list"}
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def facts(ask, nonce=None):
+    """
+    Tell all that a plan must know of this host and of one place on it. Changes nothing.
+
+    ask
+        A mapping: ``role`` (source or destination), ``path`` (absolute; bytes that are no printable ASCII as %XX),
+        ``peers`` (a list of ``{host}``), ``settings`` (options as the runner takes them), ``given`` (names of options
+        that this host's own configuration cannot change), ``budget`` (seconds for counting the source; 3).
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``host``, ``version``, ``salt``, ``python``, ``uid``, ``systemd``, ``interfaces`` (name, address,
+    prefix, family), ``digests``, ``cpus``, ``load``, ``memory_available`` (bytes), ``firewall``, ``ports``, ``source``
+    or ``destination`` (sizes in bytes), ``policy`` (``reasons``: what this minion forbids), ``running`` (transfer ids),
+    ``trouble`` (what could not be found out), ``settings``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 transfer.facts '{"role": "source", "path": "/srv/data"}'
+    """
+    return _answer(nonce, lambda: _facts(ask), ask.get("transfer", ""), ask.get("role", ""))
+
+
+def prepare(spec, nonce=None):
+    """
+    Start the worker for one end of a transfer. The same spec again attaches to it.
+
+    spec
+        What this host shall do, as the plan of the runner makes it (a mapping; see the documentation of the formats).
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``attached``, ``certificate`` (PEM), ``port`` (None at a source), ``addresses`` (by address of the
+    peer: the own one on the way there), ``pid``, ``unit`` (None without systemd), ``phase``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.prepare "$(cat spec.json)"
+    """
+    return _answer(nonce, lambda: _desk().prepare(spec, _policy()), spec.get("transfer", ""), spec.get("role", ""))
+
+
+def arm(transfer, roster, role="", nonce=None):
+    """
+    Tell a worker who takes part. A destination then opens its pinhole and listens.
+
+    transfer
+        Its id: 32 hex digits.
+
+    roster
+        The mapping that every end gets: ``transfer``, ``attempt``, ``epoch``, ``members``.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``phase``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.arm 0123456789abcdef0123456789abcdef "$(cat roster.json)"
+    """
+    return _answer(nonce, lambda: _desk().arm(transfer, roster, role), transfer, role)
+
+
+def go(transfer, role="", nonce=None):
+    """
+    Let an armed source begin. Without it the worker undoes itself after its lease.
+
+    transfer
+        Its id: 32 hex digits.
+
+    role
+        source; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``phase``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 transfer.go 0123456789abcdef0123456789abcdef
+    """
+    return _answer(nonce, lambda: _desk().go(transfer, role), transfer, role)
+
+
+def follow(transfer, after_seq=0, wait=0, role="", nonce=None):
+    """
+    Wait until something happens in a transfer, and tell its status.
+
+    transfer
+        Its id: 32 hex digits.
+
+    after_seq : 0
+        The number of the last event that is known: only later ones are told, at most 50.
+
+    wait : 0
+        Seconds to wait for one, at most 60.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``transfer``, ``attempt``, ``role``, ``host``, ``phase``, ``seq`` (of the last event told),
+    ``alive``, ``progress`` (bytes and files), ``phases`` (seconds since it began), ``wall`` (when it began),
+    ``events``, ``verdict`` (None before the end; then everything of the worker is gone from the host).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.follow 0123456789abcdef0123456789abcdef after_seq=7 wait=10
+    """
+    return _answer(nonce, lambda: _desk().follow(transfer, after_seq, wait, role), transfer, role)
+
+
+def status(transfer, role="", nonce=None):
+    """
+    Tell how far a transfer is on this host, or how it ended.
+
+    transfer
+        Its id: 32 hex digits.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns the same dict as ``transfer.follow``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.status 0123456789abcdef0123456789abcdef
+    """
+    return _answer(nonce, lambda: _desk().status(transfer, role), transfer, role)
+
+
+def list_(nonce=None):
+    """
+    List the transfers that this host takes or took part in, the newest first.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``runs`` (for each: transfer, role, host, path, phase, alive, wall; at most 100), ``more`` (how many
+    older ones there are).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.list
+    """
+    return _answer(nonce, lambda: _desk().runs())
+
+
+def log(transfer, after=0, limit=500, role="", nonce=None):
+    """
+    Show what the worker of a transfer wrote into its log.
+
+    transfer
+        Its id: 32 hex digits.
+
+    after : 0
+        Leave out that many lines at the beginning.
+
+    limit : 500
+        At most so many lines, and at most as many as fit into one answer.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``lines``, ``more`` (whether there are further ones).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.log 0123456789abcdef0123456789abcdef after=500
+    """
+    return _answer(nonce, lambda: _desk().log(transfer, after, limit, role), transfer, role)
+
+
+def cancel(transfer, role="", nonce=None):
+    """
+    End this host's part of a transfer and wait until everything is undone. Can be repeated; what is published stays.
+
+    transfer
+        Its id: 32 hex digits.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``phase`` (published, failed or cancelled).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.cancel 0123456789abcdef0123456789abcdef
+    """
+    return _answer(nonce, lambda: _desk().cancel(transfer, role), transfer, role)
+
+
+def sweep(test=False, partial=False, nonce=None):
+    """
+    Remove what dead transfers left on this host, and records older than ``keep_runs``. Live ones are not touched.
+
+    test : False
+        Only list it.
+
+    partial : False
+        Also give up data that ``keep_partial`` left in staging.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``found`` and ``removed`` (lists; for each: ``what``, and which transfer and path), of each at most
+    200.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.sweep test=True
+    """
+    return _answer(nonce, lambda: _desk().sweep(test, partial))
+
+
+# What they share.
+
+
+def _answer(nonce, work, transfer="", role=""):
+    """What `work` returns or says in an error, signed when a nonce asks for that."""
+    try:
+        payload = work()
+    except (MoverError, HostToolError, PlanError) as error:
+        if not nonce:
+            raise CommandExecutionError(error.text) from error
+        payload = {"error": error.as_dict()}
+    return _signed(payload, nonce, transfer, role) if nonce else payload
+
+
+def _signed(payload, nonce, transfer, role):
+    question = statement.Question(__opts__["id"], nonce, transfer, ATTEMPT if transfer else 0, role)
+    stated = question.state(payload)
+    return {"statement": stated, "signature": saltface.sign(__opts__, statement.canonical(stated))}
+
+
+def _desk():
+    own = _settings()
+    return Desk(own.state_dir, __opts__["id"], own.keep_runs)
+
+
+def _settings(asked=None, given=()):
+    return settings.on_host(asked or {}, given, __pillar__.get("transfer"), __opts__.get("transfer"))
+
+
+def _policy():
+    return Policy.read((__opts__.get("transfer") or {}).get("policy"))
+
+
+def _facts(ask):
+    trouble = []
+    try:
+        own = _settings(ask.get("settings"), ask.get("given", ()))
+    except Refused as refused:
+        # The plan tells this beside all other reasons, so the look goes on with what is in force otherwise.
+        trouble = [reason.text for reason in refused.reasons]
+        own = settings.resolve([])
+    host = looking.Host(__opts__["id"], __grains__.get("saltversion", ""), own.state_dir, own.values("host"), _policy())
+    told = looking.look(host, ask)
+    return {**told, "trouble": trouble + told["trouble"]}

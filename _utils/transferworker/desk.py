@@ -1,0 +1,174 @@
+"""What a minion is asked about transfers, without Salt: prepare, arm, go, follow, status, list, log, cancel, sweep.
+
+The live worker answers over its control socket; where there is none, the run directory answers. Whoever finds a run
+whose worker is dead and left no verdict undoes after it there and then, so that no answer is about a ghost.
+"""
+
+import contextlib
+import os
+
+from datamover import flock, safepath
+from datamover.errors import Busy, OutOfTurn, PolicyRefused
+from datamover.register import Register
+from datamover.rundir import RunDirs
+
+from . import chronicle, control, launch, residues, undoing
+from . import spec as specs
+
+ANSWER_PATIENCE = 60.0
+END_PATIENCE = 45.0
+LONGEST_WAIT = 60.0
+LINES_TOLD = 500
+LONGEST_LINE = 4096
+BYTES_TOLD = 48 * 1024
+RUNS_TOLD = 100
+LISTED = 200
+
+
+class Desk:
+    """One minion's transfers, below `state_dir`."""
+
+    def __init__(self, state_dir, minion, keep_for):
+        self._minion = minion
+        self._keep_for = keep_for
+        self._runs = RunDirs(state_dir)
+        self._register = Register(state_dir)
+
+    # Beginning
+
+    def prepare(self, spec, policy):
+        """Start the worker of `spec`, or attach to the one that the same spec started before."""
+        specs.check(spec, self._minion)
+        _refuse_forbidden(spec, policy)
+        run = self._runs.establish(spec)
+        with _only_one(run):
+            attached = self._was_started(run)
+            if not attached:
+                launch.start(run, spec)
+        self._forget_old()
+        return {**_answer(run, spec), "attached": attached}
+
+    def _was_started(self, run):
+        """Whether a worker began here, now or earlier; one that failed says why again."""
+        if run.alive:
+            return True
+        if run.read("state"):
+            undoing.undo_dead(run, END_PATIENCE)
+        verdict = run.verdict
+        if verdict and verdict["error"]:
+            raise control.Refusal(verdict["error"])
+        return verdict is not None
+
+    def arm(self, transfer, roster, role=""):
+        return self._ask(transfer, role, {"do": "arm", "roster": roster})
+
+    def go(self, transfer, role=""):
+        return self._ask(transfer, role, {"do": "go"})
+
+    def _ask(self, transfer, role, request):
+        run = self._runs.open(transfer, role)
+        try:
+            return control.ask(run.path, request, ANSWER_PATIENCE)
+        except control.NobodyThere:
+            verdict = self._settled(run)["verdict"]
+        if verdict and verdict["error"]:
+            raise control.Refusal(verdict["error"])
+        raise OutOfTurn(f"the worker of transfer {transfer} has ended, it cannot {request['do']} any more")
+
+    # Looking
+
+    def follow(self, transfer, after_seq=0, wait=0.0, role=""):
+        """The status as soon as something happened after `after_seq`, at the latest after `wait` seconds."""
+        run = self._runs.open(transfer, role)
+        wait = min(max(0.0, wait), LONGEST_WAIT)
+        try:
+            request = {"do": "follow", "after_seq": after_seq, "wait": wait}
+            status = control.ask(run.path, request, wait + ANSWER_PATIENCE)
+        except control.NobodyThere:
+            return self._settled(run, after_seq)
+        # A verdict is only told when everything of the worker is gone.
+        return self._settled(run, after_seq) if status["verdict"] else status
+
+    def status(self, transfer, role=""):
+        return self.follow(transfer, role=role)
+
+    def _settled(self, run, after_seq=0):
+        """The status from the disk, after what is dead has been undone."""
+        if not flock.is_held(run.preparing):
+            undoing.undo_dead(run, END_PATIENCE)
+            launch.stop(run)
+        return chronicle.recorded(run, after_seq)
+
+    def runs(self):
+        """Short statuses, the newest first, and how many there are beyond them."""
+        found = self._runs.all()
+        return {"runs": [_short(run) for run in found[:RUNS_TOLD]], "more": max(0, len(found) - RUNS_TOLD)}
+
+    def log(self, transfer, after=0, limit=LINES_TOLD, role=""):
+        """Lines of the run's log after the first `after`."""
+        run = self._runs.open(transfer, role)
+        lines = run.log.read_text(errors="backslashreplace").splitlines() if run.log.exists() else []
+        told = _fitting(lines[after : after + min(limit, LINES_TOLD)])
+        return {"lines": told, "more": after + len(told) < len(lines)}
+
+    # Ending
+
+    def cancel(self, transfer, role=""):
+        """End it and wait until everything is undone."""
+        run = self._runs.open(transfer, role)
+        with contextlib.suppress(control.NobodyThere):
+            control.ask(run.path, {"do": "cancel"}, ANSWER_PATIENCE)
+        if not flock.wait_free(run.lock, END_PATIENCE):
+            raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
+        return {"phase": self._settled(run)["phase"]}
+
+    def sweep(self, test=False, partial=False):
+        """What is left of dead runs and records that are too old: listed, and removed unless `test`.
+
+        Data that keep_partial left in staging is listed too, and removed only with `partial`.
+        """
+        residue = list(residues.find(self._runs, self._register, self._keep_for, partial))
+        removed = [] if test else [each.about for each in residue if each.removed()]
+        return {"found": [each.about for each in residue][:LISTED], "removed": removed[:LISTED]}
+
+    def _forget_old(self):
+        for each in residues.old_records(self._runs, self._keep_for):
+            each.removed()
+
+
+def _refuse_forbidden(spec, policy):
+    path = safepath.decode_path(spec["path"])
+    peers = [peer["host"] for peer in spec["peers"]]
+    reasons = policy.reasons(spec["role"], (path, os.path.realpath(path)), peers, spec["settings"]["special"])
+    if reasons:
+        raise PolicyRefused(f"this minion's own policy forbids it: {'; '.join(reasons)}", reasons=reasons)
+
+
+def _only_one(run):
+    held = flock.hold(run.preparing, launch.PATIENCE + END_PATIENCE)
+    if held is None:
+        raise Busy(f"another call has been starting the worker of transfer {run.transfer} all the time; try again")
+    return held
+
+
+def _answer(run, spec):
+    answer = run.read(f"{run.attempt(spec['attempt'])}/answer") or {}
+    return {**answer, "phase": chronicle.recorded(run)["phase"]}
+
+
+def _short(run):
+    status = chronicle.recorded(run)
+    kept = ("transfer", "role", "host", "phase", "alive", "wall")
+    return {name: status[name] for name in kept} | {"path": run.spec["path"]}
+
+
+def _fitting(lines):
+    """As many of the lines as one return can hold, each of a bounded length; at least one."""
+    told, size = [], 0
+    for line in lines:
+        line = line[:LONGEST_LINE]
+        size += 2 * len(line)
+        if told and size > BYTES_TOLD:
+            break
+        told.append(line)
+    return told

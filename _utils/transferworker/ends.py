@@ -1,0 +1,214 @@
+"""The two ends of a transfer, as the worker's main loop drives them: prepare, arm, renew, work, close."""
+
+import os
+import socket
+
+from datamover import channel, publish, safepath
+from datamover.errors import RosterMismatch
+from datamover.journal import Journal
+from datamover.receiver import Receiver
+from datamover.register import Need, Place, Register
+from datamover.sender import Sender
+from datamover.staging import Staging
+from datamover.terms import Roster
+from datamover.tree import SourceTree
+from datamover.trouble import on_source
+
+from . import launch, pinholes, verdicts
+
+ANY_PORT = 9
+
+
+class End:
+    """What both ends share: an identity, and a roster that must fit it."""
+
+    listens = False
+
+    def __init__(self, run, spec, progress, stop, note):
+        self._run = run
+        self._spec = spec
+        self._settings = spec["settings"]
+        self._path = safepath.decode_path(spec["path"])
+        self._progress = progress
+        self._stop = stop
+        self._note = note
+        self._identity = None
+        self._journal = None
+        self._roster = None
+        self._working = False
+
+    @property
+    def armed(self):
+        return self._roster is not None
+
+    def prepare(self):
+        """Do all that can be refused before the ends meet; returns what the others must know of this one."""
+        self._identity = channel.make_identity(self._spec["host"])
+        self._journal = Journal(self._run.path / "entries.db")
+        peers = [address for peer in self._spec["peers"] for address in peer["addresses"]]
+        return {
+            "certificate": self._identity.certificate,
+            "port": None,
+            "addresses": {peer: own for peer in peers if (own := own_address(peer))},
+            "pid": os.getpid(),
+            "unit": launch.unit_name(self._spec) if "NOTIFY_SOCKET" in os.environ else None,
+        }
+
+    def arm(self, roster):
+        """Take the roster; False if it was taken before. One that does not fit is refused."""
+        if self._roster == roster:
+            return False
+        check_roster(roster, self._spec, self._identity.certificate, self._roster)
+        self._run.write(f"{self._run.attempt(self._spec['attempt'])}/roster", roster)
+        self._roster = roster
+        return True
+
+    def renew(self):
+        """Renew what would end with the lease."""
+
+    def work(self):
+        """Move the data; returns the Outcome."""
+        self._working = True
+        outcome = self._move()
+        if outcome.error is None:
+            self._export_sums()
+        self._working = False
+        return outcome
+
+    def _export_sums(self):
+        """For `sha256sum -c` or `b3sum -c`, in the directory itself or, for a single file, beside it."""
+        path = self._run.path / f"{self._settings['digest']}.sums"
+        name = os.path.basename(self._path)
+        self._journal.export_sums(path, root_name=name, algorithm=self._settings["digest"])
+
+    def close(self):
+        """Close what is open to others, forget the key. What a mover that hangs still uses stays as it is."""
+        if self._identity:
+            self._identity.close()
+        if self._journal and not self._working:
+            self._journal.close()
+
+
+class SourceEnd(End):
+    """Reads; connects to the destination when told to go."""
+
+    silence = "was armed but never told to go"
+
+    def prepare(self):
+        with on_source("look at", self._path):
+            os.lstat(self._path)
+        return super().prepare()
+
+    def _move(self):
+        tree = SourceTree(self._path, self._journal, frozenset(self._settings["special"]), self._settings["owners"])
+        try:
+            work = (self._spec, self._roster, self._identity, tree, self._journal, self._progress, self._stop)
+            return Sender(*work).run()
+        finally:
+            tree.close()
+
+
+class DestinationEnd(End):
+    """Listens; writes, verifies and publishes."""
+
+    listens = True
+    silence = "was armed but the source never came"
+
+    def __init__(self, *shared):
+        super().__init__(*shared)
+        self._register = Register(self._run.path.parents[1])
+        self._pinhole = pinholes.Opening(self._run, self._spec, self._note)
+        self._listener = None
+        self._staging = None
+        self._receiver = None
+
+    def prepare(self):
+        answer = super().prepare()
+        self._claim()
+        self._make_staging()
+        listen = self._spec["listen"]
+        self._listener = channel.bind(listen["addresses"], listen["port"], listen["ports"])
+        return {**answer, "port": self._listener.getsockname()[1]}
+
+    def _claim(self):
+        expected = self._spec["expect"]
+        reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
+        self._run.undo.register("place")
+        self._register.claim(self._run, Place.of(self._path), Need(expected["bytes"], expected["entries"], *reserve))
+
+    def _make_staging(self):
+        about = {"run": os.fspath(self._run.path), "host": self._spec["host"], "attempt": self._spec["attempt"]}
+        reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
+        self._run.undo.register("staging")
+        self._staging = Staging.create(
+            self._path, self._spec["transfer"], about, self._journal, self._settings["owners"], reserve
+        )
+        self._note("renames", **publish.probe(self._staging))
+
+    def arm(self, roster):
+        """Open the pinhole for the source too."""
+        if not super().arm(roster):
+            return False
+        self._pinhole.open(Roster(roster).source.addresses, self._listener.getsockname()[1])
+        return True
+
+    def renew(self):
+        self._pinhole.renew()
+        done, expected = self._progress.counters, self._spec["expect"]
+        bytes_left, inodes_left = expected["bytes"] - done.bytes_done, expected["entries"] - done.files_done
+        self._register.shrink(self._run.transfer, bytes_left, inodes_left)
+
+    def _move(self):
+        work = (self._spec, self._roster, self._identity, self._listener, self._staging, self._journal)
+        self._receiver = Receiver(*work, self._progress, self._stop, self._publish)
+        return self._receiver.run()
+
+    def _publish(self):
+        """All is verified and sealed: intent, rename, verdict, each durable before the next."""
+        verdict = verdicts.verdict(self._spec, self._receiver.outcome())
+        intent = publish.intend(self._staging, self._settings["overwrite"])
+        self._run.write("intent", {"publish": intent.as_dict(), "verdict": verdict})
+        if not publish.publish(self._staging, intent):
+            self._note(
+                "warning", text="the final name was not given in one atomic step: the file system cannot do that"
+            )
+        self._run.write("verdict", verdict)
+
+    def close(self):
+        if self._listener:
+            self._listener.close()
+        super().close()
+
+
+END_OF = {"source": SourceEnd, "destination": DestinationEnd}
+
+
+def own_address(peer):
+    """The address of this host that packets to `peer` leave from, by the kernel's own routing; None without a route."""
+    family = channel.family_of(peer)
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+        try:
+            probe.connect((peer, ANY_PORT))  # sends nothing
+        except OSError:
+            return None
+        return probe.getsockname()[0]
+
+
+def check_roster(roster, spec, certificate, before):
+    """RosterMismatch unless the roster is of this attempt and names this end's certificate and the expected peers."""
+    members = {(each["host"], each["role"]): each for each in roster["members"]}
+    ours = spec["host"], spec["role"]
+    expected = {ours, *((peer["host"], peer["role"]) for peer in spec["peers"])}
+    troubles = [
+        f"its {name} is {roster[name]!r}, not {spec[name]!r}"
+        for name in ("transfer", "attempt", "epoch")
+        if roster[name] != spec[name]
+    ]
+    if set(members) != expected or len(roster["members"]) != len(expected):
+        troubles.append(f"it names {sorted(members)}, not {sorted(expected)}")
+    elif members[ours]["certificate"] != certificate:
+        troubles.append("it names another certificate for this end than the one made here")
+    if before is not None:
+        troubles.append("this end is armed with another one already")
+    if troubles:
+        raise RosterMismatch(f"the roster does not fit {spec['host']}: {'; '.join(troubles)}", troubles=troubles)

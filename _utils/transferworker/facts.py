@@ -1,0 +1,129 @@
+"""What a plan must know of this host and of one place on it: looked up within a time budget, changing nothing."""
+
+import ipaddress
+import os
+import platform
+import socket
+from dataclasses import dataclass
+
+import psutil
+
+from datamover import destination, digests, lease, process, safepath, survey
+from datamover.register import Place, Register
+from datamover.rundir import ROLES, RunDirs
+from datamover.version import VERSION
+from hosttools import firewall
+from hosttools.commands import drive
+
+from . import launch
+from .policy import Policy
+
+BUDGET = 3.0
+CODECS = ("none",)
+WRONG = "the question has no {name}: {words}"
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the minion knows of itself; `settings` are the options of scope host that are in force here."""
+
+    minion: str
+    salt: str
+    state_dir: str
+    settings: dict
+    policy: Policy
+
+
+def look(host, ask):
+    """The payload of `transfer.facts`."""
+    role, path = _question(ask)
+    runs, register = RunDirs(host.state_dir), Register(host.state_dir)
+    return {
+        **_machine(host),
+        "digests": list(digests.available()),
+        "codecs": list(CODECS),
+        "interfaces": interfaces(psutil.net_if_addrs(), psutil.net_if_stats()),
+        "firewall": drive(firewall.survey(), process.run),
+        "ports": _ports(host.settings),
+        "source": survey.survey(path, ask.get("budget", BUDGET)) if role == "source" else None,
+        "destination": _destination(path, register) if role == "destination" else None,
+        "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
+        "running": [run.transfer for run in runs.all() if run.alive],
+        "settings": host.settings,
+        "trouble": [],
+    }
+
+
+def _question(ask):
+    role, path = ask.get("role"), safepath.decode_path(ask.get("path", ""))
+    if role not in ROLES:
+        raise ValueError(f"the question needs a role: {' or '.join(ROLES)}")
+    if not path.startswith(b"/"):
+        raise ValueError("the question needs an absolute path")
+    return role, path
+
+
+def _machine(host):
+    return {
+        "host": host.minion,
+        "version": VERSION,
+        "salt": host.salt,
+        "python": platform.python_version(),
+        "uid": os.geteuid(),
+        "systemd": launch.systemd_runs(),
+        "boottime": lease.boottime(),
+        "hostname": socket.gethostname(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "load": [round(each, 2) for each in os.getloadavg()],
+        "memory_available": psutil.virtual_memory().available,
+    }
+
+
+def interfaces(addresses, states):
+    """The addresses that others may reach, of what psutil lists: only interfaces that are up, not loopback."""
+    return [
+        described
+        for name, known in addresses.items()
+        if name in states and states[name].isup
+        for each in known
+        if each.family in (socket.AF_INET, socket.AF_INET6) and (described := _interface(name, each))
+    ]
+
+
+def _interface(name, known):
+    address = ipaddress.ip_address(known.address.partition("%")[0])
+    if address.is_loopback or address.is_link_local:
+        return None
+    family = "inet6" if address.version == 6 else "inet"
+    return {"name": name, "address": str(address), "prefix": _prefix(known.netmask, address), "family": family}
+
+
+def _prefix(netmask, address):
+    """The length of a netmask; a whole address where the kernel told none."""
+    if not netmask:
+        return address.max_prefixlen
+    return int(ipaddress.ip_address(netmask)).bit_count()
+
+
+def _ports(settings):
+    """Whether the port that was asked for, or one of the range, is free now; the worker will bind it."""
+    try:
+        taken = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+    except psutil.AccessDenied as error:
+        return {"free": False, "trouble": [f"the ports in use cannot be listed: {error}"]}
+    port, (low, high) = settings["port"], settings["ports"]
+    wanted = {port} if port else set(range(low, high + 1))
+    return {"free": bool(wanted - taken), "trouble": []}
+
+
+def _destination(path, register):
+    found = destination.survey(path)
+    bytes_promised, inodes_promised = register.promised(found["device"])
+    holder = register.holder(Place.of(path)) if found["parent_exists"] else None
+    return {**found, "reserved_bytes": bytes_promised, "reserved_inodes": inodes_promised, "locked_by": holder}
+
+
+def _forbidden(policy, role, path, ask):
+    peers = [peer["host"] for peer in ask.get("peers", [])]
+    wanted = (ask.get("settings") or {}).get("special") or []
+    return policy.reasons(role, (path, os.path.realpath(path)), peers, wanted)

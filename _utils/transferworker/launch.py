@@ -1,0 +1,133 @@
+"""Starts a worker that outlives whoever started it and waits until it is ready: a transient unit, or a guardian.
+
+A unit has a control group of its own, so a restart of salt-minion does not touch it. Without systemd the guardian, in a
+session of its own and no child of anybody here, waits for the worker and undoes after it.
+"""
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import datamover
+from datamover import process
+from datamover.errors import StartFailed
+from datamover.register import Register
+from datamover.safepath import decode_path
+from hosttools import units
+
+from . import control, notify
+
+PACKAGES = ("datamover", "hosttools", "transferworker")
+PATIENCE = 90.0
+WATCHDOG = 90
+SYSTEMD_RUNS = Path("/run/systemd/system")
+WORDS_TOLD = 2000
+
+
+def systemd_runs():
+    """Whether systemd manages this host and takes orders from us."""
+    return SYSTEMD_RUNS.is_dir() and os.geteuid() == 0
+
+
+def start(run, spec):
+    """Start the worker of `run`; returns when it is ready, else raises with its own words."""
+    copy_code(run)
+    started, said = (_start_unit if systemd_runs() else _start_guardian)(run, spec)
+    if not started:
+        raise _failure(run, said)
+
+
+def copy_code(run):
+    """The program as it is now: a later sync of the minion's modules must not change a running worker."""
+    origin = Path(datamover.__file__).resolve().parents[1]
+    left_out = shutil.ignore_patterns("__pycache__")
+    for package in PACKAGES:
+        shutil.copytree(origin / package, run.code / package, ignore=left_out, dirs_exist_ok=True)
+
+
+def command(run, *words):
+    """The command line of the worker's program."""
+    program = run.code / "transferworker" / "__main__.py"
+    return (sys.executable, "-I", "-B", str(program), *words, str(run.path))
+
+
+def _start_unit(run, spec):
+    Register(run.path.parents[1]).make()
+    unit = units.Unit(
+        name=unit_name(spec),
+        description=f"salt-transfer {spec['transfer']}, {spec['role']}",
+        argv=command(run, "run"),
+        undo=command(run, "undo"),
+        writable=_writable(run, spec),
+        log=str(run.log),
+        watchdog=WATCHDOG,
+    )
+    result = process.run(units.start(unit), PATIENCE)
+    return result.status == 0, (result.stderr or result.stdout).decode(errors="backslashreplace").strip()
+
+
+def unit_name(spec):
+    return units.unit_name(spec["transfer"], spec["attempt"], spec["role"])
+
+
+def _writable(run, spec):
+    """All that a worker must write: its run directory; at a destination the register and the final name's parent."""
+    own = os.fsencode(run.path)
+    if spec["role"] == "source":
+        return (own,)
+    return (own, os.fsencode(Register(run.path.parents[1]).directory), os.path.dirname(decode_path(spec["path"])))
+
+
+def stop(run):
+    """Return when the unit of an ended run is gone, its stop action included."""
+    if systemd_runs():
+        process.run(units.stop(unit_name(run.spec)), PATIENCE)
+
+
+def _start_guardian(run, _spec):
+    reading, writing = os.pipe()
+    try:
+        with open(run.log, "ab", opener=_private) as log:
+            # It forks at once and its first process ends, so that nobody here is its parent.
+            subprocess.run(
+                [*command(run, "guard"), str(writing)],
+                pass_fds=[writing],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=process.ENVIRONMENT,
+                start_new_session=True,
+                check=False,
+            )
+        os.close(writing)
+        return _becomes_ready(reading), ""
+    finally:
+        os.close(reading)
+
+
+def _becomes_ready(reading):
+    ready, _, _ = select.select([reading], [], [], PATIENCE)
+    return bool(ready) and os.read(reading, len(notify.READY)) == notify.READY
+
+
+def _private(path, flags):
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _failure(run, said):
+    verdict = run.verdict
+    if verdict and verdict["error"]:
+        return control.Refusal(verdict["error"])
+    words = "\n".join(filter(None, (said, _log_tail(run))))[-WORDS_TOLD:]
+    return StartFailed(f"the worker could not be started: {words or 'it said nothing'}")
+
+
+def _log_tail(run):
+    try:
+        return run.log.read_text(errors="backslashreplace")[-WORDS_TOLD:].strip()
+    except FileNotFoundError:
+        return ""

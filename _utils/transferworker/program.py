@@ -1,0 +1,55 @@
+"""The commands of the worker's program: run a worker, undo after a dead one, guard one where systemd does not."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+
+from datamover.rundir import RunDir
+
+USAGE = 2
+
+
+def main(words):
+    """Carry out the command line; returns the exit status."""
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+    match words:
+        case ["run", path, *descriptor]:
+            return _run(RunDir(path), *map(int, descriptor))
+        case ["undo", path]:
+            return _undo(RunDir(path))
+        case ["guard", path, descriptor]:
+            return _guard(path, int(descriptor))
+    print("usage: run RUN [DESCRIPTOR] | undo RUN | guard RUN DESCRIPTOR", file=sys.stderr)
+    return USAGE
+
+
+def _run(run, descriptor=-1):
+    # Only here, so that undoing after a worker does not load what moves bytes.
+    from . import notify, worker
+
+    return worker.run(run, notify.notifier(os.environ, descriptor))
+
+
+def _undo(run):
+    from . import undoing
+
+    if run.verdict is None or run.undo.pending():
+        undoing.undo_dead(run)
+    return 0
+
+
+def _guard(path, descriptor):
+    """Become nobody's child in a session of our own, run the worker, wait for it, undo after it."""
+    if os.fork():
+        return 0
+    os.setsid()
+    program = [sys.executable, "-I", "-B", sys.argv[0]]
+    with subprocess.Popen([*program, "run", path, str(descriptor)], pass_fds=[descriptor]) as worker:
+        os.close(descriptor)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: worker.terminate())
+        worker.wait()
+    return _undo(RunDir(path))

@@ -1,0 +1,114 @@
+"""What is done for a worker that cannot do it itself any more: everything it registered is undone, its verdict written.
+
+Called by the unit's stop action, the guardian, a sweep, or whoever asks after a dead run. Waits for nobody but another
+one who does the same, and may be repeated.
+"""
+
+import contextlib
+import os
+
+from datamover import flock, publish, safepath
+from datamover.errors import LocalError, WorkerDied
+from datamover.register import Register
+from datamover.staging import Staging
+from datamover.undo import KEPT
+
+from . import chronicle, control, pinholes, verdicts
+
+PATIENCE = 30.0
+PUBLISHED = "published"
+
+
+def handlers(run, spec, published, keep=True):
+    """{what: callable} for the undo log of `run`. `keep` lets keep_partial have its way."""
+
+    def remove_staging():
+        if not published:
+            if keep and spec["settings"]["keep_partial"]:
+                return KEPT
+            _refuse_if_published(run)
+        if staging := _staging(spec):
+            with contextlib.closing(staging):
+                staging.remove()
+        return None
+
+    return {
+        "pinhole": pinholes.close,
+        "place": lambda: Register(run.path.parents[1]).release(run.transfer),
+        "staging": remove_staging,
+    }
+
+
+def _staging(spec):
+    """What is there of the staging directory; None if it or what held it is gone."""
+    final = safepath.decode_path(spec["path"])
+    return Staging.reopen(final, spec["transfer"]) if os.path.isdir(os.path.dirname(final)) else None
+
+
+def _refuse_if_published(run):
+    # Raises too when it cannot be found out: what was there before the exchange may be in staging.
+    if _publishing(run):
+        raise LocalError("the data is published, though the verdict says otherwise; nothing is removed")
+
+
+def undo_dead(run, patience=PATIENCE, keep=True):
+    """Undo what the dead worker of `run` left and give it a verdict. False if it lives."""
+    held = flock.hold(run.lock, patience)
+    if held is None:
+        return False
+    with held:
+        verdict = run.verdict or _last_words(run)
+        conclude(run, verdict, keep)
+    return True
+
+
+def conclude(run, verdict, keep=True):
+    """Write the verdict, undo everything, add what could not be undone; the caller holds the run's lock."""
+    verdict = _in_truth(run, verdict)
+    if run.verdict is None:
+        run.write("verdict", verdict)
+    troubles = run.undo.run(handlers(run, run.spec, verdict["result"] == PUBLISHED, keep))
+    verdict = _with_trouble(verdict, *troubles)
+    if verdict != run.verdict:
+        run.write("verdict", verdict)
+    control.remove(run.path)
+    return verdict
+
+
+def _with_trouble(verdict, *sentences):
+    return {**verdict, "cleanup": list(dict.fromkeys([*verdict["cleanup"], *sentences]))}
+
+
+def _in_truth(run, verdict):
+    """What is published is published, whatever went wrong after the rename."""
+    if verdict["result"] == PUBLISHED:
+        return verdict
+    try:
+        told = run.verdict if _is_published(run.verdict) else _publishing(run)
+    except Exception as error:  # the pinhole must be closed all the same
+        return _with_trouble(verdict, f"could not find out whether it was published: {error}")
+    return _with_trouble(told, f"after it was published: {verdict['error']['text']}") if told else verdict
+
+
+def _is_published(verdict):
+    return verdict is not None and verdict["result"] == PUBLISHED
+
+
+def _publishing(run):
+    """The verdict that goes with the intent to publish if the final name is the staged inode, and that is finished."""
+    intent = run.read("intent")
+    if intent is None:
+        return None
+    staging = _staging(run.spec)
+    if staging is None:
+        return None
+    with contextlib.closing(staging):
+        found = publish.recover(staging, publish.Intent.from_dict(intent["publish"]))
+    return intent["verdict"] if found is publish.Found.PUBLISHED else None
+
+
+def _last_words(run):
+    """The verdict of a worker that left none."""
+    phase = (run.read("state") or chronicle.NEW)["phase"]
+    text = f"the {run.role}'s worker ended without a word while it was {phase}: it was killed, or its host went down"
+    return verdicts.died(run.spec, WorkerDied(text, phase=phase))

@@ -1,0 +1,60 @@
+"""A worker's last word, in its one form, however the run ended."""
+
+import resource
+
+from datamover.outcome import Outcome
+from datamover.safepath import encode_path
+
+from . import control
+
+
+def verdict(spec, outcome):
+    """The verdict of the run of `spec` that ended with `outcome`."""
+    settings = spec["settings"]
+    return {
+        "result": outcome.result,
+        "error": outcome.error and control.as_dict(outcome.error),
+        "path": spec["path"],
+        "level": settings["verify"],
+        "algorithm": settings["digest"],
+        "block_size": settings["block_size"],
+        **_figures(outcome),
+        **_costs(),
+        "cleanup": list(outcome.cleanup),
+    }
+
+
+def died(spec, error):
+    """The verdict for a worker that left none."""
+    return {**verdict(spec, Outcome(error)), "cpu_seconds": 0.0, "peak_memory": 0}
+
+
+COUNTED = (
+    "files",
+    "directories",
+    "links",
+    "entries",
+    "bytes",
+    "sparse_bytes",
+    "moved_bytes",
+    "retried_entries",
+    "skipped_more",
+    "seconds",
+)
+
+
+def _figures(outcome):
+    return {
+        "root": outcome.root and outcome.root.hex(),
+        "skipped": [{"path": encode_path(path), "why": why} for path, why in outcome.skipped],
+        **{name: getattr(outcome, name) for name in COUNTED},
+    }
+
+
+def _costs():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_seconds": round(used.ru_utime + used.ru_stime, 3), "peak_memory": used.ru_maxrss * 1024}
+
+
+def exit_status(verdict):
+    return verdict["error"]["code"] if verdict["error"] else 0

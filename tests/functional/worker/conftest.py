@@ -1,0 +1,57 @@
+"""A network of their own, two minions in it, and transfers between them."""
+
+import contextlib
+
+import pytest
+
+from tests.functional.worker.minions import Minion, Network, Pair
+
+
+@pytest.fixture
+def network():
+    with contextlib.closing(Network()) as network:
+        yield network
+
+
+@pytest.fixture
+def alpha(tmp_path, network):
+    return Minion("alpha", tmp_path, network)
+
+
+@pytest.fixture
+def beta(tmp_path, network):
+    return Minion("beta", tmp_path, network)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A small tree with one of most things."""
+    root = tmp_path / "data"
+    (root / "empty").mkdir(parents=True)
+    (root / "file").write_bytes(b"content\n" * 1000)
+    (root / "big").write_bytes(bytes(range(256)) * 40_000)
+    (root / "odd \n\\ name").write_text("odd")
+    (root / "link").symlink_to("file")
+    (root / "hard").hardlink_to(root / "file")
+    return root
+
+
+@pytest.fixture
+def srv(tmp_path):
+    path = tmp_path / "srv"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def transfer(alpha, beta, data, srv):
+    """transfer(**changes of the specs) -> Pair from `data` at alpha to srv/data at beta."""
+    pairs = []
+
+    def make(src=data, dst=srv / "data", source=alpha, destination=beta, **changes):
+        pairs.append(Pair(source, destination, src, dst, **changes))
+        return pairs[-1]
+
+    yield make
+    for pair in pairs:
+        pair.end()

@@ -1,0 +1,252 @@
+"""Whole transfers by two real workers, and every way in which one of them can end before its time."""
+
+import filecmp
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from datamover import flock
+from tests.functional.worker.minions import PATIENCE
+
+BIG = 64 * 1024 * 1024
+
+
+@pytest.fixture
+def big(tmp_path):
+    """A file that takes a moment, so that something can happen meanwhile."""
+    path = tmp_path / "big"
+    with open(path, "wb") as file:
+        for _ in range(BIG >> 20):
+            file.write(os.urandom(1 << 20))
+    return path
+
+
+def equal(one, other):
+    done = subprocess.run(
+        ["rsync", "-naHAXSi", "--checksum", "--delete", f"{one}/", f"{other}/"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout == ""
+
+
+def is_free(pair):
+    """Whether nothing listens on the destination's port any more."""
+
+    def binds():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((pair.destination.address, pair.answers["destination"]["port"]))
+            probe.listen()
+
+    pair.destination.network.do(binds)
+    return True
+
+
+def nothing_open(pair, srv, left=()):
+    assert sorted(os.listdir(srv)) == sorted(left)
+    assert is_free(pair)
+    for role in ("source", "destination"):
+        assert not pair.run(role).alive
+        assert pair.run(role).undo.pending() == []
+        assert not (pair.run(role).path / "control").exists()
+        assert pair.minion(role).ask("sweep", True)["found"] == []
+
+
+def test_a_tree_arrives_whole_and_both_verdicts_prove_it(transfer, data, srv):
+    pair = transfer().begin()
+    source, destination = pair.verdicts()
+    assert (source["result"], destination["result"]) == ("published", "published")
+    assert source["root"] == destination["root"] and len(source["root"]) == 64
+    for name in ("entries", "files", "directories", "links", "bytes", "algorithm", "block_size", "level"):
+        assert source[name] == destination[name]
+    assert destination["files"] == 3 and destination["cleanup"] == []
+    assert equal(data, srv / "data")
+    nothing_open(pair, srv, ["data"])
+
+
+def test_a_single_file_arrives_under_its_final_name(transfer, big, srv):
+    pair = transfer(src=big, dst=srv / "other name").begin()
+    assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
+    assert filecmp.cmp(big, srv / "other name", shallow=False)
+    nothing_open(pair, srv, ["other name"])
+
+
+def test_both_ends_may_be_one_host(transfer, alpha, data, srv):
+    pair = transfer(source=alpha, destination=alpha).begin()
+    assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
+    assert equal(data, srv / "data")
+    nothing_open(pair, srv, ["data"])
+
+
+@pytest.mark.parametrize("changes", [{"encrypt": False}, {"verify": "flight"}, {"streams": 4}], ids=str)
+def test_the_settings_reach_the_engine(transfer, data, srv, changes):
+    pair = transfer(**{f"settings__{name}": value for name, value in changes.items()}).begin()
+    source, destination = pair.verdicts()
+    assert source["root"] == destination["root"]
+    assert destination["level"] == changes.get("verify", "readback")
+    assert equal(data, srv / "data")
+
+
+def test_the_digests_of_both_ends_are_left_for_standard_tools(transfer, data, srv):
+    pair = transfer().begin()
+    pair.verdicts()
+    for role, place in (("source", data), ("destination", srv / "data")):
+        sums = pair.run(role).path / "sha256.sums"
+        done = subprocess.run(["sha256sum", "--strict", "-c", sums], cwd=place, capture_output=True, check=True)
+        assert done.stdout.count(b": OK") == 4
+
+
+def test_phases_and_events_tell_the_story_in_order(transfer):
+    pair = transfer().begin()
+    pair.verdicts()
+    status = pair.destination.ask("status", pair.transfer)
+    phases = sorted(status["phases"], key=status["phases"].get)
+    assert phases == ["prepared", "armed", "proved", "moving", "verifying", "sealed", "publishing", "published"]
+    assert status["progress"]["bytes_done"] == status["progress"]["bytes_total"] == status["verdict"]["bytes"]
+    assert [event["seq"] for event in status["events"]] == list(range(1, len(status["events"]) + 1))
+    assert status["events"][-1]["what"] == "verdict"
+
+
+def test_what_is_there_is_not_overwritten_unless_asked(transfer, data, srv):
+    (srv / "data").write_text("precious")
+    pair = transfer().begin()
+    destination = pair.verdict("destination")
+    assert (destination["result"], destination["error"]["name"]) == ("failed", "destination-exists")
+    assert pair.verdict("source")["result"] == "failed"
+    assert (srv / "data").read_text() == "precious"
+    nothing_open(pair, srv, ["data"])
+
+
+def test_what_is_there_is_exchanged_when_asked_and_then_removed(transfer, data, srv):
+    (srv / "data").mkdir()
+    (srv / "data/old").write_text("old")
+    pair = transfer(settings__overwrite=True).begin()
+    assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
+    assert equal(data, srv / "data")
+    nothing_open(pair, srv, ["data"])
+
+
+def test_attaching_to_a_finished_transfer_tells_that_it_is_published(transfer):
+    pair = transfer().begin()
+    pair.verdicts()
+    answer = pair.destination.prepare(pair.spec("destination"))
+    assert answer["attached"] and answer["phase"] == "published"
+
+
+def test_the_worker_needs_nothing_of_where_its_code_came_from(transfer, data, srv, tmp_path):
+    """What a sync or clear_cache does to the minion's modules while the worker runs."""
+    pair = transfer().prepare()
+    for role in ("source", "destination"):
+        opened = {opened.path for opened in pair.worker(role).open_files()}
+        mapped = {mapped.path for mapped in pair.worker(role).memory_maps()}
+        checkout = os.path.dirname(os.path.dirname(sys.modules["datamover"].__file__))
+        assert not [path for path in opened | mapped if path.startswith(checkout)]
+        for file in pair.run(role).code.rglob("*.py"):
+            file.unlink()
+    pair.arm().go()
+    assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
+
+
+# Ends before the time. The source is stopped by SIGSTOP, so that the moment is certain and not a matter of luck.
+
+
+@pytest.fixture
+def halted(transfer, big, network):
+    """halted(**changes) -> a transfer in the middle of its data: the source's worker stands still."""
+    network.limit("40mbit")
+    stopped = []
+
+    def halt(**changes):
+        pair = transfer(src=big, **changes).begin()
+        pair.follow_until("destination", "moving")
+        pair.worker("source").suspend()
+        stopped.append(pair.worker("source"))
+        return pair
+
+    yield halt
+    for worker in stopped:
+        if worker.is_running():
+            worker.send_signal(signal.SIGCONT)
+
+
+def test_kill_minus_9_of_the_destination_leaves_nothing_and_the_source_says_so(halted, srv):
+    pair = halted()
+    pair.kill("destination")
+    destination = pair.verdict("destination")
+    assert (destination["result"], destination["error"]["name"]) == ("failed", "worker-died")
+    pair.worker("source").resume()
+    source = pair.verdict("source")
+    assert (source["result"], source["error"]["retryable"]) == ("failed", True)
+    nothing_open(pair, srv)
+
+
+def test_kill_minus_9_of_the_source_ends_the_destination_at_once(halted, srv):
+    pair = halted()
+    pair.kill("source")
+    source, destination = pair.verdicts()
+    assert source["error"]["name"] == "worker-died"
+    assert (destination["result"], destination["error"]["name"]) == ("failed", "connection-lost")
+    nothing_open(pair, srv)
+
+
+def test_kill_minus_9_of_both_and_of_their_guardians_is_undone_by_who_asks(halted, srv):
+    pair = halted()
+    for role in ("source", "destination"):
+        worker = pair.worker(role)
+        worker.parent().kill()
+        worker.kill()
+        assert flock.wait_free(pair.run(role).lock, PATIENCE)
+    assert [verdict["error"]["name"] for verdict in pair.verdicts()] == ["worker-died"] * 2
+    nothing_open(pair, srv)
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+def test_a_cancel_in_the_middle_ends_both_and_leaves_nothing(halted, srv, role):
+    pair = halted()
+    pair.worker("source").resume()
+    assert pair.minion(role).ask("cancel", pair.transfer, role) == {"phase": "cancelled"}
+    verdicts = dict(zip(("source", "destination"), pair.verdicts(), strict=True))
+    assert verdicts[role]["error"]["name"] == "cancelled"
+    assert all(verdict["result"] != "published" for verdict in verdicts.values())
+    nothing_open(pair, srv)
+
+
+def test_a_cancel_after_the_end_changes_nothing(transfer, data, srv):
+    pair = transfer().begin()
+    pair.verdicts()
+    assert pair.destination.ask("cancel", pair.transfer) == {"phase": "published"}
+    assert equal(data, srv / "data")
+
+
+def test_kept_partial_data_is_listed_and_removed_only_when_asked(halted, srv):
+    pair = halted(settings__keep_partial=True)
+    pair.kill("destination")
+    assert pair.verdict("destination")["error"]["name"] == "worker-died"
+    assert os.listdir(srv) == [f".salt-transfer-{pair.transfer}"]
+    pair.worker("source").resume()
+    pair.verdict("source")
+    found = pair.destination.ask("sweep")
+    assert [each["what"] for each in found["found"]] == ["not undone: staging"] and found["removed"] == []
+    assert os.listdir(srv) == [f".salt-transfer-{pair.transfer}"]
+    assert len(pair.destination.ask("sweep", False, True)["removed"]) == 1
+    nothing_open(pair, srv)
+
+
+def test_undo_is_harmless_however_often_and_keeps_what_is_published(transfer, data, srv):
+    pair = transfer().begin()
+    pair.verdicts()
+    run = pair.run("destination")
+    before = run.verdict
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-I", "-B", run.code / "transferworker/__main__.py", "undo", run.path], check=True
+        )
+        assert done.returncode == 0
+    assert run.verdict == before
+    assert equal(data, srv / "data")

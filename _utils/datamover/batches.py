@@ -12,7 +12,7 @@ from struct import Struct
 from typing import TypeVar
 
 from . import manifest
-from .blocks import DIGEST, LONGEST, Content, block_count
+from .blocks import DIGEST, LONGEST, Content, block_count, check_blocks
 from .errors import LocalError, ProtocolError
 from .fields import Field
 from .frames import MAX_BODY
@@ -200,6 +200,7 @@ class Assembly:
     def _check_place(self, part):
         if self._open not in (None, (part.entry, part.try_, part.length)) or part.first != len(self._blocks):
             raise ProtocolError(f"digests of {part} came where block {len(self._blocks)} of {self._open} was next")
+        check_blocks(part.length, self._block_size)
         told, listed = part.first + len(part.blocks), self._listed(part.length)
         if told > listed or (part.whole and told < listed) or not (part.whole or part.blocks):
             raise ProtocolError(f"digests of {part} do not fit the {listed} that its {part.length} bytes need")

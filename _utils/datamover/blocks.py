@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from . import digests
-from .errors import LocalError
+from .errors import LocalError, ManifestInvalid
 
 BLOCK = 4 * 1024 * 1024
 DIGEST = 32
 """Bytes in a digest: every algorithm of version 1 has 256 bits."""
 SMALLEST_BLOCK, LARGEST_BLOCK = 64 * 1024, 64 * 1024 * 1024
+MOST_BLOCKS = 4 * 1024 * 1024
+"""Blocks of one file: their digests are held in memory. At 4 MiB each that is a file of 16 TiB."""
 LONGEST = 2**63 - 1
 """No file is longer: the kernel's own bound on offsets."""
 
@@ -36,6 +38,17 @@ class Content:
 
 def block_count(length: int, block_size: int) -> int:
     return -(-length // block_size)
+
+
+def check_blocks(length: int, block_size: int) -> None:
+    """Refuse a file that has too many blocks."""
+    count = block_count(length, block_size)
+    if count > MOST_BLOCKS:
+        raise ManifestInvalid(
+            f"a file of {length} bytes has {count} blocks of {block_size} bytes; at most {MOST_BLOCKS} blocks "
+            f"({MOST_BLOCKS * block_size} bytes) can be verified",
+            length=length,
+        )
 
 
 def block_range(index: int, length: int, block_size: int) -> tuple[int, int]:

@@ -151,6 +151,12 @@ def test_parts_that_do_not_make_a_file_are_refused(parts):
         put_together(parts)
 
 
+def test_a_file_whose_digests_would_fill_the_memory_is_refused_at_its_first_part():
+    endless = Part(7, 1, 2**63 - 1, 0, (bytes(32),))
+    with pytest.raises(ManifestInvalid, match="blocks of 4194304 bytes"):
+        put_together([endless])
+
+
 def test_a_file_that_begins_again_begins_with_its_first_part():
     assembly = Assembly(BLOCK)
     assembly.add(FIRST)
@@ -186,5 +192,5 @@ def test_a_part_that_cannot_be_is_not_sent(part):
 def test_any_parts_make_files_or_are_refused(parts):
     try:
         put_together(parts)
-    except ProtocolError as error:
+    except (ProtocolError, ManifestInvalid) as error:
         assert error.text.isprintable()

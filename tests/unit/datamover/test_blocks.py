@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from datamover import blocks, digests
 from datamover.blocks import Content, ContentBuilder
-from datamover.errors import LocalError
+from datamover.errors import LocalError, ManifestInvalid
 
 from .strategies import relaxed
 
@@ -119,6 +119,12 @@ def test_block_ranges_cover_a_file_once_and_in_order(length, size):
 def test_a_block_that_a_file_does_not_have_is_our_bug(index):
     with pytest.raises(LocalError, match=f"no block {index}"):
         blocks.block_range(index, 2 * SIZE, SIZE)
+
+
+def test_a_file_of_too_many_blocks_is_refused_with_numbers():
+    blocks.check_blocks(16 * 2**40, blocks.BLOCK)
+    with pytest.raises(ManifestInvalid, match="has 4194305 blocks of 4194304 bytes; at most 4194304 blocks .17592186044416 bytes"):
+        blocks.check_blocks(16 * 2**40 + 1, blocks.BLOCK)
 
 
 @pytest.mark.parametrize("algorithm", digests.available())

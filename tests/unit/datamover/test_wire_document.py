@@ -116,6 +116,7 @@ def test_the_tables_of_turns_are_those_of_the_code(party):
         ("length of a file", blocks.LONGEST),
         ("smallest block", blocks.SMALLEST_BLOCK),
         ("largest block", blocks.LARGEST_BLOCK),
+        ("blocks of one file", blocks.MOST_BLOCKS),
     ],
 )
 def test_the_table_of_bounds_holds(name, value):

@@ -44,6 +44,7 @@ class Type(IntEnum):
     BYE = 0x51
 
 
+_NAMED = frozenset(Type)
 _HEADER = Struct(">BBHII")
 HEADER_SIZE = _HEADER.size
 
@@ -71,6 +72,3 @@ class Frame:
         name = Type(self.type).name if self.type in _NAMED else f"type {self.type:#04x}"
         kind = "critical" if self.flags & CRITICAL else "optional"
         return f"{name} frame, {kind}, {self.length} bytes, stream {self.stream}"
-
-
-_NAMED = frozenset(Type)

@@ -136,7 +136,7 @@ def list_(prefix=pinholes.PREFIX):
 
     Returns a list of dicts: ``tag``, ``source`` (None, if the lease is over and only the inert rule is left), ``port``,
     ``remaining`` (seconds; None where the firewall does not tell), ``backend``, ``variant``, ``family``, ``table``,
-    ``chain``, ``policy``.
+    ``chain``.
 
     CLI Example:
 

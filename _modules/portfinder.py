@@ -42,7 +42,7 @@ def free(ports="4400-4499", address=None, count=10):
 
     .. code-block:: bash
 
-        salt db2 portfinder.free 4400-4499 address=192.0.2.20 count=1
+        salt db2 portfinder.free 4400-4499 count=1
     """
     addresses = [address] if address else ["0.0.0.0", *(["::"] if os.path.exists(IPV6) else [])]
     found = []

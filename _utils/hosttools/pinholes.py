@@ -91,13 +91,8 @@ class Opening:
         return self.source is None
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "tag": self.tag,
-            "source": self.source,
-            "port": self.port,
-            "remaining": self.remaining,
-            **self.chain.as_dict(),
-        }
+        row = {"tag": self.tag, "source": self.source, "port": self.port, "remaining": self.remaining}
+        return {**row, **{key: value for key, value in self.chain.as_dict().items() if key != "policy"}}
 
 
 def tag(transfer: str, attempt: int | str) -> str:

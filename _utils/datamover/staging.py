@@ -30,6 +30,7 @@ from .safepath import (
     within,
 )
 from .trouble import disk_error, on_disk
+from .windows import Windows
 
 PREFIX = b".salt-transfer-"
 DATA = b"data"
@@ -37,7 +38,7 @@ ABOUT = b"about.json"
 FORMAT = 1
 OPEN_FILES = 64
 FEW = 8
-WINDOW = 64 * 1024 * 1024
+AHEAD = 64
 DIFFERENCES_SHOWN = 100
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -73,9 +74,7 @@ class Staging:
         self._directories = Directories(anchor, DATA, journal.location if journal else None)
         self._files = Descriptors(self._open_for_writing, OPEN_FILES)
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
-        self._windows = {}
-        self._holed = set()
-        self._allocates = True
+        self._windows = Windows()
 
     # Coming and going
 
@@ -159,7 +158,8 @@ class Staging:
         self._headroom.take_bytes(len(view))
         try:
             with self._files.hold((number, try_)) as descriptor:
-                self._enter_windows(number, try_, descriptor, offset, len(view))
+                size = self._journal.entry(number).size
+                self._windows.enter((number, try_), descriptor, offset, len(view), size)
                 _write_all(descriptor, view, offset)
         except _Stale:
             return False
@@ -171,9 +171,7 @@ class Staging:
         """A range of zeros that takes no space. False if it belongs to an older try."""
         try:
             with self._files.hold((number, try_)) as descriptor:
-                self._holed.add((number, try_))
-                if (number, try_) in self._windows:
-                    _punch(descriptor, offset, length)
+                self._windows.hole((number, try_), descriptor, offset, length)
         except _Stale:
             return False
         except OSError as error:
@@ -229,8 +227,7 @@ class Staging:
             os.unlink(name, dir_fd=directory)
 
     def _forget(self, key):
-        self._windows.pop(key, None)
-        self._holed.discard(key)
+        self._windows.forget(key)
         self._files.drop(key)
 
     def _create(self, entry, try_):
@@ -264,30 +261,6 @@ class Staging:
     def _guard(self, number):
         return self._guards[number % _GUARDS]
 
-    # Room on the disk is reserved a window ahead, so that large files lie in few pieces, and the window before is
-    # written back meanwhile, so that the flush at the end finds little to do. A file with holes is left alone.
-
-    def _enter_windows(self, number, try_, descriptor, offset, length):
-        size = self._journal.entry(number).size
-        if size < WINDOW or (number, try_) in self._holed:
-            return
-        entered = self._windows.get((number, try_))
-        if entered is None:
-            entered = self._windows.setdefault((number, try_), set())
-            os.ftruncate(descriptor, size)  # Holes can be punched only before the end.
-        for window in range(offset // WINDOW, (offset + length - 1) // WINDOW + 1):
-            if window not in entered:
-                entered.add(window)
-                self._enter(descriptor, window, size)
-
-    def _enter(self, descriptor, window, size):
-        start = window * WINDOW
-        if self._allocates:
-            self._allocates = _allocated(descriptor, start, min(WINDOW, size - start))
-        if window:
-            with suppress(OSError):
-                kernel.start_writing(descriptor, start - WINDOW, WINDOW)
-
     # Verifying
 
     def flush(self, numbers):
@@ -307,6 +280,30 @@ class Staging:
             content = sparse.digest(descriptor, status, digests.constructor(algorithm), block_size)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             return content
+
+    def read_back_many(self, numbers, algorithm, block_size):
+        """(number, Content) of flushed files; the disk is asked for many small ones ahead. None for one that is gone."""
+        new_hasher = digests.constructor(algorithm)
+        for start in range(0, len(numbers), AHEAD):
+            with ExitStack() as opened:
+                asked = [(number, self._ask_for(number, opened)) for number in numbers[start : start + AHEAD]]
+                for number, descriptor in asked:
+                    yield number, descriptor and self._digest(number, descriptor, new_hasher, block_size)
+
+    def _ask_for(self, number, opened):
+        """Open a file, drop what the cache has of it and let the kernel begin to read it; None if it is gone."""
+        with self._on_disk("read back", number):
+            try:
+                descriptor = opened.enter_context(self._opened(number))
+            except FileNotFoundError:
+                return None
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            return descriptor
+
+    def _digest(self, number, descriptor, new_hasher, block_size):
+        with self._on_disk("read back", number):
+            return sparse.digest(descriptor, os.fstat(descriptor), new_hasher, block_size)
 
     def read_back_range(self, number, offset, length, builder):
         """Flush what is written of a file and feed one range of it, as the disk has it, to a ContentBuilder."""
@@ -482,22 +479,3 @@ def _write_all(descriptor, view, offset):
     written = os.pwrite(descriptor, view, offset)
     while written < len(view):
         written += os.pwrite(descriptor, view[written:], offset + written)
-
-
-def _allocated(descriptor, offset, length):
-    """Whether this file system reserves room; an error of the disk is raised."""
-    try:
-        kernel.allocate(descriptor, offset, length)
-    except OSError as error:
-        if error.errno in kernel.UNSUPPORTED:
-            return False
-        raise
-    return True
-
-
-def _punch(descriptor, offset, length):
-    try:
-        kernel.punch_hole(descriptor, offset, length)
-    except OSError as error:
-        if error.errno not in kernel.UNSUPPORTED:
-            raise

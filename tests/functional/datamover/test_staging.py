@@ -13,7 +13,8 @@ from datamover import digests, kernel
 from datamover.blocks import BLOCK, ContentBuilder
 from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace
 from datamover.manifest import Entry, Kind
-from datamover.staging import WINDOW, Staging
+from datamover.staging import AHEAD, Staging
+from datamover.windows import WINDOW
 from tests.functional.datamover.places import ALGORITHM, TRANSFER, destination, ext4, plant, private_mounts, run, tmpfs
 
 MIB = 1024 * 1024
@@ -239,6 +240,19 @@ def test_what_was_spoiled_on_the_disk_is_seen_when_it_is_read_back(staging):
         spoil.seek(2 * MIB)
         spoil.write(b"y")
     assert staging.read_back(1, ALGORITHM, BLOCK) != good
+
+
+def test_many_files_are_read_back_together(staging):
+    count = 2 * AHEAD + 5
+    sizes = {number: number * 100 for number in range(1, count + 1)}
+    staging.announce([file(number, b"%d" % number, size=size) for number, size in sizes.items()])
+    for number, size in sizes.items():
+        staging.put_small(number, 1, bytes([number % 256]) * size)
+    staging.flush(list(sizes))
+    os.unlink(os.path.join(staging.path, b"data", b"7"))
+    found = dict(staging.read_back_many(list(sizes), ALGORITHM, BLOCK))
+    assert found.pop(7) is None, "it was discarded for another try"
+    assert found == {number: staging.read_back(number, ALGORITHM, BLOCK) for number in sizes if number != 7}
 
 
 def whole(staging):

@@ -26,7 +26,8 @@ KINDS = {
     "symlink": "a symbolic link",
     "fifo": "a FIFO",
     "socket": "a socket",
-    "device": "a device",
+    "chardev": "a character device",
+    "blockdev": "a block device",
 }
 NEITHER = "neither a file nor a directory"
 SHOWN = 5
@@ -34,8 +35,6 @@ SHOWN = 5
 
 def host(facts: Facts) -> Iterator[Reason]:
     """Whether a minion can take part at all, and permits it."""
-    if facts.version != VERSION:
-        yield version_mismatch(facts.host, facts.version)
     if facts.uid != 0:
         yield errors.UnfitHost.reason(
             f"{facts.host} runs its salt-minion as user {facts.uid}: "
@@ -63,10 +62,17 @@ def _python(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
 
 
+def _link(place: Endpoint, found: Source) -> Iterator[Reason]:
+    target = f", {Endpoint(place.host, found.real)}" if found.real else ""
+    yield errors.SourceMissing.reason(f"{place} is a symbolic link: name what it points to{target}")
+
+
 def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reason]:
     """Whether the source can be read as a whole and may travel as it is."""
     if not found.exists:
         yield errors.SourceMissing.reason(f"{place} does not exist")
+    elif found.kind == "symlink":
+        yield from _link(place, found)
     elif found.kind not in ("file", "directory"):
         kind = KINDS.get(found.kind or "", NEITHER)
         yield errors.SourceMissing.reason(f"{place} is {kind}: name a file or a directory")
@@ -78,7 +84,7 @@ def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reaso
 def _unreadable(place: Endpoint, found: Source) -> Iterator[Reason]:
     if found.unreadable:
         total = max(found.counts.get("unreadable", 0), len(found.unreadable))
-        listed = [f"{paths.display(each.path)} ({paths.printable(each.why)})" for each in found.unreadable]
+        listed = [f"{paths.display(each.path) or place} ({each.why})" for each in found.unreadable]
         entries = units.count(total, "entry", "entries")
         yield errors.SourceUnreadable.reason(f"{place} holds {entries} that cannot be read: {_some(listed, total)}")
     elif not found.readable:

@@ -164,7 +164,7 @@ def _receipt_lines(receipt: Mapping[str, Any]) -> Iterator[str]:
     yield f"proved by {receipt['level']}: {files}, {directories}{links}, {units.size(receipt['bytes'])}"
     yield f"{receipt['algorithm']} root {receipt['root']}, the same on both ends"
     if receipt["skipped"]:
-        yield f"{units.count(receipt['skipped'], 'socket')} left out"
+        yield f"{units.count(receipt['skipped'], 'entry', 'entries')} left out, listed as skipped"
 
 
 def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:

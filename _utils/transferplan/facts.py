@@ -67,7 +67,10 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Source:
-    """What stands at the source: counted until the time for it was over, then `estimated` (at least this much)."""
+    """What stands at the source: counted until the time for it was over, then `estimated` (at least this much).
+
+    `identity` is its device and inode.
+    """
 
     exists: bool
     kind: str | None = None
@@ -84,11 +87,15 @@ class Source:
     unreadable: tuple[Unreadable, ...] = ()
     mounts_below: tuple[Path, ...] = ()
     newest_mtime_age: float | None = None
+    identity: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Destination:
-    """What stands at the final name and around it. `nearest` is the closest directory above that exists."""
+    """What stands at the final name and around it.
+
+    `nearest` is the closest directory above that exists; `above` are device and inode of that one and of all above it.
+    """
 
     exists: bool
     parent: Path
@@ -109,6 +116,7 @@ class Destination:
     rename_noreplace: bool | None = None
     real: Path | None = None
     locked_by: str | None = None
+    above: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

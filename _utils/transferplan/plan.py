@@ -12,7 +12,18 @@ from typing import Any
 
 from . import address, checks, firewall, paths, shapes, space, units
 from .address import Pair
-from .errors import BadAnswer, Ledger, MinionSilent, NoAddress, NoDigest, PlanError, Reason, Refused, Told
+from .errors import (
+    BadAnswer,
+    Ledger,
+    MinionSilent,
+    NoAddress,
+    NoDigest,
+    PlacesOverlap,
+    PlanError,
+    Reason,
+    Refused,
+    Told,
+)
 from .facts import Destination, Facts, Source
 from .firewall import Opening
 from .request import ATTEMPT, DESTINATION, SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
@@ -58,10 +69,6 @@ class Plan:
     @property
     def ends(self) -> tuple[End, End]:
         return self.source, self.destination
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        return tuple(end.member for end in self.ends)
 
     def specs(self) -> dict[Member, dict[str, Any]]:
         """What each end's minion is asked to prepare."""
@@ -189,8 +196,8 @@ def _read_side(request: Request, member: Member, answer: Answer) -> _Side:
     found = facts.source if member.role == SOURCE else facts.destination
     if found is None:
         raise BadAnswer(f"{member} answered without a word about {asked}")
-    real = Endpoint(member.host, found.real or asked.path)
-    return _Side(member, real, facts, as_told(request.settings, facts.settings))
+    real = asked.path if found.kind == "symlink" else found.real or asked.path
+    return _Side(member, Endpoint(member.host, real), facts, as_told(request.settings, facts.settings))
 
 
 def read_answer(member: Member, answer: Answer) -> Facts:
@@ -236,6 +243,7 @@ def _destination_reasons(side: _Side, source: _Side | None, transfer: str) -> It
 
 def _join(request: Request, source: _Side, destination: _Side, opening: Opening | None, ledger: Ledger) -> Plan:
     ledger.attempt(refuse_overlap, source.place, destination.place)
+    ledger.attempt(_refuse_detour, source, destination)
     digest = ledger.attempt(choose_digest, request.settings.digest, (source.facts, destination.facts))
     pair = ledger.attempt(_choose_pair, source, destination)
     ledger.settle()
@@ -252,6 +260,18 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
         shared_subnet=pair.shared,
         warnings=tuple(map(paths.printable, _warnings(request, source, destination, opening, pair))),
     )
+
+
+def _refuse_detour(source: _Side, destination: _Side) -> None:
+    """A mount can make the inside of the source look like another place; its identity gives it away."""
+    identity = source.found.identity
+    inside = identity and identity in destination.found.above
+    if source.member.host != destination.member.host or not inside:
+        return
+    if not paths.contains(source.place.path, destination.place.path):
+        raise PlacesOverlap(
+            f"{destination.place} lies inside the source {source.place}, by way of a mount: choose another"
+        )
 
 
 def choose_digest(asked: str, everyone: Iterable[Facts]) -> str:
@@ -315,7 +335,10 @@ def _source_warnings(place: Endpoint, found: Source) -> Iterator[str]:
     if sockets := checks.count_of(found, "sockets"):
         yield f"{place} holds {units.count(sockets, 'socket')}, which cannot be copied and will be left out"
     if found.mounts_below:
-        yield f"other file systems are mounted below it and will be copied too: {_listed(found.mounts_below)}"
+        yield (
+            f"other file systems are mounted in {place} and will be left out, as empty directories: "
+            f"{_listed(found.mounts_below)}"
+        )
     if found.newest_mtime_age is not None and found.newest_mtime_age < FRESH:
         age = units.span(max(0.0, found.newest_mtime_age))
         yield f"{place} changed {age} ago: a file that changes while it is read fails the copy"

@@ -50,7 +50,7 @@ _BY_OUTCOME = {
 def result(state: State) -> dict[str, Any]:
     """What `transfer.copy` returns for a course that has ended."""
     ends = state.request.ends()
-    word = _BY_OUTCOME.get(state.outcome) or _joined([_result_at(state, member) for member in _destinations(state)])
+    word = _BY_OUTCOME.get(state.outcome) or joined([_result_at(state, member) for member in _destinations(state)])
     return {
         "transfer": state.request.transfer,
         "result": word,
@@ -112,7 +112,7 @@ def _result_at(state: State, member: Member) -> str:
     return "failed" if unproved(source, verdict, state.request.settings.verify) else "ok"
 
 
-def _joined(results: list[str]) -> str:
+def joined(results: list[str]) -> str:
     """One word for several destinations."""
     words = set(results)
     if len(words) == 1:

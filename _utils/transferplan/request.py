@@ -54,10 +54,6 @@ class Request:
     destinations: tuple[Endpoint, ...]
     settings: Settings
 
-    @property
-    def type(self) -> str:
-        return self.settings.type
-
     def ends(self) -> dict[Member, Endpoint]:
         """Every end of the transfer with its place, the source first."""
         targets = {Member(place.host, DESTINATION): place for place in self.destinations}

@@ -39,10 +39,8 @@ def size(count: float) -> str:
     """`999 B`, `1.0 KiB`, `120.4 GiB`: binary units, one digit after the point."""
     if count < 1024:
         return f"{int(count)} B"
-    for name, factor in reversed(_BINARY.items()):
-        if count >= factor:
-            return f"{count / factor:.1f} {name}"
-    raise AssertionError("every count of at least 1024 has a unit")
+    name, factor = max((unit for unit in _BINARY.items() if unit[1] <= count), key=lambda unit: unit[1])
+    return f"{count / factor:.1f} {name}"
 
 
 def rate(bytes_per_second: float) -> str:

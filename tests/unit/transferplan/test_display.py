@@ -105,11 +105,11 @@ def test_a_failure_is_shown_with_its_reasons_and_what_could_not_be_undone():
     ]
 
 
-def test_sockets_left_out_are_counted():
+def test_what_is_left_out_is_counted():
     skipped = [{"path": "/srv/data/s", "why": "socket"}]
     ended = finished(verdict(skipped=skipped, skipped_more=2, links=3), verdict())
     lines = display.result_lines(ended)
-    assert "3 sockets left out" in lines
+    assert "3 entries left out, listed as skipped" in lines
     assert "proved by readback: 1,000 files, 3 directories, 3 links, 10.0 GiB" in lines
 
 

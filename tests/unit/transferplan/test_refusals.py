@@ -94,12 +94,22 @@ SOURCES = [
         {"kind": "odd\n"},
         "alpha:/srv/data is neither a file nor a directory: name a file or a directory",
     ),
-    ("source-missing", {"kind": "symlink"}, "alpha:/srv/data is a symbolic link: name a file or a directory"),
+    ("source-missing", {"kind": "blockdev"}, "alpha:/srv/data is a block device: name a file or a directory"),
+    (
+        "source-missing",
+        {"kind": "symlink", "real": "/data/one"},
+        "alpha:/srv/data is a symbolic link: name what it points to, alpha:/data/one",
+    ),
     ("source-unreadable", {"readable": False}, "alpha:/srv/data cannot be read"),
     (
         "source-unreadable",
         {"unreadable": [{"path": "/srv/data/a%0Ab", "why": "Input/output error"}], "counts": {"unreadable": 1}},
         r"alpha:/srv/data holds 1 entry that cannot be read: /srv/data/a\nb (Input/output error)",
+    ),
+    (
+        "source-unreadable",
+        {"unreadable": [{"path": "", "why": "Permission denied"}], "readable": False},
+        "alpha:/srv/data holds 1 entry that cannot be read: alpha:/srv/data (Permission denied)",
     ),
     (
         "source-unreadable",
@@ -283,6 +293,25 @@ def test_a_link_can_make_two_places_one():
             "alpha:/srv/data/inner/data lies inside the source alpha:/srv/data: choose a place outside of it",
         )
     ]
+
+
+def test_a_mount_can_lead_back_into_the_source():
+    answers = {
+        ALPHA: alpha(source(identity=[64, 7])),
+        ("alpha", "destination"): alpha()
+        | {"destination": destination(real="/mnt/x", above=[[64, 9], [64, 7], [64, 2]])},
+    }
+    assert refusals(asked(dst="alpha:/mnt/x"), answers) == [
+        (
+            "places-overlap",
+            "alpha:/mnt/x lies inside the source alpha:/srv/data, by way of a mount: choose another",
+        )
+    ]
+
+
+def test_equal_inodes_on_two_hosts_are_two_places():
+    answers = {ALPHA: alpha(source(identity=[64, 7])), BETA: beta(destination(above=[[64, 7]]))}
+    plan.make(asked(), answers)
 
 
 JOINT = [

@@ -161,6 +161,22 @@ def test_what_the_last_event_carries_is_short():
     assert set(told) == {"result", "retcode", "receipt", "reasons", "source", "destinations"}
 
 
+@pytest.mark.parametrize(
+    "results, word",
+    [
+        (["ok"], "ok"),
+        (["ok", "ok"], "ok"),
+        (["ok", "failed"], "partial"),
+        (["unknown", "ok"], "partial"),
+        (["failed", "unknown"], "unknown"),
+        (["failed", "cancelled"], "failed"),
+        (["cancelled", "cancelled"], "cancelled"),
+    ],
+)
+def test_the_results_of_several_destinations_become_one(results, word):
+    assert report.joined(results) == word
+
+
 def test_exit_statuses_are_told_apart_and_none_is_that_of_a_crash():
     codes = [each.retcode for each in report.EXITS]
     assert len(set(codes)) == len(codes) and 1 not in codes

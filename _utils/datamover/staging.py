@@ -282,7 +282,7 @@ class Staging:
             return content
 
     def read_back_many(self, numbers, algorithm, block_size):
-        """(number, Content) of flushed files; the disk is asked for many small ones ahead. None for one that is gone."""
+        """(number, Content) of flushed files; the disk is asked for small ones ahead. None for one that is gone."""
         new_hasher = digests.constructor(algorithm)
         for start in range(0, len(numbers), AHEAD):
             with ExitStack() as opened:

@@ -187,6 +187,17 @@ def test_a_part_that_cannot_be_is_not_sent(part):
         wire.Digests(parts=(part,), **EDITION).encode()
 
 
+@pytest.mark.parametrize(
+    ("at", "value"), [(10, b"\2"), (27, b"\0\0\x10\1"), (0, b"\xff"), (11, b"\xff"), (19, b"\x7f")], ids=str
+)
+def test_a_part_that_cannot_be_is_refused(at, value):
+    body = wire.Digests(parts=(Part(7, 1, 10, 0, (), WHOLE),), **EDITION).body()
+    part = bytearray(body[-63:])
+    part[at : at + len(value)] = value
+    with pytest.raises(ProtocolError, match=r"Digests.parts (has a part|#)"):
+        wire.Digests.decode(body[:-63] + bytes(part) + bytes(32 * 5000))
+
+
 @relaxed
 @given(st.lists(strategies.parts(), max_size=8))
 def test_any_parts_make_files_or_are_refused(parts):

@@ -86,6 +86,17 @@ def test_any_bytes_are_refused_or_are_the_one_encoding_of_an_entry(data):
     assert encode_entry(entry) == data[:end]
 
 
+@pytest.mark.parametrize(
+    "attributes", [b"\1\0\0", b"\2\0\0\0\0a", b"\1\0\0\0\2ab", b"\1\xff\xff\xff\xffa"], ids=bytes.hex
+)
+def test_attributes_that_end_beyond_their_entry_are_refused(attributes):
+    plain = encode_entry(FILE)
+    length_at = manifest.LEAST_ENTRY - 4
+    head = plain[:length_at] + len(attributes).to_bytes(4, "big") + plain[manifest.LEAST_ENTRY :]
+    with pytest.raises(ManifestInvalid, match="attribute"):
+        decode_entry(head + attributes + b"of the next entry")
+
+
 def test_an_entry_as_large_as_can_travel_is_taken_and_one_byte_more_is_not():
     whole = [(b"user.%02d" % number, bytes(manifest.MAX_XATTR_VALUE)) for number in range(15)]
     room = manifest.MAX_ENTRY - encoded_size(replaced(xattrs=(*whole, (b"user.15", b""))))

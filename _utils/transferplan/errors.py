@@ -76,7 +76,7 @@ class Refused(PlanError):
     code, name = 10, "refused"
 
     def __init__(self, reasons: Iterable[Reason]):
-        self.reasons = tuple(reasons)
+        self.reasons = tuple(dict.fromkeys(reasons))
         super().__init__(
             "\n".join(reason.text for reason in self.reasons), reasons=[reason.as_dict() for reason in self.reasons]
         )

@@ -59,7 +59,6 @@ class Plan:
     digest: str
     opening: Opening
     kept: space.Room
-    shared_subnet: bool
     warnings: tuple[str, ...]
 
     @property
@@ -257,7 +256,6 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
         digest=digest,
         opening=opening,
         kept=space.reserve(destination.settings.reserve, destination.found),
-        shared_subnet=pair.shared,
         warnings=tuple(map(paths.printable, _warnings(request, source, destination, opening, pair))),
     )
 

@@ -436,6 +436,12 @@ def test_every_reason_of_both_hosts_comes_at_once_and_in_order():
     ]
 
 
+def test_one_host_in_both_roles_is_told_its_reasons_once():
+    both = alpha(uid=7) | {"destination": destination(real="/backup/data")}
+    answers = {ALPHA: both, ("alpha", "destination"): both}
+    assert [name for name, _ in refusals(asked(dst="alpha:/backup/"), answers)] == ["unfit-host"]
+
+
 def test_what_one_host_tells_is_weighed_though_the_other_is_silent():
     answers = {ALPHA: None, BETA: beta(destination(read_only=True), ports={"free": False})}
     assert [name for name, _ in refusals(asked(), answers)] == ["minion-silent", "destination-unusable", "no-port"]

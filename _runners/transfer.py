@@ -291,11 +291,20 @@ def _see_through(opts, drive):
         if drive.over:
             _log.exception("The transfer has ended; this came after it")
             return
-        drive.interrupt()
-        with saltface.Fleet(opts) as fleet:
-            drive.run(fleet)
+        _turn_back(opts, drive)
         if isinstance(why, Exception):
             raise
+
+
+def _turn_back(opts, drive):
+    """On a bus of our own: what was interrupted may have left the other one in the middle of something."""
+    drive.interrupt()
+    try:
+        with saltface.Fleet(opts) as fleet:
+            drive.run(fleet)
+    except (KeyboardInterrupt, SystemExit):
+        # Asked once more, we go at once; what is not undone undoes itself when its lease is over.
+        drive.interrupt()
 
 
 class _Drive:

@@ -221,6 +221,12 @@ def test_an_interrupt_before_go_undoes_what_was_prepared(run, minions, fleet, fu
     assert told(fleet)[-1] == "finished"
 
 
+def test_a_second_interrupt_ends_at_once_with_a_result(run, minions):
+    minions["beta"].says["arm"] = minions["alpha"].says["cancel"] = interrupt(SystemExit)
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"]) == ("cancelled", 4)
+
+
 def interrupt(signal):
     def strike(**_):
         raise signal

@@ -14,7 +14,7 @@ from datamover.terms import Roster
 from datamover.tree import SourceTree
 from datamover.trouble import on_source
 
-from . import launch, pinholes, verdicts
+from . import launch, opening, verdicts
 
 ANY_PORT = 9
 
@@ -117,7 +117,7 @@ class DestinationEnd(End):
     def __init__(self, *shared):
         super().__init__(*shared)
         self._register = Register(self._run.path.parents[1])
-        self._pinhole = pinholes.Opening(self._run, self._spec, self._note)
+        self._pinhole = opening.Opening(self._run, self._spec, self._note)
         self._listener = None
         self._staging = None
         self._receiver = None

@@ -17,6 +17,7 @@ from datamover.errors import StartFailed
 from datamover.register import Register
 from datamover.safepath import decode_path
 from hosttools import units
+from hosttools.commands import Command
 
 from . import control, notify
 
@@ -84,7 +85,7 @@ def _writable(run, spec):
 def stop(run):
     """Return when the unit of an ended run is gone, its stop action included."""
     if systemd_runs():
-        process.run(units.stop(unit_name(run.spec)), PATIENCE)
+        process.run(Command(("systemctl", "stop", unit_name(run.spec))), PATIENCE)
 
 
 def _start_guardian(run, _spec):

@@ -10,7 +10,7 @@ from hosttools import firewall
 from hosttools.commands import drive
 from hosttools.pinholes import transfer_of
 
-from . import pinholes, undoing
+from . import opening, undoing
 
 PATIENCE = 10.0
 
@@ -64,12 +64,12 @@ def _released(register, transfer):
 def _orphaned_pinholes(runs):
     alive = {run.transfer for run in runs.all() if run.alive}
     found = drive(firewall.openings(), process.run)
-    for tag in sorted({opening.tag for opening in found if transfer_of(opening.tag) not in alive}):
+    for tag in sorted({each.tag for each in found if transfer_of(each.tag) not in alive}):
         yield Residue({"what": "pinhole", "transfer": transfer_of(tag), "tag": tag}, lambda tag=tag: _closed(tag))
 
 
 def _closed(tag):
-    pinholes.close(tag)
+    opening.close(tag)
     return True
 
 

@@ -13,7 +13,7 @@ from datamover.register import Register
 from datamover.staging import Staging
 from datamover.undo import KEPT
 
-from . import chronicle, control, pinholes, verdicts
+from . import chronicle, control, opening, verdicts
 
 PATIENCE = 30.0
 PUBLISHED = "published"
@@ -33,7 +33,7 @@ def handlers(run, spec, published, keep=True):
         return None
 
     return {
-        "pinhole": pinholes.close,
+        "pinhole": opening.close,
         "place": lambda: Register(run.path.parents[1]).release(run.transfer),
         "staging": remove_staging,
     }

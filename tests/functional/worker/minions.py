@@ -43,9 +43,9 @@ class Network:
         _checked(_libc.setns(self._descriptor, CLONE_NEWNET))
         return function(*args)
 
-    def limit(self, rate):
-        """Let the loopback carry no more than `rate` (as tc writes it), so that a transfer lasts."""
-        limit = ["tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", rate, "burst", "128kb", "latency", "1s"]
+    def limit(self, rate, device="lo"):
+        """Let the device carry no more than `rate` (as tc writes it), so that a transfer lasts."""
+        limit = ["tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", rate, "burst", "128kb", "latency", "1s"]
         self.do(lambda: subprocess.run(limit, check=True))
 
     def close(self):

@@ -1,10 +1,9 @@
 """The pinhole of a run: registered, opened, renewed, and opened again a few times if somebody took it away."""
 
 from datamover import process
-from hosttools import firewall
+from hosttools import firewall, pinholes
 from hosttools.commands import drive
 from hosttools.errors import PinholeGone
-from hosttools.pinholes import Pinhole, tag
 
 REOPENED = 3
 
@@ -26,9 +25,9 @@ class Opening:
         chains = self._spec["firewall"]["chains"]
         if not chains:
             return
-        name = tag(self._spec["transfer"], self._spec["attempt"])
-        bare = Pinhole(name, tuple(sources), self._spec["listen"]["addresses"][0], port)
-        self._run.undo.register("pinhole", tag=name)
+        tag = pinholes.tag(self._spec["transfer"], self._spec["attempt"])
+        bare = pinholes.Pinhole(tag, tuple(sources), self._spec["listen"]["addresses"][0], port)
+        self._run.undo.register("pinhole", tag=tag)
         self._pinhole = firewall.with_chains(bare, chains)
         drive(firewall.open(self._pinhole, self._lease), self._execute)
         self._note("pinhole", open=port, sources=list(sources))
@@ -50,6 +49,6 @@ class Opening:
         self._pinhole = drive(firewall.reopen(self._pinhole, self._lease), self._execute)
 
 
-def close(name):
+def close(tag):
     """Close what the tag opened, if it is open."""
-    drive(firewall.close(name), process.run)
+    drive(firewall.close(tag), process.run)

@@ -1,0 +1,156 @@
+"""Transfers into a host whose firewall drops: two hosts and a third one on a bridge, real rules, real workers."""
+
+import contextlib
+import os
+
+import pytest
+
+from datamover import flock, process
+from hosttools import firewall
+from hosttools.commands import drive
+from hosttools.errors import PinholeGone
+from tests.functional.hosttools.guards import GUARDS, snapshot
+from tests.functional.hosttools.hosts import hosts
+from tests.functional.worker.minions import PATIENCE, Minion, Network
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.root
+
+NFT = next(guard for guard in GUARDS if guard.name == "nft-inet")
+
+
+@pytest.fixture
+def net():
+    with hosts() as found:
+        yield found
+
+
+@pytest.fixture
+def guard(net):
+    NFT.install(net["destination"])
+    return NFT
+
+
+@pytest.fixture
+def ends(net, tmp_path):
+    """The source's and the destination's minion, each on a host of its own."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        for name in ("source", "destination"):
+            network = stack.enter_context(contextlib.closing(Network(net[name].path)))
+            made.append(Minion(name, tmp_path, network, net[name].addresses["ip"]))
+        yield made
+
+
+@pytest.fixture
+def guarded(transfer, ends):
+    """guarded(**changes) -> a transfer between the two hosts, planned for the firewall that is there."""
+
+    def make(**changes):
+        source, destination = ends
+        found = destination.network.do(drive, firewall.survey(), process.run)
+        opened = {"backend": found["backend"], "chains": found["chains"]}
+        return transfer(source=source, destination=destination, **{"firewall": opened, **changes})
+
+    return make
+
+
+def port_of(pair):
+    return pair.answers["destination"]["port"]
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_the_pinhole_is_there_for_the_source_alone_and_only_while_needed(guarded, net, guard, srv):
+    guard.install(net["destination"])
+    before = snapshot(net["destination"])
+    pair = guarded().prepare()
+    assert not net["source"].reaches(net["destination"], "ip", port_of(pair))
+    pair.arm()
+    assert net["source"].reaches(net["destination"], "ip", port_of(pair))
+    assert not net["third"].reaches(net["destination"], "ip", port_of(pair))
+    pair.go()
+    source, destination = pair.verdicts()
+    assert (source["result"], destination["result"], destination["cleanup"]) == ("published", "published", [])
+    assert snapshot(net["destination"]) == before
+
+
+def test_a_cancel_closes_the_pinhole(guarded, net, guard):
+    before = snapshot(net["destination"])
+    pair = guarded().prepare().arm()
+    assert snapshot(net["destination"]) != before
+    pair.destination.ask("cancel", pair.transfer)
+    assert snapshot(net["destination"]) == before
+
+
+def test_kill_minus_9_of_the_worker_closes_the_pinhole(guarded, net, guard):
+    before = snapshot(net["destination"])
+    pair = guarded().prepare().arm()
+    pair.kill("destination")
+    assert pair.verdict("destination")["error"]["name"] == "worker-died"
+    assert snapshot(net["destination"]) == before
+
+
+def test_when_the_guardian_dies_too_the_pinhole_ends_with_its_lease_and_sweep_takes_the_rest(guarded, net, guard, srv):
+    before = snapshot(net["destination"])
+    pair = guarded(settings__lease=2).prepare_alone("destination").arm("destination")
+    worker = pair.worker("destination")
+    worker.parent().kill()
+    worker.kill()
+    assert flock.wait_free(pair.run("destination").lock, PATIENCE)
+    with net["destination"].listening(port_of(pair)):
+        assert eventually(lambda: not net["source"].reaches(net["destination"], "ip", port_of(pair)))
+    assert {each["what"] for each in pair.destination.ask("sweep", True)["found"]} == {
+        "dead worker",
+        "pinhole",
+        "register entry",
+    }
+    pair.destination.ask("sweep")
+    assert pair.destination.ask("sweep", True)["found"] == []
+    assert snapshot(net["destination"]) == before
+    assert os.listdir(srv) == []
+
+
+def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard):
+    pair = guarded(settings__lease=3).prepare()
+    pair.arm("destination")
+    first = pair.destination.network.do(drive, firewall.openings(), process.run)
+    assert first and not any(opening.expired for opening in first)
+    # The lease of the hello runs too, so the source comes; it is then held back by its link.
+    pair.source.network.limit("8mbit", "eth0")
+    pair.arm("source").go()
+    pair.follow_until("destination", "moving")
+    for _ in range(3):
+        pair.destination.ask("follow", pair.transfer, 10**6, 1.5, "destination")
+        openings = pair.destination.network.do(drive, firewall.openings(), process.run)
+        assert openings and not any(opening.expired for opening in openings)
+
+
+def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarded, net, guard, tmp_path, monkeypatch):
+    from tests.unit.transferworker.samples import spec
+    from transferworker.opening import Opening
+
+    pair = guarded().prepare("destination")
+    told = []
+    opening = Opening(
+        pair.run("destination"),
+        spec(firewall=pair.spec("destination")["firewall"], listen=pair.spec("destination")["listen"]),
+        lambda what, **details: told.append((what, *details)),
+        net["destination"].run,
+    )
+    opening.open([net["source"].addresses["ip"]], port_of(pair))
+    for _ in range(3):
+        NFT.install(net["destination"])
+        opening.renew()
+        assert net["source"].reaches(net["destination"], "ip", port_of(pair))
+    NFT.install(net["destination"])
+    with pytest.raises(PinholeGone):
+        opening.renew()
+    assert told == [("pinhole", "open", "sources"), *[("pinhole", "lost", "reopened")] * 3]
+
+
+def test_without_an_opening_a_dropping_host_fails_in_words(guarded, net, guard, srv):
+    pair = guarded(firewall={"backend": "none", "chains": []}, settings__lease=5).begin()
+    source, destination = pair.verdicts()
+    assert source["error"]["name"] == "peer-unreachable" and "firewall" in source["error"]["text"]
+    assert destination["error"]["name"] == "no-go"
+    assert os.listdir(srv) == []

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from transferplan import request
 from transferplan.request import DESTINATION, SOURCE, Member
 from transferplan.version import VERSION
+
+# A busy machine is no reason for a test to fail.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TRANSFER = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"

@@ -8,7 +8,7 @@ from transferplan import display, report
 from transferplan.display import Pace
 from transferplan.status import Status
 
-from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, failure, status, verdict
+from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, failure, status, unhurried, verdict
 from .test_course import Driver
 
 
@@ -125,6 +125,7 @@ def test_a_step_is_one_line(what, details, line):
     assert display.event_line(what, details) == line
 
 
+@unhurried
 @given(st.text(), st.text())
 def test_whatever_minions_say_cannot_steer_a_terminal(text, phase):
     ended = finished(failure(text=text), {**failure(name=text or "x"), "cleanup": [text], "algorithm": text})

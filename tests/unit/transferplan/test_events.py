@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transferplan import course, events, statement
 from transferplan.events import KINDS, make
 
-from .samples import TRANSFER
+from .samples import TRANSFER, unhurried
 
 
 def test_every_event_says_whose_and_which_it_is():
@@ -67,6 +67,7 @@ VALUES = st.recursive(
 )
 
 
+@unhurried
 @given(st.sampled_from(KINDS), VALUES, VALUES)
 def test_every_event_stays_small(kind, one, other):
     details = dict(zip(kind.keys, [one, other, "x" * 100_000, ["y" * 1000] * 1000], strict=False))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transferplan import errors, shapes
 from transferplan.facts import Facts
 
-from .samples import alpha, beta, destination, interface, source
+from .samples import alpha, beta, destination, interface, source, unhurried
 
 
 def wrong(payload):
@@ -74,6 +74,7 @@ ANY = st.recursive(
 )
 
 
+@unhurried
 @given(st.sampled_from(sorted(alpha())), ANY)
 def test_whatever_a_minion_tells_is_read_or_refused(key, value):
     try:
@@ -82,6 +83,7 @@ def test_whatever_a_minion_tells_is_read_or_refused(key, value):
         assert bad.text.startswith("What alpha told about itself is not of the agreed form: ")
 
 
+@unhurried
 @given(st.sampled_from(sorted(destination())), ANY)
 def test_whatever_a_minion_tells_of_a_place_is_read_or_refused(key, value):
     try:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from transferplan import paths
 
+from .samples import unhurried
+
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "paths.json").read_text(encoding="utf-8"))
 
 
@@ -24,6 +26,7 @@ def test_another_form_is_refused(text):
         paths.decode_path(text)
 
 
+@unhurried
 @given(st.binary())
 def test_every_path_survives_json(path):
     text = paths.encode_path(path)
@@ -49,11 +52,13 @@ def test_nothing_in_a_path_reaches_the_terminal_but_what_can_be_read(path, shown
     assert paths.display(path) == shown
 
 
+@unhurried
 @given(st.binary())
 def test_a_path_on_a_terminal_is_always_printable(path):
     assert paths.display(path).isprintable()
 
 
+@unhurried
 @given(st.text(st.characters(exclude_categories=[])))
 def test_any_text_can_be_made_printable(text):
     assert paths.printable(text).isprintable()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from transferplan import errors, request, settings
 
-from .samples import ALPHA, BETA, TRANSFER, asked
+from .samples import ALPHA, BETA, TRANSFER, asked, unhurried
 
 HERE = Path(__file__).parent
 
@@ -120,6 +120,7 @@ def test_both_ends_on_one_host_are_asked_apart():
     assert [(member.host, member.role) for member in questions] == [("alpha", "source"), ("alpha", "destination")]
 
 
+@unhurried
 @given(st.text(), st.text())
 def test_whatever_is_written_is_parsed_or_refused_in_printable_words(src, dst):
     try:

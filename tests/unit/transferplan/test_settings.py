@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transferplan import errors, settings
 from transferplan.settings import COMMAND, MASTER, MINION, OPTIONS, PILLAR, TABLE, Settings, resolve
 
-from .samples import asked
+from .samples import asked, unhurried
 
 
 def told(layers):
@@ -256,6 +256,7 @@ def test_the_description_names_every_option_of_the_command_line():
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text() | st.integers())
 
 
+@unhurried
 @given(st.dictionaries(st.sampled_from(sorted(TABLE)) | st.text(), ANYTHING))
 def test_whatever_is_given_ends_in_settings_or_a_refusal(options):
     try:

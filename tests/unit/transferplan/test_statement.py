@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transferplan import errors, statement
 from transferplan.statement import Question, Signed
 
-from .samples import OTHER, TRANSFER
+from .samples import OTHER, TRANSFER, unhurried
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "statement-1.json").read_text(encoding="utf-8"))
 NONCE = "00112233445566778899aabbccddeeff"
@@ -109,6 +109,7 @@ JSON = st.recursive(
 )
 
 
+@unhurried
 @given(JSON)
 def test_the_form_survives_a_journey_and_the_order_of_keys(document):
     arrived = json.loads(json.dumps(document))

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from transferplan import units
 
+from .samples import unhurried
+
 
 @pytest.mark.parametrize(
     "text, count",
@@ -62,6 +64,7 @@ def test_a_size_is_shown_in_binary_units(count, shown):
     assert units.size(count) == shown
 
 
+@unhurried
 @given(st.integers(0, 10**20))
 def test_every_size_can_be_shown(count):
     assert units.size(count).split()[1] in ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

@@ -17,10 +17,12 @@ The minion's own configuration may hold settings and a policy::
         special: [setuid, capabilities, fifos]
 """
 
+from collections.abc import Mapping
+
 from salt.exceptions import CommandExecutionError
 
 import saltface
-from datamover.errors import MoverError
+from datamover.errors import DiskError, MoverError
 from hosttools.errors import HostToolError
 from transferplan import settings, statement
 from transferplan.errors import PlanError, Refused
@@ -61,7 +63,7 @@ def facts(ask, nonce=None):
 
         salt db1 transfer.facts '{"role": "source", "path": "/srv/data"}'
     """
-    return _answer(nonce, lambda: _facts(ask), ask.get("transfer", ""), ask.get("role", ""))
+    return _answer(nonce, lambda: _facts(ask), *_whose(ask))
 
 
 def prepare(spec, nonce=None):
@@ -83,7 +85,7 @@ def prepare(spec, nonce=None):
 
         salt db2 transfer.prepare "$(cat spec.json)"
     """
-    return _answer(nonce, lambda: _desk().prepare(spec, _policy()), spec.get("transfer", ""), spec.get("role", ""))
+    return _answer(nonce, lambda: _desk().prepare(spec, _policy()), *_whose(spec))
 
 
 def arm(transfer, roster, role="", nonce=None):
@@ -298,9 +300,10 @@ def _answer(nonce, work, transfer="", role=""):
     """What `work` returns or says in an error, signed when a nonce asks for that."""
     try:
         payload = work()
-    except (MoverError, HostToolError, PlanError) as error:
+    except (MoverError, HostToolError, PlanError, OSError) as trouble:
+        error = DiskError(f"this minion cannot do it: {trouble}") if isinstance(trouble, OSError) else trouble
         if not nonce:
-            raise CommandExecutionError(error.text) from error
+            raise CommandExecutionError(error.text) from trouble
         payload = {"error": error.as_dict()}
     return _signed(payload, nonce, transfer, role) if nonce else payload
 
@@ -309,6 +312,12 @@ def _signed(payload, nonce, transfer, role):
     question = statement.Question(__opts__["id"], nonce, transfer, ATTEMPT if transfer else 0, role)
     stated = question.state(payload)
     return {"statement": stated, "signature": saltface.sign(__opts__, statement.canonical(stated))}
+
+
+def _whose(document):
+    """(transfer, role) of a question or spec, as far as it is one."""
+    known = document if isinstance(document, Mapping) else {}
+    return str(known.get("transfer", "")), str(known.get("role", ""))
 
 
 def _desk():
@@ -325,9 +334,9 @@ def _policy():
 
 
 def _facts(ask):
-    trouble = []
+    trouble, known = [], ask if isinstance(ask, Mapping) else {}
     try:
-        own = _settings(ask.get("settings"), ask.get("given", ()))
+        own = _settings(known.get("settings"), known.get("given", ()))
     except Refused as refused:
         # The plan tells this beside all other reasons, so the look goes on with what is in force otherwise.
         trouble = [reason.text for reason in refused.reasons]

@@ -4,11 +4,13 @@ import ipaddress
 import os
 import platform
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
 
 from datamover import destination, digests, lease, process, safepath, survey
+from datamover.errors import SpecInvalid
 from datamover.register import Place, Register
 from datamover.rundir import ROLES, RunDirs
 from datamover.version import VERSION
@@ -20,7 +22,6 @@ from .policy import Policy
 
 BUDGET = 3.0
 CODECS = ("none",)
-WRONG = "the question has no {name}: {words}"
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,17 @@ def look(host, ask):
 
 
 def _question(ask):
-    role, path = ask.get("role"), safepath.decode_path(ask.get("path", ""))
-    if role not in ROLES:
-        raise ValueError(f"the question needs a role: {' or '.join(ROLES)}")
-    if not path.startswith(b"/"):
-        raise ValueError("the question needs an absolute path")
-    return role, path
+    """(role, path as bytes) of a question that is one."""
+    ask = ask if isinstance(ask, Mapping) else {}
+    if ask.get("role") not in ROLES:
+        raise SpecInvalid(f"the question needs a role: {' or '.join(ROLES)}")
+    try:
+        path = safepath.decode_path(ask.get("path"))
+    except (ValueError, TypeError, AttributeError):
+        path = b""
+    if not path.startswith(b"/") or b"\0" in path:
+        raise SpecInvalid("the question needs a path that is absolute, with bytes that are no printable ASCII as %XX")
+    return ask["role"], path
 
 
 def _machine(host):

@@ -57,6 +57,15 @@ def test_a_normal_user_is_told_what_needs_root():
     assert "needs root" in done.stderr
 
 
+@pytest.mark.slow
+def test_the_demonstration_ends_well(place):
+    done = subprocess.run([DEV, "demo"], env=environment(place), stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0
+    assert done.stdout.endswith("=== Everything is taken down\n")
+    assert "gamma knocks at beta's port" in done.stdout
+    assert list(place.iterdir()) == []
+
+
 def test_without_a_verb_it_says_what_it_does():
     done = subprocess.run([DEV], capture_output=True, text=True)
     assert done.returncode == 0

@@ -8,7 +8,7 @@ as a word of the language.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,7 +224,7 @@ def openings() -> Program[list[Opening]]:
 
 def _kinds(rule: dict) -> list[str]:
     """The address families that a rule of ours admits; none for a rule of others."""
-    tag = rule.get("comment")
+    tag = rule.get("comment", "")
     asked = [part["match"]["right"] for part in rule.get("expr", ()) if "match" in part]
     return [kind for kind in FAMILIES if is_tag(tag) and f"@{_set_name(tag, kind)}" in asked]
 
@@ -296,7 +296,7 @@ def _removal(ruleset: Ruleset, tag: str) -> list[dict]:
     ]
 
 
-def _transaction(orders: list[dict], ok: Collection[int] | None = frozenset({0})) -> Command:
+def _transaction(orders: list[dict], ok: frozenset[int] | None = frozenset({0})) -> Command:
     return Command(("nft", "-j", "-f", "-"), json.dumps({"nftables": orders}).encode(), ok)
 
 

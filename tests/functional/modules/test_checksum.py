@@ -136,7 +136,7 @@ def record(minion_opts, tmp_path, monkeypatch):
     def make(path, kind):
         spec = {"transfer": TRANSFER, "attempt": 1, "role": "source", "path": encode_path(os.fsencode(path))}
         spec |= {"source_kind": kind, "settings": {"digest": "sha256"}}
-        run, _existed = RunDirs(state).establish(spec)
+        run = RunDirs(state).establish(spec)
         journal = Journal(run.path / "entries.db")
         source = SourceTree(os.fsencode(path), journal)
         for entry in source.walk():

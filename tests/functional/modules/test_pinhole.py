@@ -122,6 +122,12 @@ def test_nonsense_is_refused_in_one_sentence_and_opens_nothing(pinhole, net, wor
     assert pinhole("list") == []
 
 
+def test_a_state_directory_that_cannot_be_made_is_one_sentence(pinhole, tmp_path):
+    (tmp_path / "state").touch()
+    with pytest.raises(CommandExecutionError, match=f"^{tmp_path}/state: "):
+        pinhole("forbid", ports=PORT)
+
+
 def test_on_an_open_host_there_is_nothing_to_open(pinhole):
     assert pinhole("open", SOURCE, PORT)["chains"] == []
     assert pinhole("list") == []

@@ -29,6 +29,7 @@ from .safepath import (
     split_final,
     within,
 )
+from .special import NAMES, Found, names_of
 from .trouble import disk_error, on_disk
 from .windows import Windows
 
@@ -61,7 +62,7 @@ class Staging:
     Several threads may write; announce, restart and what follows are for one at a time.
     """
 
-    def __init__(self, final, transfer, journal, anchor, parent, owners, reserve):
+    def __init__(self, final, transfer, journal, anchor, parent, owners, reserve, special=NAMES):
         self.final = final
         self.transfer = transfer
         self.path = os.path.join(split_final(final)[0], staging_name(transfer))
@@ -70,17 +71,21 @@ class Staging:
         self.granularity = 1
         self._journal = journal
         self._owners = metadata.Owners(owners)
+        self._special = frozenset(special)
         self._headroom = Headroom(anchor, final, *reserve)
         self._directories = Directories(anchor, DATA, journal.location if journal else None)
         self._files = Descriptors(self._open_for_writing, OPEN_FILES)
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
-        self._windows = Windows()
+        self._windows = Windows(self._headroom)
 
     # Coming and going
 
     @classmethod
-    def create(cls, final, transfer, about, journal, owners="names", reserve=(0, 0)):
-        """Make the staging directory beside `final`; `about` (JSON) describes it, `reserve` is (bytes, inodes)."""
+    def create(cls, final, transfer, about, journal, owners="names", reserve=(0, 0), special=NAMES):
+        """Make the staging directory beside `final`; `about` (JSON) describes it, `reserve` is (bytes, inodes).
+
+        `special` holds the special.NAMES that are taken: whatever the source says, no others are made here.
+        """
         directory, _ = split_final(final)
         with on_disk("make a staging directory beside", final), ExitStack() as undo:
             parent = _open(directory, undo)
@@ -89,7 +94,7 @@ class Staging:
             except FileExistsError:
                 raise _left_behind(directory, staging_name(transfer)) from None
             undo.callback(os.close, anchor)
-            staging = cls(final, transfer, journal, anchor, parent, owners, reserve)
+            staging = cls(final, transfer, journal, anchor, parent, owners, reserve, special)
             undo.callback(staging.remove)
             staging._describe(about)
             undo.pop_all()
@@ -142,11 +147,21 @@ class Staging:
 
     def announce(self, entries):
         """Write entries into the journal and make their directories, without access for others until all is done."""
+        self._refuse_specials(entries)
         self._journal.add(entries)
         for entry in entries:
             if entry.kind == Kind.DIRECTORY:
                 self._headroom.take_inode()
                 self._make_directory(entry)
+
+    def _refuse_specials(self, entries):
+        found = Found()
+        for entry in entries:
+            for name in names_of(entry.kind, entry.mode, {name for name, _ in entry.xattrs}):
+                if name not in self._special:
+                    found.add(name, entry.name)
+        if found:
+            raise found.refusal()
 
     def _make_directory(self, entry):
         number, name = self._place(entry)
@@ -155,7 +170,6 @@ class Staging:
 
     def write(self, number, try_, offset, view):
         """Write a piece at its offset. False if it belongs to an older try: it is dropped."""
-        self._headroom.take_bytes(len(view))
         try:
             with self._files.hold((number, try_)) as descriptor:
                 size = self._journal.entry(number).size
@@ -210,6 +224,7 @@ class Staging:
 
     def restart(self, entry, try_):
         """An entry comes again, as `entry` now says: what arrived of a file is discarded."""
+        self._refuse_specials([entry])
         old = self._journal.known(entry.number).try_
         with self._guard(entry.number):
             self._journal.replace(entry, try_)
@@ -243,8 +258,8 @@ class Staging:
 
     def _open_for_writing(self, key):
         number, try_ = key
-        entry = self._journal.entry(number)
-        place, name = self._place(entry)
+        self._headroom.take_inode()
+        place, name = self._place(self._journal.entry(number))
         with self._directories.hold(place) as directory, self._guard(number):
             self._check_try(number, try_)
             return os.open(name, _CREATE, 0o600, dir_fd=directory)

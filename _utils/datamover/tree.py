@@ -44,11 +44,11 @@ class SourceFile:
 
     __slots__ = ("entry", "descriptor", "_identity", "_status")
 
-    def __init__(self, entry, descriptor, identity, status):
+    def __init__(self, entry, descriptor, identity):
         self.entry = entry
         self.descriptor = descriptor
         self._identity = identity
-        self._status = status
+        self._status = None
 
     def __enter__(self):
         return self
@@ -75,7 +75,11 @@ class SourceFile:
 
     def unchanged(self):
         """Whether size, times and inode are those of the listing; to be asked after the last byte was read."""
-        return Identity.of(os.fstat(self.descriptor)) == self._identity
+        try:
+            self._status = os.fstat(self.descriptor)
+        except OSError as error:
+            raise source_error(error, "look at", self.entry.name) from error
+        return Identity.of(self._status) == self._identity
 
     def close(self):
         os.close(self.descriptor)
@@ -262,13 +266,13 @@ class SourceTree:
                 descriptor = _open_for_reading(name, directory)
         except OSError as error:
             raise source_error(error, "open", self._journal.path(entry.number)) from error
-        status = os.fstat(descriptor)
-        if Identity.of(status) != identity:
-            os.close(descriptor)
+        file = SourceFile(entry, descriptor, identity)
+        if not file.unchanged():
+            file.close()
             raise self._changed(entry)
         if identity.young(time.time_ns()):
             self._journal.suspect(entry.number)
-        return SourceFile(entry, descriptor, identity, status)
+        return file
 
     def read_small(self, entry, view):
         """Open, read the whole file into `view` and check it, in one go; SourceChanged if it changed meanwhile."""

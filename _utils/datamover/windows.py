@@ -16,14 +16,16 @@ WINDOW = 64 * 1024 * 1024
 class Windows:
     """`key` stands for one try of one file. For any thread; that two do the same at once costs nothing."""
 
-    def __init__(self):
+    def __init__(self, headroom):
+        self._headroom = headroom
         self._entered = {}
         self._holed = set()
         self._reserves = True
 
     def enter(self, key, descriptor, offset, length, size):
-        """Before `length` bytes of a file of `size` are written at `offset`."""
-        if size < WINDOW or key in self._holed:
+        """Before `length` bytes of a file of `size` are written at `offset`: their room is taken from the headroom."""
+        if size < WINDOW or key in self._holed or not self._reserves:
+            self._headroom.take_bytes(length)
             return
         entered = self._entered.get(key)
         if entered is None:
@@ -45,8 +47,10 @@ class Windows:
         self._holed.discard(key)
 
     def _begin(self, descriptor, start, size):
-        if self._reserves:
-            self._reserves = _supported(kernel.allocate, descriptor, start, min(WINDOW, size - start))
+        length = min(WINDOW, size - start)
+        self._headroom.take_bytes(length)
+        if not _supported(kernel.allocate, descriptor, start, length):
+            self._reserves = False
         if start:
             with suppress(OSError):
                 kernel.start_writing(descriptor, start - WINDOW, WINDOW)

@@ -106,10 +106,10 @@ def source(root, special=NAMES, owners="names"):
 
 
 @contextlib.contextmanager
-def destination(final, owners="names", reserve=(0, 0), transfer=TRANSFER):
+def destination(final, owners="names", reserve=(0, 0), transfer=TRANSFER, special=NAMES):
     """(staging, journal) of a destination; what is still staged at the end is removed."""
     with contextlib.closing(Journal("")) as journal:
-        staging = Staging.create(os.fsencode(final), transfer, {"host": "beta"}, journal, owners, reserve)
+        staging = Staging.create(os.fsencode(final), transfer, {"host": "beta"}, journal, owners, reserve, special)
         try:
             yield staging, journal
         finally:

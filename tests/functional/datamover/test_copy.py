@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from datamover import publish
 from datamover.errors import SpecialRefused
 from datamover.manifest import Kind
 from datamover.special import NAMES
@@ -137,6 +138,16 @@ def test_the_root_itself_keeps_its_mode_and_time(root, final):
     root.chmod(0o2750)
     os.utime(root, ns=(5, 5))
     assert_arrives_equal(root, final)
+
+
+def test_after_publishing_it_is_still_equal(root, final):
+    plant(root, {"f": b"1", "dir": {"g": b"2"}})
+    for name in ("dir", "."):
+        os.utime(root / name, ns=(7, 7))
+    with destination(final) as (staging, received):
+        copy(root, staging, received)
+        publish.publish(staging, publish.intend(staging, overwrite=False))
+        assert independent_differences(root, final) == []
 
 
 def test_a_single_file_is_a_tree_of_one(tmp_path, final):

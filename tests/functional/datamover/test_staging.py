@@ -11,8 +11,9 @@ import pytest
 
 from datamover import digests, kernel
 from datamover.blocks import BLOCK, ContentBuilder
-from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace
+from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace, SpecialRefused
 from datamover.manifest import Entry, Kind
+from datamover.special import NAMES
 from datamover.staging import AHEAD, Staging
 from datamover.windows import WINDOW
 from tests.functional.datamover.places import ALGORITHM, TRANSFER, destination, ext4, plant, private_mounts, run, tmpfs
@@ -361,6 +362,31 @@ def test_a_file_system_without_an_attribute_is_said_so(tmp_path):
             staging.put_small(1, 1, b"x")
 
 
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("setuid", Entry(1, 0, b"x", Kind.FILE, mode=0o4755)),
+        ("capabilities", Entry(1, 0, b"x", Kind.FILE, mode=0o755, xattrs=((b"security.capability", b"1"),))),
+        ("fifos", Entry(1, 0, b"x", Kind.FIFO, mode=0o644)),
+        ("devices", Entry(1, 0, b"x", Kind.BLOCKDEV, mode=0o644, device=os.makedev(254, 0))),
+    ],
+)
+def test_what_was_not_asked_for_is_refused_whatever_the_source_says(final, name, entry):
+    with destination(final, special=set(NAMES) - {name}) as (staging, journal):
+        staging.announce([directory(0)])
+        with pytest.raises(SpecialRefused, match=f"{name}: 1 .x."):
+            staging.announce([entry])
+        assert journal.counts().entries == 1
+
+
+def test_a_file_does_not_become_setuid_by_a_second_try(final):
+    with destination(final, special=()) as (staging, journal):
+        staging.announce([directory(0), file(1)])
+        with pytest.raises(SpecialRefused):
+            staging.restart(Entry(1, 0, b"f", Kind.FILE, mode=0o4755), 2)
+        assert journal.known(1).try_ == 1
+
+
 # Links in the way
 
 
@@ -417,6 +443,18 @@ def test_the_reserve_of_bytes_is_kept(tmp_path):
                 staging.write(1, 1, offset, b"x" * (256 * 1024))
         free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
         assert 4 * MIB <= free < 5 * MIB and caught.value.evidence["reserve"] == 4 * MIB
+
+
+@pytest.mark.root
+@private_mounts
+def test_room_that_is_reserved_ahead_leaves_the_reserve_alone_too(tmp_path):
+    place = tmpfs(tmp_path / "fs", "size=160m")
+    with destination(place / "final", reserve=(50 * MIB, 0)) as (staging, _):
+        staging.announce([directory(0), file(1, size=3 * WINDOW)])
+        staging.write(1, 1, 0, b"x" * MIB)
+        with pytest.raises(NoSpace, match=f"{WINDOW} more are needed and {50 * MIB} stay in reserve"):
+            staging.write(1, 1, WINDOW, b"x" * MIB)
+        assert os.statvfs(place).f_bavail * os.statvfs(place).f_frsize > 50 * MIB
 
 
 @pytest.mark.root

@@ -66,6 +66,8 @@ def main():
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 70
+    except KeyboardInterrupt:
+        return 130
 
 
 sys.exit(main())

@@ -159,6 +159,8 @@ def main():
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     say("Everything is taken down")
     return 0
 

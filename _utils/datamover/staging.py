@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 
 from . import digests, kernel, metadata, sparse
 from .errors import Busy, DiskError, LocalError, shown
@@ -198,12 +198,9 @@ class Staging:
         self._headroom.take_bytes(len(view))
         self._headroom.take_inode()
         try:
-            descriptor = self._create(entry, try_)
-            try:
+            with _Opened(self._create(entry, try_)) as descriptor:
                 _write_all(descriptor, view, 0)
                 metadata.apply_to_descriptor(descriptor, entry, self._owners, fresh=True)
-            finally:
-                os.close(descriptor)
         except _Stale:
             return False
         except OSError as error:
@@ -439,6 +436,8 @@ class _Translating:
 
 
 class _Opened:
+    """Closes a descriptor; an error of close counts, unless there is an earlier one."""
+
     __slots__ = ("_descriptor",)
 
     def __init__(self, descriptor):
@@ -447,8 +446,9 @@ class _Opened:
     def __enter__(self):
         return self._descriptor
 
-    def __exit__(self, *_exception):
-        os.close(self._descriptor)
+    def __exit__(self, _kind, error, _traceback):
+        with suppress(OSError) if error else nullcontext():
+            os.close(self._descriptor)
 
 
 def _open(directory, undo):

@@ -1,5 +1,6 @@
 """The destination's edge: tries, sparseness, reserve, and a disk that fails."""
 
+import errno
 import hashlib
 import json
 import mmap
@@ -509,6 +510,38 @@ def test_an_error_while_writing_back_is_told_at_flush(tmp_path, files):
             staging.write(entry.number, 1, 0, os.urandom(entry.size))
         with pytest.raises(NoSpace, match="cannot flush "):
             staging.flush([entry.number for entry in entries])
+
+
+@pytest.fixture
+def close_fails(monkeypatch):
+    """Closing the file f fails, as network file systems do when they find out only then."""
+    real = os.close
+
+    def close(descriptor):
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        real(descriptor)
+        if name.endswith("data/f"):
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "close", close)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_an_error_of_close_is_told(staging, close_fails, small):
+    staging.announce([file(1, size=1)])
+    with pytest.raises(NoSpace, match="f: Disk quota exceeded .EDQUOT.; raise the quota"):
+        if small:
+            staging.put_small(1, 1, b"x")
+        else:
+            staging.write(1, 1, 0, b"x")
+            staging.finish(1)
+
+
+def test_an_error_of_close_does_not_hide_an_earlier_one(staging, close_fails):
+    staging.announce([file(1, size=1, xattrs=((b"user.x", b"1" * 60_000),))])
+    with pytest.raises(MoverError) as caught:
+        staging.put_small(1, 1, b"x")
+    assert "EDQUOT" not in caught.value.text
 
 
 # Calls of the kernel

@@ -13,10 +13,10 @@ BUDGET = 20.0
 """Seconds for connecting, over all addresses of a member."""
 
 _WORDS = {
-    errno.ECONNREFUSED: "refused the connection: nothing listens there any more, or a firewall rejects it",
-    errno.EHOSTUNREACH: "cannot be reached: it is down, or a firewall on the way rejects it",
-    errno.ENETUNREACH: "cannot be reached: this host has no route to it",
-    errno.EPERM: "may not be reached: the firewall of this host rejects what goes out to it",
+    errno.ECONNREFUSED: "refused the connection: nothing listens, or a firewall (perhaps of this host) rejects it",
+    errno.EHOSTUNREACH: "cannot be reached: the host is down, or a firewall (perhaps of this host) rejects it",
+    errno.ENETUNREACH: "cannot be reached: this host has no route to it, or a firewall says so",
+    errno.EPERM: "may not be reached: the firewall of this host forbids what goes out to it",
     errno.EACCES: "may not be reached: the firewall or the security module of this host forbids it",
     errno.EADDRNOTAVAIL: "cannot be reached: this host has no free local port or no address of that family",
 }

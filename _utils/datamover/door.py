@@ -59,14 +59,15 @@ class Door:
 
     def _greet(self, sock, address, seats):
         try:
-            with seats:
-                self._open(sock)
+            self._open(sock)
         except Stopped:
             pass
         except MoverError as error:
             self._tell_of(address, error.text)
         except (EndOfStream, OSError) as error:
             self._tell_of(address, str(error) or "no TLS and no Hello in time")
+        finally:
+            seats.release()
 
     def _tell_of(self, address, why):
         """The first few only: a flood of strangers must not become a flood of events."""

@@ -50,10 +50,9 @@ class Lanes:
     """The way from the reader to the bulk connections: buffers that go round, and one lane for each stream."""
 
     def __init__(self, streams, stop):
-        self._free = Lane(BUFFERS * streams, stop)
-        self._lanes = [Lane(BUFFERS * streams, stop) for _ in range(streams)]
-        for _ in range(BUFFERS * streams):
-            self._free.put(bytearray(_BUFFER))
+        count = BUFFERS * streams
+        self._free = Lane(count, stop, (bytearray(_BUFFER) for _ in range(count)))
+        self._lanes = [Lane(count, stop) for _ in range(streams)]
 
     def buffer(self):
         """An empty buffer, as soon as one is free."""

@@ -200,6 +200,8 @@ class Receiver:
         with self._ledger.restarting(restart.entry, restart.try_) as (state, landing):
             self._staging.restart(restart.entry, restart.try_)
         self._uncount(size, state, landing)
+        if self._ledger.listed:
+            self._progress.add(bytes_total=restart.entry.size - size)
 
     def _uncount(self, size, state, landing):
         if state >= State.LANDED:

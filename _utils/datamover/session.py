@@ -93,7 +93,7 @@ class Session:
             if not isinstance(error, ConnectionLost | PeerFailed):
                 troubles.append(f"{self.peer.host} could not be told how it ended: {trouble or 'it did not listen'}")
             return error
-        return theirs if theirs and isinstance(error, ConnectionLost) else error
+        return theirs if theirs and better(theirs, error) else error
 
     def _last_words(self, error):
         if error is None:
@@ -131,6 +131,11 @@ class Session:
     def _note_time(self, what, details):
         if what == "phase":
             self._times.setdefault(details["phase"], time.monotonic())
+
+
+def better(theirs, ours):
+    """Whether what the other end told explains more: both may notice a lost connection at once."""
+    return isinstance(ours, ConnectionLost) and theirs.evidence["name"] != ConnectionLost.name
 
 
 def as_error(trouble):

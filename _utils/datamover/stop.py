@@ -89,8 +89,8 @@ def wait_ready(fd, events, timeout, stop):
 class Lane:
     """A bounded queue from thread to thread, whose waits end with the work."""
 
-    def __init__(self, limit, stop):
-        self._items = deque()
+    def __init__(self, limit, stop, items=()):
+        self._items = deque(items)
         self._limit = limit
         self._stop = stop
         self._changed = threading.Condition()

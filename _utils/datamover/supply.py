@@ -45,7 +45,7 @@ class Supply:
         entry_now, try_ = self.begin_again(entry)
         if entry.kind != Kind.FILE:
             return entry_now
-        self._progress.add(bytes_done=-entry.size, files_done=-1)
+        self._progress.add(bytes_done=-entry.size, files_done=-1, bytes_total=entry_now.size - entry.size)
         return self.send(entry_now, try_)
 
     def begin_again(self, entry):

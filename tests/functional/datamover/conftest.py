@@ -1,0 +1,19 @@
+"""What most tests of whole transfers begin with: a source with something of every size, and a place to put it."""
+
+import os
+
+import pytest
+
+from tests.functional.datamover.places import plant
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "source").mkdir()
+    return plant(tmp_path / "source", {"large": os.urandom(12 << 20), "small": b"small", "dir": {"last": b"last"}})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "place").mkdir()
+    return tmp_path / "place"

@@ -89,15 +89,8 @@ def compare(one, other, algorithm=None):
 @contextmanager
 def _listed(path):
     """A source tree with a journal of its own, in a temporary file that sqlite keeps as long as it is open."""
-    journal = Journal("")
-    try:
-        tree = SourceTree(os.fsencode(path), journal, special=NAMES, owners="numbers")
-        try:
-            yield tree, journal
-        finally:
-            tree.close()
-    finally:
-        journal.close()
+    with Journal("") as journal, SourceTree(os.fsencode(path), journal, NAMES, "numbers") as tree:
+        yield tree, journal
 
 
 def _whole(tree, journal, entry, algorithm):

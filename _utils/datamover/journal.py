@@ -87,6 +87,12 @@ class Journal:
         elif found != FORMAT:
             raise LocalError(f"the journal has format {found}; this version writes {FORMAT}")
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
     # Writing
 
     def add(self, entries, identities=None):

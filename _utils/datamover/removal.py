@@ -1,39 +1,24 @@
-"""Removes a tree that is ours, without following a link, at any depth, with few open directories; may be
-repeated after a cut.
+"""Empties a directory that is ours, without following a link, at any depth, with few descriptors; may be repeated.
 
-A directory is emptied by unlinking what is in it and by moving the directories in it up beside it, each under a
-new name, to be emptied in turn. So the depth is always one, whatever is left after an interruption lies inside
-the same top directory, and nothing that is mounted somewhere below is ever entered: a mount point cannot be
-moved.
+What is no directory is unlinked; directories are moved up into the top, each under a new name, to be emptied in turn.
+So the depth is always one, whatever is left after an interruption lies inside the same top directory, and nothing that
+is mounted somewhere below is ever entered: a mount point cannot be moved.
 """
 
 import errno
 import os
+from contextlib import suppress
 from itertools import count
 
 from .safepath import OPEN_DIRECTORY
-from .trouble import on_disk
 
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
-def remove_tree(parent, name):
-    """Remove the directory `name` of the open directory `parent` with all that is in it; nothing if it is not there."""
-    with on_disk("remove", name):
-        try:
-            top = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
-        except FileNotFoundError:
-            return
-        try:
-            _empty(top)
-        finally:
-            os.close(top)
-        os.rmdir(name, dir_fd=parent)
-
-
-def _empty(top):
+def empty(top, last):
+    """Remove all that is in the open directory `top`, and the file `last` in it when nothing else is left."""
     numbers = count()
-    pending = _lift_directories(top, top, numbers)
+    pending = _lift_directories(top, top, numbers, spared=last)
     while pending:
         name = pending.pop()
         try:
@@ -45,17 +30,15 @@ def _empty(top):
         finally:
             os.close(directory)
         os.rmdir(name, dir_fd=top)
+    with suppress(FileNotFoundError):
+        os.unlink(last, dir_fd=top)
 
 
-def _lift_directories(directory, top, numbers):
-    """Unlink all else in `directory` and move its directories into `top`; their new names."""
-    return [_lift(directory, name, top, numbers) for name in _unlink_all_but_directories(directory)]
-
-
-def _unlink_all_but_directories(directory):
-    """The names of the directories, which remain."""
+def _lift_directories(directory, top, numbers, spared=None):
+    """Unlink all else in `directory`, save what is spared, and move its directories into `top`; their new names."""
     os.fchmod(directory, 0o700)
-    return [name for name in map(os.fsencode, os.listdir(directory)) if not _unlinked(directory, name)]
+    names = [name for name in map(os.fsencode, os.listdir(directory)) if name != spared]
+    return [_lift(directory, name, top, numbers) for name in names if not _unlinked(directory, name)]
 
 
 def _unlinked(directory, name):

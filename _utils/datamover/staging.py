@@ -18,7 +18,7 @@ from . import digests, kernel, metadata, sparse
 from .errors import Busy, DiskError, LocalError, shown
 from .headroom import Headroom
 from .manifest import Kind
-from .removal import remove_tree
+from .removal import empty
 from .safepath import (
     OPEN_DIRECTORY,
     OPEN_FILE,
@@ -102,7 +102,10 @@ class Staging:
 
     @classmethod
     def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0)):
-        """The staging directory that is there, to remove it or to go on; None if there is none."""
+        """The staging directory that is there, to remove it or to go on; None if there is none.
+
+        DiskError if it is not one that create() made for this transfer: nothing may be done with it.
+        """
         directory, _ = split_final(final)
         with on_disk("open the staging directory beside", final), ExitStack() as undo:
             parent = _open(directory, undo)
@@ -110,6 +113,8 @@ class Staging:
                 anchor = os.open(staging_name(transfer), OPEN_DIRECTORY, dir_fd=parent)
             except FileNotFoundError:
                 return None
+            undo.callback(os.close, anchor)
+            _check_ours(anchor, transfer)
             undo.pop_all()
         return cls(final, transfer, journal, anchor, parent, owners, reserve)
 
@@ -127,6 +132,12 @@ class Staging:
             self.granularity = metadata.time_granularity(_ODD_TIME, os.fstat(out.fileno()).st_mtime_ns)
             os.fsync(out.fileno())
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
     def close(self):
         """Let go of every descriptor; the directory stays."""
         self._files.close()
@@ -141,7 +152,9 @@ class Staging:
         """
         self._files.close()
         self._directories.close()
-        remove_tree(self.parent, staging_name(self.transfer))
+        with on_disk("remove", self.path), suppress(FileNotFoundError):
+            empty(self.anchor, last=ABOUT)
+            os.rmdir(staging_name(self.transfer), dir_fd=self.parent)
 
     # Writing
 
@@ -471,6 +484,23 @@ def _make_private(parent, name):
     os.fchmod(descriptor, 0o700)
     os.fsync(parent)
     return descriptor
+
+
+def _check_ours(anchor, transfer):
+    """Refuse a directory that somebody put under our name. An empty one was only just made, or is all but removed."""
+    ours = os.fstat(anchor).st_uid == os.geteuid() and (not os.listdir(anchor) or _described(anchor) == transfer)
+    if not ours:
+        name = shown(staging_name(transfer))
+        raise DiskError(f"{name} was not made by this transfer; nothing is done with it, look who put it there")
+
+
+def _described(anchor):
+    """The transfer that about.json names; None if it does not."""
+    try:
+        with open(os.open(ABOUT, OPEN_FILE, dir_fd=anchor), "rb") as about:
+            return json.load(about)["transfer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _left_behind(directory, name):

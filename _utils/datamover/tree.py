@@ -105,6 +105,12 @@ class SourceTree:
             self._anchor, self._name = open_parent(root)
         self._directories = Directories(self._anchor, self._name, journal.location)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
     def close(self):
         self._directories.close()
         os.close(self._anchor)

@@ -98,17 +98,14 @@ def age(root, seconds=3600):
 @contextlib.contextmanager
 def source(root, special=NAMES, owners="names"):
     """(tree, journal) of a source."""
-    with (
-        contextlib.closing(Journal("")) as journal,
-        contextlib.closing(SourceTree(os.fsencode(root), journal, special, owners)) as tree,
-    ):
+    with Journal("") as journal, SourceTree(os.fsencode(root), journal, special, owners) as tree:
         yield tree, journal
 
 
 @contextlib.contextmanager
 def destination(final, owners="names", reserve=(0, 0), transfer=TRANSFER, special=NAMES):
     """(staging, journal) of a destination; what is still staged at the end is removed."""
-    with contextlib.closing(Journal("")) as journal:
+    with Journal("") as journal:
         staging = Staging.create(os.fsencode(final), transfer, {"host": "beta"}, journal, owners, reserve, special)
         try:
             yield staging, journal

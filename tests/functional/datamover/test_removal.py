@@ -6,7 +6,9 @@ import pytest
 
 from datamover import mounts
 from datamover.errors import DiskError
-from datamover.removal import remove_tree
+from datamover.removal import empty
+from datamover.safepath import OPEN_DIRECTORY
+from datamover.trouble import on_disk
 from tests.functional.datamover.places import plant, private_mounts, tmpfs
 
 
@@ -17,13 +19,34 @@ def parent(tmp_path):
     os.close(descriptor)
 
 
+def remove_tree(parent, name):
+    with on_disk("remove", name):
+        top = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
+        try:
+            empty(top, last=b"last")
+        finally:
+            os.close(top)
+        os.rmdir(name, dir_fd=parent)
+
+
 def test_a_tree_is_removed_with_everything_in_it(tmp_path, parent):
     plant(tmp_path, {"ours": {"a": b"1", "d": {"e": {"f": b"2"}, "g": {}}, "0.going": {"x": b"1"}}, "other": b"3"})
     os.mkfifo(tmp_path / "ours" / "fifo")
     os.chmod(tmp_path / "ours" / "d", 0)
     remove_tree(parent, b"ours")
-    remove_tree(parent, b"ours")
     assert os.listdir(tmp_path) == ["other"]
+
+
+def test_what_is_to_go_last_is_there_until_all_else_is_gone(tmp_path, monkeypatch):
+    """It says whose the directory is, and must do so even when the removal is cut short."""
+    plant(tmp_path, {"last": b"1", "a": b"2", "d": {"last": b"3"}, "z": b"4"})
+    top = os.open(tmp_path, os.O_RDONLY)
+    gone = []
+    real = os.unlink
+    monkeypatch.setattr(os, "unlink", lambda name, dir_fd: (real(name, dir_fd=dir_fd), gone.append(name)))
+    empty(top, last=b"last")
+    os.close(top)
+    assert sorted(gone) == [b"a", b"last", b"last", b"z"] and gone[-1] == b"last" and os.listdir(tmp_path) == []
 
 
 def test_links_are_removed_and_not_followed(tmp_path, parent):

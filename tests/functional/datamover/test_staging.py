@@ -7,12 +7,14 @@ import mmap
 import os
 import stat
 import threading
+from contextlib import suppress
 
 import pytest
 
-from datamover import digests, kernel
+from datamover import digests, kernel, publish
 from datamover.blocks import BLOCK, ContentBuilder
 from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace, SpecialRefused
+from datamover.journal import Journal
 from datamover.manifest import Entry, Kind
 from datamover.special import NAMES
 from datamover.staging import AHEAD, Staging
@@ -92,6 +94,30 @@ def test_it_is_found_again_and_removed_as_often_as_one_likes(final, staging):
     again.close()
     assert os.listdir(final.parent) == []
     assert Staging.reopen(os.fsencode(final), TRANSFER) is None
+
+
+@pytest.mark.parametrize("about", [None, b"{}", b"no json", b'{"transfer": "another"}', b"[]"])
+def test_a_directory_that_is_not_ours_is_left_alone(final, about):
+    name = f".salt-transfer-{TRANSFER}"
+    plant(final.parent, {name: {"precious": b"1"} | ({} if about is None else {"about.json": about})})
+    with pytest.raises(DiskError, match="was not made by this transfer; nothing is done with it"):
+        Staging.reopen(os.fsencode(final), TRANSFER)
+    assert (final.parent / name / "precious").exists()
+
+
+@pytest.mark.root
+def test_a_directory_of_another_owner_is_left_alone(final, staging):
+    os.chown(staging.path, 1234, 0)
+    with pytest.raises(DiskError, match="was not made by this transfer"):
+        Staging.reopen(os.fsencode(final), TRANSFER)
+    os.chown(staging.path, 0, 0)
+
+
+def test_what_was_cut_short_while_it_was_made_or_removed_can_be_removed(final):
+    (final.parent / f".salt-transfer-{TRANSFER}").mkdir()
+    with Staging.reopen(os.fsencode(final), TRANSFER) as staging:
+        staging.remove()
+    assert os.listdir(final.parent) == []
 
 
 # Pieces and tries
@@ -426,6 +452,38 @@ def test_a_file_exchanged_for_a_link_is_never_followed(final, tmp_path, action):
             with pytest.raises(DiskError, match="ELOOP"):
                 staging.write(1, 1, 0, b"bad") if action == "write" else staging.read_back(1, ALGORITHM, BLOCK)
         assert precious.read_bytes() == b"precious"
+
+
+def test_whoever_owns_the_place_beside_cannot_lead_us_elsewhere(final, tmp_path):
+    """A thread exchanges the staging directory and a link to outside, while we write, publish and remove."""
+    outside = plant(tmp_path, {"outside": {"data": {"d": {"precious": b"precious"}}}}) / "outside"
+    (final.parent / "decoy").symlink_to(outside)
+    stop = threading.Event()
+
+    def swap():
+        place = os.open(final.parent, os.O_RDONLY)
+        while not stop.is_set():
+            kernel.rename(place, os.fsencode(f".salt-transfer-{TRANSFER}"), place, b"decoy", kernel.RENAME_EXCHANGE)
+        os.close(place)
+
+    with Journal("") as journal, Staging.create(os.fsencode(final), TRANSFER, {}, journal) as staging:
+        swapper = threading.Thread(target=swap)
+        swapper.start()
+        try:
+            staging.announce([directory(0), directory(1), *(file(n, b"%d" % n, 1, 1) for n in range(2, 300))])
+            for number in range(2, 300):
+                staging.put_small(number, 1, b"x")
+            staging.apply_metadata()
+            publish.publish(staging, publish.intend(staging, overwrite=False))
+            for _ in range(50):
+                with suppress(DiskError):
+                    staging.remove()
+        finally:
+            stop.set()
+            swapper.join()
+    assert len(os.listdir(final / "d")) == 298
+    assert (outside / "data" / "d" / "precious").read_bytes() == b"precious"
+    assert os.listdir(outside / "data") == ["d"] and os.listdir(outside) == ["data"]
 
 
 # Room, and disks that fail

@@ -1,6 +1,7 @@
 """The source's edge: order, changes under our eyes, and links that lead outside."""
 
 import os
+import queue
 import tempfile
 import threading
 import time
@@ -238,6 +239,28 @@ def test_thousands_of_directories_need_few_descriptors(root):
             if entry.kind == Kind.FILE:
                 content_of(tree, entry)
         assert len(os.listdir("/proc/self/fd")) < before + 200
+
+
+def test_other_threads_read_while_the_tree_is_still_listed(root):
+    plant(root, {f"d{d}": {f"f{f}": b"%d %d" % (d, f) for f in range(20)} for d in range(100)})
+    with source(root) as (tree, journal):
+        found, waiting = {}, queue.SimpleQueue()
+
+        def read():
+            while entry := waiting.get():
+                found[journal.path(entry.number)] = content_of(tree, entry)
+
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        for entry in tree.walk():
+            if entry.kind == Kind.FILE:
+                waiting.put(entry)
+        for _ in readers:
+            waiting.put(None)
+        for reader in readers:
+            reader.join()
+    assert found == {b"d%d/f%d" % (d, f): (b"%d %d" % (d, f), True) for d in range(100) for f in range(20)}
 
 
 def test_an_attribute_of_this_host_only_is_named_once(root, monkeypatch):

@@ -24,6 +24,7 @@ DOCKER = (["docker0=172.17.0.1/16", "a=10.1.0.1/24"], ["docker0=172.17.0.1/16", 
 PAIRS = [
     ("the first shared subnet", TWO_NETS, "", ("10.77.1.12", "10.77.1.11")),
     ("a network names the other", TWO_NETS, "10.78.0.0/16", ("10.78.1.12", "10.78.1.11")),
+    ("a network may be written as one of its addresses", TWO_NETS, "10.78.1.99/24", ("10.78.1.12", "10.78.1.11")),
     ("an interface names the other", TWO_NETS, "b", ("10.78.1.12", "10.78.1.11")),
     ("an address of the destination names the other", TWO_NETS, "10.78.1.12", ("10.78.1.12", "10.78.1.11")),
     ("nothing fits the network", TWO_NETS, "192.168.0.0/16", None),
@@ -91,4 +92,4 @@ def test_on_one_host_loopback_serves_unless_a_network_is_named(network, own):
     found = interfaces("eth0=fd77::11/64", "eth0=10.77.1.11/24", "eth1=10.78.1.11/24")
     pair = address.choose_on_one_host(found, network)
     assert (pair and pair.destination) == own
-    assert pair is None or pair.source == pair.destination
+    assert pair is None or (pair.source == pair.destination and pair.shared)

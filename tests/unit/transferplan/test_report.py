@@ -36,6 +36,13 @@ ENDS = [
         ["source-changed", "peer-failed"],
     ),
     ("only the source failed", failure(), OK, "failed", ["source-changed"]),
+    (
+        "the source failed although the roots are equal",
+        verdict(result="failed", error=failure()["error"]),
+        OK,
+        "failed",
+        ["source-changed"],
+    ),
     ("cancelled", CANCELLED, CANCELLED, "cancelled", []),
     ("cancelled at the destination", OK, CANCELLED, "cancelled", []),
     ("the destination is out of sight", OK, None, "unknown", ["out-of-sight"]),
@@ -142,8 +149,8 @@ def test_the_time_to_the_first_byte_is_told_in_parts():
     driver.now = 1.5
     driver.hear("arm", {ALPHA: {}, BETA: {}})
     driver.hear("go", {ALPHA: {}}, after=0.25)
-    for member in (ALPHA, BETA):
-        driver.hear("follow", {member: status(member, verdict=OK)}, after=5)
+    driver.hear("follow", {BETA: status(BETA, verdict=OK, phases={"moving": 77.0})}, after=5)
+    driver.hear("follow", {ALPHA: status(ALPHA, verdict=OK)}, after=5)
     assert report.result(driver.state)["phases"] == {
         "asking": 0.5,
         "deciding": 0.0,

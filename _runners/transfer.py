@@ -271,7 +271,7 @@ def _truth(name, value):
 
 def _run(opts, src, dst, options, dry):
     """A request becomes a course, which is followed to its end and told."""
-    transfer = secrets.token_hex(16)
+    transfer = _new_id()
     try:
         asked = request.parse(src, dst, options, saltface.master_layers(opts), transfer)
     except errors.Refused as refused:
@@ -280,6 +280,11 @@ def _run(opts, src, dst, options, dry):
     drive = _Drive(opts, asked, screen, dry)
     _see_through(opts, drive)
     return drive.result()
+
+
+def _new_id():
+    """A random id of 32 hex digits; one without any letter would be a number to Salt's command line."""
+    return next(each for each in iter(lambda: secrets.token_hex(16), None) if not each.isdigit())
 
 
 def _see_through(opts, drive):

@@ -30,7 +30,9 @@ class Outcome:
     def result(self):
         if self.error is None:
             return "published"
-        return "cancelled" if isinstance(self.error, Cancelled) else "failed"
+        # Whoever hears of a cancel from the other end was cancelled too, only later.
+        told = self.error.evidence.get("code")
+        return "cancelled" if Cancelled.code in (self.error.code, told) else "failed"
 
 
 def seconds_of(times):

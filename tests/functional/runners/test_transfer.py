@@ -92,6 +92,12 @@ def test_every_transfer_has_an_id_of_its_own(run):
     assert len(first) == 32 and int(first, 16) >= 0
 
 
+def test_an_id_is_never_a_number_to_the_command_line(run, monkeypatch):
+    drawn = iter(["0" * 32, "12" * 16, "a" * 32])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(drawn, "b" * 32))
+    assert run("plan", **PLACES)["transfer"] == "a" * 32
+
+
 def test_the_bus_is_told_each_step_in_order_under_one_tag(run, fleet):
     answer = run("copy", **PLACES)
     assert told(fleet)[:2] == ["asked", "planned"]

@@ -13,7 +13,7 @@ from tests.conftest import CHECKOUT
 from transferplan.version import VERSION
 
 MODULES = sorted(path.stem for path in (CHECKOUT / "_modules").glob("*.py"))
-PARTS = ("pyproject.toml", "README.md", "_modules", "_runners", "_utils")
+PARTS = ("pyproject.toml", "setup.cfg", "README.md", "_modules", "_runners", "_utils")
 
 
 # --- a tree that the file server serves ------------------------------------------------------------------------------

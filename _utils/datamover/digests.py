@@ -4,13 +4,13 @@ Blake3 is several times faster and used where both ends have it; sha256 is alway
 """
 
 import hashlib
+from contextlib import suppress
 
-try:
+_ALGORITHMS = {"sha256": hashlib.sha256}
+with suppress(ImportError):
     from blake3 import blake3
-except ImportError:
-    blake3 = None
 
-_ALGORITHMS = {"sha256": hashlib.sha256} if blake3 is None else {"blake3": blake3, "sha256": hashlib.sha256}
+    _ALGORITHMS = {"blake3": blake3, **_ALGORITHMS}
 
 
 def available():

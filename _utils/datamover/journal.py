@@ -28,22 +28,13 @@ LAST = 2**63 - 1
 
 _SCHEMA = f"""
 CREATE TABLE entries (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL,
-    try INTEGER NOT NULL, state INTEGER NOT NULL, suspect INTEGER NOT NULL DEFAULT 0);
+    try INTEGER NOT NULL, suspect INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX suspects ON entries (number) WHERE suspect;
 CREATE TABLE contents (number INTEGER, side INTEGER, try INTEGER NOT NULL, length INTEGER NOT NULL, whole BLOB NOT NULL,
     blocks BLOB NOT NULL, PRIMARY KEY (number, side)) WITHOUT ROWID;
 CREATE TABLE links (device_inode TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
-
-
-class State(IntEnum):
-    """How far a file has come at the destination."""
-
-    ANNOUNCED = 0
-    LANDED = 1
-    FLUSHED = 2
-    VERIFIED = 3
 
 
 class Side(IntEnum):
@@ -102,7 +93,7 @@ class Journal:
         ]
         with self._lock:
             self._many(
-                "INSERT INTO entries (number, kind, size, body, try, state) VALUES (?, ?, ?, ?, 1, 0)",
+                "INSERT INTO entries (number, kind, size, body, try) VALUES (?, ?, ?, ?, 1)",
                 [_row(each.entry, each.identity) for each in known],
             )
             for each in known:
@@ -113,7 +104,7 @@ class Journal:
         with self._lock:
             number, kind, size, body = _row(entry, identity)
             self._many(
-                "UPDATE entries SET kind = ?, size = ?, body = ?, try = ?, state = 0, suspect = 0 WHERE number = ?",
+                "UPDATE entries SET kind = ?, size = ?, body = ?, try = ?, suspect = 0 WHERE number = ?",
                 [(kind, size, body, try_, number)],
             )
             self._many("DELETE FROM contents WHERE number = ? AND try < ?", [(number, try_)])
@@ -137,10 +128,6 @@ class Journal:
 
     def put_content(self, number, try_, content, side=Side.OWN):
         self.put_contents(side, [(number, try_, content)])
-
-    def mark(self, numbers, state):
-        with self._lock:
-            self._many("UPDATE entries SET state = ? WHERE number = ?", [(int(state), number) for number in numbers])
 
     def suspect(self, number):
         """Note that an entry was so young when it was read that a change could go unseen.
@@ -211,10 +198,6 @@ class Journal:
     def suspects(self):
         """Numbers of the entries to be checked again at seal."""
         return self._numbers("suspect AND number > ?")
-
-    def in_state(self, state):
-        """Numbers of the files in this state."""
-        return self._numbers("state = ? AND kind = 1 AND number > ?", int(state))
 
     def content(self, number, side=Side.OWN):
         """The digests of a file's present try, None while unknown."""

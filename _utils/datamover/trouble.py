@@ -1,7 +1,6 @@
 """Turns what the kernel says (OSError) into errors that say where, why and what to do."""
 
 import errno
-import os
 from contextlib import contextmanager
 
 from .errors import DiskError, NoInodes, NoSpace, SourceChanged, SourceUnreadable, SourceVanished, shown
@@ -84,10 +83,3 @@ def no_inodes(path, free, reserve, needed):
         "Remove files there or choose another place, then try again"
     )
     return NoInodes(text, path=path, free=free, reserve=reserve, needed=needed)
-
-
-def close_all(descriptors):
-    """Close descriptors of which any may be None."""
-    for descriptor in descriptors:
-        if descriptor is not None:
-            os.close(descriptor)

@@ -12,7 +12,7 @@ import pytest
 from datamover import digests
 from datamover.blocks import BLOCK, ContentBuilder
 from datamover.errors import LocalError
-from datamover.journal import PAGE, PAGES, Counts, Journal, Side, State
+from datamover.journal import PAGE, PAGES, Counts, Journal, Side
 from datamover.manifest import Entry, Kind, RootBuilder
 from datamover.metadata import Identity
 from tests.conftest import CHECKOUT
@@ -91,11 +91,10 @@ def test_another_try_voids_the_digests_of_both_sides(journal):
     journal.put_content(1, 1, content(b"one"))
     journal.put_content(1, 1, content(b"one"), Side.SOURCE)
     journal.suspect(1)
-    journal.mark([1], State.VERIFIED)
     journal.replace(file(1, size=5), 2, IDENTITY._replace(size=5))
     assert journal.known(1) == (file(1, size=5), 2, IDENTITY._replace(size=5))
     assert journal.content(1) is None and journal.content(1, Side.SOURCE) is None
-    assert list(journal.suspects()) == [] and list(journal.in_state(State.ANNOUNCED)) == [1]
+    assert list(journal.suspects()) == []
     journal._pages.clear()
     assert journal.known(1).try_ == 2
 
@@ -145,13 +144,6 @@ def test_nothing_is_counted_in_an_empty_journal(journal):
     assert journal.counts() == Counts(0, 0, 0, 0, 0) and list(journal.entries()) == []
 
 
-def test_files_are_found_by_how_far_they_came(journal):
-    journal.add([root(), *(file(number) for number in range(1, 2501))])
-    journal.mark(range(1, 2501, 2), State.LANDED)
-    assert list(journal.in_state(State.LANDED)) == list(range(1, 2501, 2))
-    assert list(journal.in_state(State.ANNOUNCED)) == list(range(2, 2501, 2))
-
-
 def test_the_first_name_of_a_file_is_remembered(journal):
     other = IDENTITY._replace(inode=1)
     assert journal.first_name(IDENTITY, 5) == 5
@@ -198,7 +190,6 @@ def test_many_threads_may_use_one_journal(journal):
                 journal.put_content(number, 1, content(b"%03d" % (number % 1000)))
                 assert journal.entry(number).number == number
                 assert journal.content(number) == content(b"%03d" % (number % 1000))
-                journal.mark([number], State.VERIFIED)
         except BaseException as error:
             troubles.append(error)
 
@@ -207,7 +198,7 @@ def test_many_threads_may_use_one_journal(journal):
         thread.start()
     for thread in threads:
         thread.join()
-    assert not troubles and sum(1 for _ in journal.in_state(State.VERIFIED)) == 2000
+    assert not troubles
     journal.root(BLOCK, ALGORITHM)
 
 
@@ -215,7 +206,7 @@ def test_entries_may_be_listed_while_others_write(journal):
     journal.add([root(), *(file(number) for number in range(1, 3001))])
     seen = []
     for entry in journal.entries():
-        journal.mark([entry.number], State.LANDED)
+        journal.suspect(entry.number)
         seen.append(entry.number)
     assert seen == list(range(3001))
 

@@ -238,6 +238,23 @@ def test_room_that_was_reserved_ahead_is_given_back_where_a_hole_comes(staging):
     assert status(staging).st_blocks * 512 <= 2 * MIB
 
 
+@pytest.mark.root
+@private_mounts
+def test_a_file_system_that_cannot_reserve_takes_large_files_and_holes_too(tmp_path):
+    """ramfs reserves nothing and punches nothing."""
+    place = tmp_path / "fs"
+    place.mkdir()
+    run("mount", "-t", "ramfs", "ramfs", place)
+    with destination(place / "final") as (staging, _):
+        staging.announce([directory(0), file(1, size=WINDOW + 6)])
+        staging.write(1, 1, 0, b"begin")
+        staging.hole(1, 1, 5, WINDOW - 5)
+        staging.write(1, 1, WINDOW, b"island")
+        staging.finish(1)
+        data = read(staging)
+        assert data[:5] == b"begin" and data[WINDOW:] == b"island" and len(data) == WINDOW + 6
+
+
 def test_holes_and_data_are_digested_as_the_bytes_they_read_as(staging, tmp_path):
     size = 3 * BLOCK + 5
     staging.announce([file(1, size=size), file(2, b"plain", size=size)])
@@ -347,6 +364,15 @@ def test_what_differs_is_listed_by_path(staging):
     os.setxattr(os.path.join(data, b"dir"), "user.extra", b"1")
     found = staging.check_metadata()
     assert [(each.path, each.what) for each in found] == [(b"dir", "attributes"), (b"dir/f\n", "mode")]
+
+
+def test_of_many_differences_a_hundred_are_told(staging):
+    staging.announce([file(number, b"%d" % number, mtime_ns=5) for number in range(1, 151)])
+    for number in range(1, 151):
+        staging.put_small(number, 1, b"")
+        os.utime(os.path.join(staging.path, b"data", b"%d" % number))
+    staging.apply_metadata()
+    assert len(staging.check_metadata()) == 100
 
 
 def test_a_hard_link_that_is_a_copy_is_a_difference(staging):

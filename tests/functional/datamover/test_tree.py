@@ -2,6 +2,7 @@
 
 import os
 import queue
+import socket
 import tempfile
 import threading
 import time
@@ -229,6 +230,56 @@ def test_a_suspect_that_changed_or_went_fails_the_second_check(root, name):
         else:
             path.unlink()
         assert not tree.recheck(entry, ALGORITHM, BLOCK)
+
+
+def test_a_name_that_vanishes_after_it_was_listed_is_left_out(root, monkeypatch):
+    plant(root, {"a": b"1"})
+    real = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda place: [*real(place), "ghost"])
+    with source(root) as (tree, journal):
+        assert list(by_path(tree, journal)) == [b"", b"a"]
+
+
+def test_what_changes_each_time_it_is_looked_at_is_named(root, monkeypatch):
+    plant(root, {"restless": {}})
+    real, ticks = os.stat, iter(range(1000))
+
+    def stat(name, **options):
+        if name == b"restless":
+            os.utime(root / "restless", ns=(0, next(ticks)))
+        return real(name, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    with (
+        source(root) as (tree, _),
+        pytest.raises(SourceChanged, match="restless changed 5 times while it was looked at"),
+    ):
+        list(tree.walk())
+
+
+def test_a_link_that_is_a_file_when_it_is_read_is_looked_at_again(root, monkeypatch):
+    plant(root, {"changes": "target"})
+    real = os.readlink
+
+    def readlink(name, **options):
+        monkeypatch.undo()
+        (root / "changes").unlink()
+        (root / "changes").write_bytes(b"a file now")
+        return real(name, **options)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    with source(root) as (tree, journal):
+        assert by_path(tree, journal)[b"changes"].kind == Kind.FILE
+
+
+def test_a_file_that_became_a_socket_cannot_be_listed_anew(root):
+    plant(root, {"file": b"before"})
+    with source(root) as (tree, journal), socket.socket(socket.AF_UNIX) as server:
+        entry = by_path(tree, journal)[b"file"]
+        (root / "file").unlink()
+        server.bind(str(root / "file"))
+        with pytest.raises(SourceChanged, match="file became a socket"):
+            tree.refresh(entry)
 
 
 def test_thousands_of_directories_need_few_descriptors(root):

@@ -23,4 +23,5 @@ def pack(entry, identity):
 def unpack(body):
     """(entry, identity), as they were packed; what was written has been checked before."""
     head, kind, tail, identity = marshal.loads(body)
-    return Entry(*head, _KINDS[kind], *tail), identity and Identity(*identity)
+    number, parent, name = head
+    return Entry(number, parent, name, _KINDS[kind], *tail), identity and Identity(*identity)

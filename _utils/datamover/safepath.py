@@ -170,7 +170,7 @@ class Directories:
         return (parent, name) if number else (ABOVE, self._root_name)
 
     def _descend_to(self, number):
-        names = []
+        names: list[bytes] = []
         while number != ABOVE and (not names or number not in self._open):
             parent, name = self.place(number, *self._locate(number)) if number else (ABOVE, self._root_name)
             names.append(name)

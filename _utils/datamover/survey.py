@@ -42,8 +42,8 @@ class _Look:
         self._mounts = []
         self._links = set()
         self._estimated = False
-        self._status = None
-        self._directories = None
+        self._kind = None
+        self._device = None
         self._places = []
 
     def take(self):
@@ -52,29 +52,31 @@ class _Look:
         except OSError as error:
             self._note_unreadable(b"", error)
             return
-        self._directories = Directories(anchor, name, lambda number: self._places[number])
+        directories = Directories(anchor, name, lambda number: self._places[number])
         try:
-            self._take_root(anchor, name)
+            self._take_root(anchor, name, directories)
         finally:
-            self._directories.close()
+            directories.close()
             os.close(anchor)
 
-    def _take_root(self, anchor, name):
+    def _take_root(self, anchor, name, directories):
         try:
-            self._status = os.stat(name, dir_fd=anchor, follow_symlinks=False)
+            status = os.stat(name, dir_fd=anchor, follow_symlinks=False)
         except OSError as error:
             self._note_unreadable(b"", error)
             return
+        self._kind = kind_name(status.st_mode).lower()
+        self._device = status.st_dev
         self._places.append((0, b""))
-        pending = [(0, b"")] if self._take(anchor, name, b"", self._status) else []
+        pending = [(0, b"")] if self._take(anchor, name, b"", status) else []
         while pending and not self._estimated:
-            pending += self._take_directory(*pending.pop())
+            pending += self._take_directory(directories, *pending.pop())
 
-    def _take_directory(self, number, path):
+    def _take_directory(self, directories, number, path):
         """(number, path) of the directories in it that are to be taken too."""
         below = []
         try:
-            with self._directories.hold(number) as directory, os.scandir(directory) as entries:
+            with directories.hold(number) as directory, os.scandir(directory) as entries:
                 for item in entries:
                     name = os.fsencode(item.name)
                     if self._take_child(directory, name, path):
@@ -128,7 +130,7 @@ class _Look:
             self._note(path, "no permission to read it")
 
     def _is_mount(self, path, status):
-        if status.st_dev == self._status.st_dev:
+        if status.st_dev == self._device:
             return False
         self._mounts.append(path)
         return True
@@ -144,11 +146,11 @@ class _Look:
         return [encode_path(path) for path in self._found.paths.get(name, ())]
 
     def report(self):
-        exists = self._status is not None
+        exists = self._kind is not None
         counts = self._counts
         return {
             "exists": exists,
-            "kind": kind_name(self._status.st_mode).lower() if exists else None,
+            "kind": self._kind,
             "readable": exists and not self._unreadable,
             "entries": sum(counts.values()) - counts["sockets"],
             "files": counts["files"],

@@ -4,9 +4,10 @@ Blake3 is several times faster and used where both ends have it; sha256 is alway
 """
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 
-_ALGORITHMS = {"sha256": hashlib.sha256}
+_ALGORITHMS: dict[str, Callable] = {"sha256": hashlib.sha256}
 with suppress(ImportError):
     from blake3 import blake3
 

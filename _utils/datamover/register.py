@@ -32,7 +32,7 @@ class Place:
     @classmethod
     def of(cls, path):
         """The place `path` (bytes); what holds it must exist."""
-        parent, name = os.path.split(os.path.realpath(os.path.dirname(path)) + b"/" + os.path.basename(path))
+        parent, name = os.path.split(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
         steps = [(*_identity(parent), encode_path(name))]
         while parent != b"/":
             parent, name = os.path.split(parent)

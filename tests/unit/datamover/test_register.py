@@ -213,3 +213,10 @@ def test_another_file_system_has_room_of_its_own(register, begin, srv, elsewhere
     second, _ = begin(2)
     register.claim(first, place(srv / "a/x"), Need(half, 1))
     register.claim(second, place(elsewhere / "x"), Need(1000, 1))
+
+
+def test_a_place_right_below_the_root_has_one_step():
+    place = at("/no-such-name")
+    assert [step[2] for step in place.steps] == ["no-such-name"]
+    assert place.overlaps(at("/no-such-name"))
+    assert not place.overlaps(at("/another-name"))

@@ -1,0 +1,78 @@
+"""A copy in the lab as a user starts it, and what can be seen of it from outside while it lasts."""
+
+import contextlib
+import subprocess
+
+from lab.lab import Result
+
+SLOW = "24mbit"
+SLOW_BYTES = 30_000_000
+
+
+class Copying:
+    """`salt-run transfer.copy` under way on the master. The bus is heard from before its first line."""
+
+    def __init__(self, lab, src, dst, **options):
+        self._lab = lab
+        given = [f"{name}={value}" for name, value in {"src": src, "dst": dst, **options}.items()]
+        self._argv = ["salt-run", "--config-dir=/etc/salt", "--out=json", "transfer.copy", *given]
+        self._left = contextlib.ExitStack()
+        self.transfer = ""
+
+    def __enter__(self):
+        self.bus = self._left.enter_context(self._lab.bus())
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process = self._left.enter_context(self._lab.master.popen(self._argv, **pipes))
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self._left.close()
+
+    def await_event(self, what, timeout=60, **details):
+        """Return when an event of the transfer with these details has been heard."""
+        for tag, data in self.bus.events(timeout):
+            if tag.startswith("salt/transfer/") and data.get("what") == what and details.items() <= data.items():
+                self.transfer = data["transfer"]
+                return data
+        raise AssertionError(f"no event {what} with {details} within {timeout} s")
+
+    def await_moving(self):
+        """Return when bytes move."""
+        self.await_event("phase", role="source", phase="moving")
+
+    def finish(self, timeout=120):
+        """What the runner returned, printed and ended with."""
+        out, err = self.process.communicate(timeout=timeout)
+        return Result(self.process.returncode, out, err)
+
+
+def plant_random(machine, path, size):
+    """A file of `size` random bytes, which nothing can make smaller."""
+    machine.run(["sh", "-c", f"mkdir -p $(dirname {path}) && head -c {size} /dev/urandom >{path}"])
+
+
+@contextlib.contextmanager
+def slowed(machine, rate=SLOW):
+    """The machine's links are slow for a while."""
+    for link in machine.links:
+        link.rate(rate)
+    try:
+        yield
+    finally:
+        for link in machine.links:
+            link.heal()
+
+
+def worker(machine, transfer, role):
+    """(pid, start time, control group) of the worker of one end, as its machine sees them."""
+    names = machine.output("systemctl", "list-units", "--plain", "--no-legend", f"salt-transfer-{transfer}*{role}*")
+    unit = names.split()[0]
+    pid = machine.output("systemctl", "show", "--property=MainPID", "--value", unit)
+    started = machine.output("cat", f"/proc/{pid}/stat").rpartition(")")[2].split()[19]
+    return pid, started, machine.output("cat", f"/proc/{pid}/cgroup")
+
+
+def digest(machine, path):
+    return machine.output("sha256sum", path).split()[0]

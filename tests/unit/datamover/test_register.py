@@ -216,7 +216,7 @@ def test_another_file_system_has_room_of_its_own(register, begin, srv, elsewhere
 
 
 def test_a_place_right_below_the_root_has_one_step():
-    place = at("/no-such-name")
-    assert [step[2] for step in place.steps] == ["no-such-name"]
-    assert place.overlaps(at("/no-such-name"))
-    assert not place.overlaps(at("/another-name"))
+    below = place("/no-such-name")
+    assert [step[2] for step in below.steps] == ["no-such-name"]
+    assert below.overlaps(place("/no-such-name"))
+    assert not below.overlaps(place("/another-name"))

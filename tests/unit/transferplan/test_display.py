@@ -63,6 +63,16 @@ def test_verifying_is_progress_of_its_own():
     assert display.measure(statuses, Pace(), 5.0) == Pace(5.0, GIB)
 
 
+def test_what_is_verified_while_data_still_comes_is_no_measure():
+    statuses = {BETA: told(BETA, progress=progress(bytes_done=4 * GIB, bytes_verified=GIB))}
+    assert display.progress_line(statuses, Pace()).startswith("moving       40 %")
+
+
+def test_when_nothing_is_left_no_time_is_told():
+    statuses = {BETA: told(BETA, progress=progress(bytes_done=10 * GIB))}
+    assert display.progress_line(statuses, Pace(1.0, 10 * GIB, GIB)).endswith("1.0 GiB/s")
+
+
 def test_before_anything_is_known_nothing_is_shown():
     assert display.progress_line({}, Pace()) == ""
     assert display.measure({}, Pace(), 1.0) == Pace()

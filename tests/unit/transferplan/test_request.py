@@ -83,8 +83,10 @@ def test_a_name_longer_than_a_file_system_takes_is_refused():
 
 
 def test_a_path_longer_than_the_system_takes_is_refused():
+    longest = "/abcdefg" * 511 + "/abcdef"
+    asked(dst="beta:" + longest)
     with pytest.raises(errors.Refused) as refused:
-        asked(dst="beta:" + "/abcdefg" * 512)
+        asked(dst="beta:" + longest + "g")
     assert names(refused) == ["name-too-long"]
 
 

@@ -52,6 +52,7 @@ VALUES = [
     ("streams", 16, 16),
     ("special", "setuid,fifos", ("setuid", "fifos")),
     ("special", ["fifos", "setuid", "fifos"], ("setuid", "fifos")),
+    ("special", "setuid,capabilities,fifos,devices", ("setuid", "capabilities", "fifos", "devices")),
     ("special", "", ()),
     ("special", [], ()),
     ("lease", 45, 45),
@@ -225,6 +226,10 @@ def test_the_command_line_wins_over_a_hosts_own_configuration():
 
 def test_a_host_is_asked_with_the_transfers_own_settings():
     assert on_host(asked(verify="flight", special="fifos")).verify == "flight"
+
+
+def test_a_host_does_not_mind_options_of_another_version():
+    assert settings.on_host({"warp": 9, "verify": "flight"}, ["warp"], None, None).verify == "flight"
 
 
 def test_a_wrong_configuration_of_a_host_is_refused_there():

@@ -357,6 +357,7 @@ class Ping(Message):
     bytes_done: int = carried(COUNT, default=0)
     bytes_verified: int = carried(COUNT, default=0)
     files_done: int = carried(COUNT, default=0)
+    steps: int = carried(COUNT, default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

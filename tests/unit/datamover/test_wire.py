@@ -75,7 +75,7 @@ SAMPLES = {
     "Credit": wire.Credit(limit=268435456),
     "Pause": wire.Pause(paused=True, reason="the disk is busy"),
     "Limit": wire.Limit(rate=50_000_000),
-    "Ping": wire.Ping(sequence=7, phase="verifying", bytes_done=9, bytes_verified=8, files_done=1),
+    "Ping": wire.Ping(sequence=7, phase="verifying", bytes_done=9, bytes_verified=8, files_done=1, steps=3),
     "Failed": wire.Failed(code=75, name="no-space", retryable=False, text="beta:/srv has 1 of 2 bytes", entry=1),
     "Bye": wire.Bye(),
 }
@@ -386,7 +386,7 @@ def test_a_failure_becomes_ours_in_the_other_s_words():
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        (SAMPLES["Ping"], "Ping sequence=7 phase=verifying bytes_done=9 bytes_verified=8 files_done=1"),
+        (SAMPLES["Ping"], "Ping sequence=7 phase=verifying bytes_done=9 bytes_verified=8 files_done=1 steps=3"),
         (SAMPLES["Pause"], "Pause paused=True reason=the disk is busy"),
         (SAMPLES["Bye"], "Bye"),
         (SAMPLES["Landed"], f"Landed dataset={DATASET} generation=3 base=2 leaf=1 watermark=2 bytes=9000000 "

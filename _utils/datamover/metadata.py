@@ -173,8 +173,10 @@ def _set(target, name, value):
 
 
 def apply_to_descriptor(descriptor, entry, owners, fresh=False):
-    """Owner, mode, attributes and times of an open regular file or directory."""
-    os.fchown(descriptor, owners.uid(entry.owner, entry.uid), owners.gid(entry.group, entry.gid))
+    """Owner, mode, attributes and times of an open regular file or directory; `fresh` says that we just made it."""
+    owner = owners.uid(entry.owner, entry.uid), owners.gid(entry.group, entry.gid)
+    if not fresh or owner != (os.geteuid(), os.getegid()):
+        os.fchown(descriptor, *owner)
     os.fchmod(descriptor, entry.mode)
     if entry.xattrs or not fresh:
         write_attributes(descriptor, entry.xattrs, owners, fresh)

@@ -207,11 +207,11 @@ class Staging:
 
     def put_small(self, number, try_, view):
         """A whole file at once: created, written, given its metadata, closed. False if it belongs to an older try."""
-        entry = self._journal.entry(number)
         self._headroom.take_bytes(len(view))
         self._headroom.take_inode()
         try:
-            with _Opened(self._create(entry, try_)) as descriptor:
+            entry, opened = self._create(number, try_)
+            with _Opened(opened) as descriptor:
                 _write_all(descriptor, view, 0)
                 metadata.apply_to_descriptor(descriptor, entry, self._owners, fresh=True)
         except _Stale:
@@ -221,7 +221,10 @@ class Staging:
         return True
 
     def finish(self, number):
-        """All pieces of a file are written: it gets its size and its metadata and is closed."""
+        """All pieces of a file are written: it gets its size and its metadata and is closed.
+
+        False if another try has begun meanwhile.
+        """
         known = self._journal.known(number)
         key = number, known.try_
         try:
@@ -229,8 +232,11 @@ class Staging:
                 os.ftruncate(descriptor, known.entry.size)
                 metadata.apply_to_descriptor(descriptor, known.entry, self._owners)
             self._forget(key)
+        except _Stale:
+            return False
         except OSError as error:
             raise self._trouble(error, "finish", number) from error
+        return True
 
     def restart(self, entry, try_):
         """An entry comes again, as `entry` now says: what arrived of a file is discarded."""
@@ -255,33 +261,32 @@ class Staging:
         self._windows.forget(key)
         self._files.drop(key)
 
-    def _create(self, entry, try_):
-        """A new file for this try, in place of one that is already there."""
-        number, name = self._place(entry)
-        with self._directories.hold(number) as directory, self._guard(entry.number):
-            self._check_try(entry.number, try_)
-            try:
-                return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
-            except FileExistsError:
-                os.unlink(name, dir_fd=directory)
-                return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
+    def _create(self, number, try_):
+        """(entry, descriptor): a new file for this try, in place of one that is already there."""
+        with self._guard(number):
+            entry = self._meant(number, try_)
+            place, name = self._place(entry)
+            with self._directories.hold(place) as directory:
+                return entry, _create_in(directory, name)
 
     def _open_for_writing(self, key):
         number, try_ = key
         self._headroom.take_inode()
-        place, name = self._place(self._journal.entry(number))
-        with self._directories.hold(place) as directory, self._guard(number):
-            self._check_try(number, try_)
-            return os.open(name, _CREATE, 0o600, dir_fd=directory)
+        with self._guard(number):
+            place, name = self._place(self._meant(number, try_))
+            with self._directories.hold(place) as directory:
+                return os.open(name, _CREATE, 0o600, dir_fd=directory)
 
-    def _check_try(self, number, try_):
-        known = self._journal.known(number)
-        if known.entry.kind != Kind.FILE:
-            raise LocalError(f"{known.entry} was written to, but only files have bytes")
-        if try_ < known.try_:
+    def _meant(self, number, try_):
+        """The entry, if it is a file and this is its present try."""
+        entry, current, _ = self._journal.known(number)
+        if entry.kind != Kind.FILE:
+            raise LocalError(f"{entry} was written to, but only files have bytes")
+        if try_ < current:
             raise _Stale
-        if try_ > known.try_:
-            raise LocalError(f"try {try_} of {known.entry} was written before it was announced")
+        if try_ > current:
+            raise LocalError(f"try {try_} of {entry} was written before it was announced")
+        return entry
 
     def _guard(self, number):
         return self._guards[number % _GUARDS]
@@ -471,8 +476,16 @@ def _open(directory, undo):
     return descriptor
 
 
+def _create_in(directory, name):
+    try:
+        return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
+    except FileExistsError:
+        os.unlink(name, dir_fd=directory)
+        return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
+
+
 def _make_private(parent, name):
-    """A new directory that is ours alone, whatever the one above it hands down (setgid bit, default ACL)."""
+    """A new directory that is ours alone, whatever the one above it hands down (group, setgid bit, default ACL)."""
     os.mkdir(name, 0o700, dir_fd=parent)
     descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     if os.fstat(descriptor).st_uid != os.geteuid() or os.listdir(descriptor):
@@ -481,6 +494,7 @@ def _make_private(parent, name):
             f"the staging directory {shown(name)} was exchanged while it was made; who can write beside it?"
         )
     metadata.write_attributes(descriptor, (), None, fresh=False)
+    os.fchown(descriptor, os.geteuid(), os.getegid())
     os.fchmod(descriptor, 0o700)
     os.fsync(parent)
     return descriptor

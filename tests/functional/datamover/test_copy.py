@@ -197,6 +197,17 @@ def test_nothing_is_inherited_from_where_the_copy_is_put(root, final):
 
 
 @pytest.mark.root
+@private_mounts
+def test_a_file_system_that_hands_down_groups_does_not_hand_them_to_us(tmp_path):
+    """Mounted with grpid, every new file gets the group of its directory."""
+    place = ext4(tmp_path / "fs", tmp_path / "image", 64)
+    run("mount", "-o", "remount,grpid", place)
+    os.chown(place, 0, 4242)
+    root = plant(tmp_path, {"source": {"a": b"1", "d": {"b": b"2" * 100_000}, "l": "a"}}) / "source"
+    assert_arrives_equal(root, place / "final")
+
+
+@pytest.mark.root
 def test_fifos_and_devices(root, final):
     os.mkfifo(root / "fifo", 0o622)
     os.mknod(root / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))

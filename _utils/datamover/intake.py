@@ -85,7 +85,6 @@ class Intake:
         """Write a piece or its hole, and digest it if that is done here; False if its try became void."""
         if piece.kind == PieceKind.HOLE:
             self.sparse_bytes += piece.length
-            landing.holed = True
             if landing.builder:
                 landing.builder.hole(piece.length)
             return self._staging.hole(piece.entry, piece.try_, piece.offset, piece.length)

@@ -62,7 +62,10 @@ class Counts:
 
 
 class Journal:
+    """`step` is called for each page that is read, so that a long walk through the entries is seen to get on."""
+
     def __init__(self, path):
+        self.step = lambda: None
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._pages = OrderedDict()
@@ -282,6 +285,7 @@ class Journal:
             if not rows:
                 return
             yield rows
+            self.step()
             last = rows[-1][0]
 
     # A few thousand entries stay decoded, in pages of consecutive numbers: they are asked for much in the order they

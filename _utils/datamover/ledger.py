@@ -31,7 +31,6 @@ class Landing:
         self.landed = 0
         self.frontier = 0
         self.told = 0
-        self.holed = False
         self.builder = builder
         self._block_size = block_size
         self._filled = {}

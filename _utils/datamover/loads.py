@@ -7,7 +7,7 @@ from . import wire
 from .stop import Lane
 from .wire import PIECE_PREFIX, Piece, PieceKind
 
-PIECE = 1024 * 1024
+PIECE = 512 * 1024
 PACK = 1024 * 1024
 PACK_ROWS = 2048
 BUFFERS = 4

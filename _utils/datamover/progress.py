@@ -38,6 +38,7 @@ class Progress:
         self._phase = phase
         self._counters = Counters(**counters)
         self.peer = None
+        self.steps = 0
         self._listeners = []
 
     @property
@@ -75,10 +76,14 @@ class Progress:
         with self._lock:
             self._counters = replace(self._counters, **values)
 
+    def step(self):
+        """Note that something got on that no counter shows."""
+        self.steps += 1
+
     def hear(self, phase, counters):
         """Note what the other end said of itself (any value that compares)."""
         self.peer = (phase, counters)
 
     def mark(self):
         """A value that differs whenever either end has got on; a heartbeat alone leaves it equal."""
-        return self._phase, self._counters, self.peer
+        return self._phase, self._counters, self.steps, self.peer

@@ -32,6 +32,7 @@ class Receiver:
         self._listener = listener
         self._staging = staging
         self._journal = journal
+        journal.step = progress.step
         self._progress = progress
         self._on_sealed = on_sealed
         self._session = Session(terms, self._roster.source, progress, stop)
@@ -47,7 +48,7 @@ class Receiver:
             stop,
         )
         self._ledger = Ledger(terms, journal, stop)
-        self._verifier = Verifier(terms, staging, journal, self._ledger, self._found_here, stop)
+        self._verifier = Verifier(terms, staging, journal, self._ledger, self._found_here, progress.step, stop)
         self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, self._found_here)
         self._assembly = wire.Assembly(terms.block_size)
         self._tallies = {}

@@ -30,6 +30,7 @@ class Sender:
         self._identity = identity
         self._tree = tree
         self._journal = journal
+        journal.step = progress.step
         self._progress = progress
         self._peer = self._roster.destination
         self._session = Session(self._terms, self._peer, progress, stop)
@@ -110,7 +111,8 @@ class Sender:
             self._found.flush()
 
     def _is_same(self, entry):
-        return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size)
+        self._progress.step()
+        return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
 
     def _record(self, number, try_, content: Content):
         self._found.add(number, try_, content)

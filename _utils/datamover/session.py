@@ -50,7 +50,7 @@ class Session:
         troubles = [f"the thread {name} did not end within {JOINING:g} s" for name in hung]
         error = self._part(error, troubles)
         for link in self._links:
-            link.close()
+            link.abort() if error else link.close()
         return error, tuple(troubles)
 
     def _told(self, story):
@@ -77,7 +77,7 @@ class Session:
         self.crew.start("hearing", self.control.hear, dispatch)
 
     def hear_ping(self, ping):
-        self.progress.hear(ping.phase, (ping.bytes_done, ping.bytes_verified, ping.files_done))
+        self.progress.hear(ping.phase, (ping.bytes_done, ping.bytes_verified, ping.files_done, ping.steps))
 
     @property
     def seconds(self):
@@ -119,6 +119,7 @@ class Session:
             bytes_done=counters.bytes_done,
             bytes_verified=counters.bytes_verified,
             files_done=counters.files_done,
+            steps=self.progress.steps,
         )
         self.control.mention(ping)
 

@@ -6,14 +6,18 @@ import os
 from .blocks import ContentBuilder
 
 CHUNK = 1024 * 1024
+HOLE = 1024 * CHUNK
 
 
-def extents(descriptor, size):
-    """(offset, length, is_hole) of a file's ranges in order, from 0 to `size`.
+def nothing():
+    """What is done where nobody asks for more."""
+
+
+def extents(descriptor, size, offset=0):
+    """(offset, length, is_hole) of a file's ranges in order, from `offset` to `size`.
 
     All data where the file system cannot tell.
     """
-    offset = 0
     while offset < size:
         data = min(_seek_data(descriptor, offset, size), size)
         if data > offset:
@@ -63,34 +67,37 @@ def read_into(descriptor, offset, view):
     return done
 
 
-def digest(descriptor, status, new_hasher, block_size):
-    """The Content of an open file, of which `status` is the fstat; shorter than its size if it shrinks meanwhile."""
+def digest(descriptor, status, new_hasher, block_size, step=nothing):
+    """The Content of an open file, of which `status` is the fstat; shorter than its size if it shrinks meanwhile.
+
+    `step` is called now and then, so that long reading is seen to get on.
+    """
     builder = ContentBuilder(new_hasher, block_size)
     if status.st_size <= CHUNK:
         builder.update(os.pread(descriptor, status.st_size, 0))
     else:
-        _digest_large(descriptor, status, builder)
+        feed(descriptor, status, 0, status.st_size, builder, step)
     return builder.finish()
 
 
-def _digest_large(descriptor, status, builder):
+def feed(descriptor, status, offset, length, builder, step=nothing):
+    """Give a range of an open file to a ContentBuilder, holes unread; less of it if the file ends before."""
     view = memoryview(bytearray(CHUNK))
-    size = status.st_size
-    for offset, length, is_hole in extents(descriptor, size) if has_holes(status) else [(0, size, False)]:
+    for at, size, is_hole in _parts(descriptor, status, offset, length):
         if is_hole:
-            builder.hole(length)
-        elif not digest_range(descriptor, offset, length, view, builder):
-            return
+            builder.hole(size)
+        else:
+            count = read_into(descriptor, at, view[:size])
+            builder.update(view[:count])
+            if count < size:
+                return
+        step()
 
 
-def digest_range(descriptor, offset, length, view, builder):
-    """Feed a range to a ContentBuilder through the buffer `view`; False if the file ends before it does."""
-    end = offset + length
-    while offset < end:
-        part = view[: min(len(view), end - offset)]
-        count = read_into(descriptor, offset, part)
-        builder.update(part[:count])
-        if count < len(part):
-            return False
-        offset += count
-    return True
+def _parts(descriptor, status, offset, length):
+    """Extents of a range, cut so that each can be taken in one go."""
+    known = extents(descriptor, offset + length, offset) if has_holes(status) else [(offset, length, False)]
+    for start, size, is_hole in known:
+        most = HOLE if is_hole else CHUNK
+        for at in range(start, start + size, most):
+            yield at, min(most, start + size - at), is_hole

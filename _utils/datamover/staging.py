@@ -340,7 +340,7 @@ class Staging:
         with self._on_disk("read back", number), self._opened(number) as descriptor:
             os.fdatasync(descriptor)
             os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
-            sparse.digest_range(descriptor, offset, length, memoryview(bytearray(sparse.CHUNK)), builder)
+            sparse.feed(descriptor, os.fstat(descriptor), offset, length, builder)
             os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
 
     # Finishing

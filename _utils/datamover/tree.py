@@ -69,9 +69,9 @@ class SourceFile:
         with on_source("read", self.entry.name):
             return sparse.read_into(self.descriptor, offset, view)
 
-    def digest(self, algorithm, block_size):
+    def digest(self, algorithm, block_size, step=sparse.nothing):
         with on_source("read", self.entry.name):
-            return sparse.digest(self.descriptor, self._status, digests.constructor(algorithm), block_size)
+            return sparse.digest(self.descriptor, self._status, digests.constructor(algorithm), block_size, step)
 
     def unchanged(self):
         """Whether size, times and inode are those of the listing; to be asked after the last byte was read."""
@@ -327,7 +327,7 @@ class SourceTree:
         """
         return map(self._journal.entry, self._journal.suspects())
 
-    def recheck(self, entry, algorithm, block_size):
+    def recheck(self, entry, algorithm, block_size, step=sparse.nothing):
         """Whether an entry still is what was sent.
 
         A file is read again and its digests compared with those in the journal.
@@ -336,7 +336,7 @@ class SourceTree:
             if entry.kind != Kind.FILE:
                 return self._looked_at_again(entry)[0] == entry
             with self.open(entry) as file:
-                same = file.digest(algorithm, block_size) == self._journal.content(entry.number)
+                same = file.digest(algorithm, block_size, step) == self._journal.content(entry.number)
                 return same and file.unchanged()
         except (SourceChanged, SourceVanished):
             return False

@@ -1,7 +1,7 @@
 """Reads back what has landed, behind the pieces that still land, and digests what the disk gives.
 
 Large files are flushed and read back range by range while the rest arrives; small ones when many are together, because
-one flush serves them all. A file with holes waits until it is complete.
+one flush serves them all.
 """
 
 from contextlib import contextmanager
@@ -24,12 +24,13 @@ EVERYTHING = None
 class Verifier:
     """`found(number, try, Content)` gets what was read back. run() is for one thread, the rest for any."""
 
-    def __init__(self, terms, staging, journal, ledger, found, stop):
+    def __init__(self, terms, staging, journal, ledger, found, step, stop):
         self._terms = terms
         self._staging = staging
         self._journal = journal
         self._ledger = ledger
         self._found = found
+        self._step = step
         self._new_hasher = digests.constructor(terms.algorithm)
         self._lane = Lane(WAITING, stop)
         self._done = Lane(1, stop)
@@ -39,7 +40,7 @@ class Verifier:
 
     def reach(self, landing):
         """More of a file has landed; it is read back when there is enough of it."""
-        if landing.holed or landing.frontier - landing.told < RANGE:
+        if landing.frontier - landing.told < RANGE:
             return
         landing.told = landing.frontier
         self._lane.put((landing.entry.number, landing.try_, landing.frontier))
@@ -63,25 +64,30 @@ class Verifier:
         self._done.put(True)
 
     def _take(self, number, try_, upto):
+        size = self._journal.entry(number).size
         if upto is not EVERYTHING:
             self._read_on(number, try_, upto)
-        elif (number, try_) in self._rereads:
-            self._read_to_the_end(number, try_)
+        elif size > RANGE:
+            self._read_to_the_end(number, try_, size)
         else:
             self._waiting[number] = try_
-            self._waiting_bytes += self._journal.entry(number).size
+            self._waiting_bytes += size
 
     # Ranges of large files
 
     def _read_on(self, number, try_, upto):
-        """Read back what follows of a file, up to this offset."""
+        """Read back what follows of a file, up to this offset; return its builder."""
         builder = self._rereads.setdefault((number, try_), ContentBuilder(self._new_hasher, self._terms.block_size))
-        with self._unless_void(number, try_):
-            self._staging.read_back_range(number, builder.length, upto - builder.length, builder)
+        for offset in range(builder.length, upto, RANGE):
+            with self._unless_void(number, try_):
+                self._staging.read_back_range(number, offset, min(RANGE, upto - offset), builder)
+            self._step()
+        return builder
 
-    def _read_to_the_end(self, number, try_):
-        self._read_on(number, try_, self._journal.entry(number).size)
-        self._found(number, try_, self._rereads.pop((number, try_)).finish())
+    def _read_to_the_end(self, number, try_, size):
+        content = self._read_on(number, try_, size).finish()
+        del self._rereads[number, try_]
+        self._found(number, try_, content)
 
     # Whole files
 
@@ -91,6 +97,7 @@ class Verifier:
             with self._unless_void(number, try_):
                 content = self._staging.read_back(number, self._terms.algorithm, self._terms.block_size)
                 self._found(number, try_, content)
+            self._step()
 
     def _flushed(self, files):
         """Flush files together; those whose try is still meant."""

@@ -8,6 +8,7 @@ cost fewer processor seconds than a record at a time.
 import select
 import socket
 import ssl
+import struct
 import threading
 from contextlib import contextmanager
 
@@ -95,6 +96,11 @@ class Link:
 
     def close(self):
         self.socket.close()
+
+    def abort(self):
+        """Close, and drop what is still on its way: else the kernel goes on offering it to a host that may be dead."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def _flush(self):
         """Give to the kernel what is left of the last send, which a stop or a timeout may have interrupted."""

@@ -129,3 +129,15 @@ def test_a_first_byte_can_be_seen_without_taking_it(stop):
     assert got == b"\x16rest"
     ours.close()
     theirs.close()
+
+
+def test_an_aborted_link_leaves_nothing_for_the_kernel_to_offer(stop):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = Link(socket.create_connection(listener.getsockname()), stop)
+        with listener.accept()[0] as theirs:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            ours.socket.send(bytes(1_000_000))
+            ours.abort()
+            with pytest.raises(ConnectionResetError):
+                while theirs.recv(1 << 20):
+                    pass

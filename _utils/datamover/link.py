@@ -164,12 +164,22 @@ class TlsLink(Link):
                 return count
             self._take_portion()
 
+    def fill(self, view):
+        at = self._decrypt(view)
+        while at < len(view):
+            self._take_portion()
+            at += self._decrypt(view[at:])
+
     def _decrypt(self, view):
+        """Decrypt what has been taken into the view, as far as it goes; return how many bytes."""
+        at, size, read = 0, len(view), self._tls.read
         try:
             with self._lock:
-                return self._tls.read(len(view), view)
+                while at < size and (count := read(size - at, view[at:])):
+                    at += count
         except ssl.SSLWantReadError:
-            return 0
+            pass
+        return at
 
     def _take_portion(self):
         count = super().receive_into(self._raw)

@@ -32,6 +32,7 @@ LOOK_TIMEOUT = 30.0
 LOOK_PATIENCE = 3.0
 END_TIMEOUT = 120.0
 PATIENCE = 5.0
+GLANCE = 0.5
 
 
 # --- what Salt calls -------------------------------------------------------------------------------------------------
@@ -289,27 +290,17 @@ def _new_id():
 
 def _see_through(opts, drive):
     """Drive to the end. Whatever stops us on the way, what was begun is undone, or told to be going on."""
-    try:
-        with saltface.Fleet(opts) as fleet:
-            drive.run(fleet)
-    except BaseException as why:
-        if drive.over:
+    with saltface.Signals() as signals:
+        try:
+            with saltface.Fleet(opts) as fleet:
+                drive.run(fleet, signals)
+        except Exception:
+            if not drive.over:
+                drive.interrupt()
+                with saltface.Fleet(opts) as fleet:
+                    drive.run(fleet, signals)
+                raise
             _log.exception("The transfer has ended; this came after it")
-            return
-        _turn_back(opts, drive)
-        if isinstance(why, Exception):
-            raise
-
-
-def _turn_back(opts, drive):
-    """On a bus of our own: what was interrupted may have left the other one in the middle of something."""
-    drive.interrupt()
-    try:
-        with saltface.Fleet(opts) as fleet:
-            drive.run(fleet)
-    except (KeyboardInterrupt, SystemExit):
-        # Asked once more, we go at once; what is not undone undoes itself when its lease is over.
-        drive.interrupt()
 
 
 class _Drive:
@@ -335,10 +326,12 @@ class _Drive:
     def _plan_is_all(self):
         return self._dry and self._plan is not None
 
-    def run(self, fleet):
+    def run(self, fleet, signals):
         self._act(fleet)
         while not self.over:
             self._listen(fleet)
+            if signals.take():
+                self.interrupt()
             self._act(fleet)
         self._finish(fleet)
 
@@ -394,8 +387,8 @@ class _Drive:
     # what came of it
 
     def _listen(self, fleet):
-        """Hear one answer, or nothing until the next call is due."""
-        until = self._calls[0][0] if self._calls else saltface.NEVER
+        """Hear one answer, or nothing for a moment: calls become due, and signals want to be seen."""
+        until = min([fleet.now() + GLANCE, *(at for at, _, _ in self._calls[:1])])
         for (member, function, _), answer in fleet.answers(until):
             return self._observe(_heard(member, function, answer), fleet.now())
 

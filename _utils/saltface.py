@@ -12,7 +12,9 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -365,6 +367,38 @@ class Fleet:
 
 
 # --- people ----------------------------------------------------------------------------------------------------------
+
+
+class Signals:
+    """Hears what would end the process, so that it ends where it can. Salt swallows an exit raised at the wrong moment.
+
+    Only the main thread can; elsewhere signals are as they were.
+    """
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self._heard = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._hear) for number in self.NUMBERS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+    def _hear(self, *_: object) -> None:
+        self._heard += 1
+
+    def take(self) -> bool:
+        """Whether one has come that was not taken yet."""
+        taken = self._heard > 0
+        self._heard -= taken
+        return taken
+
 
 BETWEEN_LINES = 10.0
 CLEAR = "\r\x1b[K"

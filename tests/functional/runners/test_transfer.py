@@ -1,6 +1,8 @@
 """The runner, loaded by Salt's loader, against minions in memory: what is asked, told and returned, whatever comes."""
 
 import io
+import os
+import signal
 
 import pytest
 import salt.loader
@@ -217,35 +219,51 @@ def test_trouble_before_go_withdraws_everywhere(run, minions, function):
     assert "go" not in minions["alpha"].asked()
 
 
-@pytest.mark.parametrize("function", ["prepare", "arm"])
-@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_before_go_undoes_what_was_prepared(run, minions, fleet, function, signal):
-    minions["beta"].says[function] = interrupt(signal)
+def struck_by(number, payload):
+    """An answer, and just before it a signal to the runner."""
+
+    def strike(**_):
+        os.kill(os.getpid(), number)
+        return payload
+
+    return strike
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_go_undoes_what_was_prepared(run, minions, fleet, number):
+    minions["beta"].says["arm"] = struck_by(number, {"phase": "armed"})
     answer = run("copy", **PLACES)
     assert (answer["result"], answer["retcode"]) == ("cancelled", 4)
     assert minions["alpha"].asked()[-1] == minions["beta"].asked()[-1] == "cancel"
     assert told(fleet)[-1] == "finished"
 
 
-def test_a_second_interrupt_ends_at_once_with_a_result(run, minions):
-    minions["beta"].says["arm"] = minions["alpha"].says["cancel"] = interrupt(SystemExit)
-    answer = run("copy", **PLACES)
-    assert (answer["result"], answer["retcode"]) == ("cancelled", 4)
+def test_a_signal_while_facts_are_asked_ends_at_once(run, minions):
+    minions["alpha"].says["facts"] = struck_by(signal.SIGTERM, samples.alpha())
+    assert run("copy", **PLACES)["result"] == "cancelled"
+    assert minions["alpha"].asked() == minions["beta"].asked() == ["facts"]
 
 
-def interrupt(signal):
-    def strike(**_):
-        raise signal
-
-    return strike
-
-
-def test_an_interrupt_after_go_leaves_the_transfer_alone_and_says_how_to_find_it(run, minions):
-    minions["beta"].says["follow"] = interrupt(KeyboardInterrupt)
+def test_a_signal_after_go_leaves_the_transfer_alone_and_says_how_to_find_it(run, minions):
+    moving = samples.status(Member("beta", "destination"))
+    minions["beta"].says["follow"] = struck_by(signal.SIGINT, moving)
     answer = run("copy", **PLACES)
     assert (answer["result"], answer["retcode"]) == ("unknown", 6)
     assert f"transfer.cancel {answer['transfer']}" in answer["reasons"][0]["text"]
     assert "cancel" not in minions["alpha"].asked() + minions["beta"].asked()
+
+
+def test_a_second_signal_does_not_wait_for_the_undoing(run, minions):
+    minions["beta"].says["arm"] = struck_by(signal.SIGTERM, {"phase": "armed"})
+    minions["alpha"].says["cancel"] = struck_by(signal.SIGTERM, {"phase": "cancelled"})
+    minions["beta"].says["cancel"] = lambda **_: FakeFleet.SILENT
+    assert run("copy", **PLACES)["result"] == "cancelled"
+
+
+def test_signals_are_as_they_were_afterwards(run):
+    before = [signal.getsignal(number) for number in saltface.Signals.NUMBERS]
+    run("copy", **PLACES)
+    assert [signal.getsignal(number) for number in saltface.Signals.NUMBERS] == before
 
 
 def test_a_bug_becomes_a_result_and_undoes_what_was_prepared(run, minions, monkeypatch):

@@ -11,8 +11,10 @@ import tempfile
 
 from salt.exceptions import CommandExecutionError
 
-from datamover import checksums, digests, journal, rundir, safepath
+from datamover import digests
+from datamover.disk import checksums, journal, safepath
 from datamover.errors import MoverError
+from datamover.host import rundir
 from transferplan import settings
 from transferplan.errors import PlanError
 

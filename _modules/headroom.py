@@ -6,7 +6,7 @@ import os
 
 from salt.exceptions import CommandExecutionError
 
-from datamover import destination, safepath
+from datamover.disk import destination, safepath
 from transferplan import units
 
 __virtualname__ = "headroom"

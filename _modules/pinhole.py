@@ -12,7 +12,7 @@ import contextlib
 
 from salt.exceptions import CommandExecutionError
 
-from datamover import process
+from datamover.host import process
 from hosttools import commands, firewall, forbidden, pinholes
 from hosttools.errors import HostToolError, PinholeGone
 from transferplan import settings

@@ -9,7 +9,7 @@ import os
 
 from salt.exceptions import CommandExecutionError
 
-from datamover import channel
+from datamover.engine import channel
 from datamover.errors import PortUnavailable
 from hosttools import ports as known
 from hosttools.errors import HostToolError

@@ -3,6 +3,7 @@
     python bench/engine.py --size 1G                 over loopback, from and to a memory file system
     python bench/engine.py --namespaces              between two network namespaces (root)
     python bench/engine.py --destination /var/tmp    to a real disk
+    python bench/engine.py --files 20000             a tree of files of 4 KiB instead (without socat)
 
 The figure of ours runs from the first byte that moves to all verified and flushed. socat (TLS 1.3, both certificates
 checked) does less: it writes the file and the file is then flushed; nothing is digested and nothing is read back. The
@@ -23,18 +24,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_utils"))
 
-from datamover import channel, digests  # noqa: E402
-from datamover.journal import Journal  # noqa: E402
-from datamover.progress import Progress  # noqa: E402
-from datamover.receiver import Receiver  # noqa: E402
-from datamover.sender import Sender  # noqa: E402
-from datamover.staging import Staging  # noqa: E402
-from datamover.stop import Stop  # noqa: E402
-from datamover.tree import SourceTree  # noqa: E402
+from datamover import digests
+from datamover.engine import channel  # noqa: E402
+from datamover.disk.journal import Journal  # noqa: E402
+from datamover.engine.progress import Progress  # noqa: E402
+from datamover.engine.receiver import Receiver  # noqa: E402
+from datamover.engine.sender import Sender  # noqa: E402
+from datamover.disk.staging import Staging  # noqa: E402
+from datamover.engine.stop import Stop  # noqa: E402
+from datamover.disk.tree import SourceTree  # noqa: E402
 
 TRANSFER = "be" * 16
 GIB = 1 << 30
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": GIB}
+SMALL = 4096
 SUSPECT_SECONDS = 2.5
 """Files that young are read twice by the source; a benchmark is not about that."""
 SOURCE_SPACE, DESTINATION_SPACE = "bench-source", "bench-destination"
@@ -48,9 +51,9 @@ def main():
         return enter_namespaces()
     network = Namespaces() if options.inside else Loopback()
     with tempfile.TemporaryDirectory(dir=options.source) as near, tempfile.TemporaryDirectory(dir=options.destination) as far:
-        source = make_file(Path(near) / "data", options.size)
+        source = make_source(Path(near) / "data", options)
         sides = {"salt-transfer": lambda: run_ours(network, source, Path(far), options)}
-        if shutil.which("socat") and not options.alone:
+        if shutil.which("socat") and not (options.alone or options.files):
             sides["socat"] = lambda: run_socat(network, source, Path(far), options)
         report(alternate(sides, options.runs), options)
     return 0
@@ -59,6 +62,7 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=size_of, default=GIB, help="such as 256M or 4G")
+    parser.add_argument("--files", type=int, default=0)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--source", default="/dev/shm", help="directory for the source file")
     parser.add_argument("--destination", default="/dev/shm", help="directory to receive into")
@@ -78,14 +82,29 @@ def size_of(text):
     return int(float(text[:-1]) * UNITS[text[-1].upper()]) if text[-1].upper() in UNITS else int(text)
 
 
-def make_file(path, size):
+def make_source(path, options):
     """Incompressible bytes, written a while ago."""
+    if options.files:
+        options.size = options.files * SMALL
+        make_tree(path, options.files)
+    else:
+        make_file(path, options.size)
+    time.sleep(SUSPECT_SECONDS)
+    return path
+
+
+def make_file(path, size):
     portion = os.urandom(16 << 20)
     with open(path, "wb") as out:
         for at in range(0, size, len(portion)):
             out.write(portion[: min(len(portion), size - at)])
-    time.sleep(SUSPECT_SECONDS)
-    return path
+
+
+def make_tree(path, files):
+    for number in range(files):
+        folder = path / f"d{number // 200}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"f{number}").write_bytes(os.urandom(SMALL))
 
 
 def alternate(sides, runs):
@@ -257,6 +276,8 @@ def report(measured, options):
     for name, row in rows.items():
         figures = f"{row['mb_per_s']:8.0f}{row['cpu_per_gib']:12.2f}{row['source_cpu_per_gib']:9.2f}"
         print(f"{name:16}{figures}{row['destination_cpu_per_gib']:13.2f}   runs {row['runs_mb_per_s']}")
+    if options.files:
+        print(f"{options.files * rows['salt-transfer']['mb_per_s'] * 1e6 / options.size:.0f} files/s")
     if len(rows) == 2:
         print(f"ratio {rows['salt-transfer']['mb_per_s'] / rows['socat']['mb_per_s']:.2f}")
 

@@ -5,7 +5,7 @@ import threading
 from dataclasses import asdict
 from datetime import datetime, timezone
 
-from datamover import lease
+from datamover.host import lease
 
 EVENTS_TOLD = 50
 LONGEST_TEXT = 800

@@ -7,10 +7,11 @@ whose worker is dead and left no verdict undoes after it there and then, so that
 import contextlib
 import os
 
-from datamover import flock, safepath
+from datamover.disk import safepath
 from datamover.errors import Busy, OutOfTurn, PolicyRefused
-from datamover.register import Register
-from datamover.rundir import RunDirs
+from datamover.host import flock
+from datamover.host.register import Register
+from datamover.host.rundir import RunDirs
 
 from . import chronicle, control, launch, residues, undoing
 from . import spec as specs

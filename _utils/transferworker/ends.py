@@ -3,16 +3,17 @@
 import os
 import socket
 
-from datamover import channel, publish, safepath
+from datamover.disk import publish, safepath
+from datamover.disk.journal import Journal
+from datamover.disk.staging import Staging
+from datamover.disk.tree import SourceTree
+from datamover.disk.trouble import on_source
+from datamover.engine import channel
+from datamover.engine.receiver import Receiver
+from datamover.engine.sender import Sender
+from datamover.engine.terms import Roster
 from datamover.errors import RosterMismatch
-from datamover.journal import Journal
-from datamover.receiver import Receiver
-from datamover.register import Need, Place, Register
-from datamover.sender import Sender
-from datamover.staging import Staging
-from datamover.terms import Roster
-from datamover.tree import SourceTree
-from datamover.trouble import on_source
+from datamover.host.register import Need, Place, Register
 
 from . import launch, opening, verdicts
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import psutil
 
-from datamover import destination, digests, lease, process, safepath, survey
+from datamover import digests
+from datamover.disk import destination, safepath, survey
 from datamover.errors import SpecInvalid
-from datamover.register import Place, Register
-from datamover.rundir import ROLES, RunDirs
+from datamover.host import lease, process
+from datamover.host.register import Place, Register
+from datamover.host.rundir import ROLES, RunDirs
 from datamover.version import VERSION
 from hosttools import firewall
 from hosttools.commands import drive

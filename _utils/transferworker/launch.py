@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import datamover
-from datamover import process
+from datamover.disk.safepath import decode_path
 from datamover.errors import StartFailed
-from datamover.register import Register
-from datamover.safepath import decode_path
+from datamover.host import process
+from datamover.host.register import Register
 from hosttools import units
 from hosttools.commands import Command
 
@@ -44,9 +44,9 @@ def start(run, spec):
 def copy_code(run):
     """The program as it is now: a later sync of the minion's modules must not change a running worker."""
     origin = Path(datamover.__file__).resolve().parents[1]
-    left_out = shutil.ignore_patterns("__pycache__")
     for package in PACKAGES:
-        shutil.copytree(origin / package, run.code / package, ignore=left_out, dirs_exist_ok=True)
+        # With what Python compiled of it before, which halves the time to start.
+        shutil.copytree(origin / package, run.code / package, dirs_exist_ok=True)
 
 
 def command(run, *words):

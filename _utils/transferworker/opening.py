@@ -1,7 +1,10 @@
-"""The pinhole of a run: registered, opened, renewed, and opened again a few times if somebody took it away."""
+"""The pinhole of a run: registered, opened, renewed, and opened again a few times if somebody took it away.
 
-from datamover import process
-from hosttools import firewall, pinholes
+Never against what an administrator of this host forbids.
+"""
+
+from datamover.host import process
+from hosttools import firewall, forbidden, pinholes
 from hosttools.commands import drive
 from hosttools.errors import PinholeGone
 
@@ -13,6 +16,7 @@ class Opening:
 
     def __init__(self, run, spec, note, execute=process.run):
         self._run = run
+        self._state_dir = run.path.parents[1]
         self._spec = spec
         self._note = note
         self._execute = execute
@@ -26,6 +30,7 @@ class Opening:
         if not chains:
             return
         tag = pinholes.tag(self._spec["transfer"], self._spec["attempt"])
+        forbidden.check(self._state_dir, sources, port)
         bare = pinholes.Pinhole(tag, tuple(sources), self._spec["listen"]["addresses"][0], port)
         self._run.undo.register("pinhole", tag=tag)
         self._pinhole = firewall.with_chains(bare, chains)
@@ -45,6 +50,7 @@ class Opening:
         self._reopened += 1
         if self._reopened > REOPENED:
             raise gone
+        forbidden.check(self._state_dir, self._pinhole.sources, self._pinhole.port)
         self._note("pinhole", lost=gone.text, reopened=self._reopened)
         self._pinhole = drive(firewall.reopen(self._pinhole, self._lease), self._execute)
 

@@ -14,7 +14,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from datamover import special
+from datamover.disk import special
 from datamover.errors import shown
 
 NEVER = (b"/proc", b"/sys", b"/dev")

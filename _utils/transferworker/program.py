@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from datamover.rundir import RunDir
+from datamover.host.rundir import RunDir
 
 USAGE = 2
 

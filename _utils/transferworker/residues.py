@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from datamover import flock, process
+from datamover.host import flock, process
 from hosttools import firewall
 from hosttools.commands import drive
 from hosttools.pinholes import transfer_of

@@ -4,9 +4,10 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-from datamover import digests, safepath, special
+from datamover import digests
+from datamover.disk import safepath, special
 from datamover.errors import SpecInvalid, VersionMismatch
-from datamover.rundir import ROLES
+from datamover.host.rundir import ROLES
 from datamover.version import VERSION
 
 FORMAT = 1

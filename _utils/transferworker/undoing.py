@@ -7,11 +7,12 @@ one who does the same, and may be repeated.
 import contextlib
 import os
 
-from datamover import flock, publish, safepath
+from datamover.disk import publish, safepath
+from datamover.disk.staging import Staging
 from datamover.errors import LocalError, WorkerDied
-from datamover.register import Register
-from datamover.staging import Staging
-from datamover.undo import KEPT
+from datamover.host import flock
+from datamover.host.register import Register
+from datamover.host.undo import KEPT
 
 from . import chronicle, control, opening, verdicts
 

@@ -2,8 +2,8 @@
 
 import resource
 
-from datamover.outcome import Outcome
-from datamover.safepath import encode_path
+from datamover.disk.safepath import encode_path
+from datamover.engine.outcome import Outcome
 
 from . import control
 

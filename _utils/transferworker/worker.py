@@ -12,12 +12,12 @@ import threading
 from concurrent.futures import Future
 from functools import partial
 
-from datamover import flock
+from datamover.engine.outcome import Outcome
+from datamover.engine.progress import Progress
+from datamover.engine.stop import Stop
 from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTurn, RosterMismatch
-from datamover.lease import Deadline
-from datamover.outcome import Outcome
-from datamover.progress import Progress
-from datamover.stop import Stop
+from datamover.host import flock
+from datamover.host.lease import Deadline
 
 from . import control, undoing, verdicts
 from .chronicle import Chronicle

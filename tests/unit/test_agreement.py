@@ -7,8 +7,10 @@ import pytest
 
 import datamover.version
 import transferplan.version
-from datamover import destination, documents, errors, safepath, special, survey
-from datamover.outcome import Outcome
+from datamover import errors
+from datamover.disk import destination, safepath, special, survey
+from datamover.engine.outcome import Outcome
+from datamover.host import documents
 from hosttools import firewall
 from transferplan import facts, paths, settings, shapes, statement, status
 from transferworker import chronicle, policy, spec, verdicts

@@ -23,7 +23,7 @@ ALLOWED = {
     "transferplan": set(),
     "hosttools": {"psutil"},
     "datamover": {"psutil", "blake3", "zstandard"},
-    "datamover/channel.py": {"psutil", "cryptography"},
+    "datamover/engine/channel.py": {"psutil", "cryptography"},
     "transferworker": {"datamover", "hosttools", "psutil"},
     PROGRAM: {"transferworker"},
     "saltface.py": {"salt", "cryptography", "transferplan"},
@@ -32,7 +32,8 @@ ALLOWED = {
 }
 
 # The format of what travels is decided without touching the machine.
-PURE = ["datamover/wire.py", "datamover/blocks.py", "datamover/manifest.py"]
+WIRE = ("__init__", "batches", "fields", "frames", "messages", "pieces", "protocol")
+PURE = ["datamover/blocks.py", "datamover/manifest.py", *(f"datamover/wire/{name}.py" for name in WIRE)]
 IMPURE = {"socket", "os", "time", "threading"}
 
 DUNDERS = {"__salt__", "__opts__", "__grains__", "__pillar__", "__context__", "__utils__", "__states__"}
@@ -61,10 +62,7 @@ def imports(name):
     """The names a file imports; what it imports from its own package begins with a dot."""
     yield from (alias.name for node in nodes(name, ast.Import) for alias in node.names)
     for node in nodes(name, ast.ImportFrom):
-        if node.level:
-            yield from [f".{node.module}"] if node.module else [f".{alias.name}" for alias in node.names]
-        else:
-            yield node.module
+        yield "." * node.level + (node.module or "")
 
 
 def foreign(name):
@@ -102,8 +100,12 @@ def test_formats_are_decided_without_the_machine(name):
 
 
 def siblings(name):
-    """The files of the same package that a file imports."""
-    return [f"{part(name)}/{each[1:]}.py" for each in imports(name) if each.startswith(".")]
+    """The files of the same package that a file imports, be it the whole of one or names in it."""
+    for node in nodes(name, ast.ImportFrom):
+        if node.level:
+            place = "/".join([*Path(name).parts[: -node.level], *(node.module or "").split(".")]).rstrip("/")
+            named = [place, *(f"{place}/{alias.name}" for alias in node.names)]
+            yield from (file for each in named for file in (f"{each}.py", f"{each}/__init__.py") if file in FILES)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if part(name) not in {"_modules", "_runners"}])

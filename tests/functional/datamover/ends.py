@@ -9,16 +9,16 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from datamover import channel
-from datamover.journal import Journal
-from datamover.outcome import Outcome
-from datamover.progress import Progress
-from datamover.receiver import Receiver
-from datamover.sender import Sender
-from datamover.special import NAMES
-from datamover.staging import DATA, Staging
-from datamover.stop import Stop
-from datamover.tree import SourceTree
+from datamover.disk.journal import Journal
+from datamover.disk.special import NAMES
+from datamover.disk.staging import DATA, Staging
+from datamover.disk.tree import SourceTree
+from datamover.engine import channel
+from datamover.engine.outcome import Outcome
+from datamover.engine.progress import Progress
+from datamover.engine.receiver import Receiver
+from datamover.engine.sender import Sender
+from datamover.engine.stop import Stop
 from tests.functional.datamover.relay import Relay
 
 TRANSFER = "ab" * 16

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamover.blocks import BLOCK
-from datamover.journal import Journal
+from datamover.disk.journal import Journal
+from datamover.disk.special import NAMES
+from datamover.disk.staging import Staging
+from datamover.disk.tree import SourceTree
 from datamover.manifest import Kind
-from datamover.special import NAMES
-from datamover.staging import Staging
-from datamover.tree import SourceTree
 
 TRANSFER = "0123456789abcdef" * 2
 ALGORITHM = "sha256"

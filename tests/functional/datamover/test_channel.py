@@ -7,7 +7,7 @@ import threading
 import pytest
 from cryptography import x509
 
-from datamover import channel
+from datamover.engine import channel
 from datamover.errors import PortUnavailable
 
 

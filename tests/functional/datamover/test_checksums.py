@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-from datamover import checksums, digests
+from datamover import digests
+from datamover.disk import checksums
+from datamover.disk.safepath import encode_path
 from datamover.errors import SourceChanged, SourceUnreadable
-from datamover.safepath import encode_path
 from tests.functional.datamover.places import plant, run
 from tests.functional.datamover.test_copy import HOSTILE
 
@@ -113,7 +114,7 @@ def test_a_link_is_not_followed(root):
 
 
 def test_a_file_that_never_rests_is_named(root, monkeypatch):
-    monkeypatch.setattr("datamover.tree.SourceFile.unchanged", lambda self: False)
+    monkeypatch.setattr("datamover.disk.tree.SourceFile.unchanged", lambda self: False)
     with pytest.raises(SourceChanged, match="-rf changed 3 times while it was read"):
         checksums.digest(root / "-rf", "sha256")
 

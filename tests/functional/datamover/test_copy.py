@@ -7,11 +7,11 @@ import subprocess
 
 import pytest
 
-from datamover import publish
+from datamover.disk import publish
+from datamover.disk.special import NAMES
+from datamover.disk.staging import DATA
 from datamover.errors import SpecialRefused
 from datamover.manifest import Kind
-from datamover.special import NAMES
-from datamover.staging import DATA
 from tests.functional.datamover.places import (
     TRANSFER,
     copy,

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from datamover import destination
-from datamover.safepath import encode_path
+from datamover.disk import destination
+from datamover.disk.safepath import encode_path
 
 
 @pytest.fixture

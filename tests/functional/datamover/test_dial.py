@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from datamover import dial
+from datamover.engine import dial
+from datamover.engine.stop import Stop, Stopped
+from datamover.engine.terms import Member
 from datamover.errors import PeerUnreachable
-from datamover.stop import Stop, Stopped
-from datamover.terms import Member
 from tests.functional.datamover.networks import deaf_port, forbid_going_out, private_network
 
 PORT = 4444

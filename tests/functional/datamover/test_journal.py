@@ -11,10 +11,10 @@ import pytest
 
 from datamover import digests
 from datamover.blocks import BLOCK, ContentBuilder
+from datamover.disk.journal import PAGE, PAGES, Counts, Journal, Side
+from datamover.disk.metadata import Identity
 from datamover.errors import LocalError
-from datamover.journal import PAGE, PAGES, Counts, Journal, Side
 from datamover.manifest import Entry, Kind, RootBuilder
-from datamover.metadata import Identity
 from tests.conftest import CHECKOUT
 
 ALGORITHM = "sha256"
@@ -155,7 +155,7 @@ def test_another_process_reads_what_was_committed_after_kill_9(tmp_path):
     """The writer is killed in the middle of a batch; what it had committed is whole."""
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from datamover.journal import Journal\n"
+        "from datamover.disk.journal import Journal\n"
         "from datamover.manifest import Entry, Kind\n"
         "journal = Journal(sys.argv[2])\n"
         "journal.add([Entry(n, 0, b'f%d' % n, Kind.FILE) for n in range(5000)])\n"
@@ -215,9 +215,9 @@ MEMORY = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 from datamover.blocks import BLOCK, Content
-from datamover.journal import Journal
+from datamover.disk.journal import Journal
 from datamover.manifest import Entry, Kind
-from datamover.metadata import Identity
+from datamover.disk.metadata import Identity
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

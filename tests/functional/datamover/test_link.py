@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from datamover import channel
-from datamover.link import EndOfStream, Link, TlsLink
-from datamover.stop import Countdown, Stop, Stopped
+from datamover.engine import channel
+from datamover.engine.link import EndOfStream, Link, TlsLink
+from datamover.engine.stop import Countdown, Stop, Stopped
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from datamover import kernel, publish
+from datamover.disk import kernel, publish
+from datamover.disk.publish import Found, How, Intent
+from datamover.disk.staging import Staging
 from datamover.errors import DestinationExists, DiskError, LocalError, PublishFailed
 from datamover.manifest import Entry, Kind
-from datamover.publish import Found, How, Intent
-from datamover.staging import Staging
 from tests.functional.datamover.places import TRANSFER, destination, plant, private_mounts, run, tmpfs
 
 

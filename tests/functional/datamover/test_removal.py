@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from datamover import mounts
+from datamover.disk import mounts
+from datamover.disk.removal import empty
+from datamover.disk.safepath import OPEN_DIRECTORY
+from datamover.disk.trouble import on_disk
 from datamover.errors import DiskError
-from datamover.removal import empty
-from datamover.safepath import OPEN_DIRECTORY
-from datamover.trouble import on_disk
 from tests.functional.datamover.places import plant, private_mounts, tmpfs
 
 
@@ -88,7 +88,7 @@ def test_what_an_interrupted_removal_left_is_removed_by_the_next(tmp_path, paren
             raise OSError(5, "Input/output error")
         return real(name, **keywords)
 
-    monkeypatch.setattr("datamover.removal.os.rmdir", fail_late)
+    monkeypatch.setattr("datamover.disk.removal.os.rmdir", fail_late)
     with pytest.raises(DiskError, match="EIO"):
         remove_tree(parent, b"ours")
     monkeypatch.undo()

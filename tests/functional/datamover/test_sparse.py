@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from datamover import digests, sparse
+from datamover import digests
 from datamover.blocks import BLOCK
+from datamover.disk import sparse
 from datamover.manifest import Kind
 from tests.functional.datamover.places import ALGORITHM, plant, run, source
 

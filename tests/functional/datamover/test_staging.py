@@ -11,14 +11,15 @@ from contextlib import suppress
 
 import pytest
 
-from datamover import digests, kernel, publish
+from datamover import digests
 from datamover.blocks import BLOCK, ContentBuilder
+from datamover.disk import kernel, publish
+from datamover.disk.journal import Journal
+from datamover.disk.special import NAMES
+from datamover.disk.staging import AHEAD, Staging
+from datamover.disk.windows import WINDOW
 from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace, SpecialRefused
-from datamover.journal import Journal
 from datamover.manifest import Entry, Kind
-from datamover.special import NAMES
-from datamover.staging import AHEAD, Staging
-from datamover.windows import WINDOW
 from tests.functional.datamover.places import ALGORITHM, TRANSFER, destination, ext4, plant, private_mounts, run, tmpfs
 
 MIB = 1024 * 1024
@@ -347,8 +348,8 @@ def test_many_files_are_flushed_at_once_and_a_few_one_by_one(staging, monkeypatc
     for number in range(1, 21):
         staging.put_small(number, 1, b"x")
     calls = []
-    monkeypatch.setattr("datamover.staging.os.fdatasync", lambda descriptor: calls.append("file"))
-    monkeypatch.setattr("datamover.staging.kernel.syncfs", lambda descriptor: calls.append("system"))
+    monkeypatch.setattr("datamover.disk.staging.os.fdatasync", lambda descriptor: calls.append("file"))
+    monkeypatch.setattr("datamover.disk.staging.kernel.syncfs", lambda descriptor: calls.append("system"))
     staging.flush(range(1, 21))
     staging.flush([1, 2])
     assert calls == ["system", "file", "file"]

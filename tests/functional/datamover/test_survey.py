@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from datamover.survey import survey
+from datamover.disk.survey import survey
 from tests.functional.datamover.places import plant, private_mounts, run, source, tmpfs
 
 

@@ -117,7 +117,7 @@ def test_ipv6(root, folder):
 
 
 def test_a_file_of_many_ranges_is_read_back_while_it_arrives(root, folder, monkeypatch):
-    monkeypatch.setattr("datamover.verifier.RANGE", 2 * MIB)
+    monkeypatch.setattr("datamover.engine.verifier.RANGE", 2 * MIB)
     plant(root, {"file": os.urandom(13 * MIB + 7)})
     ends = Ends(root, folder, streams=2)
     ranges = []

@@ -4,12 +4,8 @@ import os
 
 import pytest
 
-from datamover.errors import (
-    PeerFailed,
-    SourceChanged,
-    SourceVanished,
-)
-from datamover.tree import SourceTree
+from datamover.disk.tree import SourceTree
+from datamover.errors import PeerFailed, SourceChanged, SourceVanished
 from tests.functional.datamover.ends import Disturbed, Ends, refused
 
 MIB = 1024 * 1024

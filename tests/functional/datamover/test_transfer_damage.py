@@ -4,7 +4,12 @@ import os
 
 import pytest
 
-from datamover import channel, wire
+from datamover import wire
+from datamover.disk.staging import Staging
+from datamover.disk.tree import SourceTree
+from datamover.engine import channel
+from datamover.engine.loads import PIECE
+from datamover.engine.terms import Terms
 from datamover.errors import (
     ConnectionLost,
     DigestMismatch,
@@ -15,10 +20,6 @@ from datamover.errors import (
     ProtocolError,
     SealInvalid,
 )
-from datamover.loads import PIECE
-from datamover.staging import Staging
-from datamover.terms import Terms
-from datamover.tree import SourceTree
 from tests.functional.datamover.ends import Disturbed, Ends, Guess, Nth, Running, kill_this_process, refused, relayed
 from tests.functional.datamover.relay import pass_on
 
@@ -70,7 +71,7 @@ def test_level_flight_does_not_promise_to_see_what_the_disk_did(root, folder):
 
 
 def test_flight_sees_what_was_damaged_before_the_kernel_got_it(root, folder, monkeypatch):
-    from datamover.intake import Intake
+    from datamover.engine.intake import Intake
 
     take = Intake.take
 
@@ -252,7 +253,7 @@ def test_a_seal_over_another_root_is_refused(root, folder):
 
 
 def test_a_file_that_is_left_out_is_noticed(root, folder, monkeypatch):
-    from datamover.supply import Supply
+    from datamover.engine.supply import Supply
 
     send = Supply.send
     monkeypatch.setattr(Supply, "send", lambda self, entry: entry if entry.name == b"last" else send(self, entry))

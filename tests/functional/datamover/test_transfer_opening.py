@@ -7,15 +7,9 @@ import struct
 
 import pytest
 
-from datamover import channel
-from datamover.errors import (
-    HandshakeRefused,
-    PeerFailed,
-    PeerUnreachable,
-    Stalled,
-    VersionMismatch,
-)
-from datamover.terms import Terms
+from datamover.engine import channel
+from datamover.engine.terms import Terms
+from datamover.errors import HandshakeRefused, PeerFailed, PeerUnreachable, Stalled, VersionMismatch
 from tests.functional.datamover.ends import Ends, Guess, Running, member, refused
 
 MIB = 1024 * 1024
@@ -166,7 +160,7 @@ def test_a_port_where_nothing_listens_is_told_with_address_port_and_errno(root, 
 
 
 def test_who_accepts_and_never_answers_ends_the_attempt(root, folder, monkeypatch):
-    monkeypatch.setattr("datamover.opening.PATIENCE", 0.5)
+    monkeypatch.setattr("datamover.engine.opening.PATIENCE", 0.5)
     ends = Ends(root, folder)
     ends.listener.listen()
     error = ends.sender().run().error

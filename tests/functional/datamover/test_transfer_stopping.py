@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from datamover import wire
-from datamover.errors import (
-    Cancelled,
-    PeerFailed,
-    ProtocolError,
-    Stalled,
-)
-from datamover.receiver import Receiver
-from datamover.staging import Staging
+from datamover.disk.staging import Staging
+from datamover.engine.receiver import Receiver
+from datamover.errors import Cancelled, PeerFailed, ProtocolError, Stalled
 from tests.functional.datamover.ends import Ends, OwnProcess, Running, refused
 from tests.functional.datamover.networks import deaf_port
 
@@ -100,7 +95,7 @@ class Stuck(Staging):
 
 def test_a_peer_that_lives_but_does_nothing_ends_by_stall(root, folder, monkeypatch):
     """Heartbeats go on all the time; they are not progress."""
-    monkeypatch.setattr("datamover.control.PARTING", 0.2)
+    monkeypatch.setattr("datamover.engine.control.PARTING", 0.2)
     ends = Ends(root, folder, staging=Stuck, stall_timeout=1)
     Stuck.release.clear()
     ends.beta.spec["settings"]["stall_timeout"] = 2

@@ -11,11 +11,11 @@ import pytest
 
 from datamover import digests
 from datamover.blocks import BLOCK, ContentBuilder
+from datamover.disk.kernel import RENAME_EXCHANGE, rename
+from datamover.disk.metadata import Identity
+from datamover.disk.tree import Skipped
 from datamover.errors import MoverError, SourceChanged, SourceUnreadable, SourceVanished
-from datamover.kernel import RENAME_EXCHANGE, rename
 from datamover.manifest import Entry, Kind, Lineage
-from datamover.metadata import Identity
-from datamover.tree import Skipped
 from tests.functional.datamover.places import ALGORITHM, plant, source
 
 DISPLACED = b"bytes from outside the root"
@@ -163,7 +163,7 @@ def test_a_file_that_got_setuid_meanwhile_is_refused(root):
 def old(monkeypatch, seconds):
     """Look from a time that is so much later: change times cannot be set back."""
     now = time.time_ns()
-    monkeypatch.setattr("datamover.tree.time.time_ns", lambda: now + seconds * 10**9)
+    monkeypatch.setattr("datamover.disk.tree.time.time_ns", lambda: now + seconds * 10**9)
 
 
 def test_what_is_young_when_it_is_read_is_suspect(root):
@@ -318,7 +318,7 @@ def test_an_attribute_of_this_host_only_is_named_once(root, monkeypatch):
     plant(root, {"a": b"1", "b": b"2"})
     for name in ("a", "b"):
         os.setxattr(root / name, "user.note", b"1")
-    monkeypatch.setattr("datamover.metadata.carried", lambda attribute: False)
+    monkeypatch.setattr("datamover.disk.metadata.carried", lambda attribute: False)
     with source(root) as (tree, _):
         list(tree.walk())
         assert tree.skipped.shown == [(b"a", "the attribute user.note does not travel, here and elsewhere")]

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from datamover.journal import Journal
-from datamover.rundir import RunDirs
-from datamover.safepath import encode_path
-from datamover.tree import SourceTree
+from datamover.disk.journal import Journal
+from datamover.host.rundir import RunDirs
+from datamover.disk.safepath import encode_path
+from datamover.disk.tree import SourceTree
 
 TRANSFER = "0123456789abcdef0123456789abcdef"
 NAMES = [b"plain", b"with space", b"new\nline", b"back\\slash", b"\xff\xfe", b"-", b"sub/below"]

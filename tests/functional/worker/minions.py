@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from datamover.channel import make_identity
-from datamover.rundir import RunDirs
-from datamover.safepath import encode_path
+from datamover.disk.safepath import encode_path
+from datamover.engine.channel import make_identity
+from datamover.host.rundir import RunDirs
 from tests.unit.transferworker import samples
 from transferworker.desk import Desk
 from transferworker.policy import Policy

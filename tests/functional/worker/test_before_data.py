@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from datamover import flock
 from datamover.errors import MoverError, PolicyRefused, SpecInvalid, SpecMismatch, UnknownTransfer
+from datamover.host import flock
 from transferworker.policy import Policy
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from datamover import flock
+from datamover.host import flock
 from tests.functional.worker.minions import PATIENCE
 
 BIG = 64 * 1024 * 1024

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from datamover import flock, process
-from hosttools import firewall
+from datamover.host import flock, process
+from hosttools import firewall, forbidden
 from hosttools.commands import drive
 from hosttools.errors import PinholeGone
 from tests.functional.hosttools.guards import GUARDS, snapshot
@@ -146,6 +146,28 @@ def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarde
     with pytest.raises(PinholeGone):
         opening.renew()
     assert told == [("pinhole", "open", "sources"), *[("pinhole", "lost", "reopened")] * 3]
+
+
+def test_what_an_administrator_forbids_is_not_opened(guarded, net, guard, srv):
+    before = snapshot(net["destination"])
+    pair = guarded().prepare()
+    forbidden.add(pair.destination.state_dir, forbidden.Entry(net["source"].addresses["ip"], reason="no guests"))
+    with pytest.raises(MoverError, match="no guests") as refusal:
+        pair.arm("destination")
+    assert refusal.value.as_dict()["name"] == "pinhole-forbidden"
+    assert pair.verdict("destination")["error"]["name"] == "pinhole-forbidden"
+    assert snapshot(net["destination"]) == before
+    assert os.listdir(srv) == []
+
+
+def test_what_an_administrator_forbids_later_is_not_opened_again(guarded, net, guard):
+    before = snapshot(net["destination"])
+    pair = guarded(settings__lease=3).prepare_alone("destination").arm("destination")
+    forbidden.add(pair.destination.state_dir, forbidden.Entry())
+    pair.destination.network.do(drive, firewall.close(f"salt-transfer:{pair.transfer}:1"), process.run)
+    verdict = pair.verdict("destination")
+    assert verdict["error"]["name"] == "lease-expired" and "administrator forbade" in verdict["error"]["text"]
+    assert snapshot(net["destination"]) == before
 
 
 def test_without_an_opening_a_dropping_host_fails_in_words(guarded, net, guard, srv):

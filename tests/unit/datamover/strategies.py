@@ -5,8 +5,9 @@ import dataclasses
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from datamover import batches, fields, manifest, wire
+from datamover import manifest, wire
 from datamover.manifest import Entry, Kind
+from datamover.wire import batches, fields
 
 # Time on a busy machine says nothing about the code.
 relaxed = settings(deadline=None)

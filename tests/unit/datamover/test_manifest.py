@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from datamover import digests, manifest
 from datamover.blocks import Content
 from datamover.errors import LocalError, ManifestInvalid
-from datamover.manifest import Entry, Kind, Lineage, RootBuilder, check_entry, decode_entry, encode_entry, encoded_size
+from datamover.manifest import (
+    Entry,
+    Kind,
+    Lineage,
+    RootBuilder,
+    check_entry,
+    decode_entry,
+    encode_entry,
+    encoded_size,
+)
 
 from . import strategies
 from .strategies import relaxed

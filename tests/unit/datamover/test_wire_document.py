@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from datamover import batches, blocks, fields, manifest, protocol, wire
-from datamover.wire import MESSAGES, Type
+from datamover import blocks, manifest, wire
+from datamover.wire import MESSAGES, Type, batches, fields, protocol
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "wire-protocol.md").read_text(encoding="utf-8")
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from datamover.progress import Progress
-from datamover.rundir import RunDirs
+from datamover.engine.progress import Progress
+from datamover.host.rundir import RunDirs
 from tests.unit.transferworker.samples import spec
 from transferworker import chronicle
 from transferworker.chronicle import Chronicle

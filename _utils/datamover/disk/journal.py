@@ -1,0 +1,345 @@
+"""What one end knows of every entry: `entries.db`, an sqlite3 file in the run directory, for millions of entries.
+
+A hint, never a proof. After kill -9 the file is whole up to the last commit; after a power cut it may be stale or
+damaged, because it is never fsynced: everything in it can be found again on the disk. Intent and verdict, which must
+survive, are not kept here. Any thread may call any method: there is one connection behind one lock, and writes are
+committed in batches.
+"""
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from ..blocks import DIGEST, Content
+from ..errors import LocalError
+from ..manifest import Entry, Kind, RootBuilder
+from . import records, sums
+from .metadata import Identity
+
+FORMAT = 1
+COMMIT_EVERY = 20_000
+ROWS = 1_000
+PAGE = 256
+PAGES = 64
+LAST = 2**63 - 1
+
+_SCHEMA = f"""
+CREATE TABLE entries (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL,
+    try INTEGER NOT NULL, suspect INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX suspects ON entries (number) WHERE suspect;
+CREATE TABLE contents (number INTEGER, side INTEGER, try INTEGER NOT NULL, length INTEGER NOT NULL, whole BLOB NOT NULL,
+    blocks BLOB NOT NULL, PRIMARY KEY (number, side)) WITHOUT ROWID;
+CREATE TABLE links (device_inode TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = {FORMAT};
+"""
+
+
+class Side(IntEnum):
+    """Whose digests: what this host computed itself, or what the source said."""
+
+    OWN = 0
+    SOURCE = 1
+
+
+class Known(NamedTuple):
+    """An entry, which try of it is meant, and (at the source) the file it was."""
+
+    entry: Entry
+    try_: int
+    identity: Identity | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    entries: int
+    files: int
+    directories: int
+    links: int
+    bytes: int
+
+
+class Journal:
+    """`step` is called for each page that is read, so that a long walk through the entries is seen to get on."""
+
+    def __init__(self, path):
+        self.step = lambda: None
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False)
+        self._pages = OrderedDict()
+        self._changes = 0
+        self._prepare()
+
+    def _prepare(self):
+        for pragma in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -8192", "temp_store = MEMORY"):
+            self._database.execute(f"PRAGMA {pragma}")
+        found = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            self._database.executescript(_SCHEMA)
+        elif found != FORMAT:
+            raise LocalError(f"the journal has format {found}; this version writes {FORMAT}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
+    # Writing
+
+    def add(self, entries, identities=None):
+        """Append announced entries, in the order of their numbers; the source adds the identity of each."""
+        known = [
+            Known(entry, 1, identity) for entry, identity in zip(entries, identities or _nones(entries), strict=True)
+        ]
+        with self._lock:
+            self._many(
+                "INSERT INTO entries (number, kind, size, body, try) VALUES (?, ?, ?, ?, 1)",
+                [_row(each.entry, each.identity) for each in known],
+            )
+            for each in known:
+                self._cache_new(each)
+
+    def replace(self, entry, try_, identity=None):
+        """An entry as it is now, announced again for another try. Its digests on both sides are forgotten."""
+        with self._lock:
+            number, kind, size, body = _row(entry, identity)
+            self._many(
+                "UPDATE entries SET kind = ?, size = ?, body = ?, try = ?, suspect = 0 WHERE number = ?",
+                [(kind, size, body, try_, number)],
+            )
+            self._many("DELETE FROM contents WHERE number = ? AND try < ?", [(number, try_)])
+            page = self._pages.get(number // PAGE)
+            if page is not None:
+                page[number] = Known(entry, try_, identity)
+
+    def put_contents(self, side, contents):
+        """Digests of files: (number, try, Content) each. Those of an older try than the journal has are left out."""
+        rows = [
+            (number, side, try_, content.length, content.whole, _blocks_blob(content))
+            for number, try_, content in contents
+        ]
+        with self._lock:
+            self._many(
+                "INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (number, side) DO UPDATE "
+                "SET try = excluded.try, length = excluded.length, whole = excluded.whole, blocks = excluded.blocks "
+                "WHERE excluded.try >= contents.try",
+                rows,
+            )
+
+    def put_content(self, number, try_, content, side=Side.OWN):
+        self.put_contents(side, [(number, try_, content)])
+
+    def suspect(self, number):
+        """Note that an entry was so young when it was read that a change could go unseen.
+
+        It is to be checked again at seal.
+        """
+        with self._lock:
+            self._many("UPDATE entries SET suspect = 1 WHERE number = ?", [(number,)])
+
+    def first_name(self, identity, number):
+        """The entry that first named this file: another one's number, or `number` itself, which is then remembered."""
+        key = f"{identity.device}:{identity.inode}"
+        with self._lock:
+            row = self._database.execute("SELECT number FROM links WHERE device_inode = ?", (key,)).fetchone()
+            if row is None:
+                self._many("INSERT INTO links VALUES (?, ?)", [(key, number)])
+            return row[0] if row else number
+
+    def flush(self):
+        """Commit; until then what was written is lost with the process."""
+        with self._lock:
+            self._database.commit()
+            self._changes = 0
+
+    def close(self):
+        with self._lock:
+            self.flush()
+            self._database.close()
+
+    def _many(self, statement, rows):
+        self._database.executemany(statement, rows)
+        self._changes += len(rows)
+        if self._changes >= COMMIT_EVERY:
+            self.flush()
+
+    # Reading
+
+    def known(self, number):
+        """The Known of an entry; KeyError if there is none."""
+        with self._lock:
+            return self._page(number // PAGE)[number]
+
+    def entry(self, number):
+        return self.known(number).entry
+
+    def location(self, number):
+        """(parent, name) of an entry: what safepath.Directories asks."""
+        entry = self.entry(number)
+        return entry.parent, entry.name
+
+    def path(self, number):
+        """The path of an entry below the root, empty for the root."""
+        names = []
+        while number:
+            number, name = self.location(number)
+            names.append(name)
+        return b"/".join(reversed(names))
+
+    def entries(self, kinds=tuple(Kind), reverse=False):
+        """Entries of these kinds in the order of numbers, or backwards (the directory after what is in it)."""
+        marks = ", ".join("?" * len(kinds))
+        beyond, order = ("<", "DESC") if reverse else (">", "ASC")
+        condition = f"kind IN ({marks}) AND number {beyond} ?"
+        statement = f"SELECT number, body FROM entries WHERE {condition} ORDER BY number {order} LIMIT ?"
+        rows = self._pages_of(statement, *map(int, kinds), first=LAST if reverse else -1)
+        return (records.unpack(body)[0] for page in rows for _, body in page)
+
+    def suspects(self):
+        """Numbers of the entries to be checked again at seal."""
+        return self._numbers("suspect AND number > ?")
+
+    def content(self, number, side=Side.OWN):
+        """The digests of a file's present try, None while unknown."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT length, whole, blocks FROM contents JOIN entries USING (number, try) "
+                "WHERE number = ? AND side = ?",
+                (number, int(side)),
+            ).fetchone()
+        return _content(*row) if row else None
+
+    def counts(self):
+        with self._lock:
+            rows = self._database.execute("SELECT kind, count(*), sum(size) FROM entries GROUP BY kind").fetchall()
+        number = {kind: count for kind, count, _ in rows}
+        return Counts(
+            entries=sum(number.values()),
+            files=number.get(Kind.FILE, 0),
+            directories=number.get(Kind.DIRECTORY, 0),
+            links=number.get(Kind.SYMLINK, 0) + number.get(Kind.HARDLINK, 0),
+            bytes=sum(size for _, _, size in rows),
+        )
+
+    def sealed(self, side=Side.OWN):
+        """(entry, Content or None) of every entry in order; LocalError at the first file without digests."""
+        for rows in self._pages_of(
+            "SELECT entries.number, body, length, whole, blocks FROM entries LEFT JOIN contents "
+            "ON contents.number = entries.number AND contents.try = entries.try AND side = ? WHERE entries.number > ? "
+            "ORDER BY entries.number LIMIT ?",
+            int(side),
+        ):
+            for _number, body, *digests in rows:
+                yield self._sealed_entry(records.unpack(body)[0], digests)
+
+    @staticmethod
+    def _sealed_entry(entry, digests):
+        if entry.kind != Kind.FILE:
+            return entry, None
+        if digests[0] is None:
+            raise LocalError(f"entry {entry.number} was never digested")
+        return entry, _content(*digests)
+
+    def root(self, block_size, algorithm, side=Side.OWN):
+        """The manifest's root over all entries and this side's digests."""
+        builder = RootBuilder(block_size, algorithm)
+        for entry, content in self.sealed(side):
+            builder.add(entry, content)
+        return builder.digest()
+
+    def export_sums(self, path, root_name=b"", algorithm="sha256", side=Side.OWN):
+        """Write digests as `sha256sum -c` and `b3sum -c` read them, names relative to the root, hard links included.
+
+        `root_name` is the name of a single file that is itself the root; `algorithm` decides how a carriage return in
+        a name is written (see sums). Returns the number of lines.
+        """
+        count = 0
+        with open(path, "wb") as out:
+            for entry, content in self.sealed(side):
+                whole = content.whole if content else self._whole_of_link(entry, side)
+                if whole is not None:
+                    out.write(sums.line(whole, self.path(entry.number) or root_name, algorithm))
+                    count += 1
+        return count
+
+    def _whole_of_link(self, entry, side):
+        content = self.content(entry.link, side) if entry.kind == Kind.HARDLINK else None
+        return content.whole if content else None
+
+    def _numbers(self, condition, *arguments):
+        statement = f"SELECT number FROM entries WHERE {condition} ORDER BY number LIMIT ?"
+        return (number for rows in self._pages_of(statement, *arguments) for (number,) in rows)
+
+    def _pages_of(self, statement, *arguments, first=-1):
+        """Results in lists of bounded length, so that no cursor stays open between them.
+
+        The first column is the number.
+        """
+        last = first
+        while True:
+            with self._lock:
+                rows = self._database.execute(statement, (*arguments, last, ROWS)).fetchall()
+            if not rows:
+                return
+            yield rows
+            self.step()
+            last = rows[-1][0]
+
+    # A few thousand entries stay decoded, in pages of consecutive numbers: they are asked for much in the order they
+    # were added.
+
+    def _page(self, number):
+        page = self._pages.get(number)
+        if page is None:
+            page = self._keep(number, self._read_page(number))
+        return page
+
+    def _keep(self, number, page):
+        while len(self._pages) >= PAGES:
+            self._pages.popitem(last=False)
+        self._pages[number] = page
+        return page
+
+    def _read_page(self, number):
+        first = number * PAGE
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT number, try, body FROM entries WHERE number BETWEEN ? AND ?",
+                (first, first + PAGE - 1),
+            ).fetchall()
+        return {number: _known(try_, body) for number, try_, body in rows}
+
+    def _cache_new(self, known):
+        number = known.entry.number
+        if number % PAGE == 0:
+            self._keep(number // PAGE, {})
+        page = self._pages.get(number // PAGE)
+        if page is not None:
+            page[number] = known
+
+
+def _row(entry, identity):
+    return entry.number, int(entry.kind), entry.size, records.pack(entry, identity)
+
+
+def _known(try_, body):
+    entry, identity = records.unpack(body)
+    return Known(entry, try_, identity)
+
+
+def _nones(entries):
+    return [None] * len(entries)
+
+
+def _blocks_blob(content):
+    """The block digests in a row; nothing where the only one equals that of the whole."""
+    return b"" if content.blocks == (content.whole,) else b"".join(content.blocks)
+
+
+def _content(length, whole, blocks):
+    if not blocks:
+        return Content(length, (whole,) if length else (), whole)
+    return Content(length, tuple(blocks[at : at + DIGEST] for at in range(0, len(blocks), DIGEST)), whole)

@@ -1,0 +1,27 @@
+"""Entries as rows of the journal: several times faster to read than the encoding that travels; for this host only."""
+
+import marshal
+from operator import attrgetter
+
+from ..manifest import Entry, Kind
+from .metadata import Identity
+
+_KINDS = {int(kind): kind for kind in Kind}
+_VERSION = 4
+
+_head = attrgetter("number", "parent", "name")
+_tail = attrgetter("mode", "uid", "gid", "owner", "group", "size", "mtime_ns", "device", "target", "link", "xattrs")
+
+
+def pack(entry, identity):
+    """One entry and its identity at the source (or None)."""
+    return marshal.dumps(
+        (_head(entry), int(entry.kind), _tail(entry), None if identity is None else tuple(identity)), _VERSION
+    )
+
+
+def unpack(body):
+    """(entry, identity), as they were packed; what was written has been checked before."""
+    head, kind, tail, identity = marshal.loads(body)
+    number, parent, name = head
+    return Entry(number, parent, name, _KINDS[kind], *tail), identity and Identity(*identity)

@@ -1,0 +1,541 @@
+"""The destination's edge: data arrives in `<parent of the final name>/.salt-transfer-<transfer>/data`, for
+nobody else to see.
+
+The staging directory is 0700 and ours; nothing below it is reached by a path. What is written belongs to an
+entry and a try of it: a file that is sent again gets a new inode, so that a late piece of the old try cannot
+touch it. Order of use: announce, (write, hole, finish | put_small), flush, read_back, and when all is verified
+make_specials, apply_metadata, check_metadata, sync. Errors of the kernel become sentences (see trouble); none
+is swallowed, those of close and flush included.
+"""
+
+import json
+import os
+import stat
+import threading
+from contextlib import ExitStack, nullcontext, suppress
+
+from .. import digests
+from ..errors import Busy, DiskError, LocalError, shown
+from ..manifest import Kind
+from . import kernel, metadata, sparse
+from .headroom import Headroom
+from .removal import empty
+from .safepath import (
+    OPEN_DIRECTORY,
+    OPEN_FILE,
+    OPEN_PLACE,
+    Descriptors,
+    Directories,
+    encode_path,
+    split_final,
+    within,
+)
+from .special import NAMES, Found, names_of
+from .trouble import disk_error, on_disk
+from .windows import Windows
+
+PREFIX = b".salt-transfer-"
+DATA = b"data"
+ABOUT = b"about.json"
+FORMAT = 1
+OPEN_FILES = 64
+FEW = 8
+AHEAD = 64
+DIFFERENCES_SHOWN = 100
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_SPECIALS = (Kind.SYMLINK, Kind.FIFO, Kind.CHARDEV, Kind.BLOCKDEV)
+_GUARDS = 16
+_ODD_TIME = 1_234_567_891_123_456_789
+
+
+def staging_name(transfer):
+    return PREFIX + transfer.encode()
+
+
+class _Stale(Exception):
+    """A piece of a try that is no longer meant."""
+
+
+class Staging:
+    """Made by create() or reopen().
+
+    Several threads may write; announce, restart and what follows are for one at a time.
+    """
+
+    def __init__(self, final, transfer, journal, anchor, parent, owners, reserve, special=NAMES):
+        self.final = final
+        self.transfer = transfer
+        self.path = os.path.join(split_final(final)[0], staging_name(transfer))
+        self.anchor = anchor
+        self.parent = parent
+        self.granularity = 1
+        self._journal = journal
+        self._owners = metadata.Owners(owners)
+        self._special = frozenset(special)
+        self._headroom = Headroom(anchor, final, *reserve)
+        self._directories = Directories(anchor, DATA, journal.location if journal else None)
+        self._files = Descriptors(self._open_for_writing, OPEN_FILES)
+        self._guards = [threading.Lock() for _ in range(_GUARDS)]
+        self._windows = Windows(self._headroom)
+
+    # Coming and going
+
+    @classmethod
+    def create(cls, final, transfer, about, journal, owners="names", reserve=(0, 0), special=NAMES):
+        """Make the staging directory beside `final`; `about` (JSON) describes it, `reserve` is (bytes, inodes).
+
+        `special` holds the special.NAMES that are taken: whatever the source says, no others are made here.
+        """
+        directory, _ = split_final(final)
+        with on_disk("make a staging directory beside", final), ExitStack() as undo:
+            parent = _open(directory, undo)
+            try:
+                anchor = _make_private(parent, staging_name(transfer))
+            except FileExistsError:
+                raise _left_behind(directory, staging_name(transfer)) from None
+            undo.callback(os.close, anchor)
+            staging = cls(final, transfer, journal, anchor, parent, owners, reserve, special)
+            undo.callback(staging.remove)
+            staging._describe(about)
+            undo.pop_all()
+        return staging
+
+    @classmethod
+    def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0)):
+        """The staging directory that is there, to remove it or to go on; None if there is none.
+
+        DiskError if it is not one that create() made for this transfer: nothing may be done with it.
+        """
+        directory, _ = split_final(final)
+        with on_disk("open the staging directory beside", final), ExitStack() as undo:
+            parent = _open(directory, undo)
+            try:
+                anchor = os.open(staging_name(transfer), OPEN_DIRECTORY, dir_fd=parent)
+            except FileNotFoundError:
+                return None
+            undo.callback(os.close, anchor)
+            _check_ours(anchor, transfer)
+            undo.pop_all()
+        return cls(final, transfer, journal, anchor, parent, owners, reserve)
+
+    def _describe(self, about):
+        document = {
+            "format": FORMAT,
+            "project": "salt-transfer",
+            "transfer": self.transfer,
+            "final": encode_path(self.final),
+        }
+        with open(os.open(ABOUT, _CREATE | os.O_EXCL, 0o600, dir_fd=self.anchor), "w", encoding="ascii") as out:
+            json.dump({**about, **document}, out)
+            out.flush()
+            os.utime(out.fileno(), ns=(_ODD_TIME, _ODD_TIME))
+            self.granularity = metadata.time_granularity(_ODD_TIME, os.fstat(out.fileno()).st_mtime_ns)
+            os.fsync(out.fileno())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.close()
+
+    def close(self):
+        """Let go of every descriptor; the directory stays."""
+        self._files.close()
+        self._directories.close()
+        os.close(self.anchor)
+        os.close(self.parent)
+
+    def remove(self):
+        """Remove the staging directory and all that is in it, as often as one likes.
+
+        Never asked before recover() (see publish).
+        """
+        self._files.close()
+        self._directories.close()
+        with on_disk("remove", self.path), suppress(FileNotFoundError):
+            empty(self.anchor, last=ABOUT)
+            os.rmdir(staging_name(self.transfer), dir_fd=self.parent)
+
+    # Writing
+
+    def announce(self, entries):
+        """Write entries into the journal and make their directories, without access for others until all is done."""
+        self._refuse_specials(entries)
+        self._journal.add(entries)
+        for entry in entries:
+            if entry.kind == Kind.DIRECTORY:
+                self._headroom.take_inode()
+                self._make_directory(entry)
+
+    def _refuse_specials(self, entries):
+        found = Found()
+        for entry in entries:
+            for name in names_of(entry.kind, entry.mode, {name for name, _ in entry.xattrs}):
+                if name not in self._special:
+                    found.add(name, entry.name)
+        if found:
+            raise found.refusal()
+
+    def _make_directory(self, entry):
+        number, name = self._place(entry)
+        with self._on_disk("make the directory", entry.number), self._directories.hold(number) as directory:
+            os.mkdir(name, 0o700, dir_fd=directory)
+
+    def write(self, number, try_, offset, view):
+        """Write a piece at its offset. False if it belongs to an older try: it is dropped."""
+        try:
+            with self._files.hold((number, try_)) as descriptor:
+                size = self._journal.entry(number).size
+                self._windows.enter((number, try_), descriptor, offset, len(view), size)
+                _write_all(descriptor, view, offset)
+        except _Stale:
+            return False
+        except OSError as error:
+            raise self._trouble(error, "write", number) from error
+        return True
+
+    def hole(self, number, try_, offset, length):
+        """A range of zeros that takes no space. False if it belongs to an older try."""
+        try:
+            with self._files.hold((number, try_)) as descriptor:
+                self._windows.hole((number, try_), descriptor, offset, length)
+        except _Stale:
+            return False
+        except OSError as error:
+            raise self._trouble(error, "write", number) from error
+        return True
+
+    def put_small(self, number, try_, view):
+        """A whole file at once: created, written, given its metadata, closed. False if it belongs to an older try."""
+        self._headroom.take_bytes(len(view))
+        self._headroom.take_inode()
+        try:
+            entry, opened = self._create(number, try_)
+            with _Opened(opened) as descriptor:
+                _write_all(descriptor, view, 0)
+                metadata.apply_to_descriptor(descriptor, entry, self._owners, fresh=True)
+        except _Stale:
+            return False
+        except OSError as error:
+            raise self._trouble(error, "write", number) from error
+        return True
+
+    def finish(self, number):
+        """All pieces of a file are written: it gets its size and its metadata and is closed.
+
+        False if another try has begun meanwhile.
+        """
+        known = self._journal.known(number)
+        key = number, known.try_
+        try:
+            with self._files.hold(key) as descriptor:
+                os.ftruncate(descriptor, known.entry.size)
+                metadata.apply_to_descriptor(descriptor, known.entry, self._owners)
+            self._forget(key)
+        except _Stale:
+            return False
+        except OSError as error:
+            raise self._trouble(error, "finish", number) from error
+        return True
+
+    def restart(self, entry, try_):
+        """An entry comes again, as `entry` now says: what arrived of a file is discarded."""
+        self._refuse_specials([entry])
+        old = self._journal.known(entry.number).try_
+        with self._guard(entry.number):
+            self._journal.replace(entry, try_)
+            if entry.kind == Kind.FILE:
+                self._discard(entry)
+        self._forget((entry.number, old))
+
+    def _discard(self, entry):
+        number, name = self._place(entry)
+        with (
+            self._on_disk("remove", entry.number),
+            self._directories.hold(number) as directory,
+            suppress(FileNotFoundError),
+        ):
+            os.unlink(name, dir_fd=directory)
+
+    def _forget(self, key):
+        self._windows.forget(key)
+        self._files.drop(key)
+
+    def _create(self, number, try_):
+        """(entry, descriptor): a new file for this try, in place of one that is already there."""
+        with self._guard(number):
+            entry = self._meant(number, try_)
+            place, name = self._place(entry)
+            with self._directories.hold(place) as directory:
+                return entry, _create_in(directory, name)
+
+    def _open_for_writing(self, key):
+        number, try_ = key
+        self._headroom.take_inode()
+        with self._guard(number):
+            place, name = self._place(self._meant(number, try_))
+            with self._directories.hold(place) as directory:
+                return os.open(name, _CREATE, 0o600, dir_fd=directory)
+
+    def _meant(self, number, try_):
+        """The entry, if it is a file and this is its present try."""
+        entry, current, _ = self._journal.known(number)
+        if entry.kind != Kind.FILE:
+            raise LocalError(f"{entry} was written to, but only files have bytes")
+        if try_ < current:
+            raise _Stale
+        if try_ > current:
+            raise LocalError(f"try {try_} of {entry} was written before it was announced")
+        return entry
+
+    def _guard(self, number):
+        return self._guards[number % _GUARDS]
+
+    # Verifying
+
+    def flush(self, numbers):
+        """Bring these files to the disk: a few one by one, many by one flush of the file system."""
+        if len(numbers) > FEW:
+            self.sync()
+            return
+        for number in numbers:
+            with self._on_disk("flush", number), self._opened(number) as descriptor:
+                os.fdatasync(descriptor)
+
+    def read_back(self, number, algorithm, block_size):
+        """The Content of a flushed file as the disk has it: what the page cache holds of it is dropped first."""
+        with self._on_disk("read back", number), self._opened(number) as descriptor:
+            status = os.fstat(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            content = sparse.digest(descriptor, status, digests.constructor(algorithm), block_size)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            return content
+
+    def read_back_many(self, numbers, algorithm, block_size):
+        """(number, Content) of flushed files; the disk is asked for small ones ahead. None for one that is gone."""
+        new_hasher = digests.constructor(algorithm)
+        for start in range(0, len(numbers), AHEAD):
+            with ExitStack() as opened:
+                asked = [(number, self._ask_for(number, opened)) for number in numbers[start : start + AHEAD]]
+                for number, descriptor in asked:
+                    yield number, descriptor and self._digest(number, descriptor, new_hasher, block_size)
+
+    def _ask_for(self, number, opened):
+        """Open a file, drop what the cache has of it and let the kernel begin to read it; None if it is gone."""
+        with self._on_disk("read back", number):
+            try:
+                descriptor = opened.enter_context(self._opened(number))
+            except FileNotFoundError:
+                return None
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            return descriptor
+
+    def _digest(self, number, descriptor, new_hasher, block_size):
+        with self._on_disk("read back", number):
+            return sparse.digest(descriptor, os.fstat(descriptor), new_hasher, block_size)
+
+    def read_back_range(self, number, offset, length, builder):
+        """Flush what is written of a file and feed one range of it, as the disk has it, to a ContentBuilder."""
+        with self._on_disk("read back", number), self._opened(number) as descriptor:
+            os.fdatasync(descriptor)
+            os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+            sparse.feed(descriptor, os.fstat(descriptor), offset, length, builder)
+            os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+
+    # Finishing
+
+    def make_specials(self):
+        """Symbolic links, FIFOs and devices, and last the hard links, which need what they name."""
+        for entry in self._journal.entries(_SPECIALS):
+            self._headroom.take_inode()
+            with self._on_disk("make", entry.number):
+                self._make_special(entry)
+        for entry in self._journal.entries((Kind.HARDLINK,)):
+            with self._on_disk("link", entry.number):
+                self._make_link(entry)
+
+    def _make_special(self, entry):
+        number, name = self._place(entry)
+        with self._directories.hold(number) as directory:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=directory)
+            _make(entry, name, directory)
+            place = os.open(name, OPEN_PLACE, dir_fd=directory)
+            try:
+                metadata.apply_to_name(directory, name, within(directory, name), place, entry, self._owners)
+            finally:
+                os.close(place)
+
+    def _make_link(self, entry):
+        number, name = self._place(entry)
+        first_number, first_name = self._place(self._journal.entry(entry.link))
+        with self._directories.hold(first_number) as source, self._directories.hold(number) as directory:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=directory)
+            os.link(first_name, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
+
+    def apply_metadata(self):
+        """Owner, mode, attributes and times of directories, from the bottom up; everything else has them already."""
+        for entry in self._journal.entries((Kind.DIRECTORY,), reverse=True):
+            with self._on_disk("set the metadata of", entry.number), self._directories.hold(entry.number) as directory:
+                metadata.apply_to_descriptor(directory, entry, self._owners)
+
+    def check_metadata(self):
+        """What differs from the entries, after another look at everything: metadata.Difference, the first hundred."""
+        found = []
+        for entry in self._journal.entries():
+            with self._on_disk("look at", entry.number):
+                found += self._differences(entry)
+            if len(found) >= DIFFERENCES_SHOWN:
+                break
+        return found[:DIFFERENCES_SHOWN]
+
+    def _differences(self, entry):
+        number, name = self._place(entry)
+        with self._directories.hold(number) as directory:
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if entry.kind == Kind.HARDLINK:
+                found = self._link_differences(entry, status)
+            else:
+                found = self._own_differences(entry, status, directory, name)
+        return [metadata.Difference(self._journal.path(entry.number), *each) for each in found]
+
+    def _own_differences(self, entry, status, directory, name):
+        attributes, _ = metadata.read_attributes(within(directory, name), self._owners)
+        target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
+        return metadata.differences(entry, status, attributes, target, self._owners, self.granularity)
+
+    def _link_differences(self, entry, status):
+        number, name = self._place(self._journal.entry(entry.link))
+        with self._directories.hold(number) as directory:
+            first = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return [] if os.path.samestat(first, status) else [("inode", first.st_ino, status.st_ino)]
+
+    def sync(self):
+        """Everything to the disk."""
+        with on_disk("flush the file system of", self.final):
+            kernel.syncfs(self.anchor)
+
+    # Helpers
+
+    def _place(self, entry):
+        return self._directories.place(entry.number, entry.parent, entry.name)
+
+    def _opened(self, number):
+        entry = self._journal.entry(number)
+        place, name = self._place(entry)
+        with self._directories.hold(place) as directory:
+            return _Opened(os.open(name, OPEN_FILE, dir_fd=directory))
+
+    def _on_disk(self, doing, number):
+        return _Translating(self, doing, number)
+
+    def _trouble(self, error, doing, number):
+        return disk_error(error, doing, self._journal.path(number))
+
+
+class _Translating:
+    """Turns an OSError into the sentence of an entry; the path is made only then."""
+
+    __slots__ = ("_staging", "_doing", "_number")
+
+    def __init__(self, staging, doing, number):
+        self._staging = staging
+        self._doing = doing
+        self._number = number
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _traceback):
+        if isinstance(error, OSError):
+            raise self._staging._trouble(error, self._doing, self._number) from error
+
+
+class _Opened:
+    """Closes a descriptor; an error of close counts, unless there is an earlier one."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def __enter__(self):
+        return self._descriptor
+
+    def __exit__(self, _kind, error, _traceback):
+        with suppress(OSError) if error else nullcontext():
+            os.close(self._descriptor)
+
+
+def _open(directory, undo):
+    """A descriptor of the directory above, closed again unless all goes well."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    undo.callback(os.close, descriptor)
+    return descriptor
+
+
+def _create_in(directory, name):
+    try:
+        return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
+    except FileExistsError:
+        os.unlink(name, dir_fd=directory)
+        return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
+
+
+def _make_private(parent, name):
+    """A new directory that is ours alone, whatever the one above it hands down (group, setgid bit, default ACL)."""
+    os.mkdir(name, 0o700, dir_fd=parent)
+    descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
+    if os.fstat(descriptor).st_uid != os.geteuid() or os.listdir(descriptor):
+        os.close(descriptor)
+        raise DiskError(
+            f"the staging directory {shown(name)} was exchanged while it was made; who can write beside it?"
+        )
+    metadata.write_attributes(descriptor, (), None, fresh=False)
+    os.fchown(descriptor, os.geteuid(), os.getegid())
+    os.fchmod(descriptor, 0o700)
+    os.fsync(parent)
+    return descriptor
+
+
+def _check_ours(anchor, transfer):
+    """Refuse a directory that somebody put under our name. An empty one was only just made, or is all but removed."""
+    ours = os.fstat(anchor).st_uid == os.geteuid() and (not os.listdir(anchor) or _described(anchor) == transfer)
+    if not ours:
+        name = shown(staging_name(transfer))
+        raise DiskError(f"{name} was not made by this transfer; nothing is done with it, look who put it there")
+
+
+def _described(anchor):
+    """The transfer that about.json names; None if it does not."""
+    try:
+        with open(os.open(ABOUT, OPEN_FILE, dir_fd=anchor), "rb") as about:
+            return json.load(about)["transfer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _left_behind(directory, name):
+    path = os.path.join(directory, name)
+    return Busy(
+        f"{shown(path)} is there already, left by an earlier attempt; run transfer.sweep and try again", path=path
+    )
+
+
+def _make(entry, name, directory):
+    if entry.kind == Kind.SYMLINK:
+        os.symlink(entry.target, name, dir_fd=directory)
+    elif entry.kind == Kind.FIFO:
+        os.mkfifo(name, 0o600, dir_fd=directory)
+    else:
+        kind = stat.S_IFCHR if entry.kind == Kind.CHARDEV else stat.S_IFBLK
+        os.mknod(name, kind | 0o600, entry.device, dir_fd=directory)
+
+
+def _write_all(descriptor, view, offset):
+    written = os.pwrite(descriptor, view, offset)
+    while written < len(view):
+        written += os.pwrite(descriptor, view[written:], offset + written)

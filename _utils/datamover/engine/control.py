@@ -1,0 +1,99 @@
+"""The control connection while it is open: one thread speaks, one hears, and the conversation's rules hold for both."""
+
+import threading
+from contextlib import suppress
+
+from ..errors import MoverError
+from ..wire import Bye, Failed, Ping, Reader
+from ..wire.protocol import Conversation
+from .link import EndOfStream, losing
+from .stop import Countdown, Lane, Stop
+
+WAITING = 8
+"""Messages that may wait to be sent; whoever has more to say waits."""
+PORTION = 64 * 1024
+PARTING = 5.0
+"""Seconds for the last words of both ends."""
+
+
+class Control:
+    """`opening` is what was said already: (message, whether we sent it) each."""
+
+    def __init__(self, link, role, opening, host, stop):
+        self.turns = 0
+        self._link = link
+        self._host = host
+        self._lane = Lane(WAITING, stop)
+        self._lock = threading.Lock()
+        self._conversation = Conversation(role, connects=opening[0][1])
+        self._reader = Reader()
+        self._portion = memoryview(bytearray(PORTION))
+        for message, ours in opening:
+            (self._conversation.sent if ours else self._conversation.received)(message)
+
+    def say(self, message):
+        """Have a message sent, waiting while too many are."""
+        self._lane.put(message)
+
+    def mention(self, message):
+        """Have a message sent unless others wait already."""
+        self._lane.offer(message)
+
+    def speak(self):
+        """Send what is said, until the work ends."""
+        with losing(self._host, "control"):
+            while True:
+                self._send(self._lane.get())
+
+    def hear(self, dispatch):
+        """Give every message to `dispatch`, until the other end says Bye."""
+        with losing(self._host, "control"):
+            while True:
+                for message in self._receive():
+                    self._note(message)
+                    dispatch(message)
+                    if isinstance(message, Bye):
+                        return
+
+    def leave(self, *words, unsaid=True):
+        """Part: send what still waits (if `unsaid`) and the last words, then listen until the other end has parted too.
+
+        For one thread, after the others have ended. Returns the failure that the other end told meanwhile, or None.
+        """
+        self._link.stop, self._link.patience = Stop(), Countdown(PARTING)
+        for message in (*(self._lane.rest() if unsaid else ()), *words):
+            self._send(message)
+        self._link.finish_sending()
+        return self._last_failure()
+
+    def _last_failure(self):
+        """Receive to the end, or closing could destroy our last words on their way. Nonsense is no news any more."""
+        failures = []
+        with suppress(EndOfStream):
+            with suppress(MoverError):
+                while not failures:
+                    failures += (each for each in self._receive() if isinstance(each, Failed))
+            while True:
+                self._link.receive_into(self._portion)
+        return failures[0].as_error(self._host) if failures else None
+
+    def _send(self, message):
+        with self._lock:
+            self._conversation.sent(message)
+        self._count(message)
+        self._link.send(message.encode())
+
+    def _receive(self):
+        count = self._link.receive_into(self._portion)
+        self._reader.feed(self._portion[:count])
+        return self._reader.messages()
+
+    def _note(self, message):
+        with self._lock:
+            self._conversation.received(message)
+        self._count(message)
+        if isinstance(message, Failed):
+            raise message.as_error(self._host)
+
+    def _count(self, message):
+        self.turns += not isinstance(message, Ping)

@@ -1,0 +1,112 @@
+"""The destination's bulk connections: pieces are checked and written; a file that is complete goes to be verified."""
+
+from .. import digests
+from ..blocks import Content, ContentBuilder
+from ..wire import MAX_PIECE_BODY, PIECE_PREFIX, End, PieceKind, unpack_piece, unpack_table
+from ..wire.protocol import Tally
+from .link import losing
+
+
+class Intake:
+    """Tells `verifier` what is there to be read back. On level `flight` nothing is: then the digests are made here, of
+    what is given to the kernel, and `found` gets them as a list of (number, try, Content).
+    """
+
+    def __init__(self, terms, staging, ledger, progress, verifier, found):
+        self.sparse_bytes = 0
+        self._terms = terms
+        self._staging = staging
+        self._ledger = ledger
+        self._progress = progress
+        self._verifier = verifier
+        self._found = found
+        self._new_hasher = digests.constructor(terms.algorithm)
+        self._in_flight = terms.level == "flight"
+
+    def take_all(self, tally: Tally, link, host):
+        """Take every piece of one bulk connection up to its authenticated end."""
+        prefix = memoryview(bytearray(PIECE_PREFIX))
+        buffer = memoryview(bytearray(MAX_PIECE_BODY))
+        with losing(host, f"bulk (stream {tally.stream})"):
+            while True:
+                link.fill(prefix)
+                piece = unpack_piece(prefix)
+                if isinstance(piece, End):
+                    return tally.check(piece)
+                payload = buffer[: piece.payload]
+                link.fill(payload)
+                tally.piece(piece)
+                self.take(piece, payload)
+
+    def take(self, piece, payload):
+        """Write one piece, or what it packs."""
+        if piece.kind == PieceKind.PACKED:
+            self._take_pack(payload)
+        elif self._ledger.await_try(piece.entry, piece.try_):
+            self._take_part(piece, payload)
+
+    # Small files, whole
+
+    def _take_pack(self, payload):
+        landed = [row for row in unpack_table(payload) if self._take_small(*row)]
+        self._progress.add(bytes_done=sum(len(view) for _, _, view in landed), files_done=len(landed))
+        if self._in_flight:
+            self._found([(number, try_, self._digest(view)) for number, try_, view in landed])
+        else:
+            self._verifier.complete([(number, try_) for number, try_, _ in landed])
+
+    def _take_small(self, number, try_, view):
+        """Write a whole file; False if its try is void, or became so meanwhile."""
+        meant = self._ledger.await_try(number, try_) and self._ledger.small(number, try_, len(view))
+        if not (meant and self._staging.put_small(number, try_, view)):
+            return False
+        with self._ledger.completing(number, try_) as current:
+            return current
+
+    def _digest(self, view) -> Content:
+        builder = self._builder()
+        builder.update(view)
+        return builder.finish()
+
+    # Large files, in pieces
+
+    def _take_part(self, piece, payload):
+        landing = self._ledger.landing(piece, self._maybe_builder)
+        if landing and self._write(landing, piece, payload) and self._ledger.add(landing, piece):
+            self._progress.add(bytes_done=piece.length)
+            if landing.complete:
+                self._complete(landing)
+            elif not self._in_flight:
+                self._verifier.reach(landing)
+
+    def _write(self, landing, piece, payload):
+        """Write a piece or its hole, and digest it if that is done here; False if its try became void."""
+        if piece.kind == PieceKind.HOLE:
+            self.sparse_bytes += piece.length
+            if landing.builder:
+                landing.builder.hole(piece.length)
+            return self._staging.hole(piece.entry, piece.try_, piece.offset, piece.length)
+        if landing.builder:
+            landing.builder.update(payload)
+        return self._staging.write(piece.entry, piece.try_, piece.offset, payload)
+
+    def _complete(self, landing):
+        number, try_ = landing.entry.number, landing.try_
+        with self._ledger.completing(number, try_) as current:
+            if current:
+                self._staging.finish(number)
+        if current:
+            self._progress.add(files_done=1)
+            self._hand_on(number, try_, landing.builder)
+
+    def _hand_on(self, number, try_, builder):
+        if builder:
+            self._found([(number, try_, builder.finish())])
+        else:
+            self._verifier.complete([(number, try_)])
+
+    def _maybe_builder(self):
+        return self._builder() if self._in_flight else None
+
+    def _builder(self):
+        return ContentBuilder(self._new_hasher, self._terms.block_size)

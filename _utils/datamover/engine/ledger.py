@@ -1,0 +1,237 @@
+"""The destination's account of every file: announced, landed, digested by us and by the source, verified.
+
+Landing and digests come from several threads in any order; nothing here touches a disk or a socket. A file is verified
+when the digests of both ends, made by two processes, are equal.
+"""
+
+import threading
+from contextlib import contextmanager
+from enum import IntEnum
+
+from ..blocks import block_range
+from ..errors import DigestMismatch, ProtocolError, shown
+from ..manifest import Kind, Lineage
+
+
+class State(IntEnum):
+    """How far an entry has come; what is no file has nothing to come."""
+
+    NOTHING = 0
+    ANNOUNCED = 1
+    LANDED = 2
+    VERIFIED = 3
+
+
+class Landing:
+    """A file that arrives in pieces. Within a block they come in order; blocks come as they like."""
+
+    def __init__(self, entry, try_, block_size, builder=None):
+        self.entry = entry
+        self.try_ = try_
+        self.landed = 0
+        self.frontier = 0
+        self.told = 0
+        self.builder = builder
+        self._block_size = block_size
+        self._filled = {}
+
+    @property
+    def complete(self):
+        return self.landed == self.entry.size
+
+    def check(self, piece):
+        """ProtocolError for a piece that is not the next of its block."""
+        at = piece.offset % self._block_size
+        known = self.frontier <= piece.offset and piece.offset + piece.length <= self.entry.size
+        in_block = at == self._filled.get(piece.offset - at, 0) and at + piece.length <= self._block_size
+        if not (known and in_block) or (self.builder and piece.offset != self.builder.length):
+            raise ProtocolError(f"{piece} is not the next of {self.entry}, of which {self.landed} bytes have landed")
+
+    def add(self, piece):
+        """A checked piece has been written. All bytes before `frontier`, in whole blocks, are there."""
+        block = piece.offset - piece.offset % self._block_size
+        self._filled[block] = self._filled.get(block, 0) + piece.length
+        self.landed += piece.length
+        while self.frontier in self._filled and self._filled[self.frontier] == self._length_of(self.frontier):
+            self.frontier += self._filled.pop(self.frontier)
+
+    def _length_of(self, block):
+        return block_range(block // self._block_size, self.entry.size, self._block_size)[1]
+
+
+class Ledger:
+    """For any thread. While restarting() is entered the journal may be changed, and nobody here looks into it."""
+
+    def __init__(self, terms, journal, stop):
+        self.listed = False
+        self._terms = terms
+        self._journal = journal
+        self._stop = stop
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._lineage = Lineage()
+        self._states = bytearray()
+        self._tries = {}
+        self._landings = {}
+        self._halves = {}
+        stop.on_set(self._wake)
+
+    # What the source tells
+
+    def check(self, entries):
+        """ManifestInvalid unless these can be the next entries."""
+        for entry in entries:
+            self._lineage.add(entry)
+
+    def announce(self, entries, last):
+        """Checked entries may land from now on."""
+        with self._changed:
+            self._states += bytes(State.ANNOUNCED if entry.kind == Kind.FILE else State.NOTHING for entry in entries)
+            self.listed = last
+            self._changed.notify_all()
+
+    @contextmanager
+    def restarting(self, entry, try_):
+        """Around discarding what came of an earlier try. Gives its state and Landing (or None)."""
+        self._lineage.replace(entry)
+        with self._changed:
+            number, state = entry.number, self._states[entry.number]
+            if try_ != self._tries.get(number, 1) + 1:
+                raise ProtocolError(f"{entry} begins try {try_} after try {self._tries.get(number, 1)}")
+            yield state, self._landings.pop(number, None)
+            self._halves.pop(number, None)
+            self._tries[number] = try_
+            self._states[number] = min(state, State.ANNOUNCED)
+            self._changed.notify_all()
+
+    # What lands
+
+    def await_try(self, number, try_):
+        """Wait until this try of an entry was announced; False if a later one was, so that this one is void."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop.is_set() or self._knows(number, try_))
+            self._stop.check()
+            return self._is_current(number, try_)
+
+    def small(self, number, try_, length):
+        """Whether a whole file of this length may land now; False if its try is void."""
+        with self._lock:
+            if not self._is_current(number, try_):
+                return False
+            entry = self._awaited(number)
+            if length != entry.size or number in self._landings:
+                raise ProtocolError(f"{entry} came with {length} bytes in a pack, though it has {entry.size} bytes")
+            return True
+
+    def landing(self, piece, make_builder):
+        """The Landing that a piece belongs to, after checking that it fits; None if its try is void."""
+        with self._lock:
+            if not self._is_current(piece.entry, piece.try_):
+                return None
+            landing = self._landings.get(piece.entry) or self._new_landing(piece, make_builder)
+            landing.check(piece)
+            return landing
+
+    def _new_landing(self, piece, make_builder):
+        landing = Landing(self._awaited(piece.entry), piece.try_, self._terms.block_size, make_builder())
+        self._landings[piece.entry] = landing
+        return landing
+
+    def _awaited(self, number):
+        """A file of which nothing has landed yet, or not all."""
+        if self._states[number] != State.ANNOUNCED:
+            raise ProtocolError(f"bytes came for {self._journal.entry(number)}, which is complete or no file")
+        return self._journal.entry(number)
+
+    def add(self, landing, piece):
+        """A piece has been written; False if its try became void meanwhile."""
+        with self._lock:
+            current = self._landings.get(landing.entry.number) is landing
+            if current:
+                landing.add(piece)
+            return current
+
+    @contextmanager
+    def completing(self, number, try_):
+        """Around the last touch of a file. Gives whether this try still counts; if it does the file has landed."""
+        with self._lock:
+            current = self._is_current(number, try_) and self._states[number] == State.ANNOUNCED
+            yield current
+            if current:
+                self._landings.pop(number, None)
+                self._states[number] = State.LANDED
+
+    # What both ends digested
+
+    def digested(self, number, try_, content, ours):
+        """Take the digests of one end; True when this verified the file, DigestMismatch if the ends differ."""
+        with self._lock:
+            if not self._is_current(number, try_):
+                return False
+            half = self._halves.pop(number, None)
+            if half is None:
+                self._halves[number] = content, ours
+                return False
+            other, whose = half
+            if whose == ours:
+                raise ProtocolError(f"the digests of entry {number} came twice")
+            if content != other:
+                raise self._mismatch(number, *((content, other) if ours else (other, content)))
+            self._states[number] = State.VERIFIED
+            return True
+
+    def is_current(self, number, try_):
+        with self._lock:
+            return self._is_current(number, try_)
+
+    # The end
+
+    def check_landed(self):
+        """All streams have ended: ProtocolError if a file is missing."""
+        self._check_beyond(State.ANNOUNCED, "did not come, though all streams have ended")
+
+    def check_verified(self):
+        """All was digested: ProtocolError if the source did not tell its digests of a file."""
+        self._check_beyond(State.LANDED, "was sealed without digests from the source")
+
+    def _check_beyond(self, state, trouble):
+        with self._lock:
+            number = self._states.find(state)
+        if not self.listed or number >= 0:
+            missing = shown(self._journal.path(number)) if number >= 0 else "the end of the list"
+            raise ProtocolError(f"{missing} {trouble}")
+
+    def _knows(self, number, try_):
+        if number >= len(self._states) and self.listed:
+            raise ProtocolError(f"a piece came for entry {number}, but only {len(self._states)} were announced")
+        return number < len(self._states) and try_ <= self._tries.get(number, 1)
+
+    def _is_current(self, number, try_):
+        return try_ == self._tries.get(number, 1)
+
+    def _mismatch(self, number, ours, theirs):
+        path = self._journal.path(number)
+        text, evidence = difference(ours, theirs, self._terms.block_size)
+        return DigestMismatch(
+            f"{shown(path) or 'the file'}: {text}; nothing was published", path=path, entry=number, **evidence
+        )
+
+    def _wake(self, _reason):
+        with self._changed:
+            self._changed.notify_all()
+
+
+def difference(ours, theirs, block_size):
+    """Where two Contents of one file first differ: words and evidence."""
+    if ours.length != theirs.length:
+        text = f"{ours.length} bytes arrived of the {theirs.length} that the source read"
+        return text, {"here": ours.length, "source": theirs.length}
+    pairs = zip(ours.blocks, theirs.blocks, strict=True)
+    index = next((index for index, (one, other) in enumerate(pairs) if one != other), None)
+    here, source = (ours.whole, theirs.whole) if index is None else (ours.blocks[index], theirs.blocks[index])
+    evidence = {"here": here.hex(), "source": source.hex()}
+    if index is None:
+        return f"the digest of the whole is {here.hex()} here and {source.hex()} at the source", evidence
+    offset = index * block_size
+    where = f"block {index} (from offset {offset}) has the digest {here.hex()} here and {source.hex()} at the source"
+    return where, {**evidence, "block": index, "offset": offset}

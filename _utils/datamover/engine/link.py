@@ -1,0 +1,187 @@
+"""One connection, plain or TLS, whose waits end with the work or with its patience.
+
+One thread may send while another one receives. TLS runs over memory buffers instead of the socket: a whole piece is
+encrypted by one call and leaves by one system call, and what arrives is taken from the kernel in large portions; both
+cost fewer processor seconds than a record at a time.
+"""
+
+import select
+import socket
+import ssl
+import struct
+import threading
+from contextlib import contextmanager
+
+from ..errors import ConnectionLost
+from .stop import wait_ready
+
+PORTION = 512 * 1024
+"""How much is taken from the kernel at once on a bulk connection; control needs less."""
+SMALL_PORTION = 32 * 1024
+
+
+class EndOfStream(Exception):
+    """The other end closed the connection. Never how a healthy conversation ends."""
+
+
+@contextmanager
+def losing(host, what):
+    """Whatever breaks a connection in here is told as the loss of `what` (such as "control") to this host."""
+    try:
+        yield
+    except (EndOfStream, OSError) as error:
+        text = f"the {what} connection to {host} broke: {reason_of(error)}"
+        raise ConnectionLost(text, host=host, connection=what) from error
+
+
+def reason_of(error):
+    """Words for what OpenSSL or the kernel says, or for the end of a stream."""
+    said = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    return said or "the other end closed it"
+
+
+class Link:
+    """A connected socket that is owned: close() closes it.
+
+    `patience` is a Countdown for every wait from now on, or None to wait as long as the work goes on.
+    """
+
+    def __init__(self, sock, stop, patience=None):
+        sock.setblocking(False)
+        self.socket = sock
+        self.stop = stop
+        self.patience = patience
+        self.sent = self.received = 0
+        self._unsent = b""
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def peer_address(self):
+        return self.socket.getpeername()[0]
+
+    def send(self, data):
+        """Send all of `data` (bytes-like)."""
+        self._flush()
+        self._unsent = data
+        self._flush()
+
+    def receive_into(self, view):
+        """Receive at least one byte into a writable view; return how many."""
+        while True:
+            try:
+                count = self.socket.recv_into(view)
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+                continue
+            self.received += count
+            if not count:
+                raise EndOfStream
+            return count
+
+    def fill(self, view):
+        """Receive until the writable view is full."""
+        at = 0
+        while at < len(view):
+            at += self.receive_into(view[at:])
+
+    def peek(self):
+        """The first byte that waits to be received."""
+        self._wait(select.POLLIN)
+        return self.socket.recv(1, socket.MSG_PEEK)
+
+    def finish_sending(self):
+        """Tell the other end that nothing more comes."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.socket.close()
+
+    def abort(self):
+        """Close, and drop what is still on its way: else the kernel goes on offering it to a host that may be dead."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def _flush(self):
+        """Give to the kernel what is left of the last send, which a stop or a timeout may have interrupted."""
+        unsent = memoryview(self._unsent)
+        try:
+            while len(unsent):
+                try:
+                    count = self.socket.send(unsent)
+                except BlockingIOError:
+                    self._wait(select.POLLOUT)
+                    continue
+                self.sent += count
+                unsent = unsent[count:]
+        finally:
+            self._unsent = unsent
+
+    def _wait(self, events):
+        left = None if self.patience is None else self.patience.left()
+        if not wait_ready(self.socket.fileno(), events, left, self.stop):
+            raise TimeoutError
+
+
+class TlsLink(Link):
+    """A Link whose bytes travel in TLS. handshake() comes first."""
+
+    def __init__(self, sock, context, server_side, stop, patience=None, portion=PORTION):
+        super().__init__(sock, stop, patience)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
+        self._lock = threading.Lock()  # one TLS state for both directions; held only while computing
+        self._raw = memoryview(bytearray(portion))
+
+    @property
+    def peer_der(self):
+        """The certificate that the other end proved to own."""
+        return self._tls.getpeercert(binary_form=True)
+
+    def handshake(self):
+        while not self._handshake_step():
+            self._take_portion()
+
+    def _handshake_step(self):
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            super().send(self._outgoing.read())
+        return True
+
+    def send(self, data):
+        with self._lock:
+            self._tls.write(data)
+            cipher = self._outgoing.read()
+        super().send(cipher)
+
+    def receive_into(self, view):
+        while True:
+            count = self._decrypt(view)
+            if count:
+                return count
+            self._take_portion()
+
+    def fill(self, view):
+        at = self._decrypt(view)
+        while at < len(view):
+            self._take_portion()
+            at += self._decrypt(view[at:])
+
+    def _decrypt(self, view):
+        """Decrypt what has been taken into the view, as far as it goes; return how many bytes."""
+        at, size, read = 0, len(view), self._tls.read
+        try:
+            with self._lock:
+                while at < size and (count := read(size - at, view[at:])):
+                    at += count
+        except ssl.SSLWantReadError:
+            pass
+        return at
+
+    def _take_portion(self):
+        count = super().receive_into(self._raw)
+        with self._lock:
+            self._incoming.write(self._raw[:count])

@@ -1,0 +1,107 @@
+"""What travels on bulk connections, ready to be sent: pieces and packs in buffers that go round."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .. import wire
+from ..wire import PIECE_PREFIX, Piece, PieceKind
+from .stop import Lane
+
+PIECE = 512 * 1024
+PACK = 1024 * 1024
+PACK_ROWS = 2048
+BUFFERS = 4
+"""For each bulk connection: one being filled, one being sent, and some to even out."""
+
+_PACK_START = PIECE_PREFIX + len(wire.pack_table([(0, 0, 0)] * PACK_ROWS))
+_BUFFER = max(PIECE_PREFIX + PIECE, _PACK_START + PACK)
+
+
+def cut(extents: Iterable[tuple[int, int, bool]], block_size: int) -> Iterator[tuple[int, int, bool]]:
+    """Extents (offset, length, is_hole) as pieces: none crosses a block, none holds more than PIECE bytes of data."""
+    for offset, length, is_hole in extents:
+        end = offset + length
+        while offset < end:
+            in_block = block_size - offset % block_size
+            size = min(end - offset, in_block if is_hole else min(in_block, PIECE))
+            yield offset, size, is_hole
+            offset += size
+
+
+def stream_of(number: int, offset: int, terms) -> int:
+    """Which bulk connection a piece takes. A block stays on one, because there its pieces arrive in order.
+
+    On level `flight` a whole file does, because there it is digested as it arrives.
+    """
+    turn = number if terms.level == "flight" else number + offset // terms.block_size
+    return 1 + turn % terms.streams
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A piece, the bytes that travel (prefix and payload together), and the buffer that becomes free then."""
+
+    piece: Piece
+    data: memoryview
+    buffer: bytearray
+
+
+class Lanes:
+    """The way from the reader to the bulk connections: buffers that go round, and one lane for each stream."""
+
+    def __init__(self, streams, stop):
+        count = BUFFERS * streams
+        self._free = Lane(count, stop, (bytearray(_BUFFER) for _ in range(count)))
+        self._lanes = [Lane(count, stop) for _ in range(streams)]
+
+    def buffer(self):
+        """An empty buffer, as soon as one is free."""
+        return self._free.get()
+
+    def release(self, buffer):
+        self._free.put(buffer)
+
+    def put(self, load):
+        self._lanes[load.piece.stream - 1].put(load)
+
+    def get(self, stream):
+        """The next load of a stream, None at its end."""
+        return self._lanes[stream - 1].get()
+
+    def end(self):
+        """No loads follow."""
+        for lane in self._lanes:
+            lane.put(None)
+
+
+class Pack:
+    """Small files in one buffer, behind room for the prefix and the table, which are written when it is complete."""
+
+    def __init__(self, buffer):
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._end = _PACK_START
+        self.rows = []
+        self.bytes = 0
+
+    def has_room(self, size):
+        return len(self.rows) < PACK_ROWS and self._end + size <= len(self._view)
+
+    def room(self, size):
+        """Where the next file's bytes go."""
+        return self._view[self._end : self._end + size]
+
+    def add(self, number, try_, size):
+        self.rows.append((number, try_, size))
+        self._end += size
+        self.bytes += size
+
+    def load(self, stream):
+        """Everything as one load, in one stretch of the buffer."""
+        table = wire.pack_table(self.rows)
+        start = _PACK_START - len(table)
+        size = self._end - start
+        self._view[start:_PACK_START] = table
+        piece = Piece(0, 0, 0, length=size, payload=size, kind=PieceKind.PACKED, stream=stream)
+        wire.pack_piece_into(self._buffer, start - PIECE_PREFIX, piece)
+        return Load(piece, self._view[start - PIECE_PREFIX : self._end], self._buffer)

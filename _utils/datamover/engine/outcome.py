@@ -1,0 +1,42 @@
+"""How a run of the engine ended, in numbers: what the worker's verdict is made of."""
+
+from dataclasses import dataclass, field
+
+from ..errors import Cancelled, MoverError
+
+MOVE, VERIFY, PUBLISH = ("proved", "verifying"), ("verifying", "sealed"), ("sealed", "published")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`error` is None when all was published. Counts say how far it came; `cleanup` is trouble beside the error."""
+
+    error: MoverError | None = None
+    root: bytes | None = None
+    entries: int = 0
+    files: int = 0
+    directories: int = 0
+    links: int = 0
+    bytes: int = 0
+    sparse_bytes: int = 0
+    moved_bytes: int = 0
+    retried_entries: int = 0
+    skipped: tuple[tuple[bytes, str], ...] = ()
+    skipped_more: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    cleanup: tuple[str, ...] = ()
+
+    @property
+    def result(self):
+        if self.error is None:
+            return "published"
+        # Whoever hears of a cancel from the other end was cancelled too, only later.
+        told = self.error.evidence.get("code")
+        return "cancelled" if Cancelled.code in (self.error.code, told) else "failed"
+
+
+def seconds_of(times):
+    """How long each part took, from the moments at which phases began."""
+    parts = {"move": MOVE, "verify": VERIFY, "publish": PUBLISH, "total": (MOVE[0], PUBLISH[1])}
+    known = ((name, begin, end) for name, (begin, end) in parts.items() if {begin, end} <= {*times})
+    return {name: round(times[end] - times[begin], 4) for name, begin, end in known}

@@ -1,0 +1,222 @@
+"""The destination's end of a transfer: let the source in, write, verify against what it read, publish.
+
+Threads: one at the door (and one for each connection that is being greeted), one for each bulk connection, one reads
+back, two hold the control connection, one watches. This file is the story; see reception, intake, ledger, verifier,
+session for its parts.
+"""
+
+from .. import wire
+from ..disk.journal import Side
+from ..errors import MetadataMismatch, ProtocolError, SealInvalid
+from ..wire import Announce, Bye, Digests, Ping, Published, Restart, Seal, Sealed
+from ..wire.protocol import Tally
+from . import channel
+from .door import Door
+from .intake import Intake
+from .ledger import Ledger, State
+from .outcome import Outcome
+from .reception import Reception
+from .session import Session
+from .stop import Lane
+from .terms import Roster, Terms
+from .verifier import Verifier
+
+DIFFERENCES_SHOWN = 10
+
+
+class Receiver:
+    """One use: run() carries out one attempt. It closes `listener`; `on_sealed()` gives the data its final name."""
+
+    def __init__(self, spec, roster, identity, listener, staging, journal, progress, stop, on_sealed):
+        self._terms = terms = Terms.of(spec)
+        self._roster = Roster(roster)
+        self._listener = listener
+        self._staging = staging
+        self._journal = journal
+        journal.step = progress.step
+        self._progress = progress
+        self._on_sealed = on_sealed
+        self._session = Session(terms, self._roster.source, progress, stop)
+        stop = self._session.stop
+        self._reception = Reception(terms, self._roster, stop)
+        self._door = Door(
+            listener,
+            channel.server_context(identity, self._roster.certificates),
+            self._roster,
+            not terms.encrypt,
+            self._reception.receive,
+            progress.tell,
+            stop,
+        )
+        self._ledger = Ledger(terms, journal, stop)
+        self._verifier = Verifier(terms, staging, journal, self._ledger, self._found_here, progress.step, stop)
+        self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, self._found_here)
+        self._assembly = wire.Assembly(terms.block_size)
+        self._tallies = {}
+        self._ended = Lane(terms.streams, stop)
+        self._seal = Lane(1, stop)
+        self._retried = 0
+        self._root = None
+
+    def run(self):
+        """Take everything; return the Outcome, whatever happens."""
+        try:
+            error, troubles = self._session.run(self._take)
+        finally:
+            self._listener.close()
+        return self.outcome(error, troubles)
+
+    def outcome(self, error=None, troubles=()):
+        """The figures as they are now; in `on_sealed`, those that will be published."""
+        counts = self._journal.counts()
+        return Outcome(
+            error=error,
+            root=self._root,
+            entries=counts.entries,
+            files=counts.files,
+            directories=counts.directories,
+            links=counts.links,
+            bytes=counts.bytes,
+            sparse_bytes=self._intake.sparse_bytes,
+            moved_bytes=sum(tally.bytes for tally in self._tallies.values()),
+            retried_entries=self._retried,
+            seconds=self._session.seconds,
+            cleanup=troubles,
+        )
+
+    def _take(self):
+        self._session.crew.start("door", self._door.run)
+        self._let_source_in()
+        self._land_everything()
+        self._seal_everything(self._seal.get())
+        self._session.stop.check()
+        # From here on the source's death changes nothing: everything is here, proved to be what it sealed.
+        self._progress.enter("publishing")
+        self._on_sealed()
+        self._progress.enter("published")
+        return Published(root=self._root, **self._terms.edition), Bye()
+
+    def _let_source_in(self):
+        link, opening = self._reception.control.get()
+        admissions = self._reception.admissions()
+        self._session.converse(link, opening, self._hear)
+        for admission in admissions:
+            self._say(admission)
+
+    def _land_everything(self):
+        self._progress.enter("moving")
+        self._session.crew.start("verifier", self._verifier.run)
+        for _ in range(self._terms.streams):
+            stream, link = self._reception.bulk.get()
+            self._tallies[stream] = Tally(stream)
+            self._session.crew.start(f"stream {stream}", self._take_stream, stream, self._session.own(link))
+        for _ in range(self._terms.streams):
+            self._ended.get()
+
+    def _take_stream(self, stream, link):
+        self._intake.take_all(self._tallies[stream], link, self._session.peer.host)
+        self._ended.put(stream)
+
+    # After the last byte
+
+    def _seal_everything(self, seal):
+        """Make everything that is no file, and demand that all of it is what the source sealed."""
+        self._progress.enter("verifying")
+        self._ledger.check_landed()
+        self._verifier.finish()
+        self._ledger.check_verified()
+        self._check_seal(seal)
+        self._complete_metadata()
+        self._staging.sync()
+        self._progress.enter("sealed")
+        self._say(Sealed(root=self._root, level=self._terms.level, **self._terms.edition))
+
+    def _check_seal(self, seal):
+        statement = wire.seal_statement(seal, self._terms.transfer, self._terms.attempt, self._session.peer.host)
+        if not channel.verify(self._session.peer.certificate, statement, seal.signature):
+            raise SealInvalid(f"the seal is not signed with the key of {self._session.peer.host} for this attempt")
+        self._root = self._journal.root(self._terms.block_size, self._terms.algorithm)
+        counts = self._journal.counts()
+        ours = seal_words(self._root, self._terms.algorithm, self._terms.block_size, counts)
+        theirs = seal_words(seal.root, seal.algorithm, seal.block_size, seal)
+        if ours != theirs:
+            raise SealInvalid(f"{self._session.peer.host} sealed {theirs}; what is here is {ours}")
+
+    def _complete_metadata(self):
+        self._staging.make_specials()
+        self._staging.apply_metadata()
+        found = self._staging.check_metadata()
+        if found:
+            shown = "; ".join(map(str, found[:DIFFERENCES_SHOWN]))
+            more = f" and {len(found) - DIFFERENCES_SHOWN} more" if len(found) > DIFFERENCES_SHOWN else ""
+            raise MetadataMismatch(f"what is on the disk is not what was sent: {shown}{more}")
+
+    # What is found out about files
+
+    def _found_here(self, contents):
+        """The verifier or the intake digested files."""
+        self._journal.put_contents(Side.OWN, contents)
+        self._compare(contents, ours=True)
+
+    def _compare(self, contents, ours):
+        """Compare digests of files, (number, try, Content) each, with those of the other end as far as they are here."""
+        verified = [content.length for *file, content in contents if self._ledger.digested(*file, content, ours)]
+        self._progress.add(bytes_verified=sum(verified))
+
+    # Hearing, in the control connection's thread
+
+    def _hear(self, message):
+        match message:
+            case Ping():
+                self._session.hear_ping(message)
+            case Announce():
+                self._take_announcement(message)
+            case Digests():
+                self._take_digests(message)
+            case Restart():
+                self._take_restart(message)
+            case Seal():
+                self._seal.put(message)
+            case Bye():
+                pass
+            case _:
+                raise ProtocolError(f"{self._session.peer.host} said what was not agreed on: {message}")
+
+    def _take_announcement(self, announcement):
+        self._ledger.check(announcement.entries)
+        self._staging.announce(announcement.entries)
+        self._ledger.announce(announcement.entries, last=not announcement.more)
+        if not announcement.more:
+            counts = self._journal.counts()
+            self._progress.put(bytes_total=counts.bytes, files_total=counts.files, estimated=False)
+
+    def _take_digests(self, digests):
+        whole = [(part.entry, part.try_, self._assembly.add(part)) for part in digests.parts]
+        self._compare([each for each in whole if each[2] is not None], ours=False)
+
+    def _take_restart(self, restart):
+        self._retried += 1
+        self._assembly.forget(restart.entry.number)
+        size = self._journal.entry(restart.entry.number).size
+        with self._ledger.restarting(restart.entry, restart.try_) as (state, landing):
+            self._staging.restart(restart.entry, restart.try_)
+        self._uncount(size, state, landing)
+        if self._ledger.listed:
+            self._progress.add(bytes_total=restart.entry.size - size)
+
+    def _uncount(self, size, state, landing):
+        if state >= State.LANDED:
+            self._progress.add(bytes_done=-size, files_done=-1)
+        elif landing:
+            self._progress.add(bytes_done=-landing.landed)
+        if state == State.VERIFIED:
+            self._progress.add(bytes_verified=-size)
+
+    def _say(self, message):
+        self._session.control.say(message)
+
+
+def seal_words(root, algorithm, block_size, counts):
+    """What a seal says, in words that compare."""
+    what = f"{counts.entries} entries, {counts.files} files, {counts.bytes} bytes"
+    return f"{what} with the {algorithm} root {root.hex()} over blocks of {block_size}"

@@ -1,0 +1,214 @@
+"""The source's end of a transfer: list, read, digest, send, seal, and wait for the destination to publish.
+
+Threads: one reads the tree into loads, one for each bulk connection sends them, two hold the control connection, one
+watches. This file is the story; see supply, loads, control, session for its parts.
+"""
+
+from .. import wire
+from ..blocks import Content
+from ..disk.journal import Side
+from ..errors import ProtocolError, SealInvalid
+from ..manifest import Kind
+from ..wire import Admit, Bye, Ping, Published, Restart, Seal, Sealed
+from ..wire.protocol import Tally
+from . import channel, dial
+from .link import losing
+from .loads import Lanes
+from .opening import introduce
+from .outcome import Outcome
+from .session import Session
+from .stop import Lane
+from .supply import Supply
+from .terms import Roster, Terms
+
+
+class Sender:
+    """One use: run() carries out one attempt. `tree` must write into `journal`."""
+
+    def __init__(self, spec, roster, identity, tree, journal, progress, stop):
+        self._terms = Terms.of(spec)
+        self._roster = Roster(roster)
+        self._identity = identity
+        self._tree = tree
+        self._journal = journal
+        journal.step = progress.step
+        self._progress = progress
+        self._peer = self._roster.destination
+        self._session = Session(self._terms, self._peer, progress, stop)
+        self._context = channel.client_context(identity, self._roster.certificates)
+        self._lanes = Lanes(self._terms.streams, self._session.stop)
+        self._supply = Supply(self._terms, tree, journal, self._lanes, progress, self._record, self._tell_restart)
+        self._found = Findings(self._terms, journal, self._say)
+        self._tallies = {}
+        self._ended = Lane(self._terms.streams, self._session.stop)
+        self._published = Lane(1, self._session.stop)
+        self._root = None
+
+    def run(self):
+        """Move everything; return the Outcome, whatever happens."""
+        error, troubles = self._session.run(self._move)
+        counts = self._journal.counts()
+        skipped = self._tree.skipped
+        return Outcome(
+            error=error,
+            root=self._root,
+            entries=counts.entries,
+            files=counts.files,
+            directories=counts.directories,
+            links=counts.links,
+            bytes=counts.bytes,
+            sparse_bytes=self._supply.sparse_bytes,
+            moved_bytes=sum(tally.bytes for tally in self._tallies.values()),
+            retried_entries=self._supply.retried,
+            skipped=tuple(skipped.shown),
+            skipped_more=skipped.more,
+            seconds=self._session.seconds,
+            cleanup=troubles,
+        )
+
+    def _move(self):
+        self._progress.enter("connecting")
+        hello = self._terms.hello(self._roster)
+        link, welcome = self._connect(self._context, hello)
+        self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
+        self._session.crew.start("reading", self._read)
+        for _ in range(self._terms.streams):
+            self._ended.get()
+        self._progress.enter("verifying")
+        self._published.get()
+        self._progress.enter("published")
+        return (Bye(),)
+
+    def _connect(self, context, hello):
+        stop = self._session.stop
+        return introduce(dial.connect(self._peer, stop), context, hello, self._peer, stop)
+
+    # Reading, in a thread of its own
+
+    def _read(self):
+        self._progress.enter("moving")
+        for announcement in wire.announcements(self._tree.walk(), **self._terms.edition):
+            self._say(announcement)
+            self._send_files(announcement.entries)
+        self._supply.finish()
+        counts = self._journal.counts()
+        self._progress.put(bytes_total=counts.bytes, files_total=counts.files, estimated=False)
+        self._recheck()
+        self._lanes.end()
+        self._seal()
+
+    def _send_files(self, entries):
+        for entry in entries:
+            if entry.kind == Kind.FILE:
+                self._supply.send(entry)
+
+    def _recheck(self):
+        """Look again at what was so young when it was read that a change could have gone unseen."""
+        self._found.flush()
+        doubtful = self._tree.suspects()
+        while changed := [entry for entry in doubtful if not self._is_same(entry)]:
+            doubtful = [self._supply.send_again(entry) for entry in changed]
+            self._supply.finish()
+            self._found.flush()
+
+    def _is_same(self, entry):
+        self._progress.step()
+        return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
+
+    def _record(self, number, try_, content: Content):
+        self._found.add(number, try_, content)
+
+    def _tell_restart(self, entry, try_):
+        self._say(Restart(try_=try_, entry=entry, **self._terms.edition))
+
+    def _seal(self):
+        counts = self._journal.counts()
+        self._root = self._journal.root(self._terms.block_size, self._terms.algorithm)
+        unsigned = {
+            "root": self._root,
+            "algorithm": self._terms.algorithm,
+            "block_size": self._terms.block_size,
+            "entries": counts.entries,
+            "files": counts.files,
+            "bytes": counts.bytes,
+            **self._terms.edition,
+        }
+        statement = wire.seal_statement(
+            Seal(**unsigned, signature=b""), self._terms.transfer, self._terms.attempt, self._terms.host
+        )
+        self._say(Seal(**unsigned, signature=channel.sign(self._identity, statement)))
+
+    def _say(self, message):
+        self._session.control.say(message)
+
+    # Sending, a thread for each bulk connection
+
+    def _carry(self, stream, token):
+        context = self._context if self._terms.encrypt else None
+        link, _ = self._connect(context, self._terms.hello(self._roster, "bulk", stream, token))
+        self._session.own(link)
+        tally = self._tallies[stream]
+        with losing(self._peer.host, f"bulk (stream {stream})"):
+            while load := self._lanes.get(stream):
+                tally.piece(load.piece)
+                link.send(load.data)
+                self._lanes.release(load.buffer)
+            link.send(wire.pack_end(tally.end()))
+        self._ended.put(stream)
+
+    # Hearing, in the control connection's thread
+
+    def _hear(self, message):
+        match message:
+            case Ping():
+                self._session.hear_ping(message)
+                self._progress.put(bytes_verified=message.bytes_verified)
+            case Admit():
+                self._open_stream(message)
+            case Sealed():
+                self._check_root(message.root)
+                self._progress.enter("sealed")
+            case Published():
+                self._check_root(message.root)
+                self._published.put(message)
+            case Bye():
+                pass
+            case _:
+                raise ProtocolError(f"{self._peer.host} said what was not agreed on: {message}")
+
+    def _open_stream(self, admit):
+        if admit.stream in self._tallies or admit.stream > self._terms.streams:
+            raise ProtocolError(f"{self._peer.host} admits stream {admit.stream} again or beyond what was agreed")
+        self._tallies[admit.stream] = Tally(admit.stream)
+        self._session.crew.start(f"stream {admit.stream}", self._carry, admit.stream, admit.token)
+
+    def _check_root(self, root):
+        if root != self._root:
+            raise SealInvalid(
+                f"{self._peer.host} has a tree with the root {root.hex()}; what was read here has {self._root.hex()}"
+            )
+
+
+class Findings:
+    """The digests of what was read, kept in the journal and told in batches."""
+
+    def __init__(self, terms, journal, say):
+        self._terms = terms
+        self._journal = journal
+        self._say = say
+        self._contents, self._parts, self._size = [], [], 0
+
+    def add(self, number, try_, content):
+        parts = tuple(wire.parts_of(number, try_, content))
+        self._contents.append((number, try_, content))
+        self._parts += parts
+        self._size += sum(map(wire.part_size, parts))
+        if self._size >= wire.BATCH:
+            self.flush()
+
+    def flush(self):
+        """Write and tell what was not yet."""
+        self._journal.put_contents(Side.OWN, self._contents)
+        for message in wire.digest_messages(self._parts, **self._terms.edition):
+            self._say(message)
+        self._contents, self._parts, self._size = [], [], 0

@@ -1,0 +1,149 @@
+"""What both ends have in common while a transfer lasts: threads, one reason to end, a heartbeat, a parting.
+
+The first error wins, wherever it happens: it stops every thread, is told to the other end, and is the outcome. Trouble
+while parting is reported beside it. A lost connection is only the second best reason: if the other end told why it
+gave up, that is the outcome.
+"""
+
+import logging
+import time
+
+from ..errors import ConnectionLost, LocalError, MoverError, PeerFailed
+from ..wire import Failed, Ping
+from .control import Control
+from .outcome import seconds_of
+from .stop import Crew, Stopped
+from .watch import Watch
+
+JOINING = 10.0
+"""Seconds for all threads to end once the work has; only a hung disk takes so long."""
+
+log = logging.getLogger(__name__)
+
+
+class Over(Exception):
+    """Why the threads end when all is well."""
+
+
+class Session:
+    """`peer` is the member at the other end."""
+
+    def __init__(self, terms, peer, progress, stop):
+        self.terms = terms
+        self.peer = peer
+        self.progress = progress
+        self.stop = stop.child()
+        self.crew = Crew(terms.role, self.stop)
+        self.control = None
+        self._links = []
+        self._times = {}
+        self._pings = 0
+        self._words = ()
+        progress.listen(self._note_time)
+
+    def run(self, story):
+        """Carry out `story`, which returns the last words to say if all is well; return (error or None, troubles)."""
+        self.crew.start("watch", Watch(self.terms.stall_timeout, self._mark, self._ping, self._describe, self.stop).run)
+        error = self._told(story)
+        self.stop.set(Over())
+        hung = self.crew.join(JOINING)
+        troubles = [f"the thread {name} did not end within {JOINING:g} s" for name in hung]
+        error = self._part(error, troubles)
+        for link in self._links:
+            link.abort() if error else link.close()
+        return error, tuple(troubles)
+
+    def _told(self, story):
+        """Carry out the story; why it failed, or None."""
+        try:
+            self._words = story()
+        except Stopped:
+            return as_error(self.stop.reason)
+        except Exception as trouble:
+            self.stop.set(trouble)
+            return as_error(self.stop.reason)
+        return None
+
+    def own(self, link):
+        """Close this link when all is over; its bytes count as movement."""
+        self._links.append(link)
+        return link
+
+    def converse(self, link, opening, dispatch):
+        """Begin to speak and hear on the control connection."""
+        self.control = Control(self.own(link), self.terms.role, opening, self.peer.host, self.stop)
+        self.progress.enter("proved")
+        self.crew.start("speaking", self.control.speak)
+        self.crew.start("hearing", self.control.hear, dispatch)
+
+    def hear_ping(self, ping):
+        self.progress.hear(ping.phase, (ping.bytes_done, ping.bytes_verified, ping.files_done, ping.steps))
+
+    @property
+    def seconds(self):
+        return seconds_of(self._times)
+
+    def _part(self, error, troubles):
+        """Say the last words; return the error that counts in the end."""
+        if self.control is None:
+            return error
+        try:
+            theirs = self.control.leave(*self._last_words(error), unsaid=error is None)
+        except (MoverError, Stopped, OSError) as trouble:
+            if not isinstance(error, ConnectionLost | PeerFailed):
+                troubles.append(f"{self.peer.host} could not be told how it ended: {trouble or 'it did not listen'}")
+            return error
+        return theirs if theirs and better(theirs, error) else error
+
+    def _last_words(self, error):
+        if error is None:
+            return self._words
+        return () if isinstance(error, PeerFailed) else (Failed.of(error, error.evidence.get("entry")),)
+
+    # The watch
+
+    def _mark(self):
+        turns = self.control.turns if self.control else 0
+        # A link's bytes move while a piece is under way; control's do so with every heartbeat.
+        moved = sum(link.sent + link.received for link in self._links[1:])
+        return self.progress.mark(), turns, moved
+
+    def _ping(self):
+        if self.control is None:
+            return
+        self._pings += 1
+        counters = self.progress.counters
+        ping = Ping(
+            sequence=self._pings,
+            phase=self.progress.phase,
+            bytes_done=counters.bytes_done,
+            bytes_verified=counters.bytes_verified,
+            files_done=counters.files_done,
+            steps=self.progress.steps,
+        )
+        self.control.mention(ping)
+
+    def _describe(self):
+        counters, peer = self.progress.counters, self.progress.peer
+        ours = f"{self.terms.host} is {self.progress.phase} with {counters.bytes_done} bytes done"
+        theirs = f"{self.peer.host} last said it was {peer[0]}" if peer else f"{self.peer.host} has not been heard"
+        return f"{ours}, {theirs}"
+
+    def _note_time(self, what, details):
+        if what == "phase":
+            self._times.setdefault(details["phase"], time.monotonic())
+
+
+def better(theirs, ours):
+    """Whether what the other end told explains more: both may notice a lost connection at once."""
+    return isinstance(ours, ConnectionLost) and theirs.evidence["name"] != ConnectionLost.name
+
+
+def as_error(trouble):
+    """Any exception as an error of this package."""
+    if isinstance(trouble, MoverError):
+        return trouble
+    log.error("unexpected trouble", exc_info=trouble)
+    error = LocalError(f"unexpected {type(trouble).__name__}: {trouble}")
+    error.__cause__ = trouble
+    return error

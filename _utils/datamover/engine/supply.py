@@ -1,0 +1,143 @@
+"""The source's files as pieces: read once, digested while they are in the cache, handed to the bulk connections.
+
+Small files are packed together. Large ones leave in pieces that never cross a block; where a file has holes only their
+extent travels. A file that changed while it was read begins again, with another try.
+"""
+
+from .. import digests
+from ..blocks import ContentBuilder
+from ..errors import SourceChanged, shown
+from ..manifest import Kind
+from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
+from .loads import Load, Pack, cut, stream_of
+
+SMALL = 64 * 1024
+"""Files up to this size are packed."""
+TRIES = 4
+"""How often a file is read at most."""
+
+
+class Supply:
+    """`record(number, try, Content)` is told of every file that was read, `restart(entry, try)` of every new try."""
+
+    def __init__(self, terms, tree, journal, lanes, progress, record, restart):
+        self.retried = 0
+        self.sparse_bytes = 0
+        self._terms = terms
+        self._tree = tree
+        self._journal = journal
+        self._lanes = lanes
+        self._progress = progress
+        self._record = record
+        self._restart = restart
+        self._new_hasher = digests.constructor(terms.algorithm)
+        self._pack = None
+        self._packs = 0
+
+    def send(self, entry, try_=1):
+        """Read a file and queue all of it, again if it changed meanwhile; return the entry as it then was."""
+        while not self._sent(entry, try_):
+            entry, try_ = self.begin_again(entry)
+        return entry
+
+    def send_again(self, entry):
+        """What was sent is out of date: begin again, and if it is a file send it again."""
+        entry_now, try_ = self.begin_again(entry)
+        if entry.kind != Kind.FILE:
+            return entry_now
+        self._progress.add(bytes_done=-entry.size, files_done=-1, bytes_total=entry_now.size - entry.size)
+        return self.send(entry_now, try_)
+
+    def begin_again(self, entry):
+        """The entry as it is now and its next try, which the other end is told; SourceChanged if it was the last."""
+        entry, try_ = self._tree.refresh(entry)
+        path = self._journal.path(entry.number)
+        if try_ > TRIES:
+            raise SourceChanged(
+                f"{shown(path) or 'the source'} changed each of the {TRIES} times it was read; stop what writes to it, "
+                "or copy a snapshot",
+                path=path,
+                entry=entry.number,
+            )
+        self.retried += 1
+        self._progress.tell("restarted", path=shown(path), attempt=try_)
+        self._restart(entry, try_)
+        return entry, try_
+
+    def finish(self):
+        """Queue what waits in a pack."""
+        pack, self._pack = self._pack, None
+        if pack is None:
+            return
+        self._packs += 1
+        self._lanes.put(pack.load(stream=1 + self._packs % self._terms.streams))
+        self._progress.add(bytes_done=pack.bytes, files_done=len(pack.rows))
+
+    def _sent(self, entry, try_):
+        """Read and queue a file once; False if it changed meanwhile."""
+        try:
+            content = self._send_small(entry, try_) if entry.size <= SMALL else self._send_large(entry, try_)
+        except SourceChanged:
+            return False
+        self._record(entry.number, try_, content)
+        return True
+
+    def _send_small(self, entry, try_):
+        if self._pack is not None and not self._pack.has_room(entry.size):
+            self.finish()
+        if self._pack is None:
+            self._pack = Pack(self._lanes.buffer())
+        view = self._pack.room(entry.size)
+        self._tree.read_small(entry, view)
+        self._pack.add(entry.number, try_, entry.size)
+        builder = self._builder()
+        builder.update(view)
+        return builder.finish()
+
+    def _send_large(self, entry, try_):
+        self.finish()
+        builder = self._builder()
+        try:
+            with self._tree.open(entry) as file:
+                self._send_pieces(file, try_, builder)
+                if not file.unchanged():
+                    raise SourceChanged("its size, times or inode are others than before")
+        except SourceChanged:
+            self._progress.add(bytes_done=-builder.length)
+            raise
+        self._progress.add(files_done=1)
+        return builder.finish()
+
+    def _send_pieces(self, file, try_, builder):
+        for offset, length, is_hole in cut(file.extents(), self._terms.block_size):
+            if is_hole:
+                self._send_hole(file.entry.number, try_, offset, length)
+                builder.hole(length)
+            else:
+                self._send_data(file, try_, offset, length, builder)
+            self._progress.add(bytes_done=length)
+
+    def _send_hole(self, number, try_, offset, length):
+        self.sparse_bytes += length
+        self._put(Piece(number, try_, offset, length, 0, PieceKind.HOLE, stream=self._stream(number, offset)))
+
+    def _send_data(self, file, try_, offset, length, builder):
+        buffer = self._lanes.buffer()
+        payload = memoryview(buffer)[PIECE_PREFIX : PIECE_PREFIX + length]
+        if file.read_into(offset, payload) < length:
+            self._lanes.release(buffer)
+            raise SourceChanged("it is shorter than before")
+        builder.update(payload)
+        number = file.entry.number
+        self._put(Piece(number, try_, offset, length, length, stream=self._stream(number, offset)), buffer)
+
+    def _put(self, piece, buffer=None):
+        buffer = self._lanes.buffer() if buffer is None else buffer
+        pack_piece_into(buffer, 0, piece)
+        self._lanes.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
+
+    def _stream(self, number, offset):
+        return stream_of(number, offset, self._terms)
+
+    def _builder(self):
+        return ContentBuilder(self._new_hasher, self._terms.block_size)

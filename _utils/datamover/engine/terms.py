@@ -1,0 +1,117 @@
+"""What both ends of a transfer agreed on before they met: the terms (from the spec) and the roster, as typed values."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .. import wire
+from ..errors import LocalError
+from ..wire import protocol
+from .channel import der
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one end was told to do, as far as the engine cares."""
+
+    transfer: str
+    attempt: int
+    dataset: str
+    generation: int
+    epoch: int
+    leaf: int
+    host: str
+    role: str
+    algorithm: str
+    level: str
+    encrypt: bool
+    streams: int
+    block_size: int
+    stall_timeout: float
+
+    @classmethod
+    def of(cls, spec):
+        same = ("transfer", "attempt", "dataset", "generation", "epoch", "leaf", "host", "role")
+        settings = spec["settings"]
+        return cls(
+            **{name: spec[name] for name in same},
+            algorithm=settings["digest"],
+            level=settings["verify"],
+            encrypt=settings["encrypt"],
+            streams=settings["streams"],
+            block_size=settings["block_size"],
+            stall_timeout=settings["stall_timeout"],
+        )
+
+    @property
+    def features(self):
+        """What the other end must have been told too, or nothing would fit."""
+        bulk = "bulk-tls" if self.encrypt else "bulk-plain"
+        words = (bulk, f"digest-{self.algorithm}", f"verify-{self.level}")
+        return tuple(sorted((*words, f"block-{self.block_size}", f"streams-{self.streams}")))
+
+    @property
+    def edition(self):
+        """The fields that say which edition of the dataset a message speaks of."""
+        return {"dataset": self.dataset, "generation": self.generation, "leaf": self.leaf}
+
+    def hello(self, roster, role="control", stream=0, token=wire.NO_TOKEN):
+        return wire.Hello(
+            transfer=self.transfer,
+            attempt=self.attempt,
+            epoch=self.epoch,
+            roster=roster.digest,
+            host=self.host,
+            role=role,
+            stream=stream,
+            token=token,
+            required=self.features,
+            **self.edition,
+        )
+
+
+@dataclass(frozen=True)
+class Member:
+    """One end of the transfer; `certificate` is PEM, `port` is None for who does not listen."""
+
+    host: str
+    role: str
+    addresses: tuple[str, ...]
+    port: int | None
+    certificate: str
+
+    @cached_property
+    def der(self):
+        return der(self.certificate)
+
+
+class Roster:
+    """Who takes part, as every member was told it."""
+
+    def __init__(self, document):
+        self.digest = protocol.roster_digest(document)
+        self.members = tuple(
+            Member(each["host"], each["role"], tuple(each["addresses"]), each["port"], each["certificate"])
+            for each in document["members"]
+        )
+
+    @property
+    def certificates(self):
+        return [member.certificate for member in self.members]
+
+    @property
+    def source(self):
+        return self._only("source")
+
+    @property
+    def destination(self):
+        return self._only("destination")
+
+    def owner_of(self, shown_der):
+        """The member that owns a certificate, or None."""
+        return next((member for member in self.members if member.der == shown_der), None)
+
+    def _only(self, role):
+        found = [member for member in self.members if member.role == role]
+        if len(found) != 1:
+            raise LocalError(f"the roster has {len(found)} members with the role {role}, not 1")
+        return found[0]

@@ -1,0 +1,123 @@
+"""Reads back what has landed, behind the pieces that still land, and digests what the disk gives.
+
+Large files are flushed and read back range by range while the rest arrives; small ones when many are together, because
+one flush serves them all.
+"""
+
+from contextlib import contextmanager
+
+from .. import digests
+from ..blocks import ContentBuilder
+from ..errors import MoverError
+from .stop import Lane
+
+RANGE = 64 * 1024 * 1024
+"""How much of a large file lands before it is read back."""
+WAITING = 8
+"""Packs of files, and ranges, that may wait to be read back; then landing waits."""
+TOGETHER = 1024
+TOGETHER_BYTES = 64 * 1024 * 1024
+EVERYTHING = None
+"""Put last: nothing follows."""
+
+
+class Verifier:
+    """`found` gets what was read back, a list of (number, try, Content). run() is for one thread, the rest for any."""
+
+    def __init__(self, terms, staging, journal, ledger, found, step, stop):
+        self._terms = terms
+        self._staging = staging
+        self._journal = journal
+        self._ledger = ledger
+        self._found = found
+        self._step = step
+        self._new_hasher = digests.constructor(terms.algorithm)
+        self._lane = Lane(WAITING, stop)
+        self._done = Lane(1, stop)
+        self._waiting = {}
+        self._waiting_bytes = 0
+        self._rereads = {}
+
+    def reach(self, landing):
+        """More of a file has landed; it is read back when there is enough of it."""
+        if landing.frontier - landing.told < RANGE:
+            return
+        landing.told = landing.frontier
+        self._lane.put([(landing.entry.number, landing.try_, landing.frontier)])
+
+    def complete(self, files):
+        """These files, (number, try) each, have landed whole."""
+        self._lane.put([(number, try_, EVERYTHING) for number, try_ in files])
+
+    def finish(self):
+        """Nothing lands any more: return when all has been read back."""
+        self._lane.put(None)
+        self._done.get()
+
+    def run(self):
+        """Read back until finish() is called."""
+        while (items := self._lane.get()) is not None:
+            for item in items:
+                self._take(*item)
+            if len(self._waiting) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
+                self._read_back_waiting()
+        self._read_back_waiting()
+        self._done.put(True)
+
+    def _take(self, number, try_, upto):
+        size = self._journal.entry(number).size
+        if upto is not EVERYTHING:
+            self._read_on(number, try_, upto)
+        elif size > RANGE:
+            self._read_to_the_end(number, try_, size)
+        else:
+            self._waiting[number] = try_
+            self._waiting_bytes += size
+
+    # Ranges of large files
+
+    def _read_on(self, number, try_, upto):
+        """Read back what follows of a file, up to this offset; return its builder."""
+        builder = self._rereads.setdefault((number, try_), ContentBuilder(self._new_hasher, self._terms.block_size))
+        for offset in range(builder.length, upto, RANGE):
+            with self._unless_void(number, try_):
+                self._staging.read_back_range(number, offset, min(RANGE, upto - offset), builder)
+            self._step()
+        return builder
+
+    def _read_to_the_end(self, number, try_, size):
+        content = self._read_on(number, try_, size).finish()
+        del self._rereads[number, try_]
+        self._found([(number, try_, content)])
+
+    # Whole files
+
+    def _read_back_waiting(self):
+        waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
+        found = []
+        for number, try_ in self._flushed(list(waiting.items())):
+            with self._unless_void(number, try_):
+                content = self._staging.read_back(number, self._terms.algorithm, self._terms.block_size)
+                found.append((number, try_, content))
+            self._step()
+        self._found(found)
+
+    def _flushed(self, files):
+        """Flush files together; those whose try is still meant."""
+        files = [file for file in files if self._ledger.is_current(*file)]
+        try:
+            self._staging.flush([number for number, _ in files])
+        except MoverError:
+            if all(self._ledger.is_current(*file) for file in files):
+                raise
+            return self._flushed(files)
+        return files
+
+    @contextmanager
+    def _unless_void(self, number, try_):
+        """What goes wrong with a file that was just discarded does not matter."""
+        try:
+            yield
+        except MoverError:
+            if self._ledger.is_current(number, try_):
+                raise

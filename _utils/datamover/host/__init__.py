@@ -1,0 +1,1 @@
+"""A transfer on its host: run directory, register, undo log, leases, commands."""

@@ -1,0 +1,146 @@
+"""The run directories below the state directory: the state of one end of a transfer, and afterwards its record.
+
+One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
+
+    format          version of this layout
+    spec.json       what was asked of this host; its digest tells a repeated request from another one
+    attempts/N/     answer.json (certificate, port), roster.json
+    code/           the copy of the program that the worker runs from
+    lock            held by the live worker, or by who undoes after it; `preparing` by who starts it
+    state.json      phase and progress; events.jsonl what happened, numbered; log for people
+    undo.log        what must be undone; intent.json what is being published
+    entries.db      the journal; verdict.json how it ended
+    control         the live worker's socket
+"""
+import os
+import re
+import shutil
+from pathlib import Path
+
+from ..errors import Busy, OutOfTurn, SpecMismatch, UnknownTransfer
+from . import documents, flock
+from .undo import UndoLog
+
+FORMAT = 1
+PATIENCE = 30.0
+ROLES = ("source", "destination")
+NAME = re.compile(r"([0-9a-f]{32})-(source|destination)")
+
+
+class RunDir:
+    """The directory of one end of a transfer; it exists already."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.transfer, self.role = NAME.fullmatch(self.path.name).groups()
+        self.lock = self.path / "lock"
+        self.preparing = self.path / "preparing"
+        self.code = self.path / "code"
+        self.log = self.path / "log"
+        self.undo = UndoLog(self.path / "undo.log")
+
+    @property
+    def spec(self):
+        return self.read("spec")
+
+    @property
+    def verdict(self):
+        return self.read("verdict")
+
+    @property
+    def alive(self):
+        """Whether a worker, or somebody who undoes after one, is at work here."""
+        return flock.is_held(self.lock)
+
+    def read(self, name):
+        """The document `name`.json; None if it was not written yet."""
+        return documents.load(self.path / f"{name}.json")
+
+    def write(self, name, document):
+        documents.save(self.path / f"{name}.json", document)
+
+    def attempt(self, number):
+        """Name of the attempt's directory, for `read` and `write`."""
+        return f"attempts/{number}"
+
+    @property
+    def begun(self):
+        """When it was made, for sorting."""
+        return (self.path / "spec.json").stat().st_mtime_ns
+
+    def remove(self):
+        """Remove the directory, whose lock the caller holds. It leaves the list at once, whatever happens after."""
+        doomed = self.path.with_name(f".removed-{self.path.name}")
+        os.rename(self.path, doomed)
+        shutil.rmtree(doomed)
+
+
+class RunDirs:
+    """All run directories of this host."""
+
+    def __init__(self, state_dir):
+        self.state_dir = Path(state_dir)
+        self._runs = self.state_dir / "runs"
+
+    def establish(self, spec):
+        """The run directory of this spec, made if it is not there; another spec for the same end is refused."""
+        path = self._path(spec["transfer"], spec["role"])
+        self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._creating():
+            if not path.exists():
+                self._create(path, spec)
+        run = RunDir(path)
+        if documents.digest(run.spec) != documents.digest(spec):
+            raise SpecMismatch(
+                f"transfer {run.transfer} exists on this host with another specification ({path}/spec.json)",
+                existing=documents.digest(run.spec), asked=documents.digest(spec),
+            )
+        return run
+
+    def _creating(self):
+        held = flock.hold(self.state_dir / "creating", seconds=PATIENCE)
+        if held is None:
+            raise Busy(f"another process has held {self.state_dir}/creating for {PATIENCE} s")
+        return held
+
+    def _create(self, path, spec):
+        # Made under another name and renamed, so that a run directory always has its spec.
+        unborn = self._runs / ".unborn"
+        shutil.rmtree(unborn, ignore_errors=True)
+        (unborn / "attempts" / str(spec["attempt"])).mkdir(mode=0o700, parents=True)
+        unborn.chmod(0o700)
+        (unborn / "format").write_text(f"{FORMAT}\n")
+        documents.save(unborn / "spec.json", spec)
+        os.rename(unborn, path)
+        documents.flush_directory(self._runs)
+
+    def open(self, transfer, role=""):
+        """The run directory of a transfer; the role is only needed where both ends are on this host."""
+        paths = [self._path(transfer, each) for each in ([role] if role else ROLES)]
+        found = [path for path in paths if path.is_dir()]
+        if not found:
+            raise UnknownTransfer(f"this host knows no transfer {transfer} (looked in {self._runs})", transfer=transfer)
+        if len(found) > 1:
+            raise OutOfTurn(f"both ends of transfer {transfer} are on this host: say role=source or role=destination")
+        return RunDir(found[0])
+
+    def all(self):
+        """Every run directory, the newest first."""
+        found = (RunDir(path) for path in self._runs.glob("*") if NAME.fullmatch(path.name))
+        return sorted(found, key=lambda run: -run.begun)
+
+    def debris(self):
+        """Directories that a crash left half made or half removed."""
+        return sorted(self._runs.glob(".[ur]*"))
+
+    def remove_debris(self, path):
+        # Under the lock nobody is making a directory, so a half made one has no owner.
+        with self._creating():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _path(self, transfer, role):
+        # They become a file name, so they are checked before anything touches the disk.
+        name = f"{transfer}-{role}"
+        if not NAME.fullmatch(name):
+            raise UnknownTransfer(f"{name!r} is no transfer id of 32 hexadecimal digits and a role")
+        return self._runs / name

@@ -1,0 +1,217 @@
+"""Entries and digests in batches: their form on the wire, how they are packed, how the digests of a file come together
+again.
+
+The digests of a large file take several messages: a Part carries some of them, from block `first` on, and only the
+last part has the digest of the whole.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from typing import TypeVar
+
+from .. import manifest
+from ..blocks import DIGEST, LONGEST, Content, block_count, check_blocks
+from ..errors import LocalError, ProtocolError
+from .fields import Field
+from .frames import MAX_BODY
+
+BATCH = 256 * 1024
+"""A batch is closed before its body would exceed this, unless one item alone does."""
+_ROOM = BATCH - 128
+MAX_PART_BLOCKS = 4096
+
+T = TypeVar("T")
+
+
+class Operation(IntEnum):
+    """What is done with an entry of the base. Version 1 has no base, and so only PUT; the others are reserved."""
+
+    PUT = 1
+    SAME_AS_BASE = 2
+    DELETE = 3
+    RENAME = 4
+
+
+class Entries(Field):
+    """A batch of entries: their number in four bytes, then for each an operation and the entry."""
+
+    _PUT = bytes((Operation.PUT,))
+
+    def __init__(self):
+        super().__init__(4, MAX_BODY)
+
+    def pack(self, value):
+        return len(value).to_bytes(4, "big") + b"".join(self._PUT + manifest.encode_entry(entry) for entry in value)
+
+    def take(self, cursor):
+        count = cursor.number(4)
+        if count * (1 + manifest.LEAST_ENTRY) > cursor.left:
+            raise ProtocolError(f"has no room for {count} entries in {cursor.left} bytes")
+        entries, data, at = [], cursor.data, cursor.at
+        for _ in range(count):
+            if data[at : at + 1] != self._PUT:
+                raise ProtocolError(f"asks for operation {data[at : at + 1].hex()}; wire version 1 has only put")
+            entry, at = manifest.decode_entry(data, at + 1)
+            entries.append(entry)
+        cursor.at = at
+        return tuple(entries)
+
+
+class OneEntry(Field):
+    """One entry."""
+
+    def __init__(self):
+        super().__init__(manifest.LEAST_ENTRY, manifest.MAX_ENTRY)
+
+    def pack(self, value):
+        return manifest.encode_entry(value)
+
+    def take(self, cursor):
+        entry, cursor.at = manifest.decode_entry(cursor.data, cursor.at)
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Digests of one file, or of some of its blocks from block `first` on. The last part has the digest of the whole.
+
+    A file of at most one block has no block digests here: the digest of the whole is its block's.
+    """
+
+    entry: int
+    try_: int
+    length: int
+    first: int
+    blocks: tuple[bytes, ...]
+    whole: bytes = b""
+
+    def __str__(self):
+        return f"#{self.entry}/{self.try_} blocks {self.first}+{len(self.blocks)}{'' if self.whole else ', more'}"
+
+
+_PART = Struct(">QHBQQI")
+
+
+class Parts(Field):
+    """A batch of parts: their number in four bytes, then each: fixed fields, block digests, perhaps the whole's."""
+
+    def __init__(self):
+        super().__init__(4, MAX_BODY)
+
+    def pack(self, value):
+        return len(value).to_bytes(4, "big") + b"".join(map(self._pack_part, value))
+
+    def take(self, cursor):
+        count = cursor.number(4)
+        if count * _PART.size > cursor.left:
+            raise ProtocolError(f"has no room for {count} parts in {cursor.left} bytes")
+        return tuple(self._take_part(cursor) for _ in range(count))
+
+    def _pack_part(self, part):
+        if trouble := _part_trouble(part):
+            raise LocalError(f"{part} {trouble}")
+        head = _PART.pack(part.entry, part.try_, bool(part.whole), part.length, part.first, len(part.blocks))
+        return b"".join((head, *part.blocks, part.whole))
+
+    def _take_part(self, cursor):
+        entry, try_, complete, length, first, count = _PART.unpack(cursor.take(_PART.size))
+        if complete > 1 or count > MAX_PART_BLOCKS:
+            raise ProtocolError(f"has a part of entry {entry} with {count} digests and the mark {complete}")
+        blocks = _split(cursor.take(count * DIGEST))
+        part = Part(entry, try_, length, first, blocks, cursor.take(DIGEST) if complete else b"")
+        if trouble := _part_trouble(part):
+            raise ProtocolError(f"{part} {trouble}")
+        return part
+
+
+def _part_trouble(part):
+    """Why a part cannot be, or an empty text."""
+    if not (0 <= part.entry <= manifest.MAX_NUMBER and 0 <= part.try_ < 2**16):
+        return "is of no entry or try that can be"
+    if not 0 <= part.first <= part.first + len(part.blocks) <= part.length <= LONGEST:
+        return f"has blocks that a file of {part.length} bytes cannot have"
+    if len(part.blocks) > MAX_PART_BLOCKS or any(len(digest) != DIGEST for digest in part.blocks):
+        return f"has more than {MAX_PART_BLOCKS} digests, or one that is not of {DIGEST} bytes"
+    return "" if len(part.whole) in (0, DIGEST) else f"has a digest of the whole that is not of {DIGEST} bytes"
+
+
+def _split(digests):
+    return tuple(digests[at : at + DIGEST] for at in range(0, len(digests), DIGEST))
+
+
+def batched(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
+    """The items in tuples that fit one batch each."""
+    batch: list[T] = []
+    size = 0
+    for item in items:
+        item_size = size_of(item)
+        if batch and size + item_size > _ROOM:
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(item)
+        size += item_size
+    if batch:
+        yield tuple(batch)
+
+
+def entry_size(entry: manifest.Entry) -> int:
+    """Bytes of an entry in a batch."""
+    return 1 + manifest.encoded_size(entry)
+
+
+def part_size(part: Part) -> int:
+    """Bytes of a part on the wire."""
+    return _PART.size + DIGEST * len(part.blocks) + len(part.whole)
+
+
+def parts_of(entry: int, try_: int, content: Content) -> Iterator[Part]:
+    """A file's digests as parts; all but the last are full."""
+    blocks = content.blocks if len(content.blocks) > 1 else ()
+    last = max(0, len(blocks) - 1) // MAX_PART_BLOCKS * MAX_PART_BLOCKS
+    for first in range(0, last, MAX_PART_BLOCKS):
+        yield Part(entry, try_, content.length, first, blocks[first : first + MAX_PART_BLOCKS])
+    yield Part(entry, try_, content.length, last, blocks[last:], content.whole)
+
+
+class Assembly:
+    """Puts the parts of files together again. The parts of one file follow each other, with none of another between."""
+
+    def __init__(self, block_size: int):
+        self._block_size = block_size
+        self._blocks: list[bytes] = []
+        self._open: tuple[int, int, int] | None = None
+
+    def add(self, part: Part) -> Content | None:
+        """The content, once its last part is here."""
+        self._check_place(part)
+        self._blocks += part.blocks
+        if not part.whole:
+            self._open = (part.entry, part.try_, part.length)
+            return None
+        return self._close(part)
+
+    def forget(self, entry: int) -> None:
+        """Drop what is there of a file that begins again."""
+        if self._open and self._open[0] == entry:
+            self._blocks, self._open = [], None
+
+    def _check_place(self, part):
+        if self._open not in (None, (part.entry, part.try_, part.length)) or part.first != len(self._blocks):
+            raise ProtocolError(f"digests of {part} came where block {len(self._blocks)} of {self._open} was next")
+        check_blocks(part.length, self._block_size)
+        told, listed = part.first + len(part.blocks), self._listed(part.length)
+        if told > listed or (part.whole and told < listed) or not (part.whole or part.blocks):
+            raise ProtocolError(f"digests of {part} do not fit the {listed} that its {part.length} bytes need")
+
+    def _listed(self, length):
+        """How many block digests a file has on the wire."""
+        count = block_count(length, self._block_size)
+        return count if count > 1 else 0
+
+    def _close(self, part):
+        blocks, self._blocks, self._open = tuple(self._blocks), [], None
+        if part.length and not blocks:
+            blocks = (part.whole,)
+        return Content(part.length, blocks, part.whole)

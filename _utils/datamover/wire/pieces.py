@@ -1,0 +1,166 @@
+"""A bulk connection, after its Hello and Welcome: prefixes of one size, each followed by its payload.
+
+The prefix holds the frame's header and says how many payload bytes follow, so whoever reads never parses file data:
+it reads PIECE_PREFIX bytes, then the payload straight into a buffer of its own. An End is a prefix without payload.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from ..blocks import LONGEST
+from ..errors import FrameTooLarge, LocalError, ProtocolError
+from ..manifest import MAX_NUMBER
+from .frames import CRITICAL, HEADER_SIZE, MAX_DATA, MAX_PIECE_BODY, MAX_STREAMS, Type
+
+_PIECE = Struct(">BBHIIIQHBBQQ")
+_END = Struct(">BBHIIQQQQ")
+PIECE_PREFIX = _PIECE.size
+_PIECE_HEADER = PIECE_PREFIX - HEADER_SIZE
+
+
+class PieceKind(IntEnum):
+    """What a piece stands for: bytes of a file, zeros (not sent), bytes of the base (reserved), many small files."""
+
+    DATA = 1
+    HOLE = 2
+    BASE_COPY = 3
+    PACKED = 4
+
+
+class Codec(IntEnum):
+    """How a payload is written. Others come as features that are agreed in Hello and Welcome."""
+
+    NONE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The prefix of a piece: it stands for `length` bytes of a file, and `payload` bytes follow it."""
+
+    entry: int
+    try_: int
+    offset: int
+    length: int
+    payload: int
+    kind: int = PieceKind.DATA
+    codec: int = Codec.NONE
+    leaf: int = 0
+    stream: int = 1
+
+    def __str__(self):
+        where = f"#{self.entry}/{self.try_} {self.offset}+{self.length}"
+        return f"Piece of kind {self.kind} {where}, {self.payload} bytes, stream {self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a bulk stream, told and never only a close: how many pieces and payload bytes were sent on it."""
+
+    pieces: int
+    bytes: int
+    stream: int = 1
+
+
+def pack_piece_into(buffer, at: int, piece: Piece) -> None:
+    """Write the PIECE_PREFIX bytes before a payload."""
+    if trouble := _piece_trouble(piece):
+        raise LocalError(f"{piece} {trouble}")
+    _PIECE.pack_into(
+        buffer,
+        at,
+        Type.PIECE,
+        CRITICAL,
+        piece.stream,
+        _PIECE_HEADER + piece.payload,
+        0,
+        piece.leaf,
+        piece.entry,
+        piece.try_,
+        piece.codec,
+        piece.kind,
+        piece.offset,
+        piece.length,
+    )
+
+
+def pack_end(end: End) -> bytes:
+    return _END.pack(Type.END, CRITICAL, end.stream, _PIECE_HEADER, 0, end.pieces, end.bytes, 0, 0)
+
+
+def unpack_piece(prefix) -> Piece | End:
+    """What the next PIECE_PREFIX bytes of a bulk connection say; `payload` bytes of a piece follow them."""
+    if prefix[0] == Type.END:
+        return _unpack_end(prefix)
+    type_, flags, stream, size, reserved, leaf, entry, try_, codec, kind, offset, length = _PIECE.unpack(prefix)
+    if type_ != Type.PIECE or flags != CRITICAL or reserved or size < _PIECE_HEADER:
+        raise ProtocolError(f"type {type_}, flags {flags}, length {size}: neither a piece nor an end")
+    if size > MAX_PIECE_BODY:
+        raise FrameTooLarge(f"a piece of {size} bytes: at most {MAX_PIECE_BODY} are allowed")
+    piece = Piece(entry, try_, offset, length, size - _PIECE_HEADER, kind, codec, leaf, stream)
+    if trouble := _piece_trouble(piece):
+        raise ProtocolError(f"a piece of entry {entry} {trouble}")
+    return piece
+
+
+def _unpack_end(prefix):
+    _, flags, stream, size, reserved, pieces, total, *rest = _END.unpack(prefix)
+    if flags != CRITICAL or reserved or size != _PIECE_HEADER or any(rest) or not 0 < stream <= MAX_STREAMS:
+        raise ProtocolError(f"flags {flags}, stream {stream}, length {size}: no end of a bulk stream")
+    return End(pieces, total, stream)
+
+
+def _piece_trouble(piece):
+    """Why a piece cannot be, or an empty text."""
+    if not 0 < piece.stream <= MAX_STREAMS:
+        return f"has stream {piece.stream}; bulk streams are 1 to {MAX_STREAMS}"
+    if piece.codec != Codec.NONE:
+        return f"has codec {piece.codec}, which was not agreed"
+    if not (0 <= piece.entry <= MAX_NUMBER and 0 <= piece.try_ < 2**16 and 0 <= piece.leaf < 2**32):
+        return "is of no entry, try or leaf that can be"
+    if piece.offset < 0 or piece.length < 1 or piece.offset + piece.length > LONGEST:
+        return f"covers {piece.length} bytes from {piece.offset}, which no file has"
+    if piece.kind == PieceKind.DATA:
+        return "" if piece.payload == piece.length <= MAX_DATA else f"has {piece.payload} bytes for {piece.length}"
+    if piece.kind == PieceKind.HOLE:
+        return f"is a hole with {piece.payload} bytes" if piece.payload else ""
+    if piece.kind == PieceKind.PACKED:
+        placeless = not (piece.entry or piece.try_ or piece.offset)
+        fits = piece.payload == piece.length <= MAX_PIECE_BODY - _PIECE_HEADER
+        return "" if placeless and fits else f"is a pack of {piece.payload} bytes for {piece.length}, or claims a place"
+    return f"is of kind {piece.kind}, which wire version 1 does not have"
+
+
+# A pack of small files: a table, then their bytes one after another.
+
+_TABLE_COUNT = Struct(">I")
+_TABLE_ROW = Struct(">QHI")
+MAX_PACKED = 4096
+
+
+def pack_table(rows: list[tuple[int, int, int]]) -> bytes:
+    """The table of a pack: (entry, try, length) for each file whose bytes follow in this order."""
+    if not 0 < len(rows) <= MAX_PACKED:
+        raise LocalError(f"a pack has 1 to {MAX_PACKED} files, not {len(rows)}")
+    if any(
+        not (0 <= entry <= MAX_NUMBER and 0 <= try_ < 2**16 and 0 <= length < 2**32) for entry, try_, length in rows
+    ):
+        raise LocalError(f"a pack of {len(rows)} files names an entry, try or length that cannot be")
+    return _TABLE_COUNT.pack(len(rows)) + b"".join(_TABLE_ROW.pack(*row) for row in rows)
+
+
+def unpack_table(payload: memoryview) -> list[tuple[int, int, memoryview]]:
+    """(entry, try, bytes) of each file of a pack; the bytes are views into the payload."""
+    count = _TABLE_COUNT.unpack_from(payload)[0] if len(payload) >= _TABLE_COUNT.size else 0
+    at = _TABLE_COUNT.size + count * _TABLE_ROW.size
+    if not 0 < count <= MAX_PACKED or at > len(payload):
+        raise ProtocolError(f"a pack of {len(payload)} bytes cannot hold {count} files")
+    rows = []
+    for entry, try_, length in _TABLE_ROW.iter_unpack(payload[_TABLE_COUNT.size : at]):
+        if entry > MAX_NUMBER:
+            raise ProtocolError(f"a pack names entry {entry}; the highest is {MAX_NUMBER}")
+        rows.append((entry, try_, payload[at : at + length]))
+        at += length
+    if at != len(payload):
+        raise ProtocolError(f"a pack's files take {at} bytes; its payload has {len(payload)}")
+    return rows

@@ -1,0 +1,287 @@
+"""The account of what arrives: every order of landing and digesting, and everything that must be refused."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from datamover.blocks import Content
+from datamover.disk.journal import Journal
+from datamover.engine.ledger import Landing, Ledger, State, difference
+from datamover.engine.stop import Stop, Stopped
+from datamover.errors import DigestMismatch, ManifestInvalid, ProtocolError
+from datamover.manifest import Entry, Kind
+from datamover.wire import Piece
+
+BLOCK = 100
+TERMS = SimpleNamespace(block_size=BLOCK)
+ROOT = Entry(0, 0, b"", Kind.DIRECTORY, 0o755)
+
+
+def file(number, size, name=b""):
+    return Entry(number, 0, name or b"f%d" % number, Kind.FILE, 0o644, size=size)
+
+
+def content(seed, length=250):
+    digests = tuple(bytes((seed, index)) * 16 for index in range(-(-length // BLOCK)))
+    return Content(length, digests, bytes((seed,)) * 32)
+
+
+def piece(number, offset, length, try_=1):
+    return Piece(number, try_, offset, length, length)
+
+
+@pytest.fixture
+def stop():
+    return Stop()
+
+
+@pytest.fixture
+def journal():
+    with Journal("") as journal:
+        yield journal
+
+
+@pytest.fixture
+def ledger(journal, stop):
+    return Ledger(TERMS, journal, stop)
+
+
+def announce(ledger, journal, *entries, last=True):
+    ledger.check(entries)
+    journal.add(entries)
+    ledger.announce(entries, last)
+
+
+def land(ledger, number, try_=1):
+    with ledger.completing(number, try_) as current:
+        return current
+
+
+# Landing
+
+
+def test_pieces_of_a_block_come_in_order_and_blocks_in_any():
+    landing = Landing(file(1, 250), 1, BLOCK)
+    for offset, length, frontier in ((100, 60, 0), (0, 100, 100), (200, 50, 100), (160, 40, 250)):
+        landing.check(piece(1, offset, length))
+        landing.add(piece(1, offset, length))
+        assert landing.frontier == frontier
+    assert landing.complete
+
+
+@pytest.mark.parametrize(
+    "offset, length",
+    [(0, 10), (50, 10), (70, 10), (90, 20), (200, 51), (240, 20), (250, 1), (150, 10), (1000, 1)],
+    ids=["again", "overlap", "gap", "over a block", "too long", "beyond", "at the end", "inside", "far away"],
+)
+def test_a_piece_that_is_not_the_next_of_its_block_is_refused(offset, length):
+    landing = Landing(file(1, 250), 1, BLOCK)
+    landing.add(piece(1, 0, 60))
+    with pytest.raises(ProtocolError, match="is not the next of"):
+        landing.check(piece(1, offset, length))
+
+
+def test_what_is_complete_cannot_be_written_again():
+    landing = Landing(file(1, 250), 1, BLOCK)
+    landing.add(piece(1, 0, 100))
+    with pytest.raises(ProtocolError):
+        landing.check(piece(1, 0, 100))
+
+
+def test_a_landing_that_digests_takes_pieces_in_order_only():
+    landing = Landing(file(1, 250), 1, BLOCK, builder=SimpleNamespace(length=0))
+    landing.check(piece(1, 0, 100))
+    with pytest.raises(ProtocolError):
+        landing.check(piece(1, 100, 100))
+
+
+# Announcing
+
+
+def test_entries_must_follow_each_other(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 1), last=False)
+    with pytest.raises(ManifestInvalid):
+        ledger.check([file(3, 1)])
+
+
+def test_bytes_wait_for_their_announcement(ledger, journal):
+    announced = threading.Event()
+    waiting = threading.Thread(target=lambda: ledger.await_try(1, 1) and announced.set())
+    waiting.start()
+    announce(ledger, journal, ROOT, last=False)
+    assert not announced.is_set()
+    announce(ledger, journal, file(1, 1))
+    waiting.join(10)
+    assert announced.is_set()
+
+
+def test_waiting_for_an_announcement_ends_with_the_work(ledger, stop):
+    threading.Timer(0.05, stop.set, [ValueError()]).start()
+    with pytest.raises(Stopped):
+        ledger.await_try(1, 1)
+
+
+def test_bytes_of_an_entry_beyond_the_list_are_refused(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 1))
+    with pytest.raises(ProtocolError, match="only 2 were announced"):
+        ledger.await_try(2, 1)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_bytes_for_what_is_no_file_or_complete_are_refused(ledger, journal, number):
+    announce(ledger, journal, ROOT, file(1, 250))
+    assert land(ledger, 1)
+    for attempt in (lambda: ledger.small(number, 1, 250), lambda: ledger.landing(piece(number, 0, 10), lambda: None)):
+        with pytest.raises(ProtocolError, match="complete or no file"):
+            attempt()
+
+
+def test_a_packed_file_has_its_announced_length(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 10))
+    with pytest.raises(ProtocolError, match="with 9 bytes in a pack"):
+        ledger.small(1, 1, 9)
+    assert ledger.small(1, 1, 10)
+
+
+def test_a_file_that_comes_in_pieces_cannot_come_in_a_pack_too(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 10))
+    ledger.landing(piece(1, 0, 5), lambda: None)
+    with pytest.raises(ProtocolError):
+        ledger.small(1, 1, 10)
+
+
+# Digests of both ends
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_file_is_verified_when_both_ends_have_the_same_digests(ledger, journal, first):
+    announce(ledger, journal, ROOT, file(1, 250))
+    land(ledger, 1)
+    assert not ledger.digested(1, 1, content(7), ours=first)
+    with pytest.raises(ProtocolError, match="f1 was sealed without digests"):
+        ledger.check_verified()
+    assert ledger.digested(1, 1, content(7), ours=not first)
+    ledger.check_landed()
+    ledger.check_verified()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_different_digests_name_path_block_offset_and_both(ledger, journal, first):
+    announce(ledger, journal, ROOT, file(1, 250))
+    ours, theirs = content(7), content(7)
+    theirs = Content(250, (theirs.blocks[0], b"\1" * 32, theirs.blocks[2]), theirs.whole)
+    ledger.digested(1, 1, ours if first else theirs, ours=first)
+    with pytest.raises(DigestMismatch) as caught:
+        ledger.digested(1, 1, theirs if first else ours, ours=not first)
+    assert caught.value.evidence == {
+        "path": b"f1",
+        "entry": 1,
+        "block": 1,
+        "offset": 100,
+        "here": ours.blocks[1].hex(),
+        "source": "01" * 32,
+    }
+    for word in ("f1: block 1 (from offset 100)", ours.blocks[1].hex(), "01" * 32):
+        assert word in caught.value.text
+
+
+def test_the_same_end_cannot_tell_twice(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    ledger.digested(1, 1, content(7), ours=False)
+    with pytest.raises(ProtocolError, match="came twice"):
+        ledger.digested(1, 1, content(7), ours=False)
+
+
+def test_lengths_and_wholes_are_compared_too():
+    text, evidence = difference(content(1, 100), content(1, 250), BLOCK)
+    assert text == "100 bytes arrived of the 250 that the source read" and evidence == {"here": 100, "source": 250}
+    text, evidence = difference(content(1), Content(250, content(1).blocks, b"\2" * 32), BLOCK)
+    assert "the digest of the whole" in text and set(evidence) == {"here", "source"}
+
+
+# Beginning again
+
+
+def restart(ledger, journal, entry, try_):
+    with ledger.restarting(entry, try_) as found:
+        journal.replace(entry, try_)
+        return found
+
+
+def test_a_restart_voids_what_landed_and_what_was_digested(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    landing = ledger.landing(piece(1, 0, 100), lambda: None)
+    ledger.add(landing, piece(1, 0, 100))
+    ledger.digested(1, 1, content(7), ours=False)
+    state, dropped = restart(ledger, journal, file(1, 50), 2)
+    assert (state, dropped) == (State.ANNOUNCED, landing)
+    assert not ledger.await_try(1, 1)
+    assert ledger.landing(piece(1, 100, 10), lambda: None) is None
+    assert not ledger.small(1, 1, 250)
+    assert not ledger.add(landing, piece(1, 100, 100))
+    assert not land(ledger, 1, try_=1)
+    assert not ledger.digested(1, 1, content(7), ours=True)
+    assert ledger.await_try(1, 2) and ledger.small(1, 2, 50) and land(ledger, 1, try_=2)
+
+
+def test_a_verified_file_can_begin_again_and_must_be_verified_again(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    land(ledger, 1)
+    for ours in (True, False):
+        ledger.digested(1, 1, content(7), ours)
+    state, _ = restart(ledger, journal, file(1, 250), 2)
+    assert state == State.VERIFIED
+    with pytest.raises(ProtocolError, match="f1 did not come"):
+        ledger.check_landed()
+    land(ledger, 1, try_=2)
+    for ours in (True, False):
+        ledger.digested(1, 2, content(8), ours)
+    ledger.check_verified()
+
+
+def test_pieces_of_the_next_try_wait_until_it_is_told(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    passed = threading.Event()
+    waiting = threading.Thread(target=lambda: ledger.await_try(1, 2) and passed.set())
+    waiting.start()
+    assert not passed.is_set()
+    restart(ledger, journal, file(1, 250), 2)
+    waiting.join(10)
+    assert passed.is_set()
+
+
+@pytest.mark.parametrize("try_", [1, 3])
+def test_tries_are_counted_one_by_one(ledger, journal, try_):
+    announce(ledger, journal, ROOT, file(1, 250))
+    with pytest.raises(ProtocolError, match=f"begins try {try_} after try 1"), ledger.restarting(file(1, 250), try_):
+        pass
+
+
+def test_a_restart_cannot_make_a_file_something_else(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    link = Entry(1, 0, b"f1", Kind.SYMLINK, target=b"/etc")
+    with pytest.raises(ManifestInvalid), ledger.restarting(link, 2):
+        pass
+
+
+# The end
+
+
+def test_what_never_came_is_named(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 0), file(2, 5))
+    land(ledger, 1)
+    with pytest.raises(ProtocolError, match="f2 did not come"):
+        ledger.check_landed()
+
+
+def test_streams_may_not_end_before_the_list(ledger, journal):
+    announce(ledger, journal, ROOT, last=False)
+    with pytest.raises(ProtocolError, match="the end of the list did not come"):
+        ledger.check_landed()
+
+
+def test_a_tree_without_files_is_complete_at_once(ledger, journal):
+    announce(ledger, journal, ROOT)
+    ledger.check_landed()
+    ledger.check_verified()

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from datamover.errors import MoverError
 from datamover.host import flock, process
 from hosttools import firewall, forbidden
 from hosttools.commands import drive

@@ -1,0 +1,40 @@
+"""Which of a host's addresses others may reach."""
+
+import socket
+from collections import namedtuple
+
+from transferworker import facts
+
+Address = namedtuple("Address", "family address netmask")
+State = namedtuple("State", "isup")
+UP, DOWN = State(True), State(False)
+FOUR, SIX = socket.AF_INET, socket.AF_INET6
+
+
+def listed(**addresses):
+    return facts.interfaces(addresses, dict.fromkeys(addresses, UP))
+
+
+def test_both_families_are_listed_with_their_prefixes():
+    found = listed(eth0=[Address(FOUR, "10.0.0.2", "255.255.252.0"), Address(SIX, "fd00::2", "ffff:ffff:ffff:ffff::")])
+    assert found == [
+        {"name": "eth0", "address": "10.0.0.2", "prefix": 22, "family": "inet"},
+        {"name": "eth0", "address": "fd00::2", "prefix": 64, "family": "inet6"},
+    ]
+
+
+def test_what_nobody_else_can_reach_is_left_out():
+    loopback = [Address(FOUR, "127.0.0.1", "255.0.0.0"), Address(SIX, "::1", "ffff::")]
+    link_local = [Address(SIX, "fe80::1%eth0", "ffff:ffff:ffff:ffff::"), Address(FOUR, "169.254.1.1", "255.255.0.0")]
+    hardware = [Address(socket.AF_PACKET, "00:11:22:33:44:55", None)]
+    assert listed(lo=loopback, eth0=link_local + hardware) == []
+
+
+def test_an_interface_that_is_down_is_left_out():
+    addresses = {"eth0": [Address(FOUR, "10.0.0.2", "255.255.255.0")]}
+    assert facts.interfaces(addresses, {"eth0": DOWN}) == []
+    assert facts.interfaces(addresses, {}) == []
+
+
+def test_an_address_without_a_netmask_is_alone():
+    assert listed(tun0=[Address(FOUR, "10.0.0.2", None)])[0]["prefix"] == 32

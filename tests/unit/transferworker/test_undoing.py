@@ -1,0 +1,207 @@
+"""What is done after a dead worker, at every moment in which it may have died. Real files, real renames."""
+
+import os
+
+import pytest
+
+from datamover.disk import publish
+from datamover.disk.journal import Journal
+from datamover.disk.staging import Staging
+from datamover.engine.outcome import Outcome
+from datamover.errors import DiskError
+from datamover.host import flock
+from datamover.host.register import Need, Place, Register
+from datamover.host.rundir import RunDirs
+from tests.unit.transferworker.samples import spec
+from transferworker import undoing, verdicts
+
+
+@pytest.fixture
+def srv(tmp_path):
+    path = tmp_path / "srv"
+    path.mkdir()
+    return path
+
+
+class Dying:
+    """A destination's worker that does its steps and then is no more."""
+
+    def __init__(self, home, srv, **settings):
+        self.state_dir = home / "state"
+        self.final = os.fsencode(srv / "data")
+        changes = {f"settings__{name}": value for name, value in settings.items()}
+        self.run = RunDirs(self.state_dir).establish(spec(path=os.fsdecode(self.final), **changes))
+        self._held = flock.hold(self.run.lock)
+        self.run.undo.register("place")
+        Register(self.state_dir).claim(self.run, Place.of(self.final), Need(1, 1))
+
+    def stage(self):
+        self.run.undo.register("staging")
+        journal = Journal(":memory:")
+        self.staging = Staging.create(self.final, self.run.transfer, {"attempt": 1}, journal)
+        os.mkdir(b"data", 0o755, dir_fd=self.staging.anchor)
+        return self
+
+    def intend(self):
+        self.intent = publish.intend(self.staging, overwrite=True)
+        self.verdict = verdicts.verdict(self.run.spec, Outcome(root=b"\1" * 32, files=7))
+        self.run.write("intent", {"publish": self.intent.as_dict(), "verdict": self.verdict})
+        return self
+
+    def publish(self):
+        publish.publish(self.staging, self.intent)
+        return self
+
+    def conclude(self):
+        self.run.write("verdict", self.verdict)
+        return self
+
+    def die(self):
+        self._held.release()
+        return self.run
+
+
+@pytest.fixture
+def dying(tmp_path, srv):
+    return Dying(tmp_path, srv)
+
+
+def nothing_left(run, srv, left=()):
+    assert sorted(os.listdir(srv)) == sorted(left)
+    assert run.undo.pending() == []
+    assert Register(run.path.parents[1]).void() == []
+
+
+def test_one_that_lives_is_left_alone(dying):
+    dying.stage()
+    assert not undoing.undo_dead(dying.run, patience=0)
+    assert dying.run.verdict is None and len(dying.run.undo.pending()) == 2
+
+
+def test_death_before_the_intent_removes_the_staging(dying, srv):
+    run = dying.stage().die()
+    assert undoing.undo_dead(run)
+    assert (run.verdict["result"], run.verdict["error"]["name"]) == ("failed", "worker-died")
+    assert run.verdict["error"]["retryable"]
+    nothing_left(run, srv)
+
+
+def test_death_between_registration_and_change_is_no_trouble(dying, srv):
+    dying.run.undo.register("staging")
+    run = dying.die()
+    undoing.undo_dead(run)
+    assert run.verdict["cleanup"] == []
+    nothing_left(run, srv)
+
+
+def test_death_between_intent_and_rename_removes_the_staging(dying, srv):
+    run = dying.stage().intend().die()
+    undoing.undo_dead(run)
+    assert run.verdict["error"]["name"] == "worker-died"
+    nothing_left(run, srv)
+
+
+def test_death_between_rename_and_verdict_is_a_success_with_its_figures(dying, srv):
+    run = dying.stage().intend().publish().die()
+    undoing.undo_dead(run)
+    assert (run.verdict["result"], run.verdict["error"]) == ("published", None)
+    assert run.verdict["root"] == "01" * 32 and run.verdict["files"] == 7
+    assert "after it was published" in run.verdict["cleanup"][0]
+    nothing_left(run, srv, ["data"])
+
+
+def test_death_after_the_verdict_only_tidies(dying, srv):
+    run = dying.stage().intend().publish().conclude().die()
+    undoing.undo_dead(run)
+    assert run.verdict == dying.verdict
+    nothing_left(run, srv, ["data"])
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_what_was_there_is_lost_only_once_the_new_is_published(dying, srv, moment):
+    (srv / "data").mkdir()
+    (srv / "data/old").touch()
+    dying.stage().intend()
+    if moment == "after":
+        dying.publish()
+    run = dying.die()
+    undoing.undo_dead(run)
+    assert os.listdir(srv / "data") == ([] if moment == "after" else ["old"])
+    nothing_left(run, srv, ["data"])
+
+
+def test_a_death_in_a_rename_of_two_steps_is_finished(dying, srv):
+    (srv / "data").mkdir()
+    (srv / "data/old").touch()
+    dying.stage().intend()
+    os.rename(srv / "data", b"old", dst_dir_fd=dying.staging.anchor)
+    run = dying.die()
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "published"
+    assert os.listdir(srv / "data") == []
+    nothing_left(run, srv, ["data"])
+
+
+def test_a_failure_after_the_rename_does_not_deny_what_is_published(dying, srv):
+    run = dying.stage().intend().publish().run
+    failed = verdicts.verdict(run.spec, Outcome(DiskError("no room for the verdict")))
+    verdict = undoing.conclude(run, failed)
+    assert (verdict["result"], verdict["error"]) == ("published", None)
+    assert verdict["cleanup"] == ["after it was published: no room for the verdict"]
+    nothing_left(run, srv, ["data"])
+
+
+def test_while_it_is_unknown_whether_it_is_published_nothing_is_removed(dying, srv, monkeypatch):
+    def fail(*_arguments):
+        raise DiskError("cannot look")
+
+    run = dying.stage().intend().publish().die()
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "recover", fail)
+        undoing.undo_dead(run)
+    assert run.verdict["result"] == "failed"
+    assert any("cannot look" in sentence for sentence in run.verdict["cleanup"])
+    assert [change.what for change in run.undo.pending()] == ["staging"]
+    assert (srv / "data").exists()
+
+
+@pytest.mark.parametrize("keep_partial", [False, True])
+def test_data_that_arrived_is_kept_when_asked(tmp_path, srv, keep_partial):
+    run = Dying(tmp_path, srv, keep_partial=keep_partial).stage().die()
+    undoing.undo_dead(run)
+    assert bool(os.listdir(srv)) == keep_partial
+    undoing.undo_dead(run, keep=False)
+    nothing_left(run, srv)
+
+
+def test_the_directory_that_held_the_place_may_be_gone(dying, srv):
+    run = dying.stage().die()
+    os.rename(srv, srv.with_name("moved"))
+    undoing.undo_dead(run)
+    assert run.verdict["cleanup"] == [] and run.undo.pending() == []
+
+
+def test_what_cannot_be_undone_is_told_once_and_tried_again(dying, srv, monkeypatch):
+    def fail(tag):
+        raise DiskError(f"the firewall does not answer about {tag}")
+
+    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+    run = dying.stage().die()
+    with monkeypatch.context() as patched:
+        patched.setattr("transferworker.opening.close", fail)
+        undoing.undo_dead(run)
+        undoing.undo_dead(run)
+    assert len(run.verdict["cleanup"]) == 1 and "the firewall does not answer" in run.verdict["cleanup"][0]
+    assert [change.what for change in run.undo.pending()] == ["pinhole"]
+    assert os.listdir(srv) == []
+    monkeypatch.setattr("transferworker.opening.close", lambda tag: None)
+    undoing.undo_dead(run)
+    assert run.undo.pending() == []
+
+
+def test_undoing_again_changes_nothing(dying, srv):
+    run = dying.stage().intend().publish().conclude().die()
+    undoing.undo_dead(run)
+    before = {path.name: path.stat().st_mtime_ns for path in run.path.iterdir()}
+    undoing.undo_dead(run)
+    assert {path.name: path.stat().st_mtime_ns for path in run.path.iterdir()} == before

@@ -25,14 +25,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_utils"))
 
 from datamover import digests
-from datamover.engine import channel  # noqa: E402
 from datamover.disk.journal import Journal  # noqa: E402
+from datamover.disk.staging import Staging  # noqa: E402
+from datamover.disk.tree import SourceTree  # noqa: E402
+from datamover.engine import channel  # noqa: E402
 from datamover.engine.progress import Progress  # noqa: E402
 from datamover.engine.receiver import Receiver  # noqa: E402
 from datamover.engine.sender import Sender  # noqa: E402
-from datamover.disk.staging import Staging  # noqa: E402
 from datamover.engine.stop import Stop  # noqa: E402
-from datamover.disk.tree import SourceTree  # noqa: E402
 
 TRANSFER = "be" * 16
 GIB = 1 << 30
@@ -50,7 +50,8 @@ def main():
     if options.namespaces and not options.inside:
         return enter_namespaces()
     network = Namespaces() if options.inside else Loopback()
-    with tempfile.TemporaryDirectory(dir=options.source) as near, tempfile.TemporaryDirectory(dir=options.destination) as far:
+    folder = tempfile.TemporaryDirectory
+    with folder(dir=options.source) as near, folder(dir=options.destination) as far:
         source = make_source(Path(near) / "data", options)
         sides = {"salt-transfer": lambda: run_ours(network, source, Path(far), options)}
         if shutil.which("socat") and not (options.alone or options.files):
@@ -137,10 +138,15 @@ class Namespaces:
         call("mount", "-t", "tmpfs", "tmpfs", "/run")
         for name in (SOURCE_SPACE, DESTINATION_SPACE):
             call("ip", "netns", "add", name)
-        call("ip", "link", "add", "a", "netns", SOURCE_SPACE, "type", "veth", "peer", "name", "b", "netns", DESTINATION_SPACE)
-        for name, link, address in ((SOURCE_SPACE, "a", self.source_address), (DESTINATION_SPACE, "b", self.destination_address)):
-            call("ip", "-n", name, "address", "add", f"{address}/24", "dev", link)
-            call("ip", "-n", name, "link", "set", link, "up")
+        one_end, other_end = ("left", "netns", SOURCE_SPACE), ("right", "netns", DESTINATION_SPACE)
+        call("ip", "link", "add", "name", *one_end, "type", "veth", "peer", "name", *other_end)
+        self._bring_up(SOURCE_SPACE, "left", self.source_address)
+        self._bring_up(DESTINATION_SPACE, "right", self.destination_address)
+
+    @staticmethod
+    def _bring_up(name, link, address):
+        call("ip", "-n", name, "address", "add", f"{address}/24", "dev", link)
+        call("ip", "-n", name, "link", "set", link, "up")
 
     def at(self, end, argv):
         return ["ip", "netns", "exec", SOURCE_SPACE if end == "source" else DESTINATION_SPACE, *argv]
@@ -162,9 +168,9 @@ def run_ours(network, source, folder, options):
     command = [sys.executable, str(Path(__file__).resolve()), "--end"]
     ends = {role: start(network, role, [*command, role]) for role in ("destination", "source")}
     addresses = {"source": network.source_address, "destination": network.destination_address}
-    settings = settings_of(options)
+    paths = {"source": source, "destination": folder / "final"}
     for role, end in ends.items():
-        say(end, {"address": addresses[role], "path": str(source if role == "source" else folder / "final"), **settings})
+        say(end, {"address": addresses[role], "path": str(paths[role]), "settings": settings_of(options)})
     members = [{**hear(ends[role]), "addresses": [addresses[role]]} for role in ("source", "destination")]
     for role in ("destination", "source"):
         say(ends[role], {"transfer": TRANSFER, "attempt": 1, "epoch": 1, "members": members})
@@ -179,8 +185,8 @@ def run_ours(network, source, folder, options):
 
 
 def settings_of(options):
-    names = {"digest": options.digest, "verify": options.verify, "encrypt": not options.plain, "streams": options.streams}
-    return {"settings": {**names, "block_size": 4 << 20, "stall_timeout": 60}}
+    chosen = {"digest": options.digest, "verify": options.verify, "streams": options.streams}
+    return {**chosen, "encrypt": not options.plain, "block_size": 4 << 20, "stall_timeout": 60}
 
 
 def start(network, end, argv):
@@ -236,8 +242,9 @@ def run_socat(network, source, folder, options):
     Path(pem).write_bytes(Path(f"/proc/self/fd/{identity._memory}").read_bytes())
     kind = ("TCP-LISTEN", "TCP") if options.plain else ("OPENSSL-LISTEN", "OPENSSL")
     tls = "" if options.plain else f",cert={pem},cafile={pem},verify=1,openssl-min-proto-version=TLS1.3"
+    name = "" if options.plain else ",commonname=bench"
     accept = f"{kind[0]}:{port},bind={network.destination_address},reuseaddr{tls}"
-    connect = f"{kind[1]}:{network.destination_address}:{port},retry=100,interval=0.02{tls and tls + ',commonname=bench'}"
+    connect = f"{kind[1]}:{network.destination_address}:{port},retry=100,interval=0.02{tls}{name}"
     receiver = start(network, "destination", ["socat", "-u", "-b", "262144", accept, f"CREATE:{target}"])
     time.sleep(0.3)
     began = time.monotonic()
@@ -270,7 +277,7 @@ def report(measured, options):
     gib = options.size / GIB
     rows = {name: summary(runs, options.size, gib) for name, runs in measured.items()}
     if options.json:
-        print(json.dumps({"size": options.size, "settings": settings_of(options)["settings"], "sides": rows}, indent=1))
+        print(json.dumps({"size": options.size, "settings": settings_of(options), "sides": rows}, indent=1))
         return
     print(f"{'':16}{'MB/s':>8}{'CPU s/GiB':>12}{'source':>9}{'destination':>13}")
     for name, row in rows.items():

@@ -159,7 +159,7 @@ class Receiver:
         self._compare(contents, ours=True)
 
     def _compare(self, contents, ours):
-        """Compare digests of files, (number, try, Content) each, with those of the other end as far as they are here."""
+        """Compare digests, (number, try, Content) each, with those of the other end as far as they are here."""
         verified = [content.length for *file, content in contents if self._ledger.digested(*file, content, ours)]
         self._progress.add(bytes_verified=sum(verified))
 

@@ -218,8 +218,10 @@ def _export(run, out):
     is_tree = run.spec["source_kind"] == "directory"
     parent, name = safepath.split_final(final)
     known = journal.Journal(run.path / "entries.db")
+    algorithm = run.spec["settings"]["digest"]
     try:
-        return known.export_sums(out, b"" if is_tree else name), safepath.encode_path(final if is_tree else parent)
+        count = known.export_sums(out, root_name=b"" if is_tree else name, algorithm=algorithm)
+        return count, safepath.encode_path(final if is_tree else parent)
     finally:
         known.close()
 

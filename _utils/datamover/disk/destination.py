@@ -21,6 +21,7 @@ def survey(final):
         "parent_exists": os.path.isdir(parent),
         "parent_writable": is_writable(parent),
         "real": encode_path(real),
+        "above": identities_above(parent),
         "rename_noreplace": None,
         **room(parent),
         "reserved_bytes": 0,
@@ -74,6 +75,18 @@ def nearest_directory(path):
     while not os.path.isdir(path):
         path = split_final(path)[0]
     return path
+
+
+def identities_above(path):
+    """Device and inode of the nearest directory that is there and of all above it: a mount can give them two names."""
+    real = os.path.realpath(nearest_directory(path))
+    above = []
+    while True:
+        status = os.stat(real)
+        above.append([status.st_dev, status.st_ino])
+        if real == b"/":
+            return above
+        real = os.path.dirname(real)
 
 
 def _mount(descriptor):

@@ -44,6 +44,7 @@ class _Look:
         self._estimated = False
         self._kind = None
         self._device = None
+        self._identity = []
         self._places = []
 
     def take(self):
@@ -67,6 +68,7 @@ class _Look:
             return
         self._kind = kind_name(status.st_mode).lower()
         self._device = status.st_dev
+        self._identity = [status.st_dev, status.st_ino]
         self._places.append((0, b""))
         pending = [(0, b"")] if self._take(anchor, name, b"", status) else []
         while pending and not self._estimated:
@@ -163,6 +165,7 @@ class _Look:
             "unreadable": self._unreadable,
             "mounts_below": [encode_path(path) for path in self._mounts[:SHOWN]],
             "real": encode_path(os.path.realpath(self._root)),
+            "identity": self._identity,
             "newest_mtime_age": max(0.0, time.time() - self._newest) if exists else None,
         }
 

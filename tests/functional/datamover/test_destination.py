@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from datamover.disk import destination
+from datamover.disk import destination, survey
 from datamover.disk.safepath import encode_path
 
 
@@ -112,3 +112,12 @@ def test_root_cannot_write_what_is_read_only(mounted):
     point = mounted("-t", "tmpfs", "-o", "ro", "none")
     found = destination.survey(os.fsencode(point / "new"))
     assert (found["read_only"], found["parent_writable"]) == (True, False)
+
+
+@pytest.mark.root
+def test_the_inside_of_a_directory_that_is_bound_elsewhere_gives_itself_away(mounted, tmp_path):
+    (tmp_path / "source" / "below").mkdir(parents=True)
+    point = mounted("--bind", str(tmp_path / "source" / "below"))
+    above = destination.survey(os.fsencode(point / "new"))["above"]
+    assert survey.survey(os.fsencode(tmp_path / "source" / "below"), 1)["identity"] in above
+    assert survey.survey(os.fsencode(tmp_path / "source"), 1)["identity"] not in destination.survey(b"/new")["above"]

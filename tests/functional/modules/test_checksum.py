@@ -8,9 +8,9 @@ import pytest
 from salt.exceptions import CommandExecutionError
 
 from datamover.disk.journal import Journal
-from datamover.host.rundir import RunDirs
 from datamover.disk.safepath import encode_path
 from datamover.disk.tree import SourceTree
+from datamover.host.rundir import RunDirs
 
 TRANSFER = "0123456789abcdef0123456789abcdef"
 NAMES = [b"plain", b"with space", b"new\nline", b"back\\slash", b"\xff\xfe", b"-", b"sub/below"]

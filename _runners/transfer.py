@@ -329,9 +329,11 @@ class _Drive:
     def run(self, fleet, signals):
         self._act(fleet)
         while not self.over:
-            self._listen(fleet)
+            # Asked between two steps, when all that the course counts as said has really been said.
             if signals.take():
                 self.interrupt()
+            else:
+                self._listen(fleet)
             self._act(fleet)
         self._finish(fleet)
 

@@ -253,6 +253,14 @@ def test_a_signal_after_go_leaves_the_transfer_alone_and_says_how_to_find_it(run
     assert "cancel" not in minions["alpha"].asked() + minions["beta"].asked()
 
 
+def test_a_signal_with_the_last_answer_before_go_finds_go_said_or_not_said(run, minions):
+    minions["beta"].says["arm"] = {"phase": "armed"}
+    minions["alpha"].says["go"] = struck_by(signal.SIGINT, {"phase": "connecting"})
+    assert run("copy", **PLACES)["result"] == "unknown"
+    assert minions["alpha"].asked()[-1] in {"go", "follow"}
+    assert "cancel" not in minions["alpha"].asked()
+
+
 def test_a_second_signal_does_not_wait_for_the_undoing(run, minions):
     minions["beta"].says["arm"] = struck_by(signal.SIGTERM, {"phase": "armed"})
     minions["alpha"].says["cancel"] = struck_by(signal.SIGTERM, {"phase": "cancelled"})

@@ -63,6 +63,7 @@ class Receiver:
         try:
             error, troubles = self._session.run(self._take)
         finally:
+            self._reception.close()
             self._listener.close()
         return self.outcome(error, troubles)
 

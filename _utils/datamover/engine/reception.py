@@ -46,6 +46,13 @@ class Reception:
                 self._stop.set(error)
             raise
 
+    def close(self):
+        """Close what came in and was never taken."""
+        for link, _ in self.control.rest():
+            link.abort()
+        for _, link in self.bulk.rest():
+            link.abort()
+
     def _admit(self, link, hello, source):
         if hello.role == "bulk":
             self._check_token(link, hello)

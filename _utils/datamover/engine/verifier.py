@@ -11,7 +11,7 @@ from ..blocks import ContentBuilder
 from ..errors import MoverError
 from .stop import Lane
 
-RANGE = 64 * 1024 * 1024
+RANGE = 32 * 1024 * 1024
 """How much of a large file lands before it is read back."""
 WAITING = 8
 """Packs of files, and ranges, that may wait to be read back; then landing waits."""

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import threading
 
 import pytest
@@ -21,6 +22,12 @@ def identity():
 def taken_port(address="127.0.0.1"):
     listener = channel.bind([address], 0, [20000, 30000])
     return listener, listener.getsockname()[1]
+
+
+def test_contexts_are_strict(identity):
+    server = channel.server_context(identity, [identity.certificate])
+    assert server.num_tickets == 0 and server.verify_mode == ssl.CERT_REQUIRED
+    assert channel.client_context(identity, [identity.certificate]).minimum_version == ssl.TLSVersion.TLSv1_3
 
 
 def test_the_key_is_in_no_file_system_and_not_inherited(identity):

@@ -1,5 +1,7 @@
 """Bytes that are damaged or cut off on the way and on the disk, ends that die, seals that do not fit."""
 
+import dataclasses
+import itertools
 import os
 
 import pytest
@@ -8,7 +10,9 @@ from datamover import wire
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
 from datamover.engine import channel
+from datamover.engine.intake import Intake
 from datamover.engine.loads import PIECE
+from datamover.engine.supply import Supply
 from datamover.engine.terms import Terms
 from datamover.errors import (
     ConnectionLost,
@@ -71,8 +75,6 @@ def test_level_flight_does_not_promise_to_see_what_the_disk_did(root, folder):
 
 
 def test_flight_sees_what_was_damaged_before_the_kernel_got_it(root, folder, monkeypatch):
-    from datamover.engine.intake import Intake
-
     take = Intake.take
 
     def damaged(self, piece, payload):
@@ -253,11 +255,37 @@ def test_a_seal_over_another_root_is_refused(root, folder):
 
 
 def test_a_file_that_is_left_out_is_noticed(root, folder, monkeypatch):
-    from datamover.engine.supply import Supply
-
     send = Supply.send
     monkeypatch.setattr(Supply, "send", lambda self, entry: entry if entry.name == b"last" else send(self, entry))
     ends = Ends(root, folder)
     ends.alpha.journal.root = lambda block_size, algorithm: bytes(32)
     _, error = refused(ends)
     assert isinstance(error, ProtocolError) and "dir/last did not come" in error.text
+
+
+# Pieces that are sound and in the wrong place
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda piece: {"offset": piece.offset - piece.length},
+        lambda piece: {"offset": piece.offset + piece.length},
+        lambda piece: {"offset": 12 * MIB},
+        lambda piece: {"offset": 2**62},
+        lambda piece: {"entry": 0},
+        lambda piece: {"entry": 10**9},
+    ],
+    ids=["replayed", "reordered", "beyond the end", "far away", "of a directory", "of nothing"],
+)
+def test_a_piece_in_the_wrong_place_is_refused(root, folder, monkeypatch, wrong):
+    put, nth = Supply._put, itertools.count()
+
+    def misplace(self, piece, buffer=None):
+        if piece.kind == wire.PieceKind.DATA and next(nth) == 5:
+            piece = dataclasses.replace(piece, **wrong(piece))
+        put(self, piece, buffer)
+
+    monkeypatch.setattr(Supply, "_put", misplace)
+    source_error, error = refused(Ends(root, folder))
+    assert isinstance(error, ProtocolError) and isinstance(source_error, PeerFailed)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import socket
+import ssl
 import struct
 
 import pytest
@@ -172,3 +173,36 @@ def test_a_source_that_never_comes_ends_by_stall(folder, root):
     ends = Ends(root, folder, stall_timeout=1)
     error = ends.receiver().run().error
     assert isinstance(error, Stalled) and "alpha has not been heard" in error.text
+
+
+def test_control_without_tls_is_refused_even_where_bulk_is_plain(root, folder):
+    ends = Ends(root, folder, encrypt=False)
+    receiving = Running(ends.receiver().run)
+    with connect_to(ends) as stranger:
+        stranger.sendall(Terms.of(ends.alpha.spec).hello(Guess()).encode())
+        assert stranger.recv(1) == b""
+    sent, received = ends.sender().run(), receiving.result()
+    assert (sent.error, received.error) == (None, None)
+    assert "asked for a control connection without TLS" in ends.beta.told("stranger")[0]["why"]
+
+
+def test_an_older_tls_is_refused(root, folder):
+    ends = Ends(root, folder)
+    receiving = Running(ends.receiver().run)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with connect_to(ends) as stranger, pytest.raises(ssl.SSLError, match="(?i)version"):
+        context.wrap_socket(stranger)
+    sent, received = ends.sender().run(), receiving.result()
+    assert (sent.error, received.error) == (None, None)
+
+
+def test_a_second_control_connection_of_the_source_is_refused(root, folder):
+    """Only the source can try: it has the key. It ends the transfer, because something is very wrong."""
+    ends = Ends(root, folder)
+    intruder = ends.sender()
+    ends.beta.at_phase("moving", lambda: Running(intruder.run).result())
+    sent, received = ends.run()
+    assert received.error.name == "not-a-peer" and "second control connection" in received.error.text
+    assert sent.error is not None and ends.sealed == []

@@ -166,16 +166,21 @@ def _rank(level: str) -> int:
 
 def _all_reasons(state: State) -> list[Reason]:
     """What the course noted, what the workers tell as their errors, and why a success is not proved; each once."""
-    reasons = list(state.reasons)
-    for member, status in state.statuses.items():
-        if status.verdict and status.verdict.error:
-            reasons.append(status.verdict.error.reason(member.host))
+    reasons = [*state.reasons, *_errors(state)]
     source = _verdict(state, _source(state))
     for member in _destinations(state):
         verdict = _verdict(state, member)
         if source and verdict and source.result == verdict.result == PUBLISHED:
             reasons += _doubts(member, source, verdict, state.request.settings.verify)
     return list(dict.fromkeys(reasons))
+
+
+def _errors(state: State) -> list[Reason]:
+    """The errors of the workers. What an end only repeats, because the other one told it, is left out."""
+    verdicts = [(member.host, status.verdict) for member, status in state.statuses.items()]
+    told = [(host, verdict.error) for host, verdict in verdicts if verdict and verdict.error]
+    repeated = {f"{host}: {error.text}" for host, error in told}
+    return [error.reason(host) for host, error in told if error.text not in repeated]
 
 
 def _doubts(member: Member, source: Verdict, verdict: Verdict, level: str) -> list[Reason]:

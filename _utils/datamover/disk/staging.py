@@ -433,7 +433,7 @@ class Staging:
         return _Translating(self, doing, number)
 
     def _trouble(self, error, doing, number):
-        return disk_error(error, doing, self._journal.path(number))
+        return disk_error(error, doing, self._journal.path(number), os.statvfs(self.anchor))
 
 
 class _Translating:

@@ -25,16 +25,26 @@ def words(error):
     return f"{error.strerror} ({errno.errorcode.get(error.errno, error.errno)})"
 
 
-def disk_error(error, doing, path):
-    """The error of a destination's path; `doing` completes "cannot ..."."""
+def disk_error(error, doing, path, system=None):
+    """The error of a destination's path; `doing` completes "cannot ...", `system` is the statvfs of its disk."""
     sentence = f"cannot {doing} {shown(path) or 'the root of the tree'}: {words(error)}"
     evidence = {"path": path, "errno": error.errno}
     if error.errno == errno.ENOSPC:
-        return NoSpace(f"{sentence}; make room (bytes and inodes: df, df -i) and try again", **evidence)
+        return _full(sentence, system, evidence)
     if error.errno == errno.EDQUOT:
         return NoSpace(f"{sentence}; raise the quota of the owner or free some of it, then try again", **evidence)
     advice = _DISK_ADVICE.get(error.errno, "look at the kernel log of this host")
     return DiskError(f"{sentence}; {advice}", **evidence)
+
+
+def _full(sentence, system, evidence):
+    """The kernel says the same when bytes are used up and when inodes are."""
+    if system is None:
+        return NoSpace(f"{sentence}; make room (bytes and inodes: df, df -i) and try again", **evidence)
+    free = system.f_bavail * system.f_frsize
+    kind = NoInodes if system.f_files and not system.f_favail else NoSpace
+    text = f"{sentence}: {free} bytes and {system.f_favail} inodes are free there; make room and try again"
+    return kind(text, **evidence, free=free, inodes_free=system.f_favail)
 
 
 def source_error(error, doing, path):

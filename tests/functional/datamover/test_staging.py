@@ -566,8 +566,23 @@ def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path):
         staging.announce([directory(0), file(1, b"dir\nf", size=32 * MIB)])
         staging.write(1, 1, 0, b"x" * MIB)
         (place / "other").write_bytes(b"x" * 14 * MIB)
-        with pytest.raises(NoSpace, match="cannot write dir%0Af: No space left on device .ENOSPC.; make room"):
+        full = r"cannot write dir%0Af: No space left on device .ENOSPC.: [0-9]+ bytes and [0-9]+ inodes are free there"
+        with pytest.raises(NoSpace, match=full):
             staging.write(1, 1, MIB, b"x" * 2 * MIB)
+
+
+@pytest.mark.root
+@private_mounts
+def test_inodes_that_others_took_are_told_as_such(tmp_path):
+    place = tmpfs(tmp_path / "fs", "size=16m,nr_inodes=60")
+    with destination(place / "final") as (staging, _):
+        staging.announce([directory(0), file(1, size=1), file(2, b"second", size=1)])
+        staging.put_small(1, 1, b"x")
+        with suppress(OSError):
+            for number in range(60):
+                (place / f"other {number}").touch()
+        with pytest.raises(NoInodes, match="cannot write second: No space .*: [0-9]+ bytes and 0 inodes are free"):
+            staging.put_small(2, 1, b"x")
 
 
 @pytest.mark.root

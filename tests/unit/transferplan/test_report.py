@@ -35,6 +35,13 @@ ENDS = [
         "failed",
         ["source-changed", "peer-failed"],
     ),
+    (
+        "the source repeats why the destination failed",
+        failure(code=90, name="peer-failed", text="beta: /srv/data/x changed while it was read"),
+        failure(),
+        "failed",
+        ["source-changed"],
+    ),
     ("only the source failed", failure(), OK, "failed", ["source-changed"]),
     (
         "the source failed although the roots are equal",

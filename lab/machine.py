@@ -90,6 +90,7 @@ class Machine:
             self.run(["mknod", device, "b", os.major(number), os.minor(number)])
             self.run(["mkdir", "-p", path])
             self.run(["mount", device, path])
+            self.run(["rm", device])
         finally:
             run_tool("losetup", "--detach", device)  # takes effect when the last mount of it is gone
 

@@ -97,8 +97,10 @@ def sign(identity, data):
 
 
 def verify(certificate, data, signature):
-    """Whether the owner of a PEM certificate signed the data."""
+    """Whether the owner of a PEM certificate signed the data; nobody of ours has another kind of key."""
     public = x509.load_pem_x509_certificate(certificate.encode("ascii")).public_key()
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        return False
     try:
         public.verify(signature, data, _SIGNATURE)
     except InvalidSignature:

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from datamover.engine import channel
 from datamover.errors import PortUnavailable
@@ -81,6 +83,15 @@ def test_a_signature_holds_for_its_signer_and_its_data_only(identity):
     assert not channel.verify(other.certificate, b"root", signature)
     assert not channel.verify(identity.certificate, b"root", b"garbage")
     other.close()
+
+
+def test_a_certificate_with_another_kind_of_key_has_signed_nothing(identity):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    own = x509.load_pem_x509_certificate(identity.certificate.encode())
+    builder = x509.CertificateBuilder(own.issuer, own.subject, key.public_key(), 1)
+    foreign = builder.not_valid_before(own.not_valid_before_utc).not_valid_after(own.not_valid_after_utc)
+    pem = foreign.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    assert not channel.verify(pem, b"root", b"signature")
 
 
 def test_a_given_port_is_bound():

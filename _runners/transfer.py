@@ -296,7 +296,7 @@ def _see_through(opts, drive):
                 drive.run(fleet, signals)
         except Exception:
             if not drive.over:
-                drive.interrupt()
+                drive.abandon()
                 with saltface.Fleet(opts) as fleet:
                     drive.run(fleet, signals)
                 raise
@@ -338,9 +338,16 @@ class _Drive:
         self._finish(fleet)
 
     def interrupt(self):
-        """Somebody wants us to end: what was to be done is forgotten, the course says what is to be done now."""
-        self._due, self._calls = [], []
+        """Somebody wants us to end; the course says what is to be done about it."""
         self._observe(course.Interrupted(), time.monotonic())
+
+    def abandon(self):
+        """Something failed us in the middle of a step: what is under way will never be heard of."""
+        self._due, self._calls = [], []
+        stage = self.state.stage
+        self.interrupt()
+        if self.state.stage == stage:
+            self.interrupt()
 
     def result(self):
         """What the runner returns."""

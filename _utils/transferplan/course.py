@@ -35,6 +35,7 @@ TRIES = 2
 # A worker that is cancelled answers when it has ended and everything is undone.
 EXTRA_TIME = {"cancel": 30.0}
 PATIENCE = 120.0
+NOTHING_THERE = "unknown-transfer"
 
 
 # What the driver observes.
@@ -293,6 +294,8 @@ def _conclude(state: State, said: Round, now: float) -> Step:
     reasons = _reasons(state)
     if state.stage == "withdrawing":
         return _enter(replace(state, reasons=state.reasons + _undoing(state, reasons)), said.then, now)
+    if state.outcome:
+        return _withdraw(state, now, state.outcome)
     if reasons:
         return _withdraw(replace(state, reasons=reasons), now, GIVEN_UP)
     if state.stage == "preparing":
@@ -320,10 +323,12 @@ def _error_in(member: Member, payload: Mapping[str, Any]) -> Reason | None:
 
 
 def _undoing(state: State, reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """What could not be undone at once. Where nothing was prepared there is nothing to undo."""
     lease = state.request.settings.lease
     return tuple(
         NeverBegan.reason(f"{reason.text} (while withdrawing: what was prepared there undoes itself within {lease} s)")
         for reason in reasons
+        if reason.name != NOTHING_THERE
     )
 
 
@@ -361,6 +366,13 @@ def _cancel(state: State, now: float) -> Step:
     return _withdraw(state, now, CANCELLED)
 
 
+def _cancel_when_prepared(state: State, now: float) -> Step:
+    """A worker that is just being made cannot be cancelled yet; asked once more, that is left to its lease."""
+    if state.outcome:
+        return _withdraw(state, now, state.outcome)
+    return replace(state, outcome=CANCELLED), ()
+
+
 def _leave(state: State, now: float) -> Step:
     """Bytes may be moving: the workers go on without the runner."""
     name = state.request.transfer
@@ -382,7 +394,7 @@ def _stay(state: State, _now: float) -> Step:
 _INTERRUPTED: Mapping[str, Callable[[State, float], Step]] = {
     "asking": _cancel_early,
     "deciding": _cancel_early,
-    "preparing": _cancel,
+    "preparing": _cancel_when_prepared,
     "arming": _cancel,
     "starting": _leave,
     "following": _leave,

@@ -313,7 +313,7 @@ def test_an_answer_after_the_verdict_changes_nothing():
     [
         ("asking", "ended", "cancelled", []),
         ("deciding", "ended", "cancelled", []),
-        ("preparing", "withdrawing", "cancelled", [("alpha", "cancel"), ("beta", "cancel")]),
+        ("preparing", "preparing", "cancelled", []),
         ("arming", "withdrawing", "cancelled", [("alpha", "cancel"), ("beta", "cancel")]),
         ("starting", "ended", "left", []),
         ("following", "ended", "left", []),
@@ -322,6 +322,26 @@ def test_an_answer_after_the_verdict_changes_nothing():
 def test_an_interruption_undoes_what_has_not_begun_and_leaves_what_has(stage, then, outcome, asks):
     driver = Driver().until(stage).observe(Interrupted())
     assert (driver.state.stage, driver.state.outcome, driver.asks) == (then, outcome, asks)
+
+
+def test_a_worker_that_is_just_being_made_is_cancelled_when_it_is_there():
+    driver = Driver().until("preparing").observe(Interrupted()).hear("prepare", {ALPHA: PREPARED[ALPHA]})
+    assert (driver.state.stage, driver.asks) == ("preparing", [])
+    driver.hear("prepare", {BETA: BROKEN})
+    assert (driver.state.stage, driver.state.outcome) == ("withdrawing", "cancelled")
+    assert driver.asks == [("alpha", "cancel"), ("beta", "cancel")]
+
+
+def test_a_second_interruption_leaves_a_worker_that_is_being_made_to_its_lease():
+    driver = Driver().until("preparing").observe(Interrupted()).observe(Interrupted())
+    assert (driver.state.stage, driver.state.outcome) == ("withdrawing", "cancelled")
+
+
+def test_where_nothing_was_prepared_there_is_nothing_to_undo():
+    unknown = {"error": {**BROKEN["error"], "name": course.NOTHING_THERE}}
+    driver = Driver().until("preparing").hear("prepare", {ALPHA: PREPARED[ALPHA], BETA: BROKEN})
+    driver.hear("cancel", {ALPHA: {"phase": "cancelled"}, BETA: unknown})
+    assert (driver.state.ended, driver.reasons) == (True, [("protocol-error", "beta: it broke")])
 
 
 def test_what_is_left_running_is_told_with_its_name():

@@ -559,8 +559,26 @@ def test_the_reserve_of_inodes_is_kept(tmp_path):
 
 @pytest.mark.root
 @private_mounts
-def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path):
-    """Another process takes the room between two looks."""
+def test_the_reserve_is_kept_though_others_write_there_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("datamover.disk.headroom.BELIEVED", 0.0)
+    place = tmpfs(tmp_path / "fs", "size=16m")
+    with destination(place / "final", reserve=(4 * MIB, 0)) as (staging, _):
+        staging.announce([directory(0), file(1, size=8 * MIB)])
+        staging.write(1, 1, 0, b"x" * MIB)
+        (place / "other").write_bytes(b"x" * 10 * MIB)
+        with pytest.raises(NoSpace, match=f"{MIB} more are needed and {4 * MIB} stay in reserve"):
+            staging.write(1, 1, MIB, b"x" * MIB)
+
+
+@pytest.fixture
+def long_belief(monkeypatch):
+    """What others do after the first look is not seen by the next one."""
+    monkeypatch.setattr("datamover.disk.headroom.BELIEVED", 600.0)
+
+
+@pytest.mark.root
+@private_mounts
+def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path, long_belief):
     place = tmpfs(tmp_path / "fs", "size=16m")
     with destination(place / "final") as (staging, _):
         staging.announce([directory(0), file(1, b"dir\nf", size=32 * MIB)])
@@ -573,7 +591,7 @@ def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path):
 
 @pytest.mark.root
 @private_mounts
-def test_inodes_that_others_took_are_told_as_such(tmp_path):
+def test_inodes_that_others_took_are_told_as_such(tmp_path, long_belief):
     place = tmpfs(tmp_path / "fs", "size=16m,nr_inodes=60")
     with destination(place / "final") as (staging, _):
         staging.announce([directory(0), file(1, size=1), file(2, b"second", size=1)])

@@ -1,9 +1,11 @@
 """`salt-run transfer.copy` between real minions: what arrives, what is refused, what stays open (nothing)."""
 
 import os
+import shutil
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_copy import HOSTILE
 from tests.support.copying import SLOW_BYTES, Copying, digest, plant_random, slowed
 
+CHECKOUT = Path(__file__).parents[2]
 ENTRY = {"file": b"content", "more": {"empty": b"", "big": bytes(range(256)) * 40_000}}
 
 
@@ -286,27 +289,16 @@ def test_the_fixed_cost_is_told_by_phase(run, data):
 
 
 def test_an_orchestration_sees_success_and_failure_as_they_are(clean_lab, data):
-    plant_orchestration(clean_lab, "good", "beta:/srv/")
-    plant_orchestration(clean_lab, "bad", "beta:/srv/no/such/place/")
-    good = clean_lab.run_runner("state.orchestrate", "good")
-    bad = clean_lab.run_runner("state.orchestrate", "bad")
+    shutil.copytree(CHECKOUT / "orch", clean_lab.master.path("/srv/salt/orch"), dirs_exist_ok=True)
+    good = orchestrate(clean_lab, "beta:/srv/")
+    bad = orchestrate(clean_lab, "beta:/srv/no/such/place/")
     assert (good.returncode, outcome(good)) == (0, True)
     assert (bad.returncode != 0, outcome(bad)) == (True, False)
 
 
-ORCHESTRATION = """
-copy it:
-  salt.runner:
-    - name: transfer.copy
-    - src: alpha:/srv/data
-    - dst: {dst}
-"""
-
-
-def plant_orchestration(lab, name, dst):
-    place = lab.master.path("/srv/salt")
-    place.mkdir(exist_ok=True)
-    (place / f"{name}.sls").write_text(ORCHESTRATION.format(dst=dst))
+def orchestrate(lab, dst):
+    pillar = {"source": "alpha:/srv/data", "destination": dst, "options": {"verify": "flight", "special": ["setuid"]}}
+    return lab.run_runner("state.orchestrate", "orch.copy_tree", pillar=pillar)
 
 
 def outcome(done):

@@ -39,15 +39,9 @@ class Receiver:
         self._session = Session(terms, self._roster.source, progress, stop)
         stop = self._session.stop
         self._reception = Reception(terms, self._roster, stop)
-        self._door = Door(
-            listener,
-            channel.server_context(identity, self._roster.certificates),
-            self._roster,
-            not terms.encrypt,
-            self._reception.receive,
-            progress.tell,
-            stop,
-        )
+        context = channel.server_context(identity, self._roster.certificates)
+        receive = self._reception.receive
+        self._door = Door(listener, context, self._roster, not terms.encrypt, receive, progress.tell, stop)
         self._ledger = Ledger(terms, journal, stop)
         self._verifier = Verifier(terms, staging, journal, self._ledger, self._found_here, progress.step, stop)
         self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, self._found_here)

@@ -18,6 +18,8 @@ from .watch import Watch
 JOINING = 10.0
 """Seconds for all threads to end once the work has; only a hung disk takes so long."""
 
+PINGED = ("bytes_done", "bytes_verified", "files_done")
+
 log = logging.getLogger(__name__)
 
 
@@ -112,16 +114,10 @@ class Session:
         if self.control is None:
             return
         self._pings += 1
-        counters = self.progress.counters
-        ping = Ping(
-            sequence=self._pings,
-            phase=self.progress.phase,
-            bytes_done=counters.bytes_done,
-            bytes_verified=counters.bytes_verified,
-            files_done=counters.files_done,
-            steps=self.progress.steps,
-        )
-        self.control.mention(ping)
+        # What is counted while its entry begins again can be below zero for a moment.
+        counted = {name: max(0, getattr(self.progress.counters, name)) for name in PINGED}
+        steps, phase = self.progress.steps, self.progress.phase
+        self.control.mention(Ping(sequence=self._pings, phase=phase, steps=steps, **counted))
 
     def _describe(self):
         counters, peer = self.progress.counters, self.progress.peer

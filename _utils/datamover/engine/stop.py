@@ -120,22 +120,13 @@ class Lane:
             self._changed.notify_all()
             return item
 
-    def get_all(self):
-        """Take all items that are there, waiting while there is none."""
-        with self._changed:
-            self._wait_for(lambda: self._items)
-            return self._take_all()
-
     def rest(self):
         """Take all items that are there, possibly none, even after the end."""
         with self._changed:
-            return self._take_all()
-
-    def _take_all(self):
-        items = list(self._items)
-        self._items.clear()
-        self._changed.notify_all()
-        return items
+            items = list(self._items)
+            self._items.clear()
+            self._changed.notify_all()
+            return items
 
     def _wait_for(self, possible):
         self._changed.wait_for(lambda: self._stop.is_set() or possible())

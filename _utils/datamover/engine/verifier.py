@@ -61,7 +61,8 @@ class Verifier:
                 self._take(*item)
             if len(self._waiting) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
                 self._read_back_waiting()
-        self._read_back_waiting()
+        if self._waiting:
+            self._read_back_waiting()
         self._done.put(True)
 
     def _take(self, number, try_, upto):

@@ -27,6 +27,7 @@ from hosttools.errors import HostToolError
 from transferplan import settings, statement
 from transferplan.errors import PlanError, Refused
 from transferplan.request import ATTEMPT
+from transferworker import bounds
 from transferworker import facts as looking
 from transferworker.desk import Desk
 from transferworker.policy import Policy
@@ -304,7 +305,7 @@ def _answer(nonce, work, transfer="", role=""):
         error = DiskError(f"this minion cannot do it: {trouble}") if isinstance(trouble, OSError) else trouble
         if not nonce:
             raise CommandExecutionError(error.text) from trouble
-        payload = {"error": error.as_dict()}
+        payload = {"error": bounds.error(error.as_dict())}
     return _signed(payload, nonce, transfer, role) if nonce else payload
 
 

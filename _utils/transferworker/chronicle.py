@@ -1,14 +1,22 @@
 """What happened in a run, numbered and on disk, and the status told of it: by the live worker, or from the disk."""
 
+import contextlib
 import json
+import logging
 import threading
 from dataclasses import asdict
 from datetime import datetime, timezone
 
 from datamover.host import lease
 
+from . import bounds
+
 EVENTS_TOLD = 50
+EVENTS = 24 * 1024
 LONGEST_TEXT = 800
+
+log = logging.getLogger(__name__)
+
 NOTHING_COUNTED = {
     "bytes_total": 0,
     "bytes_done": 0,
@@ -50,10 +58,11 @@ class Chronicle:
         """Record an event and wake who waits for one."""
         with self._changed:
             event = {"seq": len(self._events) + 1, "at": self._now(), "what": what, **_bounded(details)}
-            self._file.write(json.dumps(event, default=str) + "\n")
-            self._file.flush()
             self._events.append(event)
             self._changed.notify_all()
+            with _recording():
+                self._file.write(json.dumps(event, default=str) + "\n")
+                self._file.flush()
 
     def conclude(self, verdict):
         """Record how it ended; from now on nothing changes."""
@@ -63,7 +72,7 @@ class Chronicle:
         self.note("verdict", result=verdict["result"])
 
     def save(self):
-        with self._saving:
+        with self._saving, _recording():
             self._saved = self._progress.counters
             self._run.write("state", self._state())
 
@@ -100,6 +109,15 @@ class Chronicle:
         return self.status(after_seq)
 
 
+@contextlib.contextmanager
+def _recording():
+    """The record is for those who look; that its disk is full is no reason to end a transfer."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("the record could not be written: %s", error)
+
+
 def recorded(run, after_seq=0):
     """The status of a run without a live worker, from its disk."""
     return status(run.spec, run.read("state") or NEW, _recorded_events(run), run.verdict, run.alive, after_seq)
@@ -122,7 +140,7 @@ def _event(line):
 
 def status(spec, state, events, verdict, alive, after_seq):
     """The status payload. `seq` is the number of the last event in it, from which to go on."""
-    told = [event for event in events if event["seq"] > after_seq][:EVENTS_TOLD]
+    told = bounds.fitting([event for event in events if event["seq"] > after_seq][:EVENTS_TOLD], EVENTS)
     return {
         "transfer": spec["transfer"],
         "attempt": spec["attempt"],
@@ -140,5 +158,7 @@ def status(spec, state, events, verdict, alive, after_seq):
 
 
 def _bounded(details):
-    """Texts of a bounded length, so that fifty events fit into one return."""
-    return {name: value[:LONGEST_TEXT] if isinstance(value, str) else value for name, value in details.items()}
+    """Texts of a bounded length, so that every event fits into an answer."""
+    return {
+        name: bounds.short(value, LONGEST_TEXT) if isinstance(value, str) else value for name, value in details.items()
+    }

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from datamover.errors import MoverError, Stalled
 
+from . import bounds
+
 NAME = "control"
 LONGEST_LINE = 1 << 20
 BACKLOG = 64
@@ -87,8 +89,8 @@ class Server:
 def as_dict(error):
     """An error as it is told; one that nobody foresaw is told as ours."""
     if hasattr(error, "as_dict"):
-        return error.as_dict()
-    return {"code": 61, "name": "internal-error", "retryable": False, "text": f"{error!r}", "evidence": {}}
+        return bounds.error(error.as_dict())
+    return {"code": 61, "name": "internal-error", "retryable": False, "text": bounds.short(repr(error)), "evidence": {}}
 
 
 def ask(directory, request, timeout):

@@ -13,7 +13,7 @@ from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.rundir import RunDirs
 
-from . import chronicle, control, launch, residues, undoing
+from . import bounds, chronicle, control, launch, residues, undoing
 from . import spec as specs
 
 ANSWER_PATIENCE = 60.0
@@ -23,7 +23,6 @@ LINES_TOLD = 500
 LONGEST_LINE = 4096
 BYTES_TOLD = 48 * 1024
 RUNS_TOLD = 100
-LISTED = 200
 
 
 class Desk:
@@ -98,18 +97,22 @@ class Desk:
         if not flock.is_held(run.preparing):
             undoing.undo_dead(run, END_PATIENCE)
             launch.stop(run)
+            if run.verdict and not run.undo.pending():
+                run.shed()
         return chronicle.recorded(run, after_seq)
 
     def runs(self):
         """Short statuses, the newest first, and how many there are beyond them."""
         found = self._runs.all()
-        return {"runs": [_short(run) for run in found[:RUNS_TOLD]], "more": max(0, len(found) - RUNS_TOLD)}
+        told = bounds.fitting(map(_short, found[:RUNS_TOLD]), BYTES_TOLD)
+        return {"runs": told, "more": len(found) - len(told)}
 
     def log(self, transfer, after=0, limit=LINES_TOLD, role=""):
         """Lines of the run's log after the first `after`."""
         run = self._runs.open(transfer, role)
         lines = run.log.read_text(errors="backslashreplace").splitlines() if run.log.exists() else []
-        told = _fitting(lines[after : after + min(limit, LINES_TOLD)])
+        asked = lines[after : after + min(limit, LINES_TOLD)]
+        told = bounds.fitting((bounds.short(line, LONGEST_LINE) for line in asked), BYTES_TOLD)
         return {"lines": told, "more": after + len(told) < len(lines)}
 
     # Ending
@@ -130,7 +133,8 @@ class Desk:
         """
         residue = list(residues.find(self._runs, self._register, self._keep_for, partial))
         removed = [] if test else [each.about for each in residue if each.removed()]
-        return {"found": [each.about for each in residue][:LISTED], "removed": removed[:LISTED]}
+        found = [each.about for each in residue]
+        return {"found": bounds.fitting(found, BYTES_TOLD // 2), "removed": bounds.fitting(removed, BYTES_TOLD // 2)}
 
     def _forget_old(self):
         for each in residues.old_records(self._runs, self._keep_for):
@@ -161,15 +165,3 @@ def _short(run):
     status = chronicle.recorded(run)
     kept = ("transfer", "role", "host", "phase", "alive", "wall")
     return {name: status[name] for name in kept} | {"path": run.spec["path"]}
-
-
-def _fitting(lines):
-    """As many of the lines as one return can hold, each of a bounded length; at least one."""
-    told, size = [], 0
-    for line in lines:
-        line = line[:LONGEST_LINE]
-        size += 2 * len(line)
-        if told and size > BYTES_TOLD:
-            break
-        told.append(line)
-    return told

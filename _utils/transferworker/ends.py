@@ -2,6 +2,7 @@
 
 import os
 import socket
+from dataclasses import replace
 
 from datamover.disk import publish, safepath
 from datamover.disk.journal import Journal
@@ -72,8 +73,16 @@ class End:
         self._working = True
         outcome = self._move()
         if outcome.error is None:
-            self._export_sums()
+            outcome = self._with_sums(outcome)
         self._working = False
+        return outcome
+
+    def _with_sums(self, outcome):
+        try:
+            self._export_sums()
+        except OSError as error:
+            trouble = f"the digests could not be written for sha256sum or b3sum: {error}"
+            return replace(outcome, cleanup=(*outcome.cleanup, trouble))
         return outcome
 
     def _export_sums(self):

@@ -19,10 +19,11 @@ from datamover.version import VERSION
 from hosttools import firewall
 from hosttools.commands import drive
 
-from . import launch
+from . import bounds, launch
 from .policy import Policy
 
 BUDGET = 3.0
+NAMES = 3 * 1024
 CODECS = ("none",)
 
 
@@ -48,7 +49,7 @@ def look(host, ask):
         "interfaces": interfaces(psutil.net_if_addrs(), psutil.net_if_stats()),
         "firewall": drive(firewall.survey(), process.run),
         "ports": _ports(host.settings),
-        "source": survey.survey(path, ask.get("budget", BUDGET)) if role == "source" else None,
+        "source": _source(path, ask.get("budget", BUDGET)) if role == "source" else None,
         "destination": _destination(path, register) if role == "destination" else None,
         "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
         "running": [run.transfer for run in runs.all() if run.alive],
@@ -122,6 +123,15 @@ def _ports(settings):
     port, (low, high) = settings["port"], settings["ports"]
     wanted = {port} if port else set(range(low, high + 1))
     return {"free": bool(wanted - taken), "trouble": []}
+
+
+def _source(path, budget):
+    """The survey, with as many names in each list as fit; its counts tell how many there are."""
+    found = survey.survey(path, budget)
+    lists = {name: bounds.fitting(found[name], NAMES) for name in ("unreadable", "mounts_below")}
+    special = {name: bounds.fitting(paths, NAMES) for name, paths in found["special"].items()}
+    counts = {"unreadable": len(found["unreadable"]), **found["counts"]}
+    return {**found, **lists, "special": special, "counts": counts}
 
 
 def _destination(path, register):

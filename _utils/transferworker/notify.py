@@ -1,9 +1,13 @@
 """How a worker tells whoever started it that it is ready and alive: systemd's datagrams, or a pipe to the starter."""
 
+import contextlib
+import logging
 import os
 import socket
 
 READY = b"READY=1\n"
+
+log = logging.getLogger(__name__)
 
 
 class Systemd:
@@ -13,7 +17,6 @@ class Systemd:
         address = environment["NOTIFY_SOCKET"]
         # A leading @ stands for the NUL of the abstract namespace.
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self.watchdog = int(environment.get("WATCHDOG_USEC", 0)) / 1e6
 
     def ready(self):
         self._send(b"READY=1")
@@ -25,23 +28,19 @@ class Systemd:
         self._send(b"STOPPING=1")
 
     def _send(self, message):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-            notify.connect(self._address)
-            notify.sendall(message)
+        # systemd may be re-executing itself just now; that is no reason to end, or to wait.
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+                notify.sendto(message, socket.MSG_DONTWAIT, self._address)
+        except OSError as error:
+            log.warning("systemd could not be told %s: %s", message.decode(), error)
 
 
-class Pipe:
-    """A pipe whose other end the starter reads: a word when ready, the end of the stream if that never happens."""
-
-    watchdog = 0.0
-
-    def __init__(self, descriptor):
-        os.set_inheritable(descriptor, False)
-        self._descriptor = descriptor
+class Nobody:
+    """Started by hand: there is nobody to tell."""
 
     def ready(self):
-        os.write(self._descriptor, READY)
-        os.close(self._descriptor)
+        """Nobody waits."""
 
     def alive(self):
         """Nobody watches."""
@@ -50,6 +49,22 @@ class Pipe:
         """Nobody watches."""
 
 
-def notifier(environment, descriptor):
+class Pipe(Nobody):
+    """A pipe whose other end the starter reads: a word when ready, the end of the stream if that never happens."""
+
+    def __init__(self, descriptor):
+        os.set_inheritable(descriptor, False)
+        self._descriptor = descriptor
+
+    def ready(self):
+        # Whoever started us may be gone; the lease then decides.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._descriptor, READY)
+        os.close(self._descriptor)
+
+
+def notifier(environment, descriptor=None):
     """The way to tell that fits how this process was started."""
-    return Systemd(environment) if "NOTIFY_SOCKET" in environment else Pipe(descriptor)
+    if "NOTIFY_SOCKET" in environment:
+        return Systemd(environment)
+    return Nobody() if descriptor is None else Pipe(descriptor)

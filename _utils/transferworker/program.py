@@ -26,7 +26,7 @@ def main(words):
     return USAGE
 
 
-def _run(run, descriptor=-1):
+def _run(run, descriptor=None):
     # Only here, so that undoing after a worker does not load what moves bytes.
     from . import notify, worker
 

@@ -14,10 +14,11 @@ from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.undo import KEPT
 
-from . import chronicle, control, opening, verdicts
+from . import bounds, chronicle, control, opening, verdicts
 
 PATIENCE = 30.0
 PUBLISHED = "published"
+CLEANUP = 8 * 1024
 
 
 def handlers(run, spec, published, keep=True):
@@ -65,19 +66,26 @@ def undo_dead(run, patience=PATIENCE, keep=True):
 
 def conclude(run, verdict, keep=True):
     """Write the verdict, undo everything, add what could not be undone; the caller holds the run's lock."""
-    verdict = _in_truth(run, verdict)
-    if run.verdict is None:
-        run.write("verdict", verdict)
+    verdict = _written(run, _in_truth(run, verdict))
     troubles = run.undo.run(handlers(run, run.spec, verdict["result"] == PUBLISHED, keep))
-    verdict = _with_trouble(verdict, *troubles)
-    if verdict != run.verdict:
-        run.write("verdict", verdict)
+    verdict = _written(run, _with_trouble(verdict, *troubles))
     control.remove(run.path)
     return verdict
 
 
+def _written(run, verdict):
+    """The verdict, on disk if that is possible: a full disk must not keep a pinhole open."""
+    try:
+        if verdict != run.verdict:
+            run.write("verdict", verdict)
+    except OSError as error:
+        return _with_trouble(verdict, f"the verdict could not be written: {error}")
+    return verdict
+
+
 def _with_trouble(verdict, *sentences):
-    return {**verdict, "cleanup": list(dict.fromkeys([*verdict["cleanup"], *sentences]))}
+    known = dict.fromkeys([*verdict["cleanup"], *map(bounds.short, sentences)])
+    return {**verdict, "cleanup": bounds.fitting(known, CLEANUP)}
 
 
 def _in_truth(run, verdict):

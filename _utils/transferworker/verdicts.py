@@ -5,7 +5,9 @@ import resource
 from datamover.disk.safepath import encode_path
 from datamover.engine.outcome import Outcome
 
-from . import control
+from . import bounds, control
+
+SKIPPED = 8 * 1024
 
 
 def verdict(spec, outcome):
@@ -19,8 +21,9 @@ def verdict(spec, outcome):
         "algorithm": settings["digest"],
         "block_size": settings["block_size"],
         **_figures(outcome),
+        **_skipped(outcome),
         **_costs(),
-        "cleanup": list(outcome.cleanup),
+        "cleanup": [bounds.short(sentence) for sentence in outcome.cleanup],
     }
 
 
@@ -38,7 +41,6 @@ COUNTED = (
     "sparse_bytes",
     "moved_bytes",
     "retried_entries",
-    "skipped_more",
     "seconds",
 )
 
@@ -46,9 +48,14 @@ COUNTED = (
 def _figures(outcome):
     return {
         "root": outcome.root and outcome.root.hex(),
-        "skipped": [{"path": encode_path(path), "why": why} for path, why in outcome.skipped],
         **{name: getattr(outcome, name) for name in COUNTED},
     }
+
+
+def _skipped(outcome):
+    named = [{"path": encode_path(path), "why": why} for path, why in outcome.skipped]
+    told = bounds.fitting(named, SKIPPED)
+    return {"skipped": told, "skipped_more": outcome.skipped_more + len(named) - len(told)}
 
 
 def _costs():

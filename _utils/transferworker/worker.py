@@ -10,12 +10,13 @@ import queue
 import signal
 import threading
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
 
 from datamover.engine.outcome import Outcome
 from datamover.engine.progress import Progress
 from datamover.engine.stop import Stop
-from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTurn, RosterMismatch
+from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTurn, RosterMismatch, Stalled
 from datamover.host import flock
 from datamover.host.lease import Deadline
 
@@ -69,7 +70,7 @@ class Worker:
                 self._turn()
         except Exception as error:
             log.exception("the worker cannot go on")
-            self._outcome = Outcome(error)
+            self._outcome = Outcome(foreseen(error))
         return self._conclude()
 
     def _hear_signal(self, number, _frame):
@@ -148,7 +149,7 @@ class Worker:
             outcome = self._end.work()
         except Exception as error:
             log.exception("the mover failed")
-            outcome = Outcome(error)
+            outcome = Outcome(foreseen(error))
         self._inbox.put(partial(self._ended, outcome))
 
     def _ended(self, outcome):
@@ -173,7 +174,10 @@ class Worker:
         """Have the main loop call `function`; its result or error comes back."""
         future = Future()
         self._inbox.put(partial(_fulfil, future, function, *arguments))
-        return future.result(CALL_PATIENCE)
+        try:
+            return future.result(CALL_PATIENCE)
+        except FutureTimeout as error:
+            raise Stalled(f"the worker is busy and has not answered within {CALL_PATIENCE:g} s; ask again") from error
 
     def _arm(self, roster):
         self._refuse_if_over()
@@ -192,7 +196,7 @@ class Worker:
         except RosterMismatch:
             raise
         except Exception as error:
-            self._outcome = Outcome(error)
+            self._outcome = Outcome(foreseen(error))
             raise
 
     def _go(self):
@@ -219,7 +223,7 @@ class Worker:
     def _conclude(self):
         """Verdict, undo, goodbye. From here on nothing is asked of anybody, so nothing can keep the pinhole open."""
         self._notifier.stopping()
-        self._end.close()
+        self._close_end()
         verdict = undoing.conclude(self._run, verdicts.verdict(self._spec, self._outcome))
         if self._progress.phase != verdict["result"]:
             self._progress.enter(verdict["result"])
@@ -228,6 +232,17 @@ class Worker:
             self._inbox.get()()
         self._server.close(GOODBYE_PATIENCE)
         return verdicts.exit_status(verdict)
+
+    def _close_end(self):
+        try:
+            self._end.close()
+        except Exception:  # all the more must the rest be undone
+            log.exception("the end could not be closed")
+
+
+def foreseen(error):
+    """The error itself if it has words of its own for the user, else one of ours that quotes it."""
+    return error if hasattr(error, "as_dict") else LocalError(f"unexpected {type(error).__name__}: {error}")
 
 
 def _fulfil(future, function, *arguments):

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..disk.safepath import decode_path, encode_path
-from ..errors import Busy, NoInodes, NoSpace
+from ..errors import Busy, DiskError, NoInodes, NoSpace
 from . import documents, flock, lease
 
 FORMAT = 1
@@ -33,6 +33,8 @@ class Place:
     def of(cls, path):
         """The place `path` (bytes); what holds it must exist."""
         parent, name = os.path.split(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)))
+        if not os.path.isdir(parent):
+            raise DiskError(f"{encode_path(parent)} is no directory on this host; make it first", path=parent)
         steps = [(*_identity(parent), encode_path(name))]
         while parent != b"/":
             parent, name = os.path.split(parent)

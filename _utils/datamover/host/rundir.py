@@ -5,11 +5,12 @@ One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
     format          version of this layout
     spec.json       what was asked of this host; its digest tells a repeated request from another one
     attempts/N/     answer.json (certificate, port), roster.json
-    code/           the copy of the program that the worker runs from
+    code/           the copy of the program that the worker runs from; removed after its end
     lock            held by the live worker, or by who undoes after it; `preparing` by who starts it
     state.json      phase and progress; events.jsonl what happened, numbered; log for people
     undo.log        what must be undone; intent.json what is being published
-    entries.db      the journal; verdict.json how it ended
+    entries.db      the journal, removed after a success; ALGORITHM.sums digests for `sha256sum -c` or `b3sum -c`
+    verdict.json    how it ended
     control         the live worker's socket
 """
 import os
@@ -67,6 +68,13 @@ class RunDir:
     def begun(self):
         """When it was made, for sorting."""
         return (self.path / "spec.json").stat().st_mtime_ns
+
+    def shed(self):
+        """Remove what is of use to a worker only: its program, and after a success its journal. The record stays."""
+        shutil.rmtree(self.code, ignore_errors=True)
+        if self.verdict["result"] == "published":
+            for journal in self.path.glob("entries.db*"):
+                journal.unlink(missing_ok=True)
 
     def remove(self):
         """Remove the directory, whose lock the caller holds. It leaves the list at once, whatever happens after."""

@@ -62,11 +62,10 @@ class UndoLog:
 
     def _undo(self, change, handlers):
         try:
-            outcome = handlers[change.what](**change.details)
+            if handlers[change.what](**change.details) is not KEPT:
+                self.done(change.seq)
         except Exception as error:  # whatever it is, the other changes must be undone too
             return f"could not undo {change.what} ({self._path}, number {change.seq}): {error!r}"
-        if outcome is not KEPT:
-            self.done(change.seq)
         return None
 
     def _lines(self):

@@ -11,6 +11,7 @@ import pytest
 
 from datamover.host import flock
 from tests.functional.worker.minions import PATIENCE
+from transferworker import launch
 
 BIG = 64 * 1024 * 1024
 
@@ -100,6 +101,14 @@ def test_the_digests_of_both_ends_are_left_for_standard_tools(transfer, data, sr
         sums = pair.run(role).path / "sha256.sums"
         done = subprocess.run(["sha256sum", "--strict", "-c", sums], cwd=place, capture_output=True, check=True)
         assert done.stdout.count(b": OK") == 4
+
+
+def test_the_record_keeps_what_tells_of_it_and_nothing_else(transfer):
+    pair = transfer().begin()
+    pair.verdicts()
+    kept = {"format", "spec.json", "attempts", "lock", "preparing", "state.json", "events.jsonl", "log", "verdict.json"}
+    assert set(os.listdir(pair.run("source").path)) == kept | {"sha256.sums"}
+    assert set(os.listdir(pair.run("destination").path)) == kept | {"sha256.sums", "undo.log", "intent.json"}
 
 
 def test_phases_and_events_tell_the_story_in_order(transfer):
@@ -243,10 +252,8 @@ def test_undo_is_harmless_however_often_and_keeps_what_is_published(transfer, da
     pair.verdicts()
     run = pair.run("destination")
     before = run.verdict
+    launch.copy_code(run)
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-I", "-B", run.code / "transferworker/__main__.py", "undo", run.path], check=True
-        )
-        assert done.returncode == 0
+        subprocess.run(launch.command(run, "undo"), check=True)
     assert run.verdict == before
     assert equal(data, srv / "data")

@@ -132,3 +132,15 @@ def test_phases_from_many_threads_are_all_recorded(record, progress):
         thread.join()
     assert set(record.phases) == set(phases)
     assert sorted(event["seq"] for event in record.status()["events"]) == [1, 2, 3, 4, 5]
+
+
+def test_a_full_disk_does_not_keep_a_transfer_from_going_on(run, record, progress, monkeypatch):
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run, "write", fail)
+    progress.enter("moving")
+    progress.add(bytes_done=1)
+    record.save_progress()
+    record.conclude(VERDICT)
+    assert record.status()["phases"].keys() == {"moving"} and record.status()["verdict"] == VERDICT

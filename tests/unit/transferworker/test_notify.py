@@ -31,6 +31,12 @@ def test_the_pipe_says_ready_and_ends():
     os.close(reading)
 
 
+def test_a_starter_that_is_gone_is_no_trouble():
+    reading, writing = os.pipe()
+    os.close(reading)
+    notify.notifier({}, writing).ready()
+
+
 def test_the_pipe_is_not_handed_on_to_commands():
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)

@@ -205,3 +205,17 @@ def test_undoing_again_changes_nothing(dying, srv):
     before = {path.name: path.stat().st_mtime_ns for path in run.path.iterdir()}
     undoing.undo_dead(run)
     assert {path.name: path.stat().st_mtime_ns for path in run.path.iterdir()} == before
+
+
+def test_a_full_disk_keeps_nothing_open(dying, srv, monkeypatch):
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    closed = []
+    monkeypatch.setattr("transferworker.opening.close", lambda tag: closed.append(tag))
+    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+    run = dying.stage().run
+    monkeypatch.setattr(run, "write", fail)
+    verdict = undoing.conclude(run, verdicts.verdict(run.spec, Outcome(DiskError("full"))))
+    assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
+    assert "No space left on device" in verdict["cleanup"][0]

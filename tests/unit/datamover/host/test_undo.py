@@ -104,3 +104,13 @@ def test_after_a_torn_line_the_log_goes_on(log, path):
 def test_only_the_owner_reads_it(log, path):
     log.register("a")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_log_that_cannot_be_written_does_not_keep_the_other_changes_from_being_undone(log, monkeypatch):
+    log.register("first")
+    log.register("second")
+    monkeypatch.setattr(log, "done", lambda seq: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    undone = []
+    troubles = log.run({"first": lambda: undone.append("first"), "second": lambda: undone.append("second")})
+    assert undone == ["second", "first"]
+    assert len(troubles) == 2 and "No space left on device" in troubles[0]

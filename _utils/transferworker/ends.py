@@ -2,7 +2,6 @@
 
 import os
 import socket
-from dataclasses import replace
 
 from datamover.disk import publish, safepath
 from datamover.disk.journal import Journal
@@ -71,25 +70,10 @@ class End:
     def work(self):
         """Move the data; returns the Outcome."""
         self._working = True
-        outcome = self._move()
-        if outcome.error is None:
-            outcome = self._with_sums(outcome)
-        self._working = False
-        return outcome
-
-    def _with_sums(self, outcome):
         try:
-            self._export_sums()
-        except OSError as error:
-            trouble = f"the digests could not be written for sha256sum or b3sum: {error}"
-            return replace(outcome, cleanup=(*outcome.cleanup, trouble))
-        return outcome
-
-    def _export_sums(self):
-        """For `sha256sum -c` or `b3sum -c`, in the directory itself or, for a single file, beside it."""
-        path = self._run.path / f"{self._settings['digest']}.sums"
-        name = os.path.basename(self._path)
-        self._journal.export_sums(path, root_name=name, algorithm=self._settings["digest"])
+            return self._move()
+        finally:
+            self._working = False
 
     def close(self):
         """Close what is open to others, forget the key. What a mover that hangs still uses stays as it is."""

@@ -9,8 +9,7 @@ One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
     lock            held by the live worker, or by who undoes after it; `preparing` by who starts it
     state.json      phase and progress; events.jsonl what happened, numbered; log for people
     undo.log        what must be undone; intent.json what is being published
-    entries.db      the journal, removed after a success; ALGORITHM.sums digests for `sha256sum -c` or `b3sum -c`
-    verdict.json    how it ended
+    entries.db      the journal, from which `checksum.receipt` is made; verdict.json how it ended
     control         the live worker's socket
 """
 import os
@@ -70,11 +69,8 @@ class RunDir:
         return (self.path / "spec.json").stat().st_mtime_ns
 
     def shed(self):
-        """Remove what is of use to a worker only: its program, and after a success its journal. The record stays."""
+        """Remove what is of use to a live worker only: its program. The record stays."""
         shutil.rmtree(self.code, ignore_errors=True)
-        if self.verdict["result"] == "published":
-            for journal in self.path.glob("entries.db*"):
-                journal.unlink(missing_ok=True)
 
     def remove(self):
         """Remove the directory, whose lock the caller holds. It leaves the list at once, whatever happens after."""

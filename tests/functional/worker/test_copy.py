@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from datamover.disk.journal import Journal
 from datamover.host import flock
 from tests.functional.worker.minions import PATIENCE
 from tests.support.waiting import eventually
@@ -79,6 +80,16 @@ def test_a_single_file_arrives_under_its_final_name(transfer, big, srv):
     nothing_open(pair, srv, ["other name"])
 
 
+def test_four_at_once_between_the_same_two_hosts(transfer, data, srv):
+    pairs = [transfer(dst=srv / f"copy {number}").begin() for number in range(4)]
+    for pair in pairs:
+        source, destination = pair.verdicts()
+        assert source["root"] == destination["root"] and destination["cleanup"] == []
+        assert equal(data, pair.dst)
+    for pair in pairs:
+        nothing_open(pair, srv, [f"copy {number}" for number in range(4)])
+
+
 def test_both_ends_may_be_one_host(transfer, alpha, data, srv):
     pair = transfer(source=alpha, destination=alpha).begin()
     assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
@@ -95,11 +106,12 @@ def test_the_settings_reach_the_engine(transfer, data, srv, changes):
     assert equal(data, srv / "data")
 
 
-def test_the_digests_of_both_ends_are_left_for_standard_tools(transfer, data, srv):
+def test_the_digests_of_both_ends_are_left_for_standard_tools(transfer, data, srv, tmp_path):
     pair = transfer().begin()
     pair.verdicts()
     for role, place in (("source", data), ("destination", srv / "data")):
-        sums = pair.run(role).path / "sha256.sums"
+        sums = tmp_path / f"{role}.sums"
+        Journal(pair.run(role).path / "entries.db").export_sums(sums)
         done = subprocess.run(["sha256sum", "--strict", "-c", sums], cwd=place, capture_output=True, check=True)
         assert done.stdout.count(b": OK") == 4
 
@@ -107,9 +119,20 @@ def test_the_digests_of_both_ends_are_left_for_standard_tools(transfer, data, sr
 def test_the_record_keeps_what_tells_of_it_and_nothing_else(transfer):
     pair = transfer().begin()
     pair.verdicts()
-    kept = {"format", "spec.json", "attempts", "lock", "preparing", "state.json", "events.jsonl", "log", "verdict.json"}
-    assert set(os.listdir(pair.run("source").path)) == kept | {"sha256.sums"}
-    assert set(os.listdir(pair.run("destination").path)) == kept | {"sha256.sums", "undo.log", "intent.json"}
+    kept = {
+        "format",
+        "spec.json",
+        "attempts",
+        "lock",
+        "preparing",
+        "state.json",
+        "events.jsonl",
+        "log",
+        "verdict.json",
+        "entries.db",
+    }
+    assert set(os.listdir(pair.run("source").path)) == kept
+    assert set(os.listdir(pair.run("destination").path)) == kept | {"undo.log", "intent.json"}
 
 
 def test_phases_and_events_tell_the_story_in_order(transfer):

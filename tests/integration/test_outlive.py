@@ -1,0 +1,103 @@
+"""A copy does not depend on what started it: master, runner and whole machines end in the middle of it."""
+
+import os
+import signal
+
+import pytest
+
+from tests.support.copying import SLOW_BYTES, Copying, digest, plant_random, slowed
+from tests.support.waiting import eventually
+
+ENDS = ("alpha", "beta")
+
+
+@pytest.fixture
+def copying(clean_lab):
+    """A copy of a big file over a link that is slow until `finished`, just when bytes have begun to move."""
+    plant_random(clean_lab.machine("alpha"), "/srv/big", SLOW_BYTES)
+    copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s")
+    with slowed(clean_lab.machine("beta"), "6mbit"), copying:
+        copying.await_moving()
+        yield copying
+
+
+def slow(value):
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
+def heal(lab):
+    for link in lab.machine("beta").links:
+        link.heal()
+
+
+def finished(lab, copying):
+    """How the copy ends, now that the link may be fast."""
+    heal(lab)
+    return copying.finish()
+
+
+def assert_arrived(lab, copying):
+    done = finished(lab, copying)
+    assert (done.returncode, done.data["result"]) == (0, "ok"), done.stderr
+    assert digest(lab.machine("alpha"), "/srv/big") == digest(lab.machine("beta"), "/srv/big")
+
+
+def test_a_restarted_master_is_no_event(clean_lab, copying):
+    clean_lab.master.run(["systemctl", "restart", "salt-master"])
+    assert_arrived(clean_lab, copying)
+    # A job that wanted to return meanwhile keeps trying; that is Salt's process, not ours.
+    assert eventually(lambda: not any(jobs_on(clean_lab.machine(name)) for name in ENDS), timeout=120)
+
+
+def jobs_on(machine):
+    """The processes in which the minion runs jobs."""
+    return machine.run(["pgrep", "-f", "Minion._thread_return"], check=False).stdout.split()
+
+
+def test_a_killed_runner_leaves_a_copy_that_ends_by_itself(clean_lab, copying):
+    clean_lab.master.signal(copying.process, signal.SIGKILL)
+    copying.process.communicate()
+    heal(clean_lab)
+    ended = eventually(lambda: published(clean_lab, copying.transfer), timeout=60)
+    assert ended == {"alpha": "published", "beta": "published"}
+    assert digest(clean_lab.machine("alpha"), "/srv/big") == digest(clean_lab.machine("beta"), "/srv/big")
+
+
+def published(lab, transfer):
+    """The phases of the ends by host, once both have a verdict."""
+    ends = lab.run_runner("transfer.status", transfer=transfer, minions="alpha,beta").data["ends"]
+    return {end["host"]: end["phase"] for end in ends} if all(end["verdict"] for end in ends) else {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_runner_that_is_told_to_end_says_how_to_go_on(clean_lab, copying, number):
+    clean_lab.master.signal(copying.process, number)
+    done = copying.finish()
+    assert (done.returncode, done.data["result"]) == (6, "unknown")
+    assert f"transfer.cancel {copying.transfer}" in str(done.data["reasons"])
+    cancelled = clean_lab.run_runner("transfer.cancel", transfer=copying.transfer)
+    assert {end["phase"] for end in cancelled.data["ends"]} == {"cancelled"}
+
+
+@pytest.mark.parametrize("event", [slow("asked"), "planned", slow("prepared"), "armed"])
+def test_a_runner_that_is_told_to_end_early_undoes_everything(clean_lab, event):
+    plant_random(clean_lab.machine("alpha"), "/srv/file", 1000)
+    with Copying(clean_lab, "alpha:/srv/file", "beta:/srv/") as copying:
+        copying.await_event(event)
+        clean_lab.master.signal(copying.process, signal.SIGTERM)
+        done = copying.finish()
+    # Between the event and the signal it may have gone on, even to its end.
+    assert done.data["result"] in {"cancelled", "unknown", "ok"}, done.stdout
+    assert (os.listdir(clean_lab.machine("beta").disk("/srv")) == []) == (done.data["result"] == "cancelled")
+
+
+@pytest.mark.parametrize("victim", ENDS)
+def test_after_a_reboot_of_one_end_nothing_is_open(clean_lab, copying, victim):
+    (other,) = set(ENDS) - {victim}
+    clean_lab.reboot(victim)
+    done = finished(clean_lab, copying)
+    assert done.returncode != 0
+    assert victim in str(done.data["reasons"])
+    ends = {end["host"]: end for end in (done.data["source"], *done.data["destinations"].values())}
+    assert ends[other]["phase"] == "failed"
+    assert not any(name == "big" for name in os.listdir(clean_lab.machine("beta").disk("/srv")))

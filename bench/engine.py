@@ -216,7 +216,7 @@ def be_an_end(role):
     if role == "source":
         end = Sender(spec, roster, identity, SourceTree(path, journal), journal, progress, Stop())
     else:
-        staging = Staging.create(path, TRANSFER, {}, journal)
+        staging = Staging.create(path, TRANSFER, {}, journal, special=())
         end = Receiver(spec, roster, identity, listener, staging, journal, progress, Stop(), lambda: None)
     before = cpu_seconds(resource.RUSAGE_SELF)
     outcome = end.run()

@@ -135,7 +135,13 @@ class DestinationEnd(End):
         reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
         self._run.undo.register("staging")
         self._staging = Staging.create(
-            self._path, self._spec["transfer"], about, self._journal, self._settings["owners"], reserve
+            self._path,
+            self._spec["transfer"],
+            about,
+            self._journal,
+            self._settings["owners"],
+            reserve,
+            special=frozenset(self._settings["special"]),
         )
         self._note("renames", **publish.probe(self._staging))
 

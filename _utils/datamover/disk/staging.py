@@ -30,7 +30,7 @@ from .safepath import (
     split_final,
     within,
 )
-from .special import NAMES, Found, names_of
+from .special import Found, names_of
 from .trouble import disk_error, on_disk
 from .windows import Windows
 
@@ -63,7 +63,7 @@ class Staging:
     Several threads may write; announce, restart and what follows are for one at a time.
     """
 
-    def __init__(self, final, transfer, journal, anchor, parent, owners, reserve, special=NAMES):
+    def __init__(self, final, transfer, journal, anchor, parent, owners, reserve, special):
         self.final = final
         self.transfer = transfer
         self.path = os.path.join(split_final(final)[0], staging_name(transfer))
@@ -82,7 +82,7 @@ class Staging:
     # Coming and going
 
     @classmethod
-    def create(cls, final, transfer, about, journal, owners="names", reserve=(0, 0), special=NAMES):
+    def create(cls, final, transfer, about, journal, owners="names", reserve=(0, 0), *, special):
         """Make the staging directory beside `final`; `about` (JSON) describes it, `reserve` is (bytes, inodes).
 
         `special` holds the special.NAMES that are taken: whatever the source says, no others are made here.
@@ -103,7 +103,7 @@ class Staging:
 
     @classmethod
     def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0)):
-        """The staging directory that is there, to remove it or to go on; None if there is none.
+        """The staging directory that is there, to remove it or to finish; None if there is none. It takes no specials.
 
         DiskError if it is not one that create() made for this transfer: nothing may be done with it.
         """
@@ -117,7 +117,7 @@ class Staging:
             undo.callback(os.close, anchor)
             _check_ours(anchor, transfer)
             undo.pop_all()
-        return cls(final, transfer, journal, anchor, parent, owners, reserve)
+        return cls(final, transfer, journal, anchor, parent, owners, reserve, special=())
 
     def _describe(self, about):
         document = {

@@ -109,7 +109,8 @@ class Ends:
 
     def receiver(self):
         end = self.beta
-        self.staging = self.staging_class.create(os.fsencode(self.folder / "final"), TRANSFER, {}, end.journal)
+        final = os.fsencode(self.folder / "final")
+        self.staging = self.staging_class.create(final, TRANSFER, {}, end.journal, special=frozenset(NAMES))
         return self.receiver_class(
             end.spec,
             self.roster,

@@ -103,10 +103,11 @@ def source(root, special=NAMES, owners="names"):
 
 
 @contextlib.contextmanager
-def destination(final, owners="names", reserve=(0, 0), transfer=TRANSFER, special=NAMES):
+def destination(final, owners="names", reserve=(0, 0), transfer=TRANSFER, *, special):
     """(staging, journal) of a destination; what is still staged at the end is removed."""
     with Journal("") as journal:
-        staging = Staging.create(os.fsencode(final), transfer, {"host": "beta"}, journal, owners, reserve, special)
+        about = {"host": "beta"}
+        staging = Staging.create(os.fsencode(final), transfer, about, journal, owners, reserve, special=special)
         try:
             yield staging, journal
         finally:

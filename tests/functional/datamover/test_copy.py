@@ -64,7 +64,7 @@ def staged(final):
 
 def assert_arrives_equal(root, final, **options):
     """Copy and compare by every means; gives the report."""
-    with destination(final) as (staging, received):
+    with destination(final, special=NAMES) as (staging, received):
         copied = copy(root, staging, received, **options)
         assert copied.roots_equal and copied.differences == []
         assert independent_differences(root, staged(final)) == []
@@ -96,7 +96,7 @@ def test_a_tree_deeper_than_any_path(root, final):
         directory = below
     os.close(os.open(b"bottom", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
     os.close(directory)
-    with destination(final) as (staging, received):
+    with destination(final, special=NAMES) as (staging, received):
         copied = copy(root, staging, received)
         assert copied.roots_equal and copied.differences == []
         bottom = max(received.entries(), key=lambda entry: entry.number)
@@ -144,7 +144,7 @@ def test_after_publishing_it_is_still_equal(root, final):
     plant(root, {"f": b"1", "dir": {"g": b"2"}})
     for name in ("dir", "."):
         os.utime(root / name, ns=(7, 7))
-    with destination(final) as (staging, received):
+    with destination(final, special=NAMES) as (staging, received):
         copy(root, staging, received)
         publish.publish(staging, publish.intend(staging, overwrite=False))
         assert independent_differences(root, final) == []
@@ -153,7 +153,7 @@ def test_after_publishing_it_is_still_equal(root, final):
 def test_a_single_file_is_a_tree_of_one(tmp_path, final):
     plant(tmp_path, {"single": b"x" * 300_000})
     (tmp_path / "single").chmod(0o640)
-    with destination(final) as (staging, received):
+    with destination(final, special=NAMES) as (staging, received):
         copied = copy(tmp_path / "single", staging, received)
         assert copied.roots_equal and copied.differences == []
         assert run("cmp", tmp_path / "single", staged(final)) == b""
@@ -221,7 +221,7 @@ def test_sockets_are_named_and_left_out(root, final):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(root / "socket"))
         plant(root, {"file": b"1"})
-        with destination(final) as (staging, received):
+        with destination(final, special=NAMES) as (staging, received):
             copied = copy(root, staging, received)
             assert copied.roots_equal and copied.skipped == [(b"socket", "a socket cannot travel")]
             assert os.listdir(staged(final)) == ["file"]
@@ -278,7 +278,7 @@ def test_other_file_systems_hold_a_tree_too(tmp_path, kind):
     }[kind]()
     root = plant(tmp_path, {"source": {"a": b"1" * 300_000, "d": {"b": b"2"}, "l": "d"}}) / "source"
     os.chmod(root / "a", 0o4711)
-    with destination(place / "final") as (staging, received):
+    with destination(place / "final", special=NAMES) as (staging, received):
         copied = copy(root, staging, received)
         assert copied.roots_equal and copied.differences == []
         assert staging.granularity == (1_000_000_000 if kind == "ext4-old" else 1)
@@ -289,7 +289,7 @@ def test_the_source_is_not_touched_not_even_its_access_times(root, final):
     for name in ("file", "dir/f", "dir", "."):
         os.utime(root / name, ns=(1, 1))
     before = run("find", root, "-printf", "%p %A@ %T@ %C@ %i %m\n")
-    with destination(final) as (staging, received):
+    with destination(final, special=NAMES) as (staging, received):
         copy(root, staging, received)
     files = run("find", root, "-type", "f", "-printf", "%p %A@ %T@ %C@ %i %m\n").splitlines()
     assert set(files) <= set(before.splitlines())
@@ -302,7 +302,7 @@ def test_what_the_journal_exports_is_what_coreutils_and_b3sum_check(root, final,
         | {b"d": {name: name * 9 for name in HOSTILE}, b"big": b"x" * 10**7},
     )
     os.link(root / "big", root / "big too")
-    with destination(final) as (staging, received):
+    with destination(final, special=NAMES) as (staging, received):
         copy(root, staging, received)
         count = received.export_sums(tmp_path / "sums")
         checked = run("sha256sum", "--strict", "-c", tmp_path / "sums", cwd=staged(final))

@@ -23,7 +23,7 @@ def place(tmp_path):
 @pytest.fixture
 def tree(place):
     """A verified tree in staging that holds one file "new"."""
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=()) as (staging, _):
         staging.announce(
             [Entry(0, 0, b"", Kind.DIRECTORY, mode=0o755), Entry(1, 0, b"new", Kind.FILE, mode=0o644, size=3)]
         )
@@ -34,7 +34,7 @@ def tree(place):
 @pytest.fixture
 def single(place):
     """A verified single file in staging."""
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=()) as (staging, _):
         staging.announce([Entry(0, 0, b"", Kind.FILE, mode=0o644, size=3)])
         staging.put_small(0, 1, b"new")
         yield staging
@@ -267,7 +267,7 @@ def test_a_mount_point_is_refused_in_words(tmp_path, overwrite, where):
     place = tmp_path / "with space"
     plant(tmp_path, {"with space": {"final": {"below": {}}}} if where == "below" else {"with space": {"final": {}}})
     tmpfs(place / "final" / where, "size=1m")
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=()) as (staging, _):
         staging.announce([Entry(0, 0, b"", Kind.DIRECTORY, mode=0o755)])
         if where == "below" and not overwrite:
             with pytest.raises(PublishFailed, match="cannot be replaced while something is mounted there"):
@@ -281,7 +281,7 @@ def test_a_mount_point_is_refused_in_words(tmp_path, overwrite, where):
 @private_mounts
 def test_a_mount_that_came_meanwhile_is_not_replaced(tmp_path):
     plant(tmp_path, {"place": {"final": {}}})
-    with destination(tmp_path / "place" / "final") as (staging, _):
+    with destination(tmp_path / "place" / "final", special=()) as (staging, _):
         staging.announce([Entry(0, 0, b"", Kind.DIRECTORY, mode=0o755)])
         intent = publish.intend(staging, overwrite=False)
         tmpfs(tmp_path / "place" / "final", "size=1m")
@@ -295,7 +295,7 @@ def test_of_many_who_want_one_name_exactly_one_gets_it(place):
     barrier = threading.Barrier(10)
 
     def compete(number):
-        with destination(place / "final", transfer=f"{number:032x}") as (staging, _):
+        with destination(place / "final", transfer=f"{number:032x}", special=()) as (staging, _):
             staging.announce([Entry(0, 0, b"", Kind.FILE, mode=0o644, size=1)])
             staging.put_small(0, 1, b"%d" % number)
             intent = publish.intend(staging, overwrite=False)

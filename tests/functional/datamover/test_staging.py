@@ -41,7 +41,7 @@ def final(tmp_path):
 
 @pytest.fixture
 def staging(final):
-    with destination(final) as (staging, _):
+    with destination(final, special=NAMES) as (staging, _):
         staging.announce([directory(0)])
         yield staging
 
@@ -69,20 +69,20 @@ def test_the_staging_directory_is_private_and_describes_itself(final, staging):
 
 def test_what_an_earlier_attempt_left_is_not_touched(final, staging):
     with pytest.raises(Busy, match="left by an earlier attempt"):
-        Staging.create(os.fsencode(final), TRANSFER, {}, None)
+        Staging.create(os.fsencode(final), TRANSFER, {}, None, special=())
     assert os.path.isdir(staging.path)
 
 
 def test_a_missing_parent_is_said_so(tmp_path):
     with pytest.raises(DiskError, match="cannot make a staging directory beside .*/none/final"):
-        Staging.create(os.fsencode(tmp_path / "none" / "final"), TRANSFER, {}, None)
+        Staging.create(os.fsencode(tmp_path / "none" / "final"), TRANSFER, {}, None, special=())
 
 
 def test_no_descriptor_is_left_open_when_the_beginning_fails(final, staging, tmp_path):
     before = len(os.listdir("/proc/self/fd"))
     for place in (final, tmp_path / "none" / "final"):
         with pytest.raises(MoverError):
-            Staging.create(os.fsencode(place), TRANSFER, {}, None)
+            Staging.create(os.fsencode(place), TRANSFER, {}, None, special=())
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -246,7 +246,7 @@ def test_a_file_system_that_cannot_reserve_takes_large_files_and_holes_too(tmp_p
     place = tmp_path / "fs"
     place.mkdir()
     run("mount", "-t", "ramfs", "ramfs", place)
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=WINDOW + 6)])
         staging.write(1, 1, 0, b"begin")
         staging.hole(1, 1, 5, WINDOW - 5)
@@ -318,7 +318,7 @@ def by_ranges(staging):
 def test_what_is_read_back_is_what_the_disk_has_and_not_the_cache(tmp_path, read_back):
     """A bit is flipped in the image below the file system: who reads sees the cache, who reads back the disk."""
     place = ext4(tmp_path / "fs", tmp_path / "image", 64)
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=8 * MIB)])
         data = os.urandom(8 * MIB)
         staging.write(1, 1, 0, data)
@@ -410,7 +410,7 @@ def test_a_file_system_without_an_attribute_is_said_so(tmp_path):
     place = tmp_path / "fs"
     place.mkdir()
     run("mount", "-t", "ramfs", "ramfs", place)
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=1, xattrs=((b"user.note", b"1"),))])
         with pytest.raises(DiskError, match="cannot write f: .*ENOTSUP.*cannot hold it"):
             staging.put_small(1, 1, b"x")
@@ -448,7 +448,7 @@ def test_a_file_does_not_become_setuid_by_a_second_try(final):
 def test_a_link_in_the_way_is_never_followed(final, tmp_path, action):
     """Nobody but root can put a link into staging; even then nothing outside is touched."""
     outside = plant(tmp_path, {"outside": {"f": b"precious"}}) / "outside"
-    with destination(final) as (staging, _):
+    with destination(final, special=NAMES) as (staging, _):
         staging.announce([directory(0), directory(1), file(2, parent=1, size=3)])
         staging._directories.close()
         data = final.parent / f".salt-transfer-{TRANSFER}" / "data"
@@ -470,7 +470,7 @@ def test_a_link_in_the_way_is_never_followed(final, tmp_path, action):
 @pytest.mark.parametrize("action", ["write", "put_small", "read_back"])
 def test_a_file_exchanged_for_a_link_is_never_followed(final, tmp_path, action):
     precious = plant(tmp_path, {"precious": b"precious"}) / "precious"
-    with destination(final) as (staging, _):
+    with destination(final, special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=3)])
         os.symlink(precious, os.path.join(staging.path, b"data", b"f"))
         if action == "put_small":
@@ -494,7 +494,7 @@ def test_whoever_owns_the_place_beside_cannot_lead_us_elsewhere(final, tmp_path)
                 kernel.rename(place, os.fsencode(f".salt-transfer-{TRANSFER}"), place, b"decoy", kernel.RENAME_EXCHANGE)
         os.close(place)
 
-    with Journal("") as journal, Staging.create(os.fsencode(final), TRANSFER, {}, journal) as staging:
+    with Journal("") as journal, Staging.create(os.fsencode(final), TRANSFER, {}, journal, special=()) as staging:
         swapper = threading.Thread(target=swap)
         swapper.start()
         try:
@@ -521,7 +521,7 @@ def test_whoever_owns_the_place_beside_cannot_lead_us_elsewhere(final, tmp_path)
 @private_mounts
 def test_the_reserve_of_bytes_is_kept(tmp_path):
     place = tmpfs(tmp_path / "fs", "size=16m")
-    with destination(place / "final", reserve=(4 * MIB, 0)) as (staging, _):
+    with destination(place / "final", reserve=(4 * MIB, 0), special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=32 * MIB)])
         with pytest.raises(
             NoSpace, match="has [0-9]+ bytes free; 262144 more are needed and 4194304 stay in reserve"
@@ -536,7 +536,7 @@ def test_the_reserve_of_bytes_is_kept(tmp_path):
 @private_mounts
 def test_room_that_is_reserved_ahead_leaves_the_reserve_alone_too(tmp_path):
     place = tmpfs(tmp_path / "fs", "size=160m")
-    with destination(place / "final", reserve=(50 * MIB, 0)) as (staging, _):
+    with destination(place / "final", reserve=(50 * MIB, 0), special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=3 * WINDOW)])
         staging.write(1, 1, 0, b"x" * MIB)
         with pytest.raises(NoSpace, match=f"{WINDOW} more are needed and {50 * MIB} stay in reserve"):
@@ -548,7 +548,7 @@ def test_room_that_is_reserved_ahead_leaves_the_reserve_alone_too(tmp_path):
 @private_mounts
 def test_the_reserve_of_inodes_is_kept(tmp_path):
     place = tmpfs(tmp_path / "fs", "size=16m,nr_inodes=200")
-    with destination(place / "final", reserve=(0, 50)) as (staging, _):
+    with destination(place / "final", reserve=(0, 50), special=NAMES) as (staging, _):
         entries = [file(number, b"%d" % number, size=1) for number in range(1, 200)]
         staging.announce([directory(0), *entries])
         with pytest.raises(NoInodes, match="has 50 inodes free; 1 more are needed and 50 stay in reserve"):
@@ -562,7 +562,7 @@ def test_the_reserve_of_inodes_is_kept(tmp_path):
 def test_the_reserve_is_kept_though_others_write_there_too(tmp_path, monkeypatch):
     monkeypatch.setattr("datamover.disk.headroom.BELIEVED", 0.0)
     place = tmpfs(tmp_path / "fs", "size=16m")
-    with destination(place / "final", reserve=(4 * MIB, 0)) as (staging, _):
+    with destination(place / "final", reserve=(4 * MIB, 0), special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=8 * MIB)])
         staging.write(1, 1, 0, b"x" * MIB)
         (place / "other").write_bytes(b"x" * 10 * MIB)
@@ -580,7 +580,7 @@ def long_belief(monkeypatch):
 @private_mounts
 def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path, long_belief):
     place = tmpfs(tmp_path / "fs", "size=16m")
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, b"dir\nf", size=32 * MIB)])
         staging.write(1, 1, 0, b"x" * MIB)
         (place / "other").write_bytes(b"x" * 14 * MIB)
@@ -593,7 +593,7 @@ def test_a_full_disk_ends_cleanly_even_without_a_reserve(tmp_path, long_belief):
 @private_mounts
 def test_inodes_that_others_took_are_told_as_such(tmp_path, long_belief):
     place = tmpfs(tmp_path / "fs", "size=16m,nr_inodes=60")
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=1), file(2, b"second", size=1)])
         staging.put_small(1, 1, b"x")
         with suppress(OSError):
@@ -607,7 +607,7 @@ def test_inodes_that_others_took_are_told_as_such(tmp_path, long_belief):
 @private_mounts
 def test_a_disk_that_turns_read_only_is_said_so(tmp_path):
     place = tmpfs(tmp_path / "fs", "size=16m")
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=1)])
         run("mount", "-o", "remount,ro", place)
         with pytest.raises(DiskError, match="cannot write f: Read-only file system .EROFS.*remount it"):
@@ -622,7 +622,7 @@ def test_an_error_while_writing_back_is_told_at_flush(tmp_path, files):
     """The disk is a file on a file system that is too small for it: what the page cache took cannot be written back."""
     host = tmpfs(tmp_path / "host", "size=8m")
     place = ext4(tmp_path / "fs", host / "image", 64, "-O", "^has_journal")
-    with destination(place / "final") as (staging, _):
+    with destination(place / "final", special=NAMES) as (staging, _):
         entries = [file(number, b"%d" % number, size=24 * MIB // files) for number in range(1, files + 1)]
         staging.announce([directory(0), *entries])
         for entry in entries:

@@ -283,3 +283,14 @@ def test_undo_is_harmless_however_often_and_keeps_what_is_published(transfer, da
         subprocess.run(launch.command(run, "undo"), check=True)
     assert run.verdict == before
     assert equal(data, srv / "data")
+
+
+def test_a_destination_takes_no_special_entries_but_those_it_was_told_of(transfer, data, srv):
+    os.chmod(data / "file", 0o4755)
+    pair = transfer().prepare("destination")
+    pair.answers["source"] = pair.source.prepare(pair.spec("source", settings__special=["setuid"]))
+    source, destination = pair.arm().go().verdicts()
+    assert destination["error"]["name"] == "special-refused"
+    assert "setuid: 1 (file)" in destination["error"]["text"]
+    assert source["result"] == "failed"
+    nothing_open(pair, srv)

@@ -38,7 +38,7 @@ class Dying:
     def stage(self):
         self.run.undo.register("staging")
         journal = Journal(":memory:")
-        self.staging = Staging.create(self.final, self.run.transfer, {"attempt": 1}, journal)
+        self.staging = Staging.create(self.final, self.run.transfer, {"attempt": 1}, journal, special=())
         os.mkdir(b"data", 0o755, dir_fd=self.staging.anchor)
         return self
 
@@ -219,3 +219,20 @@ def test_a_full_disk_keeps_nothing_open(dying, srv, monkeypatch):
     verdict = undoing.conclude(run, verdicts.verdict(run.spec, Outcome(DiskError("full"))))
     assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
     assert "No space left on device" in verdict["cleanup"][0]
+
+
+def test_a_disk_that_takes_no_byte_keeps_nothing_open_and_can_be_undone_again(dying, srv, monkeypatch):
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    closed = []
+    monkeypatch.setattr("transferworker.opening.close", lambda tag: closed.append(tag))
+    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+    run = dying.stage().run
+    with monkeypatch.context() as full:
+        full.setattr("datamover.host.documents.save", fail)
+        full.setattr("datamover.host.undo.UndoLog._append", fail)
+        undoing.conclude(run, verdicts.verdict(run.spec, Outcome(DiskError("full"))))
+    assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
+    undoing.undo_dead(dying.die())
+    nothing_left(run, srv)

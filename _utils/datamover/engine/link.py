@@ -164,12 +164,6 @@ class TlsLink(Link):
                 return count
             self._take_portion()
 
-    def fill(self, view):
-        at = self._decrypt(view)
-        while at < len(view):
-            self._take_portion()
-            at += self._decrypt(view[at:])
-
     def _decrypt(self, view):
         """Decrypt what has been taken into the view, as far as it goes; return how many bytes."""
         at, size, read = 0, len(view), self._tls.read
@@ -178,7 +172,10 @@ class TlsLink(Link):
                 while at < size and (count := read(size - at, view[at:])):
                     at += count
         except ssl.SSLWantReadError:
-            pass
+            return at
+        # Full, or the other end said farewell: what it sends after that would only pile up.
+        if size and not at:
+            raise EndOfStream
         return at
 
     def _take_portion(self):

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import threading
 
 import pytest
@@ -85,6 +86,31 @@ def test_a_close_is_noticed(pair):
     pair[0].close()
     with pytest.raises(EndOfStream):
         pair[1].receive_into(memoryview(bytearray(10)))
+
+
+def say_farewell(link):
+    """What a TLS end sends that will send nothing more, though its socket stays open."""
+    with pytest.raises(ssl.SSLWantReadError):
+        link._tls.unwrap()
+    Link.send(link, link._outgoing.read())
+
+
+@pytest.mark.parametrize("how", ["fill", "receive_into"])
+def test_what_follows_the_farewell_of_tls_is_not_taken(stop, how):
+    ours, theirs = tls_pair(stop)
+    ours.send(b"last")
+    say_farewell(ours)
+    last = bytearray(10)
+    assert theirs.receive_into(memoryview(last)) == 4 and last[:4] == b"last"
+    ours.socket.send(bytes(100_000))
+    with pytest.raises(EndOfStream):
+        getattr(theirs, how)(memoryview(bytearray(10)))
+    before = theirs.received
+    with pytest.raises(EndOfStream):
+        getattr(theirs, how)(memoryview(bytearray(10)))
+    assert theirs.received == before
+    ours.close()
+    theirs.close()
 
 
 def test_receiving_ends_with_the_work(pair, stop):

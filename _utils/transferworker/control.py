@@ -6,6 +6,7 @@ because the path of a unix socket may have 107 bytes only.
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import threading
@@ -18,6 +19,9 @@ from . import bounds
 NAME = "control"
 LONGEST_LINE = 1 << 20
 BACKLOG = 64
+MOMENT = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class NobodyThere(Exception):
@@ -48,6 +52,7 @@ class Server:
         self._directory = directory
         self._answer = answer
         self._threads = []
+        self._closing = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
 
     def start(self):
@@ -60,6 +65,7 @@ class Server:
 
     def close(self, patience):
         """Take no more requests; let those under way be answered, each for at most `patience` seconds."""
+        self._closing.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -67,12 +73,17 @@ class Server:
             thread.join(patience)
 
     def _accept(self):
-        with contextlib.suppress(OSError):  # closed by `close`
-            while True:
-                connection, _ = self._socket.accept()
-                thread = threading.Thread(target=self._serve, args=(connection,), name="control answer", daemon=True)
-                self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
-                thread.start()
+        while not self._closing.is_set():
+            try:
+                self._take(self._socket.accept()[0])
+            except (OSError, RuntimeError) as error:  # descriptors or threads are scarce, or `close` was called
+                if not self._closing.wait(MOMENT):
+                    log.warning("a request could not be taken: %s", error)
+
+    def _take(self, connection):
+        thread = threading.Thread(target=self._serve, args=(connection,), name="control answer", daemon=True)
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        thread.start()
 
     def _serve(self, connection):
         # A client that went away needs no answer.

@@ -144,3 +144,18 @@ def test_garbage_on_the_socket_harms_nobody(serve, tmp_path, garbage):
 def test_only_the_owner_can_connect(serve, tmp_path):
     serve(lambda request: request)
     assert stat.S_IMODE((tmp_path / control.NAME).stat().st_mode) == 0o600
+
+
+def test_a_moment_without_descriptors_does_not_end_it(serve, tmp_path, monkeypatch):
+    accept, full = socket.socket.accept, [OSError(24, "Too many open files")] * 2
+
+    def scarce(self):
+        if full:
+            raise full.pop()
+        return accept(self)
+
+    monkeypatch.setattr("transferworker.control.MOMENT", 0.01)
+    monkeypatch.setattr(socket.socket, "accept", scarce)
+    serve(lambda request: request)
+    assert ask(tmp_path, 1) == 1
+    assert full == []

@@ -282,8 +282,8 @@ def sweep(test=False, partial=False, nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``found`` and ``removed`` (lists; for each: ``what``, and which transfer and path), of each at most
-    200.
+    Returns a dict: ``found`` and ``removed`` (lists; for each: ``what``, and which transfer and path) and ``trouble``
+    (sentences about what could not be looked at or removed).
 
     CLI Example:
 

@@ -248,7 +248,7 @@ def sweep(minions=None, test=False):
     test : False
         Only list what would be removed.
 
-    Returns a dict: ``hosts`` (for each: found, removed), ``silent``, ``result``, ``reasons``, ``retcode``.
+    Returns a dict: ``hosts`` (for each: found, removed, trouble), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     CLI Example:
 
@@ -399,6 +399,8 @@ class _Drive:
         """Hear one answer, or nothing for a moment: calls become due, and signals want to be seen."""
         until = min([fleet.now() + GLANCE, *(at for at, _, _ in self._calls[:1])])
         for (member, function, _), answer in fleet.answers(until):
+            if answer.trouble:
+                self._screen.show(answer.trouble.text)
             return self._observe(_heard(member, function, answer), fleet.now())
 
     def _observe(self, observation, now):

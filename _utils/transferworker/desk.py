@@ -52,7 +52,7 @@ class Desk:
         """Whether a worker began here, now or earlier; one that failed says why again."""
         if run.alive:
             return True
-        if run.read("state"):
+        if run.read("state") or run.undo.pending():
             undoing.undo_dead(run, END_PATIENCE)
         verdict = run.verdict
         if verdict and verdict["error"]:
@@ -95,8 +95,8 @@ class Desk:
     def _settled(self, run, after_seq=0):
         """The status from the disk, after what is dead has been undone."""
         if not flock.is_held(run.preparing):
-            undoing.undo_dead(run, END_PATIENCE)
-            launch.stop(run)
+            if undoing.undo_dead(run, END_PATIENCE):
+                launch.stop(run)
             if run.verdict and not run.undo.pending():
                 run.shed()
         return chronicle.recorded(run, after_seq)
@@ -131,14 +131,15 @@ class Desk:
 
         Data that keep_partial left in staging is listed too, and removed only with `partial`.
         """
-        residue = list(residues.find(self._runs, self._register, self._keep_for, partial))
-        removed = [] if test else [each.about for each in residue if each.removed()]
-        found = [each.about for each in residue]
-        return {"found": bounds.fitting(found, BYTES_TOLD // 2), "removed": bounds.fitting(removed, BYTES_TOLD // 2)}
+        found, troubles = residues.find(self._runs, self._register, self._keep_for, partial)
+        removed = [] if test else residues.remove(found, troubles)
+        told = {"found": [each.about for each in found], "removed": [each.about for each in removed]}
+        return {name: bounds.fitting(each, BYTES_TOLD // 3) for name, each in {**told, "trouble": troubles}.items()}
 
     def _forget_old(self):
-        for each in residues.old_records(self._runs, self._keep_for):
-            each.removed()
+        """Never a reason to fail: what is told of records that cannot be removed is the sweep's to tell."""
+        with residues.noting([], "old records could not be removed"):
+            residues.remove(residues.old_records(self._runs, self._keep_for), [])
 
 
 def _refuse_forbidden(spec, policy):

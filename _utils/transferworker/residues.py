@@ -1,18 +1,24 @@
 """What dead runs may leave on a host, found by looking at the disk, the register and the firewall."""
 
 import contextlib
+import functools
+import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from datamover.host import flock, process
-from hosttools import firewall
 from hosttools.commands import drive
+from hosttools.firewall import BACKENDS
 from hosttools.pinholes import transfer_of
 
-from . import opening, undoing
+from . import bounds, opening, undoing
 
 PATIENCE = 10.0
+TRANSFER = re.compile("[0-9a-f]{32}")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,43 @@ class Residue:
 
 
 def find(runs, register, keep_for, partial=False):
-    """Every residue on this host. `partial` gives up data that keep_partial left in staging."""
-    yield from _dead_runs(runs, partial)
-    yield from _void_entries(register)
-    yield from _orphaned_pinholes(runs)
-    yield from _debris(runs)
-    yield from old_records(runs, keep_for)
+    """(every residue on this host, sentences about where one could not look).
+
+    `partial` gives up data that keep_partial left in staging.
+    """
+    pinholes = functools.partial(_orphaned_pinholes, runs)
+    places = {
+        "runs": lambda: _dead_runs(runs, partial),
+        "the register": lambda: _void_entries(register),
+        **{f"the firewall ({name})": functools.partial(pinholes, one) for name, one in BACKENDS.items()},
+        "unfinished run directories": lambda: _debris(runs),
+        "old records": lambda: old_records(runs, keep_for),
+    }
+    found, troubles = [], []
+    for place, look in places.items():
+        with noting(troubles, f"could not look for what is left in {place}"):
+            found.extend(look())
+    return found, [*runs.unreadable(), *troubles]
+
+
+@contextlib.contextmanager
+def noting(troubles, what):
+    """Whatever goes wrong here is added to `troubles` as a sentence; the rest must be swept all the same."""
+    try:
+        yield
+    except Exception as error:
+        log.exception(what)
+        troubles.append(bounds.short(f"{what}: {error}"))
+
+
+def remove(found, troubles):
+    """Remove these residues; returns those that are gone."""
+    removed = []
+    for each in found:
+        with noting(troubles, f"could not remove {each.about['what']} of {each.about.get('transfer', each.about)}"):
+            if each.removed():
+                removed.append(each)
+    return removed
 
 
 def _dead_runs(runs, partial):
@@ -61,14 +98,23 @@ def _released(register, transfer):
     return True
 
 
-def _orphaned_pinholes(runs):
-    alive = {run.transfer for run in runs.all() if run.alive}
-    found = drive(firewall.openings(), process.run)
-    for tag in sorted({each.tag for each in found if transfer_of(each.tag) not in alive}):
-        yield Residue({"what": "pinhole", "transfer": transfer_of(tag), "tag": tag}, lambda tag=tag: _closed(tag))
+def _orphaned_pinholes(runs, backend):
+    """Pinholes of workers that are gone; those that people opened by hand are theirs to close."""
+    # A worker lives before its pinhole is open. So whoever is dead now had ended when it was listed, or ends it itself.
+    openings = drive(backend.openings(), process.run)
+    for tag in sorted({each.tag for each in openings if TRANSFER.fullmatch(transfer_of(each.tag))}):
+        if not _lives(runs, tag):
+            about = {"what": "pinhole", "transfer": transfer_of(tag), "tag": tag}
+            yield Residue(about, lambda tag=tag: _closed(runs, tag))
 
 
-def _closed(tag):
+def _lives(runs, tag):
+    return any(run.alive for run in runs.of(transfer_of(tag)))
+
+
+def _closed(runs, tag):
+    if _lives(runs, tag):
+        return False
     opening.close(tag)
     return True
 
@@ -87,15 +133,17 @@ def old_records(runs, keep_for):
     """Records of ended runs that are older than `keep_for` seconds and have nothing left to undo."""
     now = time.time_ns()
     for run in runs.all():
-        age = (now - run.begun) / 1e9
-        if age > keep_for and run.verdict and not run.undo.pending():
-            yield _residue("old record", run, lambda run=run: _forgotten(run), age=round(age))
+        with contextlib.suppress(FileNotFoundError):  # somebody else was faster
+            age = (now - run.begun) / 1e9
+            if age > keep_for and run.verdict and not run.undo.pending():
+                yield _residue("old record", run, lambda run=run: _forgotten(run), age=round(age))
 
 
 def _forgotten(run):
-    held = flock.hold(run.lock, PATIENCE)
-    if held is None:
-        return False
-    with held, contextlib.suppress(FileNotFoundError):  # somebody else was faster
-        run.remove()
+    with contextlib.suppress(FileNotFoundError):  # somebody else was faster
+        held = flock.hold(run.lock, PATIENCE)
+        if held is None:
+            return False
+        with held:
+            run.remove()
     return True

@@ -17,7 +17,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ..errors import Busy, OutOfTurn, SpecMismatch, UnknownTransfer
+from ..errors import Busy, DiskError, OutOfTurn, SpecMismatch, UnknownTransfer
 from . import documents, flock
 from .undo import UndoLog
 
@@ -51,6 +51,19 @@ class RunDir:
     def alive(self):
         """Whether a worker, or somebody who undoes after one, is at work here."""
         return flock.is_held(self.lock)
+
+    def check(self):
+        """DiskError unless the record is there, whole and of the layout that this version knows."""
+        try:
+            layout = (self.path / "format").read_text().strip()
+            if layout != str(FORMAT):
+                raise ValueError(f"it is of format {layout[:20]}, this version knows {FORMAT}")
+            if not self.spec:
+                raise ValueError("it has no spec.json")
+            self.read("verdict")
+        except (OSError, ValueError) as error:
+            text = f"the record {self.path} cannot be read: {error}; look at it, then remove it or try another version"
+            raise DiskError(text, path=str(self.path)) from error
 
     def read(self, name):
         """The document `name`.json; None if it was not written yet."""
@@ -94,6 +107,7 @@ class RunDirs:
             if not path.exists():
                 self._create(path, spec)
         run = RunDir(path)
+        run.check()
         if documents.digest(run.spec) != documents.digest(spec):
             raise SpecMismatch(
                 f"transfer {run.transfer} exists on this host with another specification ({path}/spec.json)",
@@ -126,12 +140,33 @@ class RunDirs:
             raise UnknownTransfer(f"this host knows no transfer {transfer} (looked in {self._runs})", transfer=transfer)
         if len(found) > 1:
             raise OutOfTurn(f"both ends of transfer {transfer} are on this host: say role=source or role=destination")
-        return RunDir(found[0])
+        run = RunDir(found[0])
+        run.check()
+        return run
+
+    def of(self, transfer):
+        """The run directories of a transfer, readable or not; there may be none."""
+        paths = (self._runs / f"{transfer}-{role}" for role in ROLES)
+        return [RunDir(path) for path in paths if path.is_dir()]
 
     def all(self):
-        """Every run directory, the newest first."""
-        found = (RunDir(path) for path in self._runs.glob("*") if NAME.fullmatch(path.name))
-        return sorted(found, key=lambda run: -run.begun)
+        """Every run directory that can be read, the newest first."""
+        return self._look()[0]
+
+    def unreadable(self):
+        """Sentences about the others."""
+        return self._look()[1]
+
+    def _look(self):
+        begun, troubles = [], []
+        for run in (RunDir(path) for path in sorted(self._runs.glob("*")) if NAME.fullmatch(path.name)):
+            try:
+                run.check()
+                begun.append((run.begun, run))
+            except (DiskError, OSError) as error:
+                if run.path.exists():  # else somebody just removed it
+                    troubles.append(str(error))
+        return [run for _, run in sorted(begun, key=lambda pair: -pair[0])], troubles
 
     def debris(self):
         """Directories that a crash left half made or half removed."""

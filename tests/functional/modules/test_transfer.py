@@ -84,7 +84,7 @@ def test_a_worker_can_be_prepared_followed_and_cancelled(call, srv):
     assert call("log", TRANSFER) == {"lines": [], "more": False}
     assert call("cancel", TRANSFER) == {"phase": "cancelled"}
     assert Status.from_payload(call("status", TRANSFER), "minion").verdict.result == "cancelled"
-    assert call("sweep", test=True) == {"found": [], "removed": []}
+    assert call("sweep", test=True) == {"found": [], "removed": [], "trouble": []}
 
 
 def test_answers_are_signed_over_the_question(call, opts, srv):

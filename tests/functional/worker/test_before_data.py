@@ -300,7 +300,7 @@ def test_when_both_are_killed_sweep_lists_and_then_undoes(transfer, srv):
 
 def test_sweep_leaves_the_living_alone(transfer, srv):
     pair = transfer().prepare("destination")
-    assert pair.destination.ask("sweep") == {"found": [], "removed": []}
+    assert pair.destination.ask("sweep") == {"found": [], "removed": [], "trouble": []}
     assert pair.destination.ask("status", pair.transfer)["phase"] == "prepared"
 
 

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from datamover.errors import OutOfTurn, SpecMismatch, UnknownTransfer
+from datamover.errors import DiskError, OutOfTurn, SpecMismatch, UnknownTransfer
 from datamover.host import flock
-from datamover.host.rundir import RunDirs
+from datamover.host.rundir import RunDir, RunDirs
 
 TRANSFER = "0123456789abcdef" * 2
 SPEC = {"transfer": TRANSFER, "attempt": 1, "role": "source"}
@@ -158,3 +158,21 @@ def test_a_removed_run_is_gone(runs):
     assert runs.all() == [] and runs.debris() == []
     with pytest.raises(UnknownTransfer):
         runs.open(TRANSFER)
+
+
+@pytest.mark.parametrize(("name", "content"), [("verdict.json", "{"), ("spec.json", ""), ("format", "2\n")])
+def test_a_damaged_or_foreign_record_is_named_and_hides_no_other(runs, name, content):
+    sound, damaged = runs.establish(SPEC), runs.establish({**SPEC, "transfer": "f" * 32})
+    (damaged.path / name).write_text(content)
+    assert [run.transfer for run in runs.all()] == [sound.transfer]
+    (sentence,) = runs.unreadable()
+    assert str(damaged.path) in sentence
+    with pytest.raises(DiskError, match=str(damaged.path)):
+        runs.open(damaged.transfer)
+    assert [run.path for run in runs.of(damaged.transfer)] == [damaged.path]
+
+
+def test_a_record_that_vanishes_meanwhile_is_no_trouble(runs, monkeypatch):
+    runs.establish(SPEC)
+    monkeypatch.setattr(RunDir, "check", lambda run: run.remove() or (run.path / "format").read_text())
+    assert runs.all() == [] and runs.unreadable() == []

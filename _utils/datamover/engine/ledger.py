@@ -12,6 +12,9 @@ from ..blocks import block_range
 from ..errors import DigestMismatch, ProtocolError, shown
 from ..manifest import Kind, Lineage
 
+OPEN_LANDINGS = 65_536
+"""Files of which a part has landed; each costs memory. A source that reads file after file has a handful."""
+
 
 class State(IntEnum):
     """How far an entry has come; what is no file has nothing to come."""
@@ -93,8 +96,9 @@ class Ledger:
     @contextmanager
     def restarting(self, entry, try_):
         """Around discarding what came of an earlier try. Gives its state and Landing (or None)."""
-        self._lineage.replace(entry)
         with self._changed:
+            self._check_announced(entry.number)
+            self._lineage.replace(entry)
             number, state = entry.number, self._states[entry.number]
             if try_ != self._tries.get(number, 1) + 1:
                 raise ProtocolError(f"{entry} begins try {try_} after try {self._tries.get(number, 1)}")
@@ -133,6 +137,8 @@ class Ledger:
             return landing
 
     def _new_landing(self, piece, make_builder):
+        if len(self._landings) >= OPEN_LANDINGS:
+            raise ProtocolError(f"{piece} begins one more file while {OPEN_LANDINGS} others are not complete")
         landing = Landing(self._awaited(piece.entry), piece.try_, self._terms.block_size, make_builder())
         self._landings[piece.entry] = landing
         return landing
@@ -166,6 +172,8 @@ class Ledger:
     def digested(self, number, try_, content, ours):
         """Take the digests of one end; True when this verified the file, DigestMismatch if the ends differ."""
         with self._lock:
+            if not ours:
+                self._check_told(number, try_, content)
             if not self._is_current(number, try_):
                 return False
             half = self._halves.pop(number, None)
@@ -174,11 +182,26 @@ class Ledger:
                 return False
             other, whose = half
             if whose == ours:
-                raise ProtocolError(f"the digests of entry {number} came twice")
+                raise _twice(number)
             if content != other:
                 raise self._mismatch(number, *((content, other) if ours else (other, content)))
             self._states[number] = State.VERIFIED
             return True
+
+    def _check_told(self, number, try_, content):
+        """ProtocolError unless the source can tell this now; digests of an older try may be of another length."""
+        self._check_announced(number)
+        entry, current = self._journal.entry(number), self._tries.get(number, 1)
+        if entry.kind != Kind.FILE or try_ > current:
+            raise ProtocolError(f"digests came of try {try_} of {entry}, which is at try {current} or no file")
+        if try_ == current and self._states[number] == State.VERIFIED:
+            raise _twice(number)
+        if try_ == current and content.length != entry.size:
+            raise ProtocolError(f"digests came of {content.length} bytes of {entry}, which has {entry.size} bytes")
+
+    def _check_announced(self, number):
+        if number >= len(self._states):
+            raise ProtocolError(f"entry {number} was spoken of, but only {len(self._states)} were announced")
 
     def is_current(self, number, try_):
         with self._lock:
@@ -219,6 +242,10 @@ class Ledger:
     def _wake(self, _reason):
         with self._changed:
             self._changed.notify_all()
+
+
+def _twice(number):
+    return ProtocolError(f"the digests of entry {number} came twice")
 
 
 def difference(ours, theirs, block_size):

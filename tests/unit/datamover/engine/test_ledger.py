@@ -193,6 +193,54 @@ def test_the_same_end_cannot_tell_twice(ledger, journal):
         ledger.digested(1, 1, content(7), ours=False)
 
 
+@pytest.mark.parametrize(
+    "number, try_, length, trouble",
+    [
+        (2, 1, 250, "only 2 were announced"),
+        (0, 1, 250, "or no file"),
+        (1, 2, 250, "at try 1"),
+        (1, 1, 251, "which has 250 bytes"),
+    ],
+    ids=["unknown", "no file", "later try", "other length"],
+)
+def test_digests_of_what_was_not_announced_are_refused(ledger, journal, number, try_, length, trouble):
+    announce(ledger, journal, ROOT, file(1, 250))
+    with pytest.raises(ProtocolError, match=trouble):
+        ledger.digested(number, try_, content(7, length), ours=False)
+
+
+def test_digests_of_what_is_verified_are_refused(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    land(ledger, 1)
+    for ours in (True, False):
+        ledger.digested(1, 1, content(7), ours)
+    with pytest.raises(ProtocolError, match="came twice"):
+        ledger.digested(1, 1, content(7), ours=False)
+
+
+def test_a_file_that_is_shorter_on_the_disk_is_a_mismatch(ledger, journal):
+    announce(ledger, journal, ROOT, file(1, 250))
+    land(ledger, 1)
+    ledger.digested(1, 1, content(7), ours=False)
+    with pytest.raises(DigestMismatch, match="100 bytes arrived of the 250"):
+        ledger.digested(1, 1, content(7, 100), ours=True)
+
+
+def test_no_more_files_are_open_at_once_than_memory_is_meant_for(ledger, journal, monkeypatch):
+    monkeypatch.setattr("datamover.engine.ledger.OPEN_LANDINGS", 2)
+    announce(ledger, journal, ROOT, *(file(number, 10) for number in (1, 2, 3)))
+    for number in (1, 2, 1):
+        ledger.landing(piece(number, 0, 5), lambda: None)
+    with pytest.raises(ProtocolError, match="while 2 others are not complete"):
+        ledger.landing(piece(3, 0, 5), lambda: None)
+
+
+def test_what_was_never_announced_cannot_begin_again(ledger, journal):
+    announce(ledger, journal, ROOT)
+    with pytest.raises(ProtocolError, match="only 1 were announced"), ledger.restarting(file(1, 250), 2):
+        pass
+
+
 def test_lengths_and_wholes_are_compared_too():
     text, evidence = difference(content(1, 100), content(1, 250), BLOCK)
     assert text == "100 bytes arrived of the 250 that the source read" and evidence == {"here": 100, "source": 250}

@@ -2,6 +2,7 @@
 
 from .. import digests
 from ..blocks import Content, ContentBuilder
+from ..errors import ProtocolError
 from ..wire import MAX_PIECE_BODY, PIECE_PREFIX, End, PieceKind, unpack_piece, unpack_table
 from ..wire.protocol import Tally
 from .link import losing
@@ -40,6 +41,8 @@ class Intake:
 
     def take(self, piece, payload):
         """Write one piece, or what it packs."""
+        if piece.leaf != self._terms.leaf:
+            raise ProtocolError(f"{piece} is of leaf {piece.leaf}; this transfer carries leaf {self._terms.leaf}")
         if piece.kind == PieceKind.PACKED:
             self._take_pack(payload)
         elif self._ledger.await_try(piece.entry, piece.try_):

@@ -96,12 +96,12 @@ class Pack:
         self._end += size
         self.bytes += size
 
-    def load(self, stream):
+    def load(self, stream, leaf):
         """Everything as one load, in one stretch of the buffer."""
         table = wire.pack_table(self.rows)
         start = _PACK_START - len(table)
         size = self._end - start
         self._view[start:_PACK_START] = table
-        piece = Piece(0, 0, 0, length=size, payload=size, kind=PieceKind.PACKED, stream=stream)
+        piece = Piece(0, 0, 0, length=size, payload=size, kind=PieceKind.PACKED, leaf=leaf, stream=stream)
         wire.pack_piece_into(self._buffer, start - PIECE_PREFIX, piece)
         return Load(piece, self._view[start - PIECE_PREFIX : self._end], self._buffer)

@@ -192,8 +192,8 @@ class Receiver:
     def _take_restart(self, restart):
         self._retried += 1
         self._assembly.forget(restart.entry.number)
-        size = self._journal.entry(restart.entry.number).size
         with self._ledger.restarting(restart.entry, restart.try_) as (state, landing):
+            size = self._journal.entry(restart.entry.number).size
             self._staging.restart(restart.entry, restart.try_)
         self._uncount(size, state, landing)
         if self._ledger.listed:

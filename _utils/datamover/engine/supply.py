@@ -70,7 +70,7 @@ class Supply:
         if pack is None:
             return
         self._packs += 1
-        self._lanes.put(pack.load(stream=1 + self._packs % self._terms.streams))
+        self._lanes.put(pack.load(1 + self._packs % self._terms.streams, self._terms.leaf))
         self._progress.add(bytes_done=pack.bytes, files_done=len(pack.rows))
 
     def _sent(self, entry, try_):
@@ -119,7 +119,7 @@ class Supply:
 
     def _send_hole(self, number, try_, offset, length):
         self.sparse_bytes += length
-        self._put(Piece(number, try_, offset, length, 0, PieceKind.HOLE, stream=self._stream(number, offset)))
+        self._put(self._piece(number, try_, offset, length, 0, PieceKind.HOLE))
 
     def _send_data(self, file, try_, offset, length, builder):
         buffer = self._lanes.buffer()
@@ -128,16 +128,16 @@ class Supply:
             self._lanes.release(buffer)
             raise SourceChanged("it is shorter than before")
         builder.update(payload)
-        number = file.entry.number
-        self._put(Piece(number, try_, offset, length, length, stream=self._stream(number, offset)), buffer)
+        self._put(self._piece(file.entry.number, try_, offset, length, length, PieceKind.DATA), buffer)
 
     def _put(self, piece, buffer=None):
         buffer = self._lanes.buffer() if buffer is None else buffer
         pack_piece_into(buffer, 0, piece)
         self._lanes.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
 
-    def _stream(self, number, offset):
-        return stream_of(number, offset, self._terms)
+    def _piece(self, number, try_, offset, length, payload, kind):
+        stream = stream_of(number, offset, self._terms)
+        return Piece(number, try_, offset, length, payload, kind, leaf=self._terms.leaf, stream=stream)
 
     def _builder(self):
         return ContentBuilder(self._new_hasher, self._terms.block_size)

@@ -12,6 +12,7 @@ from datamover.disk.tree import SourceTree
 from datamover.engine import channel
 from datamover.engine.intake import Intake
 from datamover.engine.loads import PIECE
+from datamover.engine.sender import Findings
 from datamover.engine.supply import Supply
 from datamover.engine.terms import Terms
 from datamover.errors import (
@@ -24,6 +25,7 @@ from datamover.errors import (
     ProtocolError,
     SealInvalid,
 )
+from datamover.manifest import Entry, Kind
 from tests.functional.datamover.ends import Disturbed, Ends, Guess, Nth, Running, kill_this_process, refused, relayed
 from tests.functional.datamover.relay import pass_on
 
@@ -275,8 +277,9 @@ def test_a_file_that_is_left_out_is_noticed(root, folder, monkeypatch):
         lambda piece: {"offset": 2**62},
         lambda piece: {"entry": 0},
         lambda piece: {"entry": 10**9},
+        lambda piece: {"leaf": 1},
     ],
-    ids=["replayed", "reordered", "beyond the end", "far away", "of a directory", "of nothing"],
+    ids=["replayed", "reordered", "beyond the end", "far away", "of a directory", "of nothing", "of another leaf"],
 )
 def test_a_piece_in_the_wrong_place_is_refused(root, folder, monkeypatch, wrong):
     put, nth = Supply._put, itertools.count()
@@ -289,3 +292,28 @@ def test_a_piece_in_the_wrong_place_is_refused(root, folder, monkeypatch, wrong)
     monkeypatch.setattr(Supply, "_put", misplace)
     source_error, error = refused(Ends(root, folder))
     assert isinstance(error, ProtocolError) and isinstance(source_error, PeerFailed)
+
+
+def test_a_restart_of_what_was_never_told_is_refused(root, folder, monkeypatch):
+    finish = Supply.finish
+
+    def finish_with_a_stranger(self):
+        finish(self)
+        self._restart(Entry(10**6, 0, b"stranger", Kind.FILE, size=1), 2)
+
+    monkeypatch.setattr(Supply, "finish", finish_with_a_stranger)
+    source_error, error = refused(Ends(root, folder))
+    assert isinstance(error, ProtocolError) and isinstance(source_error, PeerFailed)
+
+
+def test_digests_of_another_length_than_was_told_are_refused(root, folder, monkeypatch):
+    add = Findings.add
+
+    def add_longer(self, number, try_, content):
+        add(self, number, try_, dataclasses.replace(content, length=content.length + 1))
+
+    monkeypatch.setattr(Findings, "add", add_longer)
+    ends = Ends(root, folder)
+    ends.alpha.journal.root = lambda block_size, algorithm: bytes(32)
+    _, error = refused(ends)
+    assert isinstance(error, ProtocolError)

@@ -55,7 +55,7 @@ def test_a_block_keeps_to_one_stream_and_streams_share_the_work(level, streams):
 
 def packed(pack):
     """What arrives of a pack."""
-    load = pack.load(stream=3)
+    load = pack.load(stream=3, leaf=0)
     piece = unpack_piece(load.data[:PIECE_PREFIX])
     assert piece == load.piece and (piece.kind, piece.stream) == (PieceKind.PACKED, 3)
     assert len(load.data) == PIECE_PREFIX + piece.payload
@@ -113,4 +113,4 @@ def test_loads_take_the_lane_of_their_stream_and_buffers_go_round():
 def test_the_table_has_its_place_before_the_bytes():
     pack = Pack(buffer())
     pack.add(1, 1, 0)
-    assert len(pack.load(1).data) == PIECE_PREFIX + len(wire.pack_table([(1, 1, 0)]))
+    assert len(pack.load(1, 0).data) == PIECE_PREFIX + len(wire.pack_table([(1, 1, 0)]))

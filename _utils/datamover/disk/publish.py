@@ -4,7 +4,7 @@ there when asked.
 The steps, each with what must be durable before the next:
     intent = intend(staging, overwrite)   all refusals; changes nothing         -> the caller records intent.as_dict()
     publish(staging, intent)              the rename, then the parent is flushed -> the caller records its verdict
-    discard_old(staging, intent)          removes the staging directory, and in it what was replaced
+    discard(staging, intent)              removes the staging directory, and in it what was replaced
 After a crash recover(staging, intent) finds out by inode where the data is, and finishes what was begun.
 
 Where the kernel or file system has no renameat2 flags: a new file is linked, then unlinked from staging (for a
@@ -37,7 +37,10 @@ class How(str, Enum):
 
 
 class Found(str, Enum):
-    """What recover() found: published; still staged, and publish() may be called; or nowhere."""
+    """What recover() found: published; still staged, and publish() may be called; or nowhere.
+
+    Published is what had its final name, though somebody may have moved it on since.
+    """
 
     PUBLISHED = "published"
     STAGED = "staged"
@@ -150,7 +153,7 @@ def recover(staging, intent):
         if _was_moved_aside(staging, intent, name):
             _publish_new(staging, name)
         if not intent.is_at(staging.parent, name):
-            return Found.STAGED if intent.is_at(staging.anchor, DATA) else Found.LOST
+            return _found_elsewhere(staging, intent)
         if intent.is_at(staging.anchor, DATA):
             os.unlink(DATA, dir_fd=staging.anchor)
         _flush(staging)
@@ -162,13 +165,29 @@ def _was_moved_aside(staging, intent, name):
     return intent.how is How.EXCHANGE and gone and intent.is_at(staging.anchor, DATA)
 
 
-def discard_old(staging, intent):
-    """After the verdict is durable: remove what was replaced, with the staging directory.
+def _found_elsewhere(staging, intent):
+    if intent.is_at(staging.anchor, DATA):
+        return Found.STAGED
+    return Found.PUBLISHED if _holds_old(staging, intent) else Found.LOST
 
-    LocalError if nothing was published.
+
+def _holds_old(staging, intent):
+    """Whether what had the final name before is in staging."""
+    under_data = _look(staging.anchor, DATA) is not None and not intent.is_at(staging.anchor, DATA)
+    return intent.how is How.EXCHANGE and (under_data or _look(staging.anchor, OLD) is not None)
+
+
+def discard(staging, intent):
+    """Once the verdict is durable: remove the staging directory, and in it what was replaced.
+
+    LocalError while that may be the only copy that is left, because the final name is not what was published.
     """
-    if not intent.is_at(staging.parent, _name(staging)):
-        raise LocalError(f"{shown(intent.final)} is not what was published; nothing is removed", path=intent.final)
+    if _holds_old(staging, intent) and not intent.is_at(staging.parent, _name(staging)):
+        text = (
+            f"{shown(intent.final)} is not what this transfer brought, and {shown(staging.path)} holds what was there "
+            "before; nothing is removed: move it to where it belongs, or remove it"
+        )
+        raise LocalError(text, path=intent.final)
     staging.remove()
 
 

@@ -65,7 +65,7 @@ def staging(request):
 def test_data_appears_under_a_new_name_in_one_step(staging, place):
     intent, atomic = publish_it(staging)
     assert atomic and intent.how is How.NEW and seen(place / "final") == staging.expected
-    publish.discard_old(staging, intent)
+    publish.discard(staging, intent)
     assert os.listdir(place) == ["final"]
 
 
@@ -118,7 +118,7 @@ def test_overwriting_exchanges_and_keeps_the_old_until_it_is_discarded(staging, 
     intent, atomic = publish_it(staging, overwrite=True)
     assert atomic and intent.how is How.EXCHANGE and seen(place / "final") == staging.expected
     assert os.lstat(os.path.join(staging.path, b"data")).st_ino == before
-    publish.discard_old(staging, intent)
+    publish.discard(staging, intent)
     assert sorted(os.listdir(place)) == ["bystander", "final"] and seen(place / "final") == staging.expected
 
 
@@ -130,16 +130,36 @@ def test_what_was_to_be_overwritten_may_vanish(staging, place):
     assert seen(place / "final") == staging.expected
 
 
-def test_nothing_is_discarded_that_was_not_published(staging, place):
-    intent = publish.intend(staging, overwrite=False)
-    with pytest.raises(LocalError, match="is not what was published; nothing is removed"):
-        publish.discard_old(staging, intent)
-    assert os.path.isdir(staging.path)
+def test_what_was_replaced_is_not_removed_while_the_new_is_not_there(staging, place):
+    plant(place, {"final": b"old"})
+    intent, _ = publish_it(staging, overwrite=True)
+    os.rename(place / "final", place / "moved on")
+    with pytest.raises(LocalError, match="holds what was there before; nothing is removed"):
+        publish.discard(staging, intent)
+    assert seen(place / f".salt-transfer-{TRANSFER}" / "data") == b"old"
+    os.rename(place / "moved on", place / "final")
+    publish.discard(staging, intent)
+    assert os.listdir(place) == ["final"]
+
+
+def test_what_was_only_moved_aside_is_not_removed(staging, place):
+    plant(place, {"final": b"old"})
+    intent = publish.intend(staging, overwrite=True)
+    os.rename(place / "final", os.path.join(staging.path, b"old"))
+    plant(place, {"final": b"somebody else's"})
+    assert publish.recover(staging, intent) is Found.STAGED
+    with pytest.raises(LocalError, match="nothing is removed"):
+        publish.discard(staging, intent)
+    assert seen(place / f".salt-transfer-{TRANSFER}" / "old") == b"old"
 
 
 def test_an_intent_survives_as_json(staging):
     intent = publish.intend(staging, overwrite=False)
     assert Intent.from_dict(intent.as_dict()) == intent
+
+
+def refuse(*_arguments):
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 # Recovery, at each moment a crash can leave
@@ -167,7 +187,7 @@ def test_after_the_rename_it_is_published(staging, reopened, place, existing):
     for _ in range(2):
         assert publish.recover(reopened, intent) is Found.PUBLISHED
     assert seen(place / "final") == staging.expected
-    publish.discard_old(reopened, intent)
+    publish.discard(reopened, intent)
     assert os.listdir(place) == ["final"]
 
 
@@ -175,6 +195,16 @@ def test_what_somebody_removed_after_publishing_is_lost(staging, reopened, place
     intent, _ = publish_it(staging)
     run("rm", "-r", place / "final")
     assert publish.recover(reopened, intent) is Found.LOST
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_what_was_exchanged_and_then_moved_on_is_published(staging, reopened, place, monkeypatch, atomic):
+    plant(place, {"final": b"old"})
+    if not atomic:
+        monkeypatch.setattr(kernel, "rename", refuse)
+    intent, _ = publish_it(staging, overwrite=True)
+    os.rename(place / "final", place / "moved on")
+    assert publish.recover(reopened, intent) is Found.PUBLISHED
 
 
 def test_between_moving_aside_and_renaming_recovery_goes_forward(staging, reopened, place):
@@ -198,10 +228,6 @@ def test_between_link_and_unlink_recovery_removes_the_second_name(single, place)
 @pytest.fixture
 def plain(monkeypatch):
     """As on a file system that knows neither flag."""
-
-    def refuse(*_arguments):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
     monkeypatch.setattr(kernel, "rename", refuse)
 
 
@@ -224,7 +250,7 @@ def test_without_flags_overwriting_moves_the_old_aside(plain, staging, place):
     plant(place, {"final": {"old": b"1"}})
     intent, atomic = publish_it(staging, overwrite=True)
     assert not atomic and seen(place / "final") == staging.expected
-    publish.discard_old(staging, intent)
+    publish.discard(staging, intent)
     assert os.listdir(place) == ["final"]
 
 
@@ -319,7 +345,7 @@ def test_of_many_who_want_one_name_exactly_one_gets_it(place):
 def test_a_link_to_a_directory_under_the_final_name_is_itself_exchanged(tree, place):
     plant(place, {"precious": {"f": b"1"}, "final": "precious"})
     intent, _ = publish_it(tree, overwrite=True)
-    publish.discard_old(tree, intent)
+    publish.discard(tree, intent)
     assert seen(place / "final") == ["new"] and seen(place / "precious") == ["f"]
 
 

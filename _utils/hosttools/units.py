@@ -64,12 +64,17 @@ def _properties(unit: Unit) -> list[tuple[str, object]]:
         ("WatchdogSignal", "SIGKILL"),
         ("KillMode", "control-group"),
         ("ExecStopPost", " ".join(_word(_without_variables(word)) for word in unit.undo)),
-        ("ProtectSystem", "strict"),
+        ("ProtectSystem", _protection(unit)),
         ("ReadWritePaths", " ".join(_writable(unit))),
         ("NoNewPrivileges", "yes"),
         ("CPUWeight", WEIGHT),
         ("IOWeight", WEIGHT),
     ]
+
+
+def _protection(unit: Unit) -> str:
+    """Under strict the root directory itself stays read-only, whatever is declared."""
+    return "full" if "/" in map(speakable, unit.writable) else "strict"
 
 
 def _writable(unit: Unit) -> list[str]:

@@ -52,6 +52,13 @@ def test_a_file_gets_the_name_it_is_given(run, data, beta):
     assert beta.disk("/srv/copy of big").read_bytes() == ENTRY["more"]["big"]
 
 
+def test_a_destination_right_below_the_root(run, data, beta):
+    try:
+        assert_ok(run(src="alpha:/srv/data", dst="beta:/newtop"))
+    finally:
+        beta.run(["rm", "-rf", "/newtop"])
+
+
 def test_a_path_in_a_shells_language_is_only_a_name(run, alpha, beta):
     plant_at(alpha, "/srv/$(touch pwned);`id`&x 'y' --", {"file": b"1"})
     plant_at(beta, "/srv/ -rf $HOME", {})

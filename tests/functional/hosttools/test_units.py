@@ -43,7 +43,7 @@ def change_firewalls():
 def report(name):
     found = {"argv": sys.argv[2:], "cgroup": open("/proc/self/cgroup").read()}
     found["firewalls"] = list(change_firewalls())
-    for place in ("/srv/other/f", "/etc/f", sys.argv[2] + "/f", "/run/xtables.lock"):
+    for place in ("/srv/other/f", "/etc/f", "/at-the-top", sys.argv[2] + "/f", "/run/xtables.lock"):
         found[place] = try_to_write(place)
     with open(sys.argv[2] + "/" + name, "w") as file:
         json.dump(found, file)
@@ -80,7 +80,7 @@ def places(machine):
     machine.run(["rm", "-r", STATE, DATA])
 
 
-def start(machine, verb):
+def start(machine, verb, also=()):
     """Start the worker; `undo` is the same program with another verb."""
     python = "/usr/bin/python3"
     unit = units.Unit(
@@ -88,7 +88,7 @@ def start(machine, verb):
         description="a test",
         argv=(python, "/srv/worker.py", verb, DATA, "$HOME", "%n"),
         undo=(python, "/srv/worker.py", "undo", DATA, "$HOME", '%n "q" \\'),
-        writable=(STATE.encode(), DATA.encode()),
+        writable=(STATE.encode(), DATA.encode(), *also),
         log="/srv/log",
         watchdog=WATCHDOG,
     )
@@ -130,6 +130,12 @@ def test_it_writes_only_where_it_was_declared(machine, places):
     assert found[f"{DATA}/f"] == "written"
     assert found["/run/xtables.lock"] == "written"
     assert (found["/srv/other/f"], found["/etc/f"]) == ("Read-only file system", "Read-only file system")
+
+
+def test_the_root_directory_is_written_when_it_is_declared(machine, places):
+    assert start(machine, "run", also=[b"/"]).returncode == 0
+    found = reported(machine, "run")
+    assert (found["/at-the-top"], found["/etc/f"]) == ("written", "Read-only file system")
 
 
 def test_it_can_change_every_firewall_while_it_runs_and_when_it_undoes(machine, places):

@@ -19,7 +19,7 @@ import time
 
 import saltface
 from datamover.errors import LocalError, UnknownTransfer
-from transferplan import course, display, errors, events, report, request, settings, statement
+from transferplan import course, display, errors, events, report, request, settings, statement, words
 from transferplan import plan as planning
 from transferplan.kinds import Truth
 from transferplan.request import ATTEMPT, DESTINATION, SOURCE, Member
@@ -33,6 +33,7 @@ LOOK_PATIENCE = 3.0
 END_TIMEOUT = 120.0
 PATIENCE = 5.0
 GLANCE = 0.5
+SALTS_OWN = {"__kwarg__", "__id__", "__sls__", "__env__", "__orchestration_jid__", "__jid__", "__tag__", "__user__"}
 
 
 # --- what Salt calls -------------------------------------------------------------------------------------------------
@@ -46,7 +47,8 @@ def _face(function):
 
     @functools.wraps(function)
     def face(*args, **kwargs):
-        given = {name: value for name, value in kwargs.items() if not name.startswith("__")}
+        given = {name: value for name, value in kwargs.items() if not _is_salts_own(name)}
+        args, given = words.as_typed(args, given, _typed(__opts__))
         answer = _answer(function, args, given)
         __context__["retcode"] = answer["retcode"]
         return answer
@@ -57,6 +59,16 @@ def _face(function):
     return face
 
 
+def _is_salts_own(name):
+    """Whether Salt adds this keyword by itself, for a reaction, an orchestration or a job."""
+    return name.startswith("__pub_") or name in SALTS_OWN
+
+
+def _typed(opts):
+    """The words of a command line that names places; None where there is none, as in an orchestration."""
+    return opts.get("arg") if opts.get("fun") in ("transfer.copy", "transfer.plan") else None
+
+
 def _answer(function, args, given):
     try:
         _refuse_misfits(function, args, given)
@@ -65,10 +77,16 @@ def _answer(function, args, given):
         return _ending("refused", refused.reasons)
     except errors.PlanError as error:
         return _ending("failed", [error.as_reason()])
+    except (KeyboardInterrupt, SystemExit):
+        return _ending("unknown", [errors.OutOfSight.reason("interrupted before every minion had answered")])
     except Exception as error:
-        _log.exception("transfer.%s failed", function.__name__)
-        bug = LocalError(f"transfer.{function.__name__} has a bug: {error!r}; the master's log has the traceback")
-        return _ending("failed", [errors.Reason(bug.code, bug.name, bug.text)])
+        return _ending("failed", [_bug(error)])
+
+
+def _bug(error):
+    """The reason that stands for an error which nobody foresaw; called where it is caught."""
+    _log.exception("This is a bug of salt-transfer")
+    return errors.Reason(LocalError.code, LocalError.name, f"a bug: {error!r}; the traceback is in the master's log")
 
 
 def _ending(result, reasons):
@@ -279,8 +297,8 @@ def _run(opts, src, dst, options, dry):
         return report.refusal(transfer, src, dst, refused.reasons)
     screen = saltface.screen(opts, asked.settings.quiet)
     drive = _Drive(opts, asked, screen, dry)
-    _see_through(opts, drive)
-    return drive.result()
+    bug = _see_through(opts, drive)
+    return _with_bug(drive.result(), bug) if bug else drive.result()
 
 
 def _new_id():
@@ -289,18 +307,25 @@ def _new_id():
 
 
 def _see_through(opts, drive):
-    """Drive to the end. Whatever stops us on the way, what was begun is undone, or told to be going on."""
+    """Drive to the end. A bug on the way is told; what was begun is undone then, or goes on and is told to do so."""
     with saltface.Signals() as signals:
         try:
             with saltface.Fleet(opts) as fleet:
                 drive.run(fleet, signals)
-        except Exception:
-            if not drive.over:
-                drive.abandon()
-                with saltface.Fleet(opts) as fleet:
-                    drive.run(fleet, signals)
-                raise
-            _log.exception("The transfer has ended; this came after it")
+        except Exception as error:
+            bug = _bug(error)
+            if drive.over:
+                return None
+            drive.abandon()
+            with saltface.Fleet(opts) as fleet:
+                drive.run(fleet, signals)
+            return bug
+    return None
+
+
+def _with_bug(result, bug):
+    word = "unknown" if result["result"] == "unknown" else "failed"
+    return {**result, **_ending(word, []), "reasons": [bug.as_dict(), *result["reasons"]]}
 
 
 class _Drive:
@@ -417,18 +442,13 @@ class _Drive:
             self._pace = display.measure(self.state.statuses, self._pace, fleet.now())
             self._screen.show(display.progress_line(self.state.statuses, self._pace))
         elif self.state.request.settings.verbose:
-            self._screen.say([_step_line(what, details)])
+            self._screen.say([display.event_line(what, details)])
 
     def _finish(self, fleet):
         result = self.result()
         if self.state.ended:
             self._tell(fleet, "finished", report.brief(result))
             self._screen.say(display.result_lines(result))
-
-
-def _step_line(what, details):
-    who = f"{details['host']} ({details['role']}): " if "host" in details else ""
-    return f"{who}{details.get('phase', what)}"
 
 
 def _planned(plan):

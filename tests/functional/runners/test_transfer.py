@@ -202,6 +202,18 @@ def test_what_salt_adds_to_the_arguments_is_no_option(run):
     assert run("plan", **PLACES, __pub_user="root", __pub_jid="1")["result"] == "planned"
 
 
+def test_an_option_with_underscores_that_salt_does_not_add_is_refused(run):
+    answer = run("plan", **PLACES, __overwrite=True, __kwarg__=True)
+    assert names(answer) == ["bad-option"]
+    assert "'__overwrite'" in answer["reasons"][0]["text"]
+
+
+def test_a_path_is_taken_with_the_white_space_that_was_typed(opts, run, minions):
+    opts.update(fun="transfer.plan", arg=["src=alpha:/srv/t ", "dst=beta:/srv/x\ny"])
+    run("plan", "dst=beta:/srv/x\ny", src="alpha:/srv/t")
+    assert [minions[name].calls[0][1]["ask"]["path"] for name in ("alpha", "beta")] == ["/srv/t ", "/srv/x%0Ay"]
+
+
 # --- trouble on the way ----------------------------------------------------------------------------------------------
 
 
@@ -274,15 +286,48 @@ def test_signals_are_as_they_were_afterwards(run):
     assert [signal.getsignal(number) for number in saltface.Signals.NUMBERS] == before
 
 
-def test_a_bug_becomes_a_result_and_undoes_what_was_prepared(run, minions, monkeypatch):
+@pytest.fixture
+def broken():
     def broken(*_):
         raise ZeroDivisionError("by mistake")
 
+    return broken
+
+
+def test_a_bug_becomes_a_result_and_undoes_what_was_prepared(run, minions, monkeypatch, broken):
     monkeypatch.setattr("transferplan.plan.roster", broken)
     answer = run("copy", **PLACES)
-    assert (answer["result"], answer["retcode"]) == ("failed", 2)
+    assert (answer["result"], answer["retcode"], names(answer)) == ("failed", 2, ["internal-error"])
     assert "ZeroDivisionError('by mistake')" in answer["reasons"][0]["text"]
     assert minions["alpha"].asked()[-1] == minions["beta"].asked()[-1] == "cancel"
+
+
+def test_a_bug_after_go_names_the_transfer_that_goes_on(run, minions, monkeypatch, broken):
+    monkeypatch.setattr("transferplan.status.Status.from_payload", broken)
+    answer = run("copy", **PLACES)
+    assert (answer["result"], answer["retcode"], names(answer)) == ("unknown", 6, ["internal-error", "out-of-sight"])
+    assert answer["transfer"] in answer["reasons"][1]["text"]
+    assert "cancel" not in minions["alpha"].asked()
+
+
+def test_a_bug_after_the_end_does_not_spoil_the_result(run, fleet, monkeypatch, broken):
+    monkeypatch.setattr("transferplan.display.result_lines", broken)
+    assert run("copy", **PLACES)["result"] == "ok"
+
+
+def test_a_bug_anywhere_else_has_a_result_too(run, monkeypatch, broken):
+    monkeypatch.setattr("saltface.everyone", broken)
+    assert names(run("list")) == ["internal-error"]
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
+def test_who_interrupts_a_look_gets_a_result(run, minions, signal):
+    def strike(**_):
+        raise signal
+
+    minions["beta"].says["status"] = strike
+    answer = run("status", TRANSFER)
+    assert (answer["result"], names(answer)) == ("unknown", ["out-of-sight"])
 
 
 def test_a_source_without_the_roots_of_the_destination_is_no_proof(run, minions):
@@ -339,7 +384,7 @@ def test_what_is_no_signed_statement_is_not_believed(run, fleet, minions, return
     answer = run("copy", **PLACES)
     assert answer["result"] == "failed"
     assert "go" not in minions["alpha"].asked()
-    assert "internal" not in str(answer["reasons"]) and "bug" not in str(answer["reasons"])
+    assert "internal-error" not in names(answer)
 
 
 def test_an_old_answer_is_not_taken_for_a_new_one(run, fleet, minions):

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 
 from datamover.disk import publish, safepath
 from datamover.disk.journal import Journal
@@ -12,12 +13,13 @@ from datamover.engine import channel
 from datamover.engine.receiver import Receiver
 from datamover.engine.sender import Sender
 from datamover.engine.terms import Roster
-from datamover.errors import RosterMismatch
+from datamover.errors import Busy, Cancelled, RosterMismatch
 from datamover.host.register import Need, Place, Register
 
-from . import launch, opening, verdicts
+from . import launch, pinhole, verdicts
 
 ANY_PORT = 9
+SHORT = 2.0
 
 
 class End:
@@ -67,6 +69,13 @@ class End:
     def renew(self):
         """Renew what would end with the lease."""
 
+    def account(self):
+        """Tell this host how much room is needed still."""
+
+    def withdraw(self):
+        """Publish nothing from now on. False while the mover is just publishing: then nobody knows how it ends."""
+        return True
+
     def work(self):
         """Move the data; returns the Outcome."""
         self._working = True
@@ -111,10 +120,12 @@ class DestinationEnd(End):
     def __init__(self, *shared):
         super().__init__(*shared)
         self._register = Register(self._run.path.parents[1])
-        self._pinhole = opening.Opening(self._run, self._spec, self._note)
+        self._pinhole = pinhole.Opening(self._run, self._spec, self._note)
         self._listener = None
         self._staging = None
         self._receiver = None
+        self._publishing = threading.Lock()
+        self._withdrawn = False
 
     def prepare(self):
         answer = super().prepare()
@@ -133,16 +144,20 @@ class DestinationEnd(End):
     def _make_staging(self):
         about = {"run": os.fspath(self._run.path), "host": self._spec["host"], "attempt": self._spec["attempt"]}
         reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
-        self._run.undo.register("staging")
-        self._staging = Staging.create(
-            self._path,
-            self._spec["transfer"],
-            about,
-            self._journal,
-            self._settings["owners"],
-            reserve,
-            special=frozenset(self._settings["special"]),
-        )
+        registered = self._run.undo.register("staging")
+        try:
+            self._staging = Staging.create(
+                self._path,
+                self._spec["transfer"],
+                about,
+                self._journal,
+                self._settings["owners"],
+                reserve,
+                special=frozenset(self._settings["special"]),
+            )
+        except Busy:  # what is there is not this run's, so not its to remove
+            self._run.undo.done(registered)
+            raise
         self._note("renames", **publish.probe(self._staging))
 
     def arm(self, roster):
@@ -154,9 +169,11 @@ class DestinationEnd(End):
 
     def renew(self):
         self._pinhole.renew()
+
+    def account(self):
         done, expected = self._progress.counters, self._spec["expect"]
         bytes_left, inodes_left = expected["bytes"] - done.bytes_done, expected["entries"] - done.files_done
-        self._register.shrink(self._run.transfer, bytes_left, inodes_left)
+        self._register.shrink(self._run.transfer, bytes_left, inodes_left, SHORT)
 
     def _move(self):
         work = (self._spec, self._roster, self._identity, self._listener, self._staging, self._journal)
@@ -165,6 +182,19 @@ class DestinationEnd(End):
 
     def _publish(self):
         """All is verified and sealed: intent, rename, verdict, each durable before the next."""
+        with self._publishing:
+            if self._withdrawn:
+                raise self._stop.reason or Cancelled("the worker gave up before the data was published")
+            self._publish_now()
+
+    def withdraw(self):
+        if not self._publishing.acquire(blocking=False):
+            return False
+        self._withdrawn = True
+        self._publishing.release()
+        return True
+
+    def _publish_now(self):
         verdict = verdicts.verdict(self._spec, self._receiver.outcome())
         intent = publish.intend(self._staging, self._settings["overwrite"])
         self._run.write("intent", {"publish": intent.as_dict(), "verdict": verdict})

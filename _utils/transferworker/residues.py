@@ -13,7 +13,7 @@ from hosttools.commands import drive
 from hosttools.firewall import BACKENDS
 from hosttools.pinholes import transfer_of
 
-from . import bounds, opening, undoing
+from . import bounds, pinhole, undoing
 
 PATIENCE = 10.0
 TRANSFER = re.compile("[0-9a-f]{32}")
@@ -115,7 +115,7 @@ def _lives(runs, tag):
 def _closed(runs, tag):
     if _lives(runs, tag):
         return False
-    opening.close(tag)
+    pinhole.close(tag)
     return True
 
 

@@ -14,7 +14,7 @@ from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.undo import KEPT
 
-from . import bounds, chronicle, control, opening, verdicts
+from . import bounds, chronicle, control, pinhole, verdicts
 
 PATIENCE = 30.0
 PUBLISHED = "published"
@@ -35,10 +35,19 @@ def handlers(run, spec, published, keep=True):
         return None
 
     return {
-        "pinhole": opening.close,
+        "pinhole": pinhole.close,
         "place": lambda: Register(run.path.parents[1]).release(run.transfer),
         "staging": remove_staging,
     }
+
+
+def close_pinholes(run):
+    """Undo only what lets others in; returns sentences about what failed."""
+    return run.undo.run({"pinhole": pinhole.close, "place": _kept, "staging": _kept})
+
+
+def _kept():
+    return KEPT
 
 
 def _staging(spec):

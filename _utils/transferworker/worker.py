@@ -6,6 +6,7 @@ the watchdog, so that a hung loop is noticed.
 """
 
 import logging
+import os
 import queue
 import signal
 import threading
@@ -28,6 +29,7 @@ TICK = 1.0
 CALL_PATIENCE = 50.0
 MOVER_PATIENCE = 30.0
 GOODBYE_PATIENCE = 2.0
+LEFT_TO_UNDO = 1
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 UNPROVED = ("prepared", "armed", "connecting")
 
@@ -49,7 +51,8 @@ class Worker:
         self._spec = run.spec
         self._notifier = notifier
         self._inbox = queue.SimpleQueue()
-        self._progress = Progress()
+        # What facts saw, until the source has walked through all of it.
+        self._progress = Progress(bytes_total=self._spec["expect"]["bytes"], estimated=True)
         self._chronicle = Chronicle(run, self._progress)
         self._stop = Stop()
         self._end = END_OF[self._spec["role"]](run, self._spec, self._progress, self._stop, self._chronicle.note)
@@ -125,6 +128,15 @@ class Worker:
         except Exception as error:
             log.exception("the lease could not be renewed")
             self._give_up(LeaseExpired(f"the lease could not be renewed: {error}"))
+        self._notifier.alive()
+        self._account()
+
+    def _account(self):
+        # Bookkeeping: others are told too much is taken, which is no reason to end.
+        try:
+            self._end.account()
+        except Exception as error:
+            log.warning("what is needed still could not be told to this host: %s", error)
 
     def _give_up(self, reason):
         """End for this reason: the mover, which then tells the other end, or at once where none runs."""
@@ -223,6 +235,8 @@ class Worker:
     def _conclude(self):
         """Verdict, undo, goodbye. From here on nothing is asked of anybody, so nothing can keep the pinhole open."""
         self._notifier.stopping()
+        if not self._end.withdraw():
+            self._leave_to_undo()
         self._close_end()
         verdict = undoing.conclude(self._run, verdicts.verdict(self._spec, self._outcome))
         if self._progress.phase != verdict["result"]:
@@ -232,6 +246,13 @@ class Worker:
             self._inbox.get()()
         self._server.close(GOODBYE_PATIENCE)
         return verdicts.exit_status(verdict)
+
+    def _leave_to_undo(self):
+        """The mover hangs while it publishes. Only without it can be told how that ended, so all ends here, at once."""
+        log.error("the worker ends without a verdict: its mover hangs while it publishes")
+        self._close_end()
+        undoing.close_pinholes(self._run)
+        os._exit(LEFT_TO_UNDO)  # with the lock held until the mover is gone too
 
     def _close_end(self):
         try:

@@ -95,9 +95,9 @@ class Register:
             _refuse_want(need, os.statvfs(directory), place, [entry for entry in others if entry["device"] == device])
             self._save([*others, _entry(run, place, need, device)])
 
-    def shrink(self, transfer, bytes_left, inodes_left):
+    def shrink(self, transfer, bytes_left, inodes_left, patience=PATIENCE):
         """What has landed takes real room now; only the rest stays set aside."""
-        with self._locked():
+        with self._locked(patience):
             entries = self._valid()
             for entry in entries:
                 if entry["transfer"] == transfer:
@@ -128,11 +128,11 @@ class Register:
         valid = {entry["transfer"] for entry in self._valid()}
         return [entry["transfer"] for entry in self._load() if entry["transfer"] not in valid]
 
-    def _locked(self):
+    def _locked(self, patience=PATIENCE):
         self.make()
-        held = flock.hold(self.directory / "lock", seconds=PATIENCE)
+        held = flock.hold(self.directory / "lock", seconds=patience)
         if held is None:
-            raise Busy(f"another process has held {self.directory}/lock for {PATIENCE} s")
+            raise Busy(f"another process has held {self.directory}/lock for {patience} s")
         return held
 
     def _load(self):

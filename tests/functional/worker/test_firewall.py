@@ -128,7 +128,7 @@ def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard
 
 def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarded, net, guard, tmp_path, monkeypatch):
     from tests.unit.transferworker.samples import spec
-    from transferworker.opening import Opening
+    from transferworker.pinhole import Opening
 
     pair = guarded().prepare("destination")
     told = []

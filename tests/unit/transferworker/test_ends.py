@@ -1,8 +1,14 @@
 """Which roster an end takes, and by which address it reaches a peer."""
 
+import threading
+
 import pytest
 
-from datamover.errors import RosterMismatch
+from datamover.engine.progress import Progress
+from datamover.engine.stop import Stop
+from datamover.errors import Busy, Cancelled, RosterMismatch
+from datamover.host import flock
+from datamover.host.rundir import RunDirs
 from tests.unit.transferworker.samples import TRANSFER, spec
 from transferworker import ends
 
@@ -58,3 +64,53 @@ def test_without_a_route_there_is_no_own_address():
 
 def _has_default_route():
     return ends.own_address("192.0.2.1") is not None
+
+
+@pytest.fixture
+def destination(tmp_path):
+    """The destination's end of a run whose lock is held, to srv/data."""
+    (tmp_path / "srv").mkdir()
+    asked = spec(path=str(tmp_path / "srv/data"))
+    run = RunDirs(tmp_path / "state").establish(asked)
+    with flock.hold(run.lock):
+        end = ends.DestinationEnd(run, asked, Progress(), Stop(), lambda what, **details: None)
+        yield end
+        end.close()
+
+
+def test_what_another_attempt_left_in_staging_is_not_this_ones_to_remove(destination, tmp_path):
+    left = tmp_path / f"srv/.salt-transfer-{TRANSFER}"
+    left.mkdir()
+    with pytest.raises(Busy, match="left by an earlier attempt"):
+        destination.prepare()
+    run = RunDirs(tmp_path / "state").open(TRANSFER)
+    assert [change.what for change in run.undo.pending()] == ["place"]
+
+
+def test_an_end_that_is_withdrawn_publishes_nothing(destination, tmp_path):
+    destination.prepare()
+    assert destination.withdraw()
+    with pytest.raises(Cancelled):
+        destination._publish()
+    assert RunDirs(tmp_path / "state").open(TRANSFER).read("intent") is None
+
+
+def test_an_end_that_is_just_publishing_cannot_be_withdrawn(destination, monkeypatch):
+    began, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(destination, "_publish_now", lambda: began.set() or go_on.wait(30))
+    publishing = threading.Thread(target=destination._publish)
+    publishing.start()
+    began.wait(30)
+    assert not destination.withdraw()
+    go_on.set()
+    publishing.join()
+    assert destination.withdraw()
+
+
+def test_a_busy_register_is_not_waited_for_long_nor_a_reason_to_lose_the_lease(destination, tmp_path, monkeypatch):
+    monkeypatch.setattr(ends, "SHORT", 0.01)
+    destination.prepare()
+    with flock.hold(tmp_path / "state/register/lock"):
+        destination.renew()
+        with pytest.raises(Busy):
+            destination.account()

@@ -24,7 +24,7 @@ def runs(tmp_path):
 def closed(monkeypatch):
     """The tags that were closed."""
     tags = []
-    monkeypatch.setattr("transferworker.opening.close", tags.append)
+    monkeypatch.setattr("transferworker.pinhole.close", tags.append)
     return tags
 
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_removed_is_told_and_keeps_nobody_from_the_rest(runs, gua
     other = runs.state_dir / "runs/.unborn"
     other.mkdir(parents=True)
     guarded(one=backend(DEAD))
-    monkeypatch.setattr("transferworker.opening.close", fail)
+    monkeypatch.setattr("transferworker.pinhole.close", fail)
     found, troubles = look(runs)
     assert [each.about["what"] for each in residues.remove(found, troubles)] == ["unfinished run directory"]
     assert not other.exists()

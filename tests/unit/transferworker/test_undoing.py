@@ -188,13 +188,13 @@ def test_what_cannot_be_undone_is_told_once_and_tried_again(dying, srv, monkeypa
     dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
     run = dying.stage().die()
     with monkeypatch.context() as patched:
-        patched.setattr("transferworker.opening.close", fail)
+        patched.setattr("transferworker.pinhole.close", fail)
         undoing.undo_dead(run)
         undoing.undo_dead(run)
     assert len(run.verdict["cleanup"]) == 1 and "the firewall does not answer" in run.verdict["cleanup"][0]
     assert [change.what for change in run.undo.pending()] == ["pinhole"]
     assert os.listdir(srv) == []
-    monkeypatch.setattr("transferworker.opening.close", lambda tag: None)
+    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: None)
     undoing.undo_dead(run)
     assert run.undo.pending() == []
 
@@ -212,7 +212,7 @@ def test_a_full_disk_keeps_nothing_open(dying, srv, monkeypatch):
         raise OSError(28, "No space left on device")
 
     closed = []
-    monkeypatch.setattr("transferworker.opening.close", lambda tag: closed.append(tag))
+    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: closed.append(tag))
     dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
     run = dying.stage().run
     monkeypatch.setattr(run, "write", fail)
@@ -226,7 +226,7 @@ def test_a_disk_that_takes_no_byte_keeps_nothing_open_and_can_be_undone_again(dy
         raise OSError(28, "No space left on device")
 
     closed = []
-    monkeypatch.setattr("transferworker.opening.close", lambda tag: closed.append(tag))
+    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: closed.append(tag))
     dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
     run = dying.stage().run
     with monkeypatch.context() as full:

@@ -256,7 +256,7 @@ class Lineage:
     """Checks a sequence of sound entries for what no entry shows alone; holds one byte for each.
 
     Numbers follow each other, a parent is a directory, a hard link names an entry that can have two names.
-    Two entries of one name are not found here: whoever makes them does so exclusively, and the second is refused there.
+    Two entries of one name are not found here: staging makes each of them exclusively, and refuses the second.
     """
 
     def __init__(self):

@@ -15,7 +15,7 @@ import threading
 from contextlib import ExitStack, nullcontext, suppress
 
 from .. import digests
-from ..errors import Busy, DiskError, LocalError, shown
+from ..errors import Busy, DiskError, LocalError, ManifestInvalid, shown
 from ..manifest import Kind
 from . import kernel, metadata, sparse
 from .headroom import Headroom
@@ -76,6 +76,7 @@ class Staging:
         self._headroom = Headroom(anchor, final, *reserve)
         self._directories = Directories(anchor, DATA, journal.location if journal else None)
         self._files = Descriptors(self._open_for_writing, OPEN_FILES)
+        self._begun = set()
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
         self._windows = Windows(self._headroom)
 
@@ -261,22 +262,27 @@ class Staging:
     def _forget(self, key):
         self._windows.forget(key)
         self._files.drop(key)
+        self._begun.discard(key)
 
     def _create(self, number, try_):
-        """(entry, descriptor): a new file for this try, in place of one that is already there."""
+        """(entry, descriptor): a new file for this try."""
         with self._guard(number):
             entry = self._meant(number, try_)
             place, name = self._place(entry)
             with self._directories.hold(place) as directory:
-                return entry, _create_in(directory, name)
+                return entry, os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
 
     def _open_for_writing(self, key):
         number, try_ = key
         self._headroom.take_inode()
+        # One that was closed meanwhile to make room is opened again; what another entry made never is.
+        once = 0 if key in self._begun else os.O_EXCL
         with self._guard(number):
             place, name = self._place(self._meant(number, try_))
             with self._directories.hold(place) as directory:
-                return os.open(name, _CREATE, 0o600, dir_fd=directory)
+                descriptor = os.open(name, _CREATE | once, 0o600, dir_fd=directory)
+        self._begun.add(key)
+        return descriptor
 
     def _meant(self, number, try_):
         """The entry, if it is a file and this is its present try."""
@@ -359,8 +365,6 @@ class Staging:
     def _make_special(self, entry):
         number, name = self._place(entry)
         with self._directories.hold(number) as directory:
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=directory)
             _make(entry, name, directory)
             place = os.open(name, OPEN_PLACE, dir_fd=directory)
             try:
@@ -372,8 +376,6 @@ class Staging:
         number, name = self._place(entry)
         first_number, first_name = self._place(self._journal.entry(entry.link))
         with self._directories.hold(first_number) as source, self._directories.hold(number) as directory:
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=directory)
             os.link(first_name, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
 
     def apply_metadata(self):
@@ -433,6 +435,10 @@ class Staging:
         return _Translating(self, doing, number)
 
     def _trouble(self, error, doing, number):
+        if isinstance(error, FileExistsError):
+            path = self._journal.path(number)
+            text = f"{shown(path)} was announced twice, or this file system takes two of the announced names for one"
+            return ManifestInvalid(text, path=path, entry=number)
         return disk_error(error, doing, self._journal.path(number), os.statvfs(self.anchor))
 
 
@@ -475,14 +481,6 @@ def _open(directory, undo):
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     undo.callback(os.close, descriptor)
     return descriptor
-
-
-def _create_in(directory, name):
-    try:
-        return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
-    except FileExistsError:
-        os.unlink(name, dir_fd=directory)
-        return os.open(name, _CREATE | os.O_EXCL, 0o600, dir_fd=directory)
 
 
 def _make_private(parent, name):

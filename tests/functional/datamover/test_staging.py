@@ -18,7 +18,7 @@ from datamover.disk.journal import Journal
 from datamover.disk.special import NAMES
 from datamover.disk.staging import AHEAD, Staging
 from datamover.disk.windows import WINDOW
-from datamover.errors import Busy, DiskError, LocalError, MoverError, NoInodes, NoSpace, SpecialRefused
+from datamover.errors import Busy, DiskError, LocalError, ManifestInvalid, MoverError, NoInodes, NoSpace, SpecialRefused
 from datamover.manifest import Entry, Kind
 from tests.functional.datamover.places import ALGORITHM, TRANSFER, destination, ext4, plant, private_mounts, run, tmpfs
 
@@ -170,10 +170,40 @@ def test_a_small_file_may_come_again_in_a_new_try(staging):
     assert read(staging) == b"new!"
 
 
-def test_a_small_file_that_comes_twice_is_written_anew(staging):
-    staging.announce([file(1, size=3)])
-    assert staging.put_small(1, 1, b"abc") and staging.put_small(1, 1, b"abc")
-    assert read(staging) == b"abc"
+def put_large(staging, number):
+    staging.write(number, 1, 0, b"abc")
+    staging.finish(number)
+
+
+@pytest.mark.parametrize("first", ["packed", "pieces"])
+@pytest.mark.parametrize("second", ["packed", "pieces", "symlink", "hardlink", "directory"])
+def test_two_entries_of_one_name_are_refused(staging, first, second):
+    put = {"packed": lambda number: staging.put_small(number, 1, b"abc"), "pieces": lambda n: put_large(staging, n)}
+    staging.announce([file(1, b"twice", size=3), file(2, b"other", size=3)])
+    for number in (1, 2):
+        put[first](number)
+    with pytest.raises(ManifestInvalid, match="twice was announced twice"):
+        if second in put:
+            staging.announce([file(3, b"twice", size=3)])
+            put[second](3)
+        elif second == "directory":
+            staging.announce([directory(3, name=b"twice")])
+        else:
+            kind, fields = (Kind.SYMLINK, {"target": b"x"}) if second == "symlink" else (Kind.HARDLINK, {"link": 2})
+            staging.announce([Entry(3, 0, b"twice", kind, **fields)])
+            staging.make_specials()
+    assert read(staging, "twice") == b"abc"
+
+
+def test_a_large_file_that_is_closed_meanwhile_goes_on(staging, monkeypatch):
+    monkeypatch.setattr(staging._files, "_capacity", 1)
+    staging.announce([file(1, b"a", size=6), file(2, b"b", size=6)])
+    for offset in (0, 3):
+        for number in (1, 2):
+            staging.write(number, 1, offset, b"abc")
+    for number in (1, 2):
+        staging.finish(number)
+    assert read(staging, "a") == read(staging, "b") == b"abcabc"
 
 
 def test_a_piece_of_a_try_that_nobody_announced_is_our_own_fault(staging):
@@ -388,21 +418,6 @@ def test_a_hard_link_that_is_a_copy_is_a_difference(staging):
     assert [each.what for each in staging.check_metadata() if each.path == b"b"] == ["inode"]
 
 
-def test_special_files_may_be_made_twice(staging):
-    staging.announce(
-        [
-            Entry(1, 0, b"l", Kind.SYMLINK, mode=0o777, target=b"x"),
-            file(2, size=1),
-            Entry(3, 0, b"h", Kind.HARDLINK, link=2),
-        ]
-    )
-    staging.put_small(2, 1, b"x")
-    staging.make_specials()
-    staging.make_specials()
-    staging.apply_metadata()
-    assert staging.check_metadata() == []
-
-
 @pytest.mark.root
 @private_mounts
 def test_a_file_system_without_an_attribute_is_said_so(tmp_path):
@@ -473,11 +488,12 @@ def test_a_file_exchanged_for_a_link_is_never_followed(final, tmp_path, action):
     with destination(final, special=NAMES) as (staging, _):
         staging.announce([directory(0), file(1, size=3)])
         os.symlink(precious, os.path.join(staging.path, b"data", b"f"))
-        if action == "put_small":
-            assert staging.put_small(1, 1, b"new") and read(staging) == b"new"
-        else:
-            with pytest.raises(DiskError, match="ELOOP"):
-                staging.write(1, 1, 0, b"bad") if action == "write" else staging.read_back(1, ALGORITHM, BLOCK)
+        with pytest.raises(MoverError, match="ELOOP" if action == "read_back" else "takes two of the announced names"):
+            {
+                "write": lambda: staging.write(1, 1, 0, b"bad"),
+                "put_small": lambda: staging.put_small(1, 1, b"bad"),
+                "read_back": lambda: staging.read_back(1, ALGORITHM, BLOCK),
+            }[action]()
         assert precious.read_bytes() == b"precious"
 
 

@@ -207,6 +207,11 @@ class Ledger:
         with self._lock:
             return self._is_current(number, try_)
 
+    def is_landing(self, number, try_):
+        """Whether this try of a file counts and is not complete."""
+        with self._lock:
+            return self._is_current(number, try_) and self._states[number] == State.ANNOUNCED
+
     # The end
 
     def check_landed(self):

@@ -68,10 +68,13 @@ class Verifier:
     def _take(self, number, try_, upto):
         size = self._journal.entry(number).size
         if upto is not EVERYTHING:
-            self._read_on(number, try_, upto)
+            # A slow stream may tell of a range when all of the file is here; then it is read with the rest, or was.
+            if self._ledger.is_landing(number, try_):
+                self._read_on(number, try_, upto)
         elif size > RANGE:
             self._read_to_the_end(number, try_, size)
         else:
+            self._rereads.pop(number, None)
             self._waiting[number] = try_
             self._waiting_bytes += size
 
@@ -79,7 +82,7 @@ class Verifier:
 
     def _read_on(self, number, try_, upto):
         """Read back what follows of a file, up to this offset; return its builder."""
-        builder = self._rereads.setdefault((number, try_), ContentBuilder(self._new_hasher, self._terms.block_size))
+        builder = self._builder(number, try_)
         for offset in range(builder.length, upto, RANGE):
             with self._unless_void(number, try_):
                 self._staging.read_back_range(number, offset, min(RANGE, upto - offset), builder)
@@ -88,8 +91,16 @@ class Verifier:
 
     def _read_to_the_end(self, number, try_, size):
         content = self._read_on(number, try_, size).finish()
-        del self._rereads[number, try_]
+        del self._rereads[number]
         self._found([(number, try_, content)])
+
+    def _builder(self, number, try_):
+        """The builder of a file, a new one if there is none of this try."""
+        known, builder = self._rereads.get(number, (0, None))
+        if known != try_:
+            builder = ContentBuilder(self._new_hasher, self._terms.block_size)
+            self._rereads[number] = try_, builder
+        return builder
 
     # Whole files
 

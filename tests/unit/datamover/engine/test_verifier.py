@@ -132,6 +132,37 @@ def test_a_large_file_that_is_shorter_on_the_disk_is_no_endless_loop(journal, mo
     assert found[0][2].length == 3 * BLOCK
 
 
+def reach(checker, journal, number, blocks, try_=1):
+    landing = Landing(journal.entry(number), try_, BLOCK)
+    landing.frontier = blocks * BLOCK
+    checker.reach(landing)
+
+
+def test_a_range_that_is_told_after_all_was_taken_is_not_read(journal, monkeypatch):
+    monkeypatch.setattr(verifier, "RANGE", 2 * BLOCK)
+    checker, disk, ledger, found = prepare(journal, {1: bytes(5 * BLOCK)})
+    with ledger.completing(1, 1):
+        pass
+    checker.complete([(1, 1)])
+    reach(checker, journal, 1, 2)
+    run(checker)
+    assert found == [(1, 1, content_of(bytes(5 * BLOCK)))]
+    assert disk.asked.count(("range", 1, 0, 2 * BLOCK)) == 1 and checker._rereads == {}
+
+
+@pytest.mark.parametrize("size", [BLOCK, 5 * BLOCK], ids=["small", "large"])
+def test_what_was_read_of_an_earlier_try_is_forgotten(journal, monkeypatch, size):
+    monkeypatch.setattr(verifier, "RANGE", 2 * BLOCK)
+    checker, disk, ledger, found = prepare(journal, {1: b"old" * 2 * BLOCK})
+    reach(checker, journal, 1, 2)
+    checker._take(*checker._lane.get()[0])
+    restart(ledger, journal, 1, size)
+    disk.files[1] = bytes(size)
+    checker.complete([(1, 2)])
+    run(checker)
+    assert found == [(1, 2, content_of(bytes(size)))] and checker._rereads == {}
+
+
 @pytest.mark.parametrize("size", [5, 3 * BLOCK], ids=["small", "large"])
 @pytest.mark.parametrize("when", [1, 2], ids=["before", "between"])
 def test_a_file_that_begins_again_meanwhile_is_no_trouble(journal, monkeypatch, size, when):

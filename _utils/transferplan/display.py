@@ -97,8 +97,8 @@ def progress_line(statuses: Mapping[Member, Status], pace: Pace) -> str:
     parts = [
         f"{status.phase:<10}",
         _share(status, counted),
-        f"{units.size(_done(status))} of {_at_least(counted)}{units.size(counted.bytes_total)}",
-        f"{status.progress.files_done:,} of {units.count(counted.files_total, 'file')}",
+        f"{units.size(_done(status))} of {_about(counted)}{units.size(counted.bytes_total)}",
+        _files(status, counted),
         *_speed(counted.bytes_total - _done(status), pace),
     ]
     return printable("  ".join(parts))
@@ -124,14 +124,19 @@ def _done(status: Status) -> int:
     return status.progress.bytes_verified if verifying else status.progress.bytes_done
 
 
+def _files(status: Status, counted: Progress) -> str:
+    done, total = status.progress.files_done, counted.files_total
+    return f"{done:,} of {units.count(total, 'file')}" if total else units.count(done, "file")
+
+
 def _share(status: Status, counted: Progress) -> str:
     if not counted.bytes_total:
         return "   "
     return f"{min(100, 100 * _done(status) // counted.bytes_total):3d} %"
 
 
-def _at_least(counted: Progress) -> str:
-    return "at least " if counted.estimated else ""
+def _about(counted: Progress) -> str:
+    return "about " if counted.estimated else ""
 
 
 def _speed(rest: int, pace: Pace) -> Iterator[str]:

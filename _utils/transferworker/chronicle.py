@@ -55,7 +55,8 @@ class Chronicle:
         return round(lease.boottime() - self._began, 4)
 
     def note(self, what, **details):
-        """Record an event and wake who waits for one."""
+        """Record an event, in the log too, and wake who waits for one."""
+        log.info("%s %s", what, json.dumps(details, default=str))
         with self._changed:
             event = {"seq": len(self._events) + 1, "at": self._now(), "what": what, **_bounded(details)}
             self._events.append(event)

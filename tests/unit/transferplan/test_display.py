@@ -54,7 +54,7 @@ def test_totals_come_from_the_end_that_knows_more():
 
 def test_an_estimate_is_marked():
     statuses = {BETA: told(BETA, progress=progress(estimated=True))}
-    assert "0 B of at least 10.0 GiB" in display.progress_line(statuses, Pace())
+    assert "0 B of about 10.0 GiB" in display.progress_line(statuses, Pace())
 
 
 def test_verifying_is_progress_of_its_own():
@@ -141,3 +141,8 @@ def test_whatever_minions_say_cannot_steer_a_terminal(text, phase):
     ended = finished(failure(text=text), {**failure(name=text or "x"), "cleanup": [text], "algorithm": text})
     lines = display.result_lines(ended) + [display.progress_line({BETA: told(BETA, phase=phase)}, Pace())]
     assert all(line.isprintable() for line in lines)
+
+
+def test_files_are_only_counted_while_their_number_is_not_known():
+    statuses = {BETA: told(BETA, progress=progress(files_total=0, files_done=3, estimated=True))}
+    assert display.progress_line(statuses, Pace()).endswith("3 files")

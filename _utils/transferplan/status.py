@@ -1,7 +1,6 @@
 """What a worker tells while it works and its last word, as `transfer.status` and `transfer.follow` of a minion answer.
 
-phase: preparing prepared armed connecting proved moving verifying sealed publishing, then one of published, failed,
-cancelled. A verdict is final.
+A verdict is final.
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ from . import shapes
 from .errors import Told
 
 UNSTARTED = ("preparing", "prepared", "armed")
-PUBLISHED, FAILED, CANCELLED = "published", "failed", "cancelled"
+MOVING = ("connecting", "proved", "moving", "verifying", "sealed", "publishing")
+PUBLISHED, FAILED, CANCELLED = ENDED = "published", "failed", "cancelled"
+PHASES = (*UNSTARTED, *MOVING, *ENDED)
+"""In this order, the last three instead of each other."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,10 @@ class Status:
     phases: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     verdict: Verdict | None = None
+
+    def __post_init__(self):
+        if self.phase not in PHASES:
+            raise ValueError(f"phase {self.phase[:40]!a} is none of {', '.join(PHASES)}")
 
     @classmethod
     def from_payload(cls, payload: Any, host: str) -> Status:

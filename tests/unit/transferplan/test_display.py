@@ -139,7 +139,7 @@ def test_a_step_is_one_line(what, details, line):
 @given(st.text(), st.text())
 def test_whatever_minions_say_cannot_steer_a_terminal(text, phase):
     ended = finished(failure(text=text), {**failure(name=text or "x"), "cleanup": [text], "algorithm": text})
-    lines = display.result_lines(ended) + [display.progress_line({BETA: told(BETA, phase=phase)}, Pace())]
+    lines = display.result_lines(ended) + [display.event_line("phase", {"host": text, "role": text, "phase": phase})]
     assert all(line.isprintable() for line in lines)
 
 

@@ -31,7 +31,7 @@ def handlers(run, spec, published, keep=True):
             _refuse_if_published(run)
         if staging := _staging(spec):
             with contextlib.closing(staging):
-                staging.remove()
+                _discard(run, staging)
         return None
 
     return {
@@ -58,8 +58,19 @@ def _staging(spec):
 
 def _refuse_if_published(run):
     # Raises too when it cannot be found out: what was there before the exchange may be in staging.
-    if _publishing(run):
+    found = _recovered(run)
+    if found is publish.Found.PUBLISHED:
         raise LocalError("the data is published, though the verdict says otherwise; nothing is removed")
+    if found is publish.Found.LOST:
+        raise LocalError("the data is neither staged nor under its final name; look who moved it. Nothing is removed")
+
+
+def _discard(run, staging):
+    intent = run.read("intent")
+    if intent is None:
+        staging.remove()
+    else:
+        publish.discard(staging, publish.Intent.from_dict(intent["publish"]))
 
 
 def undo_dead(run, patience=PATIENCE, keep=True):
@@ -114,6 +125,11 @@ def _is_published(verdict):
 
 def _publishing(run):
     """The verdict that goes with the intent to publish if the final name is the staged inode, and that is finished."""
+    return run.read("intent")["verdict"] if _recovered(run) is publish.Found.PUBLISHED else None
+
+
+def _recovered(run):
+    """Where the data is after an intent to publish; None without intent or staging directory."""
     intent = run.read("intent")
     if intent is None:
         return None
@@ -121,8 +137,7 @@ def _publishing(run):
     if staging is None:
         return None
     with contextlib.closing(staging):
-        found = publish.recover(staging, publish.Intent.from_dict(intent["publish"]))
-    return intent["verdict"] if found is publish.Found.PUBLISHED else None
+        return publish.recover(staging, publish.Intent.from_dict(intent["publish"]))
 
 
 def _last_words(run):

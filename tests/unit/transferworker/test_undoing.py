@@ -142,6 +142,29 @@ def test_a_death_in_a_rename_of_two_steps_is_finished(dying, srv):
     nothing_left(run, srv, ["data"])
 
 
+def test_what_was_replaced_is_kept_when_the_new_was_moved_on_meanwhile(dying, srv):
+    (srv / "data").mkdir()
+    (srv / "data/old").touch()
+    run = dying.stage().intend().publish().die()
+    os.rename(srv / "data", srv / "moved on")
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "published"
+    assert "holds what was there before; nothing is removed" in " ".join(run.verdict["cleanup"])
+    assert os.listdir(os.path.join(dying.staging.path, b"data")) == [b"old"]
+    os.rename(srv / "moved on", srv / "data")
+    undoing.undo_dead(run)
+    nothing_left(run, srv, ["data"])
+
+
+def test_a_staging_directory_whose_data_was_lost_is_kept(dying, srv):
+    run = dying.stage().intend().publish().die()
+    os.rename(srv / "data", srv / "moved on")
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "failed"
+    assert "neither staged nor under its final name" in " ".join(run.verdict["cleanup"])
+    assert os.path.isdir(dying.staging.path)
+
+
 def test_a_failure_after_the_rename_does_not_deny_what_is_published(dying, srv):
     run = dying.stage().intend().publish().run
     failed = verdicts.verdict(run.spec, Outcome(DiskError("no room for the verdict")))

@@ -86,7 +86,7 @@ def prepare(spec, nonce=None):
 
         salt db2 transfer.prepare "$(cat spec.json)"
     """
-    return _answer(nonce, lambda: _desk().prepare(spec, _policy()), *_whose(spec))
+    return _answer(nonce, lambda: _desk().prepare(spec, _policy(_settings().state_dir)), *_whose(spec))
 
 
 def arm(transfer, roster, role="", nonce=None):
@@ -330,8 +330,8 @@ def _settings(asked=None, given=()):
     return settings.on_host(asked or {}, given, __pillar__.get("transfer"), __opts__.get("transfer"))
 
 
-def _policy():
-    return Policy.read((__opts__.get("transfer") or {}).get("policy"))
+def _policy(state_dir):
+    return Policy.read((__opts__.get("transfer") or {}).get("policy"), state_dir)
 
 
 def _facts(ask):
@@ -342,6 +342,7 @@ def _facts(ask):
         # The plan tells this beside all other reasons, so the look goes on with what is in force otherwise.
         trouble = [reason.text for reason in refused.reasons]
         own = settings.resolve([])
-    host = looking.Host(__opts__["id"], __grains__.get("saltversion", ""), own.state_dir, own.values("host"), _policy())
+    policy = _policy(own.state_dir)
+    host = looking.Host(__opts__["id"], __grains__.get("saltversion", ""), own.state_dir, own.values("host"), policy)
     told = looking.look(host, ask)
     return {**told, "trouble": trouble + told["trouble"]}

@@ -7,10 +7,12 @@
         peers: ['db*']
         special: [setuid, capabilities, fifos]    # devices only if they are named
 
-What is left out is permitted, except devices, which must be named. `/proc`, `/sys` and `/dev` are never permitted.
+What is left out is permitted, except devices, which must be named. `/proc`, `/sys`, `/dev` and the directory in which
+a minion keeps its own books are never permitted.
 """
 
 import fnmatch
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -48,14 +50,16 @@ class Policy:
     destinations: Places = field(default_factory=Places)
     peers: tuple = ("*",)
     special: tuple = SPECIAL
+    never: tuple = NEVER
     troubles: tuple = ()
 
     @classmethod
-    def read(cls, config):
+    def read(cls, config, state_dir=None):
         """The policy in a minion's `transfer:policy`. What cannot be understood forbids everything, in words."""
         if not isinstance(config or {}, Mapping):
             return cls(troubles=("transfer:policy in the minion's configuration is no mapping",))
-        values, troubles = {}, []
+        values = {"never": (*NEVER, os.fsencode(state_dir))} if state_dir else {}
+        troubles = []
         for key, value in (config or {}).items():
             try:
                 values[key] = READERS[key](value)
@@ -71,7 +75,7 @@ class Policy:
         places = self.sources if role == "source" else self.destinations
         verb = "read" if role == "source" else "written"
         for path in dict.fromkeys(paths):
-            if not places.permit(path) or any(_below(path, each) for each in NEVER):
+            if not places.permit(path) or any(_below(path, each) for each in self.never):
                 yield f"{shown(path)} may not be {verb} (transfer:policy:{role}s)"
 
     def _peers(self, peers):

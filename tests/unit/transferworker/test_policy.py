@@ -96,3 +96,11 @@ def test_a_path_that_is_no_text_is_shown_safely():
     assert reasons({"destinations": ["/srv"]}, path=b"/etc/\xff\x1b") == [
         "/etc/%FF%1B may not be written (transfer:policy:destinations)"
     ]
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+@pytest.mark.parametrize("path", [b"/var/lib/salt-transfer", b"/var/lib/salt-transfer/x"])
+def test_a_minions_own_books_are_never_permitted(role, path):
+    policy = Policy.read({}, "/var/lib/salt-transfer")
+    assert len(policy.reasons(role, (path,), (), ())) == 1
+    assert policy.reasons(role, (b"/var/lib/salt-transfers",), (), ()) == []

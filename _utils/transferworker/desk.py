@@ -44,6 +44,7 @@ class Desk:
         with _only_one(run):
             attached = self._was_started(run)
             if not attached:
+                run.write("place", {"real": safepath.encode_path(_real(_path(spec)))})
                 launch.start(run, spec)
         self._forget_old()
         return {**_answer(run, spec), "attached": attached}
@@ -143,11 +144,22 @@ class Desk:
 
 
 def _refuse_forbidden(spec, policy):
-    path = safepath.decode_path(spec["path"])
+    path = _path(spec)
     peers = [peer["host"] for peer in spec["peers"]]
-    reasons = policy.reasons(spec["role"], (path, os.path.realpath(path)), peers, spec["settings"]["special"])
+    paths = (path, _real(path), os.path.realpath(path))
+    reasons = policy.reasons(spec["role"], paths, peers, spec["settings"]["special"])
     if reasons:
         raise PolicyRefused(f"this minion's own policy forbids it: {'; '.join(reasons)}", reasons=reasons)
+
+
+def _path(spec):
+    return safepath.decode_path(spec["path"])
+
+
+def _real(path):
+    """Where this name really lies; the worker refuses when what it opens lies elsewhere by then."""
+    parent, name = safepath.split_final(path)
+    return os.path.join(os.path.realpath(parent), name)
 
 
 def _only_one(run):

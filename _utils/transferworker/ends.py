@@ -1,10 +1,11 @@
 """The two ends of a transfer, as the worker's main loop drives them: prepare, arm, renew, work, close."""
 
+import contextlib
 import os
 import socket
 import threading
 
-from datamover.disk import publish, safepath
+from datamover.disk import mounts, publish, safepath
 from datamover.disk.journal import Journal
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
@@ -13,7 +14,7 @@ from datamover.engine import channel
 from datamover.engine.receiver import Receiver
 from datamover.engine.sender import Sender
 from datamover.engine.terms import Roster
-from datamover.errors import Busy, Cancelled, RosterMismatch
+from datamover.errors import Busy, Cancelled, PolicyRefused, RosterMismatch
 from datamover.host.register import Need, Place, Register
 
 from . import launch, pinhole, verdicts
@@ -66,6 +67,14 @@ class End:
         self._roster = roster
         return True
 
+    def _refuse_detour(self, parent):
+        """PolicyRefused if the directory of this descriptor is not the one that the policy was asked about."""
+        checked = self._run.read("place")
+        real = safepath.encode_path(os.path.join(mounts.real_path(parent), safepath.split_final(self._path)[1]))
+        if checked and checked["real"] != real:
+            text = f"{self._spec['path']} was {checked['real']} when this minion's policy was asked, and is {real} now"
+            raise PolicyRefused(f"{text}; somebody changed a link meanwhile", reasons=[text])
+
     def renew(self):
         """Renew what would end with the lease."""
 
@@ -102,8 +111,16 @@ class SourceEnd(End):
             os.lstat(self._path)
         return super().prepare()
 
-    def _move(self):
+    def _tree(self):
         tree = SourceTree(self._path, self._journal, frozenset(self._settings["special"]), self._settings["owners"])
+        with contextlib.ExitStack() as undo:
+            undo.callback(tree.close)
+            self._refuse_detour(tree.parent)
+            undo.pop_all()
+        return tree
+
+    def _move(self):
+        tree = self._tree()
         try:
             work = (self._spec, self._roster, self._identity, tree, self._journal, self._progress, self._stop)
             return Sender(*work).run()
@@ -142,11 +159,20 @@ class DestinationEnd(End):
         self._register.claim(self._run, Place.of(self._path), Need(expected["bytes"], expected["entries"], *reserve))
 
     def _make_staging(self):
+        self._staging = self._new_staging()
+        try:
+            self._refuse_detour(self._staging.parent)
+        except PolicyRefused:
+            self._staging.remove()  # by its descriptor, since its name may lead elsewhere
+            raise
+        self._note("renames", **publish.probe(self._staging))
+
+    def _new_staging(self):
         about = {"run": os.fspath(self._run.path), "host": self._spec["host"], "attempt": self._spec["attempt"]}
         reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
         registered = self._run.undo.register("staging")
         try:
-            self._staging = Staging.create(
+            return Staging.create(
                 self._path,
                 self._spec["transfer"],
                 about,
@@ -158,7 +184,6 @@ class DestinationEnd(End):
         except Busy:  # what is there is not this run's, so not its to remove
             self._run.undo.done(registered)
             raise
-        self._note("renames", **publish.probe(self._staging))
 
     def arm(self, roster):
         """Open the pinhole for the source too."""

@@ -112,6 +112,11 @@ class SourceTree:
     def __exit__(self, *_exception):
         self.close()
 
+    @property
+    def parent(self):
+        """Descriptor of the directory that holds the root."""
+        return self._anchor
+
     def close(self):
         self._directories.close()
         os.close(self._anchor)

@@ -4,6 +4,7 @@ One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
 
     format          version of this layout
     spec.json       what was asked of this host; its digest tells a repeated request from another one
+    place.json      where that really lay when this minion's policy was asked
     attempts/N/     answer.json (certificate, port), roster.json
     code/           the copy of the program that the worker runs from; removed after its end
     lock            held by the live worker, or by who undoes after it; `preparing` by who starts it

@@ -1,12 +1,14 @@
 """Which roster an end takes, and by which address it reaches a peer."""
 
+import contextlib
+import os
 import threading
 
 import pytest
 
 from datamover.engine.progress import Progress
 from datamover.engine.stop import Stop
-from datamover.errors import Busy, Cancelled, RosterMismatch
+from datamover.errors import Busy, Cancelled, PolicyRefused, RosterMismatch
 from datamover.host import flock
 from datamover.host.rundir import RunDirs
 from tests.unit.transferworker.samples import TRANSFER, spec
@@ -67,15 +69,25 @@ def _has_default_route():
 
 
 @pytest.fixture
-def destination(tmp_path):
-    """The destination's end of a run whose lock is held, to srv/data."""
+def begin(tmp_path):
+    """begin(role) -> the end of a run whose lock is held, with srv/data as its place."""
     (tmp_path / "srv").mkdir()
-    asked = spec(path=str(tmp_path / "srv/data"))
-    run = RunDirs(tmp_path / "state").establish(asked)
-    with flock.hold(run.lock):
-        end = ends.DestinationEnd(run, asked, Progress(), Stop(), lambda what, **details: None)
-        yield end
-        end.close()
+    with contextlib.ExitStack() as ended:
+
+        def begin(role):
+            asked = spec(role, path=str(tmp_path / "srv/data"))
+            run = RunDirs(tmp_path / "state").establish(asked)
+            ended.enter_context(flock.hold(run.lock))
+            end = ends.END_OF[role](run, asked, Progress(), Stop(), lambda what, **details: None)
+            ended.callback(end.close)
+            return end
+
+        yield begin
+
+
+@pytest.fixture
+def destination(begin):
+    return begin("destination")
 
 
 def test_what_another_attempt_left_in_staging_is_not_this_ones_to_remove(destination, tmp_path):
@@ -114,3 +126,30 @@ def test_a_busy_register_is_not_waited_for_long_nor_a_reason_to_lose_the_lease(d
         destination.renew()
         with pytest.raises(Busy):
             destination.account()
+
+
+def asked_about(tmp_path, place):
+    RunDirs(tmp_path / "state").open(TRANSFER).write("place", {"real": str(place)})
+
+
+def test_a_place_that_the_policy_was_not_asked_about_is_not_written(destination, tmp_path):
+    asked_about(tmp_path, tmp_path / "allowed/data")
+    with pytest.raises(PolicyRefused, match="somebody changed a link"):
+        destination.prepare()
+    assert os.listdir(tmp_path / "srv") == []
+
+
+def test_the_place_that_the_policy_was_asked_about_is_taken(destination, tmp_path):
+    asked_about(tmp_path, tmp_path / "srv/data")
+    destination.prepare()
+
+
+def test_a_place_that_the_policy_was_not_asked_about_is_not_read(begin, tmp_path):
+    source = begin("source")
+    (tmp_path / "srv/data").mkdir()
+    source.prepare()
+    asked_about(tmp_path, tmp_path / "srv/data")
+    source._tree().close()
+    asked_about(tmp_path, tmp_path / "allowed/data")
+    with pytest.raises(PolicyRefused, match="somebody changed a link"):
+        source._tree()

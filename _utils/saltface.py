@@ -219,7 +219,7 @@ def _returned(question: Question, data: Mapping) -> Any:
     returned = data.get("return")
     if not isinstance(returned, str):
         return returned
-    text = paths.printable(returned.strip().rpartition("\n")[2])[:LONGEST_EXCUSE]
+    text = paths.printable(_gist(returned))[:LONGEST_EXCUSE]
     log.debug("%s returned from %s: %s", question.function, question.host, returned)
     if text.endswith("is not available."):
         raise errors.MinionTrouble(
@@ -227,6 +227,12 @@ def _returned(question: Question, data: Mapping) -> Any:
             f"Install it, for example by: salt {question.host} saltutil.sync_all"
         )
     raise errors.MinionTrouble(f"{question.host} could not run {question.function}: {text}")
+
+
+def _gist(excuse: str) -> str:
+    """The line that says most: the last one of a traceback, else the first."""
+    lines = excuse.strip().splitlines() or ["it said nothing"]
+    return lines[-1 if "Traceback" in excuse else 0].strip()
 
 
 def _unknown(host: str) -> errors.PlanError:

@@ -214,6 +214,8 @@ def test_the_timeout_holds_whatever_probes_say(inquiry):
     [
         ("'transfer.facts' is not available.", "alpha does not know transfer.facts"),
         ("The minion function caused an exception: Traceback\n  File x\nValueError: no luck\n", "ValueError: no luck"),
+        ("Passed invalid arguments to x: one too many\n\n    CLI Example:\n\n    x", "one too many"),
+        ("", "it said nothing"),
         ("ERROR: \x1b[31mred", r"ERROR: \x1b[31mred"),
         ("x" * 5000, "alpha could not run transfer.facts: xxx"),
     ],

@@ -3,19 +3,7 @@
 import threading
 from dataclasses import dataclass, replace
 
-PHASES = (
-    "prepared",
-    "armed",
-    "connecting",
-    "proved",
-    "moving",
-    "verifying",
-    "sealed",
-    "publishing",
-    "published",
-    "failed",
-    "cancelled",
-)
+from ..wire import PHASES
 
 
 @dataclass(frozen=True)
@@ -54,10 +42,11 @@ class Progress:
         self._listeners.append(listener)
 
     def enter(self, phase):
-        """Begin a phase."""
-        if phase not in PHASES:
-            raise ValueError(f"{phase!r} is not a phase")
-        self._phase = phase
+        """Begin a phase; one that comes before the present one is over already, and nothing is told."""
+        with self._lock:
+            if PHASES.index(phase) < PHASES.index(self._phase):
+                return
+            self._phase = phase
         self.tell("phase", phase=phase)
 
     def tell(self, what, **details):

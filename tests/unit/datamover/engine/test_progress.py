@@ -21,6 +21,14 @@ def test_an_unknown_phase_is_our_bug():
         Progress().enter("moved")
 
 
+def test_a_phase_that_is_over_does_not_come_back():
+    heard, progress = [], Progress()
+    progress.listen(lambda what, details: heard.append(details["phase"]))
+    for phase in ("moving", "sealed", "verifying", "published"):
+        progress.enter(phase)
+    assert progress.phase == "published" and heard == ["moving", "sealed", "published"]
+
+
 def test_counters_add_up_over_threads():
     progress = Progress(bytes_total=10, estimated=True)
 

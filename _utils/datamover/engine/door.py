@@ -4,9 +4,9 @@ Every connection is greeted in a thread of its own and within a time. How many m
 apart for addresses of the roster and for all others, so that no number of strangers keeps a member out.
 """
 
+import errno
 import select
 import threading
-from contextlib import suppress
 
 from ..errors import MoverError
 from .link import PORTION, EndOfStream, Link, TlsLink
@@ -16,6 +16,9 @@ from .stop import Countdown, Stopped, wait_ready
 SEATS_FOR_MEMBERS = 80
 SEATS_FOR_STRANGERS = 8
 STRANGERS_TOLD = 20
+PAUSE = 0.2
+"""Seconds until accepting is tried again where this host had no room for one more connection."""
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _TLS_RECORD = b"\x16"
 
 
@@ -45,9 +48,15 @@ class Door:
         """Accept until the work ends."""
         while True:
             wait_ready(self._listener.fileno(), select.POLLIN, None, self._stop)
-            # A connection may be gone again before it is taken.
-            with suppress(BlockingIOError, ConnectionError):
+            try:
                 self._seat(*self._listener.accept())
+            except (BlockingIOError, ConnectionError):
+                pass  # A connection may be gone again before it is taken.
+            except OSError as error:
+                if error.errno not in _SHORT_OF:
+                    raise
+                # It stays in the kernel's queue, and may be taken when this host has room again.
+                self._stop.wait(PAUSE)
 
     def _seat(self, sock, address):
         seats = self._seats[address[0] in self._known]
@@ -55,7 +64,12 @@ class Door:
             sock.close()
             return
         greeting = threading.Thread(target=self._greet, args=(sock, address[0], seats), name="greeting", daemon=True)
-        greeting.start()
+        try:
+            greeting.start()
+        except RuntimeError as error:  # no more threads for now
+            sock.close()
+            seats.release()
+            self._tell_of(address[0], str(error))
 
     def _greet(self, sock, address, seats):
         try:

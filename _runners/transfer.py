@@ -136,7 +136,8 @@ def copy(src=None, dst=None, *, test=False, **options):
         salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/
         salt-run --out=json transfer.copy src=db1:/srv/data dst=db2:/srv/copy test=True
     """
-    return _run(__opts__, src, dst, options, _truth("test", test))
+    dry, reasons = _dry(test)
+    return _run(__opts__, src, dst, options, dry, reasons)
 
 
 @_face
@@ -278,6 +279,14 @@ def sweep(minions=None, test=False):
     return _conclude({"hosts": told, "silent": silent}, reasons)
 
 
+def _dry(test):
+    """(whether nothing may be changed, reasons): what is neither yes nor no must not hide other reasons."""
+    try:
+        return _truth("test", test), ()
+    except errors.Refused as doubt:
+        return True, doubt.reasons
+
+
 def _truth(name, value):
     try:
         return Truth().read(value)
@@ -288,11 +297,11 @@ def _truth(name, value):
 # --- the story of a copy ---------------------------------------------------------------------------------------------
 
 
-def _run(opts, src, dst, options, dry):
+def _run(opts, src, dst, options, dry, reasons=()):
     """A request becomes a course, which is followed to its end and told."""
     transfer = _new_id()
     try:
-        asked = request.parse(src, dst, options, saltface.master_layers(opts), transfer)
+        asked = request.read(src, dst, options, saltface.master_layers(opts), transfer, reasons)
     except errors.Refused as refused:
         return report.refusal(transfer, src, dst, refused.reasons)
     screen = saltface.screen(opts, asked.settings.quiet)

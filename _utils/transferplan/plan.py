@@ -164,6 +164,7 @@ def make(request: Request, answers: Mapping[Member, Answer]) -> Plan:
     None where nothing came.
     """
     ledger = Ledger()
+    ledger.add(request.reasons)
     source, destination = (ledger.attempt(_read_side, request, each, answers.get(each)) for each in request.ends())
     if source:
         ledger.add(_source_reasons(source))

@@ -13,11 +13,21 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import paths, settings
-from .errors import BadPlace, Ledger, NameTooLong, PlacesOverlap
+from .errors import BadOption, BadPlace, Ledger, NameTooLong, PlacesOverlap, Reason, Refused
 from .paths import decode_path, encode_path
 from .settings import Settings
 
-__all__ = ["Endpoint", "Member", "Request", "decode_path", "encode_path", "parse", "parse_place", "split_destinations"]
+__all__ = [
+    "Endpoint",
+    "Member",
+    "Request",
+    "decode_path",
+    "encode_path",
+    "parse",
+    "parse_place",
+    "read",
+    "split_destinations",
+]
 
 SOURCE, DESTINATION = "source", "destination"
 ATTEMPT = 1
@@ -49,10 +59,13 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Request:
+    """What is asked for; with `reasons` against it, it can still be asked what else speaks against it."""
+
     transfer: str
     source: Endpoint
     destinations: tuple[Endpoint, ...]
     settings: Settings
+    reasons: tuple[Reason, ...] = ()
 
     def ends(self) -> dict[Member, Endpoint]:
         """Every end of the transfer with its place, the source first."""
@@ -78,30 +91,46 @@ class Request:
 
 
 def parse(src: Any, dst: Any, options: Mapping[str, Any], layers: Iterable[settings.Layer], transfer: str) -> Request:
-    """The request for a new transfer; Refused with every trouble in places and options at once.
+    """The same as `read`, but whatever is wrong is Refused."""
+    found = read(src, dst, options, layers, transfer)
+    if found.reasons:
+        raise Refused(found.reasons)
+    return found
+
+
+def read(
+    src: Any,
+    dst: Any,
+    options: Mapping[str, Any],
+    layers: Iterable[settings.Layer],
+    transfer: str,
+    reasons: Iterable[Reason] = (),
+) -> Request:
+    """The request for a new transfer with what is wrong with it, or Refused if it does not even name two places.
 
     `options` are those of the command line, `layers` the (layer name, options) pairs below them, `transfer` a fresh
-    random id of 32 hex digits.
+    random id of 32 hex digits, `reasons` what is wrong beside all this.
     """
     if not _TRANSFER.fullmatch(transfer):
         raise ValueError("a transfer id has 32 hex digits")
     ledger = Ledger()
-    values = ledger.attempt(settings.resolve, [*layers, (settings.COMMAND, options)])
+    ledger.add(reasons)
+    values, troubles = settings.sound([*layers, (settings.COMMAND, options)])
+    ledger.add(map(BadOption.reason, troubles))
     source = ledger.attempt(parse_source, src)
     destinations = _destinations(dst, source, ledger)
-    ledger.settle()
-    assert source and values, "what is missing is in the ledger"
-    return Request(transfer, source, destinations, values)
+    if not source or not destinations:
+        raise Refused(ledger.reasons)
+    for place in destinations:
+        ledger.attempt(refuse_overlap, source, place)
+    return Request(transfer, source, destinations, values, tuple(ledger.reasons))
 
 
 def _destinations(dst: Any, source: Endpoint | None, ledger: Ledger) -> tuple[Endpoint, ...]:
     """The destinations that can be read; with an unreadable source their final names are only as good as can be."""
     name = paths.basename(source.path) if source else b"?"
     tried = [ledger.attempt(parse_destination, text, name) for text in ledger.attempt(split_destinations, dst) or []]
-    found = tuple(place for place in tried if place)
-    for place in found if source else ():
-        ledger.attempt(refuse_overlap, source, place)
-    return found
+    return tuple(place for place in tried if place)
 
 
 def split_destinations(dst: Any) -> list[Any]:

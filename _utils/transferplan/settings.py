@@ -248,6 +248,13 @@ class Settings:
 
 def resolve(layers: Iterable[Layer]) -> Settings:
     """The settings that result from (layer name, options) pairs, the last wins; Refused with every trouble at once."""
+    found, troubles = sound(layers)
+    _refuse(troubles)
+    return found
+
+
+def sound(layers: Iterable[Layer]) -> tuple[Settings, list[str]]:
+    """The settings that result from all that can be taken, each option by itself, and what is wrong with the rest."""
     values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
     origins: dict[str, str] = {}
     troubles: list[str] = []
@@ -258,13 +265,12 @@ def resolve(layers: Iterable[Layer]) -> Settings:
         troubles += bad
     if values["quiet"] and values["verbose"]:
         troubles.append("quiet and verbose exclude each other: give one of them")
-    _refuse(troubles)
-    return Settings(**values, origins=origins)
+    return Settings(**values, origins=origins), troubles
 
 
 def _refuse(troubles: Sequence[str]) -> None:
     if troubles:
-        raise Refused([BadOption.reason(text) for text in troubles])
+        raise Refused(map(BadOption.reason, troubles))
 
 
 def on_host(asked: Mapping[str, Any], given: Sequence[str], pillar: Any, config: Any) -> Settings:

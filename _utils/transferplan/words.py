@@ -16,10 +16,10 @@ def as_typed(args: Sequence[Any], given: Mapping[str, Any], typed: Any) -> tuple
     """Arguments as the user meant them; `typed` are the words of the command line, if there is one."""
     words = [word for word in typed if isinstance(word, str)] if isinstance(typed, (list, tuple)) else []
     plain = [word for word in words if not _KEYWORD.fullmatch(word)]
-    named = dict(match.groups() for match in map(_KEYWORD.fullmatch, words) if match)
+    named = {match[1]: match[2] for match in map(_KEYWORD.fullmatch, words) if match}
     broken = [_KEYWORD.fullmatch(arg) if isinstance(arg, str) and "\n" in arg else None for arg in args]
     positional = [arg for arg, match in zip(args, broken, strict=True) if not match]
-    keywords = {**given, **dict(match.groups() for match in broken if match)}
+    keywords = {**given, **{match[1]: match[2] for match in broken if match}}
     restored = {name: _restored(keywords[name], named.get(name)) for name in PLACES if name in keywords}
     if len(plain) == len(positional):
         positional = [_restored(read, word) for read, word in zip(positional, plain, strict=True)]

@@ -175,7 +175,22 @@ def test_an_unknown_minion_and_a_silent_one_are_told_together(run, minions):
 def test_a_test_that_is_neither_true_nor_false_is_refused(run, minions, test):
     answer = run("copy", **PLACES, test=test)
     assert (answer["result"], names(answer)) == ("refused", ["bad-option"])
-    assert minions["alpha"].calls == []
+    assert minions["alpha"].asked() == minions["beta"].asked() == ["facts"]
+
+
+@pytest.mark.parametrize("wrong", [{"port": 70000}, {"fooo": 1}, {"test": "maybe"}, {"quiet": True, "verbose": True}])
+def test_a_wrong_option_hides_no_other_reason_and_nothing_is_prepared(opts, run, minions, wrong):
+    opts["transfer"] = {"streams": "many"}
+    minions["alpha"].says["facts"] = samples.alpha(samples.source(exists=False))
+    answer = run("copy", src="alpha:/srv/none", dst="zeta:/srv/x", **wrong)
+    assert (answer["result"], answer["retcode"]) == ("refused", 3)
+    assert sorted(names(answer)) == ["bad-option", "bad-option", "minion-silent", "source-missing"]
+    assert minions["alpha"].asked() == ["facts"]
+
+
+def test_a_wrong_option_alone_is_enough_to_prepare_nothing(run, minions):
+    assert names(run("copy", **PLACES, port=70000)) == ["bad-option"]
+    assert minions["alpha"].asked() == minions["beta"].asked() == ["facts"]
 
 
 # --- arguments that python would refuse ------------------------------------------------------------------------------

@@ -207,6 +207,12 @@ def test_quiet_and_verbose_exclude_each_other():
     ]
 
 
+def test_what_is_sound_counts_beside_what_is_not():
+    values, troubles = settings.sound([(MASTER, {"lease": 60, "port": "x"}), (COMMAND, {"streams": 2, "fooo": 1})])
+    assert (values.lease, values.streams, values.port) == (60, 2, 0)
+    assert len(troubles) == 2
+
+
 # A host's own configuration.
 
 

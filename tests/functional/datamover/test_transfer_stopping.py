@@ -9,7 +9,7 @@ import pytest
 from datamover import wire
 from datamover.disk.staging import Staging
 from datamover.engine.receiver import Receiver
-from datamover.errors import Cancelled, PeerFailed, ProtocolError, Stalled
+from datamover.errors import Cancelled, PeerFailed, ProtocolError, SealInvalid, Stalled
 from tests.functional.datamover.ends import Ends, OwnProcess, Running, refused
 from tests.functional.datamover.networks import deaf_port
 
@@ -137,6 +137,32 @@ def test_a_peer_that_says_what_was_not_agreed_on_is_refused(root, folder):
     sent, received = ends.run()
     assert isinstance(sent.error, ProtocolError) and "was not agreed on" in sent.error.text
     assert isinstance(received.error, PeerFailed)
+
+
+class AdmittingTwice(Receiver):
+    """Admits a stream that is open already."""
+
+    def _let_source_in(self):
+        super()._let_source_in()
+        self._say(wire.Admit(stream=1, token=bytes(32)))
+
+
+def test_a_stream_is_opened_once(root, folder):
+    sent, _ = Ends(root, folder, receiver=AdmittingTwice).run()
+    assert isinstance(sent.error, ProtocolError) and "admits stream 1 again" in sent.error.text
+
+
+class Boasting(Receiver):
+    """Says that it verified what it does not have."""
+
+    def _check_seal(self, seal):
+        super()._check_seal(seal)
+        self._root = bytes(32)
+
+
+def test_the_source_believes_no_other_root(root, folder):
+    sent, _ = Ends(root, folder, receiver=Boasting).run()
+    assert isinstance(sent.error, SealInvalid) and "0" * 64 in sent.error.text
 
 
 @pytest.mark.parametrize("watched", ["source", "destination"])

@@ -116,7 +116,9 @@ class Journal:
                 page[number] = Known(entry, try_, identity)
 
     def put_contents(self, side, contents):
-        """Digests of files: (number, try, Content) each. Those of an older try than the journal has are left out."""
+        """Digests of files: (number, try, Content) each. They never replace those of a later try, and only those of
+        an entry's present try are ever given back.
+        """
         rows = [
             (number, side, try_, content.length, content.whole, _blocks_blob(content))
             for number, try_, content in contents

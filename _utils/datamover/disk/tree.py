@@ -215,7 +215,7 @@ class SourceTree:
             if first != number:
                 return Entry(number, parent, name_in_tree, Kind.HARDLINK, link=first)
         attributes, left = read_attributes(within(directory, name), self._owners)
-        self._note_left(left, name)
+        self._note_left(left, number, parent, name)
         return Entry(
             number=number,
             parent=parent,
@@ -233,10 +233,11 @@ class SourceTree:
             xattrs=attributes,
         )
 
-    def _note_left(self, attributes, name):
+    def _note_left(self, attributes, number, parent, name):
         for attribute in set(attributes) - self._left_attributes:
             self._left_attributes.add(attribute)
-            self.skipped.add(name, f"the attribute {shown(attribute)} does not travel, here and elsewhere")
+            path = b"/".join(filter(None, (self._journal.path(parent), name))) if number else b""
+            self.skipped.add(path, f"the attribute {shown(attribute)} does not travel, here and elsewhere")
 
     def _judge(self, path, entry):
         """Note what may not travel; True if this entry may."""

@@ -315,13 +315,13 @@ def test_other_threads_read_while_the_tree_is_still_listed(root):
 
 
 def test_an_attribute_of_this_host_only_is_named_once(root, monkeypatch):
-    plant(root, {"a": b"1", "b": b"2"})
+    plant(root, {"d": {"e": {"a": b"1", "b": b"2"}}})
     for name in ("a", "b"):
-        os.setxattr(root / name, "user.note", b"1")
+        os.setxattr(root / "d" / "e" / name, "user.note", b"1")
     monkeypatch.setattr("datamover.disk.metadata.carried", lambda attribute: False)
     with source(root) as (tree, _):
         list(tree.walk())
-        assert tree.skipped.shown == [(b"a", "the attribute user.note does not travel, here and elsewhere")]
+        assert tree.skipped.shown == [(b"d/e/a", "the attribute user.note does not travel, here and elsewhere")]
 
 
 def test_what_does_not_travel_is_counted_beyond_a_hundred(root):

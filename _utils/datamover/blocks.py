@@ -5,7 +5,7 @@ is the one that standard tools compute. A file of at most one block needs only o
 block of any file is never digested twice: its digest is the whole's digest so far.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import digests
@@ -57,11 +57,6 @@ def block_range(index: int, length: int, block_size: int) -> tuple[int, int]:
     if not 0 <= offset < length:
         raise LocalError(f"a file of {length} bytes has no block {index} of {block_size} bytes")
     return offset, min(block_size, length - offset)
-
-
-def block_ranges(length: int, block_size: int) -> Iterator[tuple[int, int]]:
-    """Every block of a file in order, as (offset, length)."""
-    return ((offset, min(block_size, length - offset)) for offset in range(0, length, block_size))
 
 
 def content_root(content: Content, block_size: int, algorithm: str) -> bytes:

@@ -22,7 +22,7 @@ PROGRAM = "transferworker/__main__.py"
 ALLOWED = {
     "transferplan": set(),
     "hosttools": {"psutil"},
-    "datamover": {"psutil", "blake3", "zstandard"},
+    "datamover": {"psutil", "blake3"},
     "datamover/engine/channel.py": {"psutil", "cryptography"},
     "transferworker": {"datamover", "hosttools", "psutil"},
     PROGRAM: {"transferworker"},
@@ -34,7 +34,9 @@ ALLOWED = {
 # The format of what travels is decided without touching the machine.
 WIRE = ("__init__", "batches", "fields", "frames", "messages", "pieces", "protocol")
 PURE = ["datamover/blocks.py", "datamover/manifest.py", *(f"datamover/wire/{name}.py" for name in WIRE)]
-IMPURE = {"socket", "os", "time", "threading"}
+HARMLESS = {"collections", "contextlib", "dataclasses", "enum", "functools", "json", "struct", "typing", "urllib"}
+HARMLESS |= {"hashlib", "blake3"}
+REACHING = {"open", "__import__", "exec", "eval", "input", "print"}
 
 DUNDERS = {"__salt__", "__opts__", "__grains__", "__pillar__", "__context__", "__utils__", "__states__"}
 
@@ -95,7 +97,9 @@ def test_formats_are_decided_without_the_machine(name):
     while ahead:
         current = ahead.pop()
         seen.add(current)
-        assert foreign(current) & IMPURE == set(), f"{name} reaches the machine through {current}"
+        called = {call.func.id for call in nodes(current, ast.Call) if isinstance(call.func, ast.Name)}
+        reached = foreign(current) - HARMLESS | called & REACHING
+        assert reached == set(), f"{name} reaches the machine through {current}"
         ahead += [each for each in siblings(current) if each not in seen]
 
 

@@ -10,7 +10,7 @@ whether it is one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from . import iptables, nft
 from .commands import Program
 from .errors import FirewallUnreadable, HostToolError, UnknownBackend
-from .pinholes import PREFIX, Chain, Opening, Pinhole, transfer_of
+from .pinholes import PREFIX, Chain, Opening, Pinhole
 
 BACKENDS: dict[str, ModuleType] = {iptables.NAME: iptables, nft.NAME: nft}
 
@@ -166,15 +166,6 @@ def openings(prefix: str = PREFIX) -> Program[list[Opening]]:
     for each in BACKENDS.values():
         found += yield from each.openings()
     return [opening for opening in found if opening.tag.startswith(prefix)]
-
-
-def sweep(dead: Collection[str]) -> Program[list[str]]:
-    """Close the pinholes of dead transfers; returns their tags."""
-    found = yield from openings()
-    tags = sorted({opening.tag for opening in found if transfer_of(opening.tag) in dead})
-    for tag in tags:
-        yield from close(tag)
-    return tags
 
 
 def with_chains(pinhole: Pinhole, chains: Iterable[Mapping[str, Any]]) -> Pinhole:

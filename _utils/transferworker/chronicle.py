@@ -47,7 +47,8 @@ class Chronicle:
 
     def _hear(self, what, details):
         if what == "phase":
-            self._phases = {details["phase"]: self._now(), **self._phases}
+            with self._changed:
+                self._phases = {details["phase"]: self._now(), **self._phases}
             self.save()
         self.note(what, **details)
 
@@ -89,15 +90,6 @@ class Chronicle:
             "wall": self._wall,
             "progress": asdict(self._progress.counters),
         }
-
-    def elapsed(self):
-        """Seconds since the run began."""
-        return self._now()
-
-    @property
-    def phases(self):
-        """{phase: seconds since the run began}"""
-        return dict(self._phases)
 
     def status(self, after_seq=0):
         with self._changed:

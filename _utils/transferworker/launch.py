@@ -36,7 +36,7 @@ def systemd_runs():
 def start(run, spec):
     """Start the worker of `run`; returns when it is ready, else raises with its own words."""
     copy_code(run)
-    started, said = (_start_unit if systemd_runs() else _start_guardian)(run, spec)
+    started, said = _start_unit(run, spec) if systemd_runs() else _start_guardian(run)
     if not started:
         raise _failure(run, said)
 
@@ -88,26 +88,32 @@ def stop(run):
         process.run(Command(("systemctl", "stop", unit_name(run.spec))), PATIENCE)
 
 
-def _start_guardian(run, _spec):
+def _start_guardian(run):
     reading, writing = os.pipe()
     try:
-        with open(run.log, "ab", opener=_private) as log:
-            # It forks at once and its first process ends, so that nobody here is its parent.
-            subprocess.run(
-                [*command(run, "guard"), str(writing)],
-                pass_fds=[writing],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=process.ENVIRONMENT,
-                start_new_session=True,
-                check=False,
-            )
-        os.close(writing)
+        try:
+            _fork_guardian(run, writing)
+        finally:
+            os.close(writing)
         return _becomes_ready(reading), ""
     finally:
         os.close(reading)
+
+
+def _fork_guardian(run, writing):
+    with open(run.log, "ab", opener=_private) as log:
+        # It forks at once and its first process ends, so that nobody here is its parent.
+        subprocess.run(
+            [*command(run, "guard"), str(writing)],
+            pass_fds=[writing],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=process.ENVIRONMENT,
+            start_new_session=True,
+            check=False,
+        )
 
 
 def _becomes_ready(reading):

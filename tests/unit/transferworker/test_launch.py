@@ -1,0 +1,22 @@
+"""How a worker is started: what is left in the starter when that fails."""
+
+import os
+
+import pytest
+
+from datamover.host.rundir import RunDirs
+from tests.unit.transferworker.samples import spec
+from transferworker import launch
+
+
+def test_a_guardian_that_cannot_be_started_leaves_no_descriptor_open(tmp_path, monkeypatch):
+    def scarce(*_arguments, **_options):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    run = RunDirs(tmp_path).establish(spec())
+    monkeypatch.setattr("transferworker.launch.systemd_runs", lambda: False)
+    monkeypatch.setattr("subprocess.run", scarce)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        launch.start(run, spec())
+    assert len(os.listdir("/proc/self/fd")) == len(before)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from .. import wire
 from ..errors import (
-    ConnectionLost,
     LocalError,
     NotAPeer,
     ProtocolError,
@@ -182,11 +181,6 @@ class Conversation:
             self._broken = ProtocolError(f"the other end cannot say {trouble}: {self}")
         if self._broken:
             raise self._broken
-
-    def received_end(self) -> None:
-        """They closed the connection: ConnectionLost unless they had said Bye."""
-        if self._theirs.state != "ended":
-            raise ConnectionLost(f"the other end closed the connection without a Bye: {self}")
 
     def _say(self, party, message, other):
         """Let a party say it; what cannot be said, or None."""

@@ -507,9 +507,12 @@ def _about(opts, function, transfer, minions, timeout, **arguments):
         everyone=minions is None,
     )
     ends = [{"host": member.host, "role": member.role, **payload} for member, payload in told.items()]
+    body = {"transfer": transfer, "ends": ends, "silent": silent}
+    if silent and not reasons and {end["role"] for end in ends} != {SOURCE, DESTINATION}:
+        return {**body, **_ending("unknown", [_half_told(transfer, ends, silent)])}
     if not ends and not reasons:
         reasons = [_nobody_knows(transfer, hosts)]
-    return _conclude({"transfer": transfer, "ends": ends, "silent": silent}, reasons)
+    return _conclude(body, reasons)
 
 
 def _ask_hosts(opts, function, minions, arguments, timeout):
@@ -557,6 +560,15 @@ def _refuse_no_transfer(transfer):
         raise errors.Refused(
             [errors.BadOption.reason(f"{transfer!r} is no transfer: its id has 32 hex digits, see transfer.list")]
         )
+
+
+def _half_told(transfer, ends, silent):
+    """Who is silent may be the end that has not told."""
+    told = " and ".join(f"the {end['role']} {end['host']}" for end in ends) or "nobody"
+    return errors.OutOfSight.reason(
+        f"of transfer {transfer} {told} has told, and {', '.join(silent)} did not answer: "
+        "the rest may be there; ask again when it is up"
+    )
 
 
 def _nobody_knows(transfer, hosts):

@@ -98,8 +98,9 @@ def _special(place: Endpoint, found: Source, asked_for: Sequence[str]) -> Iterat
         listed = [paths.display(path) for path in found.special.get(word, ())]
         number = count_of(found, word)
         counted = units.count(number, *SPECIAL[word])
+        policies = ", where the policies of both minions permit devices" if word == "devices" else ""
         yield errors.SpecialEntries.reason(
-            f"{place} holds {counted} ({_some(listed, number)}): special={remedy} lets them travel"
+            f"{place} holds {counted} ({_some(listed, number)}): special={remedy} lets them travel{policies}"
         )
 
 

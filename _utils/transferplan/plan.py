@@ -237,7 +237,8 @@ def _destination_reasons(side: _Side, source: _Side | None, transfer: str) -> It
     yield from checks.host(side.facts)
     yield from checks.destination(side.place, side.found, kind, side.settings, transfer)
     yield from checks.ports(side.facts, side.settings)
-    if source and source.found.exists:
+    barred_pseudo = side.facts.policy.reasons and not side.found.bytes_total
+    if source and source.found.exists and not barred_pseudo:
         yield from checks.room(side.place, side.found, source.found, side.settings)
 
 
@@ -299,12 +300,18 @@ def _choose_pair(source: _Side, destination: _Side) -> Pair:
 
 
 def _no_pair(source: _Side, destination: _Side, network: str) -> str:
+    theirs = destination.facts.interfaces
+    if theirs and not any(address.fits(each, network) for each in theirs):
+        return f"{destination.member} has no interface and no address that is network={network}: {_has(destination)}"
     within = f" with network={network}" if network else ""
     return (
         f"{source.member} and {destination.member} have no addresses over which they could talk{within}: "
-        f"{source.member} has {address.named(source.facts.interfaces)}; "
-        f"{destination.member} has {address.named(destination.facts.interfaces)}"
+        f"{_has(source)}; {_has(destination)}"
     )
+
+
+def _has(side: _Side) -> str:
+    return f"{side.member} has {address.named(side.facts.interfaces)}"
 
 
 def _warnings(request: Request, source: _Side, destination: _Side, opening: Opening, pair: Pair) -> Iterator[str]:

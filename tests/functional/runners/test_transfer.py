@@ -427,10 +427,36 @@ def test_status_shows_the_ends_side_by_side(run):
     assert (answer["result"], answer["silent"]) == ("ok", [])
 
 
-def test_a_minion_that_nobody_named_may_be_silent(run, minions):
-    minions["beta"].says["status"] = lambda **_: FakeFleet.SILENT
+@pytest.mark.parametrize("function", ["status", "cancel"])
+def test_when_an_end_may_be_with_a_silent_minion_the_result_is_unknown(run, minions, function):
+    minions["beta"].says[function] = lambda **_: FakeFleet.SILENT
+    minions["alpha"].says[function] = lambda role, **_: (
+        samples.status(Member("alpha", role)) if role == "source" else fail(102, "unknown-transfer")
+    )
+    answer = run(function, TRANSFER)
+    assert (answer["result"], answer["retcode"], answer["silent"], len(answer["ends"])) == ("unknown", 6, ["beta"], 1)
+    assert "the source alpha has told, and beta did not answer" in answer["reasons"][0]["text"]
+
+
+def test_when_all_are_silent_nothing_is_known(run, minions):
+    for minion in minions.values():
+        minion.says["status"] = lambda **_: FakeFleet.SILENT
     answer = run("status", TRANSFER)
-    assert (answer["result"], answer["silent"], len(answer["ends"])) == ("ok", ["beta"], 1)
+    assert (answer["result"], names(answer)) == ("unknown", ["out-of-sight"])
+    assert "nobody has told, and alpha, beta did not answer" in answer["reasons"][0]["text"]
+
+
+def test_a_silent_minion_does_not_matter_where_both_ends_have_told(run, monkeypatch):
+    monkeypatch.setattr(saltface, "everyone", lambda opts: ["alpha", "beta", "gamma"])
+    answer = run("status", TRANSFER)
+    assert (answer["result"], answer["silent"], len(answer["ends"])) == ("ok", ["gamma"], 2)
+
+
+@pytest.mark.parametrize("function", ["list", "sweep"])
+def test_who_is_silent_is_listed_where_everyone_was_asked_for_what_they_know(run, minions, function):
+    minions["beta"].says[function] = lambda **_: FakeFleet.SILENT
+    answer = run(function)
+    assert (answer["result"], answer["silent"]) == ("ok", ["beta"])
 
 
 @pytest.mark.parametrize("minions_named", ["alpha,beta", ["alpha", "beta"], " beta , alpha"])

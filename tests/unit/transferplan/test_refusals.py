@@ -124,7 +124,8 @@ SOURCES = [
     (
         "special-entries",
         {"special": {"devices": ["/srv/data/dev/null"]}, "counts": {"devices": 1}},
-        "alpha:/srv/data holds 1 device (/srv/data/dev/null): special=devices lets them travel",
+        "alpha:/srv/data holds 1 device (/srv/data/dev/null): special=devices lets them travel, "
+        "where the policies of both minions permit devices",
     ),
 ]
 
@@ -356,8 +357,7 @@ JOINT = [
         "no-address",
         {},
         {"network": "192.168.0.0/16"},
-        "alpha and beta have no addresses over which they could talk with network=192.168.0.0/16: "
-        "alpha has 10.77.1.11/24 on eth0; beta has 10.77.1.12/24 on eth0",
+        "beta has no interface and no address that is network=192.168.0.0/16: beta has 10.77.1.12/24 on eth0",
     ),
 ]
 
@@ -410,6 +410,17 @@ FIREWALLS = [
 @pytest.mark.parametrize("name, answer, options, text", FIREWALLS)
 def test_a_firewall_that_cannot_be_opened(name, answer, options, text):
     assert against({BETA: answer}, asked(**options)) == (name, text)
+
+
+def test_an_interface_that_is_not_there_is_named():
+    _, text = against({}, asked(network="eth9"))
+    assert text == "beta has no interface and no address that is network=eth9: beta has 10.77.1.12/24 on eth0"
+
+
+def test_a_forbidden_place_that_holds_no_bytes_at_all_is_not_called_full():
+    nothing = destination(bytes_total=0, bytes_free=0, inodes_total=0, inodes_free=0)
+    assert against({BETA: beta(nothing, policy={"reasons": ["/proc is never written"]})})[0] == "policy-forbids"
+    assert against({BETA: beta(nothing)})[0] == "no-space"
 
 
 def test_every_reason_of_both_hosts_comes_at_once_and_in_order():

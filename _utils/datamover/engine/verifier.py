@@ -106,11 +106,12 @@ class Verifier:
 
     def _read_back_waiting(self):
         waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
+        files = dict(self._flushed(list(waiting.items())))
+        how = self._terms.algorithm, self._terms.block_size
         found = []
-        for number, try_ in self._flushed(list(waiting.items())):
-            with self._unless_void(number, try_):
-                content = self._staging.read_back(number, self._terms.algorithm, self._terms.block_size)
-                found.append((number, try_, content))
+        for number, content in self._staging.read_back_many(list(files), *how):
+            with self._unless_void(number, files[number]):
+                found.append((number, files[number], content or self._staging.read_back(number, *how)))
             self._step()
         self._found(found)
 

@@ -16,10 +16,11 @@ STAGING = ".salt-transfer-*"
 PATIENCE = 10
 PAUSE = 0.25
 
-# Salt, systemd and this check itself make and end these all the time.
+# Salt, systemd and this check itself make and end these all the time. What bears a path as its name is a job of Salt
+# that has ended and waits until the minion gets round to it.
 RESTLESS_PROCESSES = re.compile(
     r"/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c ss -HOtulnp |ps -eo args|.*/lab/listener\.py"
-    r"|.*/salt-master .*(Maintenance|FileServerUpdate)"
+    r"|.*/salt-master .*(Maintenance|FileServerUpdate)|\[/\S*\] <defunct>"
 )
 RESTLESS_FILES = re.compile(
     r"/run/(systemd|log|udev|dbus|salt|user|credentials|mount|host|utmp|xtables\.lock)(/(?!transient/.)|$)"

@@ -10,7 +10,8 @@
     ended
 
 Until `go` is said, trouble of any kind withdraws. Once it is said, bytes may be moving, and from then on the runner
-only watches: neither its own end nor a silent minion stops a transfer. Calls are safe to repeat, so a call that nobody
+only watches: neither its own end nor a silent minion stops a transfer. Only when an end has failed before bytes moved
+is the other told to stop. Calls are safe to repeat, so a call that nobody
 answered is repeated once before the transfer is given up.
 """
 
@@ -25,7 +26,7 @@ from . import units
 from .errors import BadAnswer, MinionSilent, NeverBegan, OutOfSight, PlanError, Reason, WorkerGone
 from .plan import Plan
 from .request import SOURCE, Member, Request
-from .status import UNSTARTED, Status
+from .status import FAILED, UNSTARTED, Status
 
 REFUSED, GIVEN_UP, CANCELLED, LEFT, FOLLOWED = "refused", "given up", "cancelled", "left", "followed"
 FIRST_WAIT = 1.0
@@ -164,6 +165,7 @@ class State:
     watches: Mapping[Member, Watch] = field(default_factory=dict)
     roster: Mapping[str, Any] | None = None
     reasons: tuple[Reason, ...] = ()
+    stopped: tuple[Member, ...] = ()
     outcome: str = ""
     began: Mapping[str, float] = field(default_factory=dict)
 
@@ -484,7 +486,18 @@ def _over(
     state = replace(state, watches=watches, reasons=state.reasons + ((reason,) if reason else ()))
     if all(each.over for each in watches.values()):
         state, _ = _end(state, FOLLOWED, now)
-    return state, told
+        return state, told
+    stopped = _waiting_in_vain(state, watch)
+    state = replace(state, stopped=state.stopped + stopped)
+    return state, told + tuple(_call(state, each, "cancel", now) for each in stopped)
+
+
+def _waiting_in_vain(state: State, ended: Watch) -> tuple[Member, ...]:
+    """Whom to stop at once because an end failed before bytes moved; they would only wait for their lease."""
+    verdict = ended.status.verdict if ended.status else None
+    if not ended.status or not verdict or verdict.result != FAILED or "moving" in ended.status.phases:
+        return ()
+    return tuple(each for each, watch in state.watches.items() if not watch.over and each not in state.stopped)
 
 
 def _news(member: Member, before: Watch, after: Watch) -> tuple[Action, ...]:

@@ -7,7 +7,7 @@ read and by the destination over what it holds, at no less than the level that w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import course
@@ -17,6 +17,8 @@ from .paths import encode_path, printable
 from .request import DESTINATION, SOURCE, Endpoint, Member
 from .status import CANCELLED, PUBLISHED, Skipped, Status, Verdict
 
+VAIN = ("cancelled", "no-go")
+UNREACHABLE = "peer-unreachable"
 LEVELS = ("flight", "readback")
 COUNTS = ("files", "directories", "links", "entries", "bytes", "sparse_bytes")
 
@@ -106,7 +108,7 @@ def _result_at(state: State, member: Member) -> str:
     if verdict is None:
         return "unknown"
     if verdict.result != PUBLISHED:
-        return "cancelled" if verdict.result == CANCELLED else "failed"
+        return "cancelled" if verdict.result == CANCELLED and member not in state.stopped else "failed"
     if source is None:
         return "unknown"
     return "failed" if unproved(source, verdict, state.request.settings.verify) else "ok"
@@ -176,11 +178,18 @@ def _all_reasons(state: State) -> list[Reason]:
 
 
 def _errors(state: State) -> list[Reason]:
-    """The errors of the workers. What an end only repeats, because the other one told it, is left out."""
-    verdicts = [(member.host, status.verdict) for member, status in state.statuses.items()]
-    told = [(host, verdict.error) for host, verdict in verdicts if verdict and verdict.error]
+    """The errors of the workers, without those of an end that only repeats the other's or was stopped because of it."""
+    verdicts = [(member, _verdict(state, member)) for member in state.statuses]
+    errors = [(member, verdict.error) for member, verdict in verdicts if verdict and verdict.error]
+    told = [(member.host, error) for member, error in errors if member not in state.stopped or error.name not in VAIN]
     repeated = {f"{host}: {error.text}" for host, error in told}
-    return [error.reason(host) for host, error in told if error.text not in repeated]
+    return [_explained(state, error.reason(host)) for host, error in told if error.text not in repeated]
+
+
+def _explained(state: State, reason: Reason) -> Reason:
+    """A closed firewall that the plan warned of is the likely cause of a port that cannot be reached."""
+    warning = state.plan.opening.warning if state.plan else ""
+    return replace(reason, text=f"{reason.text}; {warning}") if warning and reason.name == UNREACHABLE else reason
 
 
 def _doubts(member: Member, source: Verdict, verdict: Verdict, level: str) -> list[Reason]:

@@ -305,6 +305,23 @@ def test_an_answer_after_the_verdict_changes_nothing():
     assert driver.hear("follow", {BETA: status(BETA)}).state == before
 
 
+def failed_before_data(member):
+    return status(member, verdict=failure(91, "peer-unreachable", "no way to 4401"), phases={"prepared": 0.0})
+
+
+def test_when_an_end_fails_before_bytes_move_the_other_is_stopped_and_watched_to_its_end():
+    driver = Driver().until("following").hear("follow", {ALPHA: failed_before_data(ALPHA)})
+    assert driver.asks == [("beta", "cancel")]
+    assert driver.hear("cancel", {BETA: {"phase": "cancelled"}}).asks == []
+    stopped = status(BETA, verdict=verdict(result="cancelled", error=failure(97, "cancelled", "stopped")["error"]))
+    assert driver.hear("follow", {BETA: stopped}).state.ended
+
+
+@pytest.mark.parametrize("ended", [failure(), verdict()])
+def test_once_bytes_moved_an_end_that_is_over_stops_nobody(ended):
+    assert Driver().until("following").hear("follow", {ALPHA: status(ALPHA, verdict=ended)}).asks == []
+
+
 # The runner's own end.
 
 

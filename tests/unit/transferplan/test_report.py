@@ -195,3 +195,28 @@ def test_exit_statuses_are_told_apart_and_none_is_that_of_a_crash():
     codes = [each.retcode for each in report.EXITS]
     assert len(set(codes)) == len(codes) and 1 not in codes
     assert report.RETCODES["ok"] == 0
+
+
+UNREACHED = failure(91, "peer-unreachable", "10.77.1.12 port 4401 cannot be reached")
+
+
+@pytest.mark.parametrize("error", [None, failure(97, "cancelled")["error"], failure(98, "no-go")["error"]])
+def test_only_the_first_cause_is_told_when_the_other_end_was_stopped_for_it(error):
+    driver = Driver().until("following").hear("follow", {ALPHA: status(ALPHA, verdict=UNREACHED, phases={})})
+    driver.hear("follow", {BETA: status(BETA, verdict=verdict(result="cancelled", error=error), phases={})})
+    told = report.result(driver.state)
+    assert (told["result"], [reason["name"] for reason in told["reasons"]]) == ("failed", ["peer-unreachable"])
+
+
+def test_an_end_that_failed_by_itself_before_it_could_be_stopped_is_told():
+    driver = Driver().until("following").hear("follow", {ALPHA: status(ALPHA, verdict=UNREACHED, phases={})})
+    driver.hear("follow", {BETA: status(BETA, verdict=failure(80, "disk-full", "no room"), phases={})})
+    assert [each["name"] for each in report.result(driver.state)["reasons"]] == ["peer-unreachable", "disk-full"]
+
+
+def test_a_port_that_cannot_be_reached_is_explained_by_a_firewall_that_was_not_opened():
+    driver = Driver(asked(firewall="none")).until("following")
+    driver.hear("follow", {ALPHA: status(ALPHA, verdict=UNREACHED, phases={})})
+    (reason,) = report.result(driver.state)["reasons"]
+    assert reason["text"].startswith("alpha: 10.77.1.12 port 4401 cannot be reached; beta's firewall drops")
+    assert "firewall=none opens nothing" in reason["text"]

@@ -121,7 +121,8 @@ def test_the_record_keeps_what_tells_of_it_and_nothing_else(transfer):
     pair.verdicts()
     kept = {
         "format",
-        "place.json", "spec.json",
+        "place.json",
+        "spec.json",
         "attempts",
         "lock",
         "preparing",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import difflib
 import logging
 import os
 import secrets
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -235,11 +236,11 @@ def _gist(excuse: str) -> str:
     return lines[-1 if "Traceback" in excuse else 0].strip()
 
 
-def _unknown(host: str) -> errors.PlanError:
-    return errors.MinionSilent(
-        f"{paths.printable(host)} is no minion whose key this master has accepted; "
-        "salt-key --list=accepted shows those that are"
-    )
+def unknown(host: str, names: Sequence[str]) -> errors.PlanError:
+    """Why a host is not even asked; of the minions with these names it may be one that was mistyped."""
+    near = [paths.printable(name) for name in difflib.get_close_matches(host, names, n=1)]
+    advice = f"did you mean {near[0]}?" if near else "salt-key --list=accepted shows those that are"
+    return errors.MinionSilent(f"{paths.printable(host)} is no minion whose key this master has accepted; {advice}")
 
 
 def _silent(question: Question) -> errors.PlanError:
@@ -323,7 +324,9 @@ class Fleet:
     ) -> Iterator[tuple[str, errors.PlanError]]:
         """Give the job to the master; yields the hosts to which it could not go."""
         known = [host for host in group if accepted_key(self._opts, host)]
-        yield from ((host, _unknown(host)) for host in group if host not in known)
+        strangers = [host for host in group if host not in known]
+        names = everyone(self._opts) if strangers else []
+        yield from ((host, unknown(host, names)) for host in strangers)
         _, question = next(iter(group.values()))
         arguments = [{"__kwarg__": True, **question.arguments, "nonce": nonce}]
         try:

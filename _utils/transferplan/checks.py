@@ -155,7 +155,8 @@ def _parent(place: Endpoint, found: Destination) -> Iterator[Reason]:
     if not found.parent_exists:
         shown = shlex.quote(paths.display(found.parent))
         yield errors.DestinationParent.reason(
-            f"{parent} does not exist: create it first, for example with salt {place.host} file.mkdir {shown}"
+            f"{parent} is no directory that exists: choose another place, or create it first, "
+            f"for example with salt {place.host} file.mkdir {shown}"
         )
     if found.read_only:
         yield errors.DestinationUnusable.reason(f"{Endpoint(place.host, found.nearest)} is on a read-only file system")

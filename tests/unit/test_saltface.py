@@ -93,6 +93,11 @@ def test_a_broken_key_file_proves_nothing(minion, master):
     assert not saltface.check(master, "alpha", b"x", saltface.sign(minion, b"x"))
 
 
+def test_a_mistyped_minion_is_met_with_the_nearest_name():
+    assert saltface.unknown("alhpa", ["alpha", "beta"]).text.endswith("accepted; did you mean alpha?")
+    assert saltface.unknown("x", ["alpha"]).text.endswith("accepted; salt-key --list=accepted shows those that are")
+
+
 def test_the_masters_settings_are_a_layer_below_the_command_line():
     assert saltface.master_layers({"transfer": {"lease": 60}}) == [(settings.MASTER, {"lease": 60})]
     assert saltface.master_layers({}) == [(settings.MASTER, None)]

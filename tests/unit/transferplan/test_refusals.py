@@ -187,7 +187,7 @@ DESTINATIONS = [
     (
         "destination-parent",
         {"parent": "/srv/it's new", "parent_exists": False, "parent_writable": False},
-        "beta:/srv/it's new does not exist: create it first, for example with "
+        "beta:/srv/it's new is no directory that exists: choose another place, or create it first, for example with "
         """salt beta file.mkdir '/srv/it'"'"'s new'""",
     ),
     ("destination-unusable", {"read_only": True, "parent_writable": False}, "beta:/srv is on a read-only file system"),

@@ -237,6 +237,8 @@ def _destination_reasons(side: _Side, source: _Side | None, transfer: str) -> It
     yield from checks.host(side.facts)
     yield from checks.destination(side.place, side.found, kind, side.settings, transfer)
     yield from checks.ports(side.facts, side.settings)
+    if lacking := _lacks_network(side):
+        yield NoAddress.reason(lacking)
     barred_pseudo = side.facts.policy.reasons and not side.found.bytes_total
     if source and source.found.exists and not barred_pseudo:
         yield from checks.room(side.place, side.found, source.found, side.settings)
@@ -300,14 +302,21 @@ def _choose_pair(source: _Side, destination: _Side) -> Pair:
 
 
 def _no_pair(source: _Side, destination: _Side, network: str) -> str:
-    theirs = destination.facts.interfaces
-    if theirs and not any(address.fits(each, network) for each in theirs):
-        return f"{destination.member} has no interface and no address that is network={network}: {_has(destination)}"
+    if lacking := _lacks_network(destination):
+        return lacking
     within = f" with network={network}" if network else ""
     return (
         f"{source.member} and {destination.member} have no addresses over which they could talk{within}: "
         f"{_has(source)}; {_has(destination)}"
     )
+
+
+def _lacks_network(side: _Side) -> str:
+    """That nothing on this host is the network it shall use; empty if something is, or if it has nothing at all."""
+    own, network = side.facts.interfaces, side.settings.network
+    if not own or any(address.fits(each, network) for each in own):
+        return ""
+    return f"{side.member} has no interface and no address that is network={network}: {_has(side)}"
 
 
 def _has(side: _Side) -> str:

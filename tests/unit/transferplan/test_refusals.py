@@ -415,6 +415,7 @@ def test_a_firewall_that_cannot_be_opened(name, answer, options, text):
 def test_an_interface_that_is_not_there_is_named():
     _, text = against({}, asked(network="eth9"))
     assert text == "beta has no interface and no address that is network=eth9: beta has 10.77.1.12/24 on eth0"
+    assert [name for name, _ in refusals(asked(network="eth9"), {BETA: beta()})] == ["minion-silent", "no-address"]
 
 
 def test_a_forbidden_place_that_holds_no_bytes_at_all_is_not_called_full():

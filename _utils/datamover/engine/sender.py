@@ -80,8 +80,8 @@ class Sender:
         return (Bye(),)
 
     def _connect(self, context, hello):
-        stop = self._session.stop
-        return introduce(dial.connect(self._peer, stop), context, hello, self._peer, stop)
+        stop, budget = self._session.stop, min(dial.BUDGET, dial.SHARE * self._terms.lease)
+        return introduce(dial.connect(self._peer, stop, budget), context, hello, self._peer, stop)
 
     # Reading, in a thread of its own
 

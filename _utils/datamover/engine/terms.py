@@ -27,6 +27,7 @@ class Terms:
     streams: int
     block_size: int
     stall_timeout: float
+    lease: float
 
     @classmethod
     def of(cls, spec):
@@ -40,6 +41,7 @@ class Terms:
             streams=settings["streams"],
             block_size=settings["block_size"],
             stall_timeout=settings["stall_timeout"],
+            lease=settings["lease"],
         )
 
     @property

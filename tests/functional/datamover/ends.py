@@ -31,6 +31,7 @@ SETTINGS = {
     "streams": 1,
     "block_size": 1024 * 1024,
     "stall_timeout": 20,
+    "lease": 30,
 }
 
 

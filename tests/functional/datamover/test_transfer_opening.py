@@ -12,6 +12,7 @@ from datamover.engine import channel
 from datamover.engine.terms import Terms
 from datamover.errors import HandshakeRefused, PeerFailed, PeerUnreachable, Stalled, VersionMismatch
 from tests.functional.datamover.ends import Ends, Guess, Running, member, refused
+from tests.functional.datamover.networks import deaf_port
 
 MIB = 1024 * 1024
 
@@ -206,3 +207,12 @@ def test_a_second_control_connection_of_the_source_is_refused(root, folder):
     sent, received = ends.run()
     assert received.error.name == "not-a-peer" and "second control connection" in received.error.text
     assert sent.error is not None and ends.sealed == []
+
+
+def test_connecting_is_given_up_before_the_other_end_gives_up_waiting(root, folder):
+    ends = Ends(root, folder, lease=0.6)
+    with deaf_port() as port:
+        ends.roster["members"][1]["port"] = port
+        sent = ends.sender().run()
+    assert isinstance(sent.error, PeerUnreachable)
+    assert "did not answer within 0.4 s" in sent.error.text

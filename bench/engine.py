@@ -186,7 +186,7 @@ def run_ours(network, source, folder, options):
 
 def settings_of(options):
     chosen = {"digest": options.digest, "verify": options.verify, "streams": options.streams}
-    return {**chosen, "encrypt": not options.plain, "block_size": 4 << 20, "stall_timeout": 60}
+    return {**chosen, "encrypt": not options.plain, "block_size": 4 << 20, "lease": 30, "stall_timeout": 60}
 
 
 def start(network, end, argv):
@@ -199,7 +199,10 @@ def say(end, document):
 
 
 def hear(end):
-    return json.loads(end.stdout.readline())
+    line = end.stdout.readline()
+    if not line:
+        raise SystemExit("one end died; see above")
+    return json.loads(line)
 
 
 def be_an_end(role):

@@ -12,7 +12,7 @@ from .stop import Countdown, wait_ready
 BUDGET = 20.0
 """Seconds for connecting, over all addresses of a member."""
 SHARE = 2 / 3
-"""And at most this part of the lease, so that it is told who cannot be reached before the other end gives up waiting."""
+"""And at most this part of the lease: whom nobody can reach is told before the other end gives up waiting."""
 
 _WORDS = {
     errno.ECONNREFUSED: "refused the connection: nothing listens, or a firewall (perhaps of this host) rejects it",

@@ -4,7 +4,16 @@ import os
 
 import pytest
 
+from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.places import plant
+
+
+@pytest.fixture(autouse=True)
+def everything_closed():
+    """One process runs all tests, and select() knows only 1024 descriptors."""
+    yield
+    while Ends.made:
+        Ends.made.pop().close()
 
 
 @pytest.fixture

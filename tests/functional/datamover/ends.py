@@ -69,6 +69,9 @@ class End:
 class Ends:
     """alpha:`root` to beta:`folder`/final over `address`. run() carries it out and gives the outcomes of both."""
 
+    made = []
+    """Those that a test has made; the fixture `everything_closed` closes them."""
+
     def __init__(
         self, root, folder, address="127.0.0.1", staging=Staging, tree=SourceTree, receiver=Receiver, **settings
     ):
@@ -81,6 +84,12 @@ class Ends:
         self.staging_class, self.tree_class, self.receiver_class = staging, tree, receiver
         self.staging = None
         self.sealed = []
+        self._opened = [self.alpha.identity, self.beta.identity, self.listener]
+        self.made.append(self)
+
+    def close(self):
+        for each in self._opened:
+            each.close()
 
     def _roster(self, address):
         port = self.listener.getsockname()[1]
@@ -106,12 +115,14 @@ class Ends:
     def sender(self):
         end = self.alpha
         tree = self.tree_class(self.root, end.journal, frozenset(NAMES))
+        self._opened.append(tree)
         return Sender(end.spec, self.roster, end.identity, tree, end.journal, end.progress, end.stop)
 
     def receiver(self):
         end = self.beta
         final = os.fsencode(self.folder / "final")
         self.staging = self.staging_class.create(final, TRANSFER, {}, end.journal, special=frozenset(NAMES))
+        self._opened.append(self.staging)
         return self.receiver_class(
             end.spec,
             self.roster,

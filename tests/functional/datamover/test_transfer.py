@@ -168,7 +168,8 @@ def test_nothing_is_left_running_or_open(root, folder):
     before = threads(), descriptors()
     ends = Ends(root, folder)
     arrived(ends)
-    ends.staging.close()
+    ends.made.remove(ends)
+    ends.close()
     assert threads() == before[0]
     sockets = [each for each in descriptors() - before[1] if "socket" in each]
     assert sockets == []

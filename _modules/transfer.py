@@ -26,7 +26,6 @@ from datamover.errors import DiskError, MoverError
 from hosttools.errors import HostToolError
 from transferplan import settings, statement
 from transferplan.errors import PlanError, Refused
-from transferplan.request import ATTEMPT
 from transferworker import bounds
 from transferworker import facts as looking
 from transferworker.desk import Desk
@@ -89,7 +88,7 @@ def prepare(spec, nonce=None):
     return _answer(nonce, lambda: _desk().prepare(spec, _policy(_settings().state_dir)), *_whose(spec))
 
 
-def arm(transfer, roster, role="", nonce=None):
+def arm(transfer, roster, role="", attempt=0, nonce=None):
     """
     Tell a worker who takes part. A destination then opens its pinhole and listens.
 
@@ -102,6 +101,9 @@ def arm(transfer, roster, role="", nonce=None):
     role
         source or destination; only needed where both ends are on one host.
 
+    attempt : 0
+        Answer only if this attempt is the one at hand; 0 takes whichever it is.
+
     nonce
         What the signed answer must repeat; see the module.
 
@@ -113,10 +115,10 @@ def arm(transfer, roster, role="", nonce=None):
 
         salt db2 transfer.arm 0123456789abcdef0123456789abcdef "$(cat roster.json)"
     """
-    return _answer(nonce, lambda: _desk().arm(transfer, roster, role), transfer, role)
+    return _answer(nonce, lambda: _desk().arm(transfer, roster, role, attempt), transfer, role, attempt)
 
 
-def go(transfer, role="", nonce=None):
+def go(transfer, role="", attempt=0, nonce=None):
     """
     Let an armed source begin. Without it the worker undoes itself after its lease.
 
@@ -125,6 +127,9 @@ def go(transfer, role="", nonce=None):
 
     role
         source; only needed where both ends are on one host.
+
+    attempt : 0
+        Answer only if this attempt is the one at hand; 0 takes whichever it is.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -137,10 +142,10 @@ def go(transfer, role="", nonce=None):
 
         salt db1 transfer.go 0123456789abcdef0123456789abcdef
     """
-    return _answer(nonce, lambda: _desk().go(transfer, role), transfer, role)
+    return _answer(nonce, lambda: _desk().go(transfer, role, attempt), transfer, role, attempt)
 
 
-def follow(transfer, after_seq=0, wait=0, role="", nonce=None):
+def follow(transfer, after_seq=0, wait=0, role="", attempt=0, nonce=None):
     """
     Wait until something happens in a transfer, and tell its status.
 
@@ -156,6 +161,9 @@ def follow(transfer, after_seq=0, wait=0, role="", nonce=None):
     role
         source or destination; only needed where both ends are on one host.
 
+    attempt : 0
+        Answer only if this attempt is the one at hand; 0 takes whichever it is.
+
     nonce
         What the signed answer must repeat; see the module.
 
@@ -169,7 +177,7 @@ def follow(transfer, after_seq=0, wait=0, role="", nonce=None):
 
         salt db2 transfer.follow 0123456789abcdef0123456789abcdef after_seq=7 wait=10
     """
-    return _answer(nonce, lambda: _desk().follow(transfer, after_seq, wait, role), transfer, role)
+    return _answer(nonce, lambda: _desk().follow(transfer, after_seq, wait, role, attempt), transfer, role, attempt)
 
 
 def status(transfer, role="", nonce=None):
@@ -245,7 +253,7 @@ def log(transfer, after=0, limit=500, role="", nonce=None):
     return _answer(nonce, lambda: _desk().log(transfer, after, limit, role), transfer, role)
 
 
-def cancel(transfer, role="", nonce=None):
+def cancel(transfer, role="", keep=False, attempt=0, nonce=None):
     """
     End this host's part of a transfer and wait until everything is undone. Can be repeated; what is published stays.
 
@@ -254,6 +262,12 @@ def cancel(transfer, role="", nonce=None):
 
     role
         source or destination; only needed where both ends are on one host.
+
+    keep : False
+        Leave in staging what has arrived, as after a failure, so that another attempt can go on with it.
+
+    attempt : 0
+        Answer only if this attempt is the one at hand; 0 takes whichever it is.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -266,7 +280,7 @@ def cancel(transfer, role="", nonce=None):
 
         salt db2 transfer.cancel 0123456789abcdef0123456789abcdef
     """
-    return _answer(nonce, lambda: _desk().cancel(transfer, role), transfer, role)
+    return _answer(nonce, lambda: _desk().cancel(transfer, role, keep, attempt), transfer, role, attempt)
 
 
 def sweep(test=False, partial=False, nonce=None):
@@ -297,7 +311,7 @@ def sweep(test=False, partial=False, nonce=None):
 # What they share.
 
 
-def _answer(nonce, work, transfer="", role=""):
+def _answer(nonce, work, transfer="", role="", attempt=0):
     """What `work` returns or says in an error, signed when a nonce asks for that."""
     try:
         payload = work()
@@ -306,19 +320,20 @@ def _answer(nonce, work, transfer="", role=""):
         if not nonce:
             raise CommandExecutionError(error.text) from trouble
         payload = {"error": bounds.error(error.as_dict())}
-    return _signed(payload, nonce, transfer, role) if nonce else payload
+    return _signed(payload, nonce, transfer, role, attempt) if nonce else payload
 
 
-def _signed(payload, nonce, transfer, role):
-    question = statement.Question(__opts__["id"], nonce, transfer, ATTEMPT if transfer else 0, role)
+def _signed(payload, nonce, transfer, role, attempt):
+    question = statement.Question(__opts__["id"], nonce, transfer, attempt, role)
     stated = question.state(payload)
     return {"statement": stated, "signature": saltface.sign(__opts__, statement.canonical(stated))}
 
 
 def _whose(document):
-    """(transfer, role) of a question or spec, as far as it is one."""
+    """(transfer, role, attempt) of a question or spec, as far as it is one."""
     known = document if isinstance(document, Mapping) else {}
-    return str(known.get("transfer", "")), str(known.get("role", ""))
+    attempt = known.get("attempt", 0)
+    return str(known.get("transfer", "")), str(known.get("role", "")), attempt if isinstance(attempt, int) else 0
 
 
 def _desk():

@@ -9,30 +9,19 @@ below can look at it, end it, and clean up after it.
 """
 
 import functools
-import heapq
 import inspect
-import itertools
-import logging
-import re
+import os
 import secrets
 import time
+from dataclasses import replace
 
 import saltface
-from datamover.errors import LocalError, UnknownTransfer
-from transferplan import course, display, errors, events, report, request, settings, statement, words
-from transferplan import plan as planning
+from transfermaster import asking, drive, looking
+from transferplan import course, errors, report, request, settings, whose, words
 from transferplan.kinds import Truth
-from transferplan.request import ATTEMPT, DESTINATION, SOURCE, Member
-
-_log = logging.getLogger(__name__)
 
 __func_alias__ = {"list_": "list"}
 
-LOOK_TIMEOUT = 30.0
-LOOK_PATIENCE = 3.0
-END_TIMEOUT = 120.0
-PATIENCE = 5.0
-GLANCE = 0.5
 SALTS_OWN = {"__kwarg__", "__id__", "__sls__", "__env__", "__orchestration_jid__", "__jid__", "__tag__", "__user__"}
 
 
@@ -49,6 +38,8 @@ def _face(function):
     def face(*args, **kwargs):
         given = {name: value for name, value in kwargs.items() if not _is_salts_own(name)}
         args, given = words.as_typed(args, given, _typed(__opts__))
+        asker = whose.asked_by(__opts__, globals().get("__user__"), kwargs, os.environ.get("SUDO_USER"))
+        __context__["asked_by"] = asker
         answer = _answer(function, args, given)
         __context__["retcode"] = answer["retcode"]
         return answer
@@ -74,23 +65,13 @@ def _answer(function, args, given):
         _refuse_misfits(function, args, given)
         return function(*args, **given)
     except errors.Refused as refused:
-        return _ending("refused", refused.reasons)
+        return asking.ending("refused", refused.reasons)
     except errors.PlanError as error:
-        return _ending("failed", [error.as_reason()])
+        return asking.ending("failed", [error.as_reason()])
     except (KeyboardInterrupt, SystemExit):
-        return _ending("unknown", [errors.OutOfSight.reason("interrupted before every minion had answered")])
+        return asking.ending("unknown", [errors.OutOfSight.reason("interrupted before every minion had answered")])
     except Exception as error:
-        return _ending("failed", [_bug(error)])
-
-
-def _bug(error):
-    """The reason that stands for an error which nobody foresaw; called where it is caught."""
-    _log.exception("This is a bug of salt-transfer")
-    return errors.Reason(LocalError.code, LocalError.name, f"a bug: {error!r}; the traceback is in the master's log")
-
-
-def _ending(result, reasons):
-    return {"result": result, "reasons": [each.as_dict() for each in reasons], "retcode": report.RETCODES[result]}
+        return asking.ending("failed", [drive.bug(error)])
 
 
 def _refuse_misfits(function, args, given):
@@ -137,7 +118,7 @@ def copy(src=None, dst=None, *, test=False, **options):
         salt-run --out=json transfer.copy src=db1:/srv/data dst=db2:/srv/copy test=True
     """
     dry, reasons = _dry(test)
-    return _run(__opts__, src, dst, options, dry, reasons)
+    return _run(src, dst, options, dry, reasons)
 
 
 @_face
@@ -156,7 +137,7 @@ def plan(src=None, dst=None, **options):
 
         salt-run transfer.plan src=db1:/srv/data dst=db2:/srv/
     """
-    return _run(__opts__, src, dst, options, dry=True)
+    return _run(src, dst, options, dry=True)
 
 
 @_face
@@ -179,7 +160,7 @@ def status(transfer, minions=None):
 
         salt-run transfer.status 0123456789abcdef0123456789abcdef
     """
-    return _about(__opts__, "status", transfer, minions, LOOK_TIMEOUT)
+    return looking.about(__opts__, "status", transfer, minions)
 
 
 @_face
@@ -199,10 +180,7 @@ def list_(minions=None):
 
         salt-run transfer.list
     """
-    told, silent, reasons = _ask_hosts(__opts__, "list", minions, {}, LOOK_TIMEOUT)
-    runs = [{"host": host, **run} for host, payload in told.items() for run in payload["runs"]]
-    more = sum(payload["more"] for payload in told.values())
-    return _conclude({"transfers": _by_transfer(runs), "more": more, "silent": silent}, reasons)
+    return looking.listed(__opts__, minions)
 
 
 @_face
@@ -228,7 +206,7 @@ def log(transfer, minions=None, after=0):
 
         salt-run transfer.log 0123456789abcdef0123456789abcdef minions=db1
     """
-    return _about(__opts__, "log", transfer, minions, LOOK_TIMEOUT, after=after)
+    return looking.about(__opts__, "log", transfer, minions, after=after)
 
 
 @_face
@@ -253,7 +231,7 @@ def cancel(transfer, minions=None):
 
         salt-run transfer.cancel 0123456789abcdef0123456789abcdef
     """
-    return _about(__opts__, "cancel", transfer, minions, END_TIMEOUT)
+    return looking.about(__opts__, "cancel", transfer, minions, asking.END_TIMEOUT)
 
 
 @_face
@@ -275,8 +253,7 @@ def sweep(minions=None, test=False):
 
         salt-run transfer.sweep test=True
     """
-    told, silent, reasons = _ask_hosts(__opts__, "sweep", minions, {"test": _truth("test", test)}, END_TIMEOUT)
-    return _conclude({"hosts": told, "silent": silent}, reasons)
+    return looking.swept(__opts__, minions, test=_truth("test", test))
 
 
 def _dry(test):
@@ -297,289 +274,18 @@ def _truth(name, value):
 # --- the story of a copy ---------------------------------------------------------------------------------------------
 
 
-def _run(opts, src, dst, options, dry, reasons=()):
+def _run(src, dst, options, dry, reasons=()):
     """A request becomes a course, which is followed to its end and told."""
     transfer = _new_id()
     try:
-        asked = request.read(src, dst, options, saltface.master_layers(opts), transfer, reasons)
+        asked = request.read(src, dst, options, saltface.master_layers(__opts__), transfer, reasons)
     except errors.Refused as refused:
         return report.refusal(transfer, src, dst, refused.reasons)
-    screen = saltface.screen(opts, asked.settings.quiet)
-    drive = _Drive(opts, asked, screen, dry)
-    bug = _see_through(opts, drive)
-    return _with_bug(drive.result(), bug) if bug else drive.result()
+    asked = replace(asked, asked_by=__context__["asked_by"])
+    screen = saltface.screen(__opts__, asked.settings.quiet)
+    return drive.to_the_end(__opts__, drive.Drive(__opts__, course.begin(asked, time.monotonic()), screen, dry))
 
 
 def _new_id():
     """A random id of 32 hex digits; one without any letter would be a number to Salt's command line."""
     return next(each for each in iter(lambda: secrets.token_hex(16), None) if not each.isdigit())
-
-
-def _see_through(opts, drive):
-    """Drive to the end. A bug on the way is told; what was begun is undone then, or goes on and is told to do so."""
-    with saltface.Signals() as signals:
-        try:
-            with saltface.Fleet(opts) as fleet:
-                drive.run(fleet, signals)
-        except Exception as error:
-            bug = _bug(error)
-            if drive.over:
-                return None
-            drive.abandon()
-            with saltface.Fleet(opts) as fleet:
-                drive.run(fleet, signals)
-            return bug
-    return None
-
-
-def _with_bug(result, bug):
-    word = "unknown" if result["result"] == "unknown" else "failed"
-    return {**result, **_ending(word, []), "reasons": [bug.as_dict(), *result["reasons"]]}
-
-
-class _Drive:
-    """Carries out what the course decides and tells it what came of it. All waiting is here, all deciding there."""
-
-    def __init__(self, opts, asked, screen, dry):
-        self._opts = opts
-        self._screen = screen
-        self._dry = dry
-        self._plan = None
-        self._calls = []
-        self._serial = itertools.count(1)
-        self._events = itertools.count(1)
-        self._pace = display.Pace()
-        self.state, actions = course.begin(asked, time.monotonic())
-        self._due = list(actions)
-
-    @property
-    def over(self):
-        return self.state.ended or self._plan_is_all
-
-    @property
-    def _plan_is_all(self):
-        return self._dry and self._plan is not None
-
-    def run(self, fleet, signals):
-        self._act(fleet)
-        while not self.over:
-            # Asked between two steps, when all that the course counts as said has really been said.
-            if signals.take():
-                self.interrupt()
-            else:
-                self._listen(fleet)
-            self._act(fleet)
-        self._finish(fleet)
-
-    def interrupt(self):
-        """Somebody wants us to end; the course says what is to be done about it."""
-        self._observe(course.Interrupted(), time.monotonic())
-
-    def abandon(self):
-        """Something failed us in the middle of a step: what is under way will never be heard of."""
-        self._due, self._calls = [], []
-        stage = self.state.stage
-        self.interrupt()
-        if self.state.stage == stage:
-            self.interrupt()
-
-    def result(self):
-        """What the runner returns."""
-        return _planned(self._plan) if self._plan_is_all else report.result(self.state)
-
-    # what the course wants
-
-    def _act(self, fleet):
-        while self._due:
-            self._carry_out(fleet, self._due.pop(0))
-        self._put_questions(fleet)
-
-    def _carry_out(self, fleet, action):
-        if isinstance(action, course.Tell):
-            self._tell(fleet, action.what, action.details)
-        elif isinstance(action, course.Decide):
-            self._decide(action.answers, fleet.now())
-        else:
-            heapq.heappush(self._calls, (action.at, next(self._serial), action))
-
-    def _decide(self, answers, now):
-        try:
-            self._plan = planning.make(self.state.request, answers)
-        except errors.Refused as refused:
-            self._observe(course.Declined(refused.reasons), now)
-            return
-        self._screen.say(display.plan_lines(self._plan.summary()))
-        if not self._dry:
-            self._observe(course.Decided(self._plan), now)
-
-    def _put_questions(self, fleet):
-        """Make the calls whose time has come."""
-        questions = {}
-        while self._calls and self._calls[0][0] <= fleet.now():
-            _, serial, call = heapq.heappop(self._calls)
-            questions[call.member, call.function, serial] = self._question(call)
-        fleet.send(questions)
-
-    def _question(self, call):
-        believe = _believe(self._opts, call.member, self.state.request.transfer, ATTEMPT)
-        patience = PATIENCE + call.arguments.get("wait", 0.0)
-        return saltface.Question(
-            call.member.host, f"transfer.{call.function}", call.arguments, believe, call.timeout, patience
-        )
-
-    # what came of it
-
-    def _listen(self, fleet):
-        """Hear one answer, or nothing for a moment: calls become due, and signals want to be seen."""
-        until = min([fleet.now() + GLANCE, *(at for at, _, _ in self._calls[:1])])
-        for (member, function, _), answer in fleet.answers(until):
-            if answer.trouble:
-                self._screen.show(answer.trouble.text)
-            return self._observe(_heard(member, function, answer), fleet.now())
-
-    def _observe(self, observation, now):
-        self.state, actions = course.step(self.state, observation, now)
-        self._due += actions
-
-    # who is told
-
-    def _tell(self, fleet, what, details):
-        if not self._dry:
-            event = events.make(self.state.request.transfer, next(self._events), what, details)
-            fleet.tell(event.tag, event.data)
-        if what == "progress":
-            self._pace = display.measure(self.state.statuses, self._pace, fleet.now())
-            self._screen.show(display.progress_line(self.state.statuses, self._pace))
-        elif self.state.request.settings.verbose:
-            self._screen.say([display.event_line(what, details)])
-
-    def _finish(self, fleet):
-        result = self.result()
-        if self.state.ended:
-            self._tell(fleet, "finished", report.brief(result))
-            self._screen.say(display.result_lines(result))
-
-
-def _planned(plan):
-    """What a run that stops before the first change returns."""
-    return {
-        "transfer": plan.transfer,
-        "result": "planned",
-        "plan": plan.summary(),
-        "reasons": [],
-        "retcode": report.RETCODES["ok"],
-    }
-
-
-def _heard(member, function, answer):
-    if answer.trouble:
-        return course.Unheard(member, function, answer.trouble)
-    return course.Heard(member, function, answer.payload)
-
-
-def _believe(opts, member, transfer="", attempt=0):
-    """How to tell what this member of this transfer really said: by its signature over our own question."""
-
-    def believe(nonce, returned):
-        signed = statement.Signed.from_return(returned, member.host)
-        if not saltface.check(opts, member.host, signed.signed_bytes(), signed.signature):
-            raise errors.StatementMismatch(
-                f"an answer came in the name of {member.host} that its Salt key has not signed; "
-                "is an older salt-transfer there, or does somebody forge?"
-            )
-        return statement.Question(member.host, nonce, transfer, attempt, member.role).payload_of(signed.statement)
-
-    return believe
-
-
-# --- looking at transfers from anywhere ------------------------------------------------------------------------------
-
-
-def _about(opts, function, transfer, minions, timeout, **arguments):
-    """Ask the ends of one transfer, wherever they are, and put what they tell side by side."""
-    _refuse_no_transfer(transfer)
-    hosts = _hosts(opts, minions)
-    members = [Member(host, role) for host in hosts for role in (SOURCE, DESTINATION)]
-    named = {"transfer": transfer, **arguments}
-    told, silent, reasons = _ask(
-        opts,
-        {each: _look(opts, each, function, {**named, "role": each.role}, timeout, transfer) for each in members},
-        everyone=minions is None,
-    )
-    ends = [{"host": member.host, "role": member.role, **payload} for member, payload in told.items()]
-    body = {"transfer": transfer, "ends": ends, "silent": silent}
-    if silent and not reasons and {end["role"] for end in ends} != {SOURCE, DESTINATION}:
-        return {**body, **_ending("unknown", [_half_told(transfer, ends, silent)])}
-    if not ends and not reasons:
-        reasons = [_nobody_knows(transfer, hosts)]
-    return _conclude(body, reasons)
-
-
-def _ask_hosts(opts, function, minions, arguments, timeout):
-    """Ask minions about all that they know: (payloads by host, silent hosts, reasons)."""
-    hosts = [Member(host, "") for host in _hosts(opts, minions)]
-    questions = {each: _look(opts, each, function, arguments, timeout) for each in hosts}
-    told, silent, reasons = _ask(opts, questions, everyone=minions is None)
-    return {member.host: payload for member, payload in told.items()}, silent, reasons
-
-
-def _look(opts, member, function, arguments, timeout, transfer=""):
-    believe = _believe(opts, member, transfer, ATTEMPT if transfer else 0)
-    return saltface.Question(member.host, f"transfer.{function}", arguments, believe, timeout, LOOK_PATIENCE)
-
-
-def _ask(opts, questions, everyone):
-    """(payloads by member, hosts that told nothing, reasons). Who was not asked by name may have nothing to tell."""
-    with saltface.Fleet(opts) as fleet:
-        answers = fleet.ask(questions)
-    told, silent, reasons = {}, set(), []
-    for member, answer in answers.items():
-        if answer.trouble:
-            silent.add(member.host)
-            reasons += [] if everyone else [answer.trouble.as_reason()]
-        elif reason := planning.error_in(member, answer.payload):
-            reasons += [reason] if reason.code != UnknownTransfer.code else []
-        else:
-            told[member] = answer.payload
-    return told, sorted(silent), list(dict.fromkeys(reasons))
-
-
-def _hosts(opts, minions):
-    if minions is None:
-        return saltface.everyone(opts)
-    names = minions if isinstance(minions, list) else str(minions).split(",")
-    return sorted({str(name).strip() for name in names} - {""})
-
-
-def _conclude(body, reasons):
-    return {**body, **_ending("failed" if reasons else "ok", reasons)}
-
-
-def _refuse_no_transfer(transfer):
-    if not re.fullmatch("[0-9a-f]{32}", str(transfer)):
-        raise errors.Refused(
-            [errors.BadOption.reason(f"{transfer!r} is no transfer: its id has 32 hex digits, see transfer.list")]
-        )
-
-
-def _half_told(transfer, ends, silent):
-    """Who is silent may be the end that has not told."""
-    told = " and ".join(f"the {end['role']} {end['host']}" for end in ends) or "nobody"
-    return errors.OutOfSight.reason(
-        f"of transfer {transfer} {told} has told, and {', '.join(silent)} did not answer: "
-        "the rest may be there; ask again when it is up"
-    )
-
-
-def _nobody_knows(transfer, hosts):
-    asked = f"{len(hosts)} minions were" if len(hosts) != 1 else f"{hosts[0]} was"
-    text = f"nobody who answered knows of transfer {transfer} ({asked} asked)"
-    return errors.Reason(UnknownTransfer.code, UnknownTransfer.name, text)
-
-
-def _by_transfer(runs):
-    """Short statuses of single ends, the newest first, joined to transfers."""
-    joined = {}
-    for run in sorted(runs, key=lambda run: str(run.get("wall")), reverse=True):
-        joined.setdefault(run["transfer"], []).append(run)
-    return [{"transfer": transfer, "ends": ends} for transfer, ends in joined.items()]

@@ -188,8 +188,12 @@ Step = tuple[State, tuple[Action, ...]]
 
 def begin(request: Request, now: float) -> Step:
     state, actions = _enter(State(request, "asking"), "asking", now)
-    places = {"source": str(request.source), "destinations": [str(place) for place in request.destinations]}
-    return state, (Tell("asked", places), *actions)
+    asked = {
+        "source": str(request.source),
+        "destinations": [str(place) for place in request.destinations],
+        "asked_by": dict(request.asked_by),
+    }
+    return state, (Tell("asked", asked), *actions)
 
 
 def step(state: State, observation: Observation, now: float) -> Step:
@@ -239,7 +243,7 @@ def _call(state: State, member: Member, function: str, at: float, **more: Any) -
 
 
 def _name_it(state: State, member: Member) -> dict[str, Any]:
-    return {"transfer": state.request.transfer, "role": member.role}
+    return {"transfer": state.request.transfer, "role": member.role, "attempt": state.request.attempt}
 
 
 def _ask(state: State, member: Member) -> dict[str, Any]:
@@ -255,10 +259,16 @@ def _introduce(state: State, member: Member) -> dict[str, Any]:
     return {**_name_it(state, member), "roster": state.roster}
 
 
+def _withdraw_it(state: State, member: Member) -> dict[str, Any]:
+    """What earlier attempts have brought over is not given up because this one does not begin."""
+    return {**_name_it(state, member), "keep": state.request.attempt > 1}
+
+
 _ARGUMENTS: Mapping[str, Callable[[State, Member], dict[str, Any]]] = {
     "facts": _ask,
     "prepare": _specify,
     "arm": _introduce,
+    "cancel": _withdraw_it,
 }
 
 

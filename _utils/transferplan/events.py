@@ -1,8 +1,8 @@
 """The events of a transfer on the master's bus: the only place that knows their tags and what they carry.
 
-Every tag is `salt/transfer/<transfer>/<what>`. Every event carries `format`, `project`, `transfer`, `what` and `seq`,
-which counts from 1 within one run of the runner. Events are hints for people and reactors: they can be lost, and any
-minion can fire one that looks the same. What must be true is asked of `transfer.status`.
+Every tag is `salt/transfer/<transfer>/<what>`. Every event carries `format`, `project`, `transfer`, `attempt`,
+`what` and `seq`, which counts from 1 within one run of the runner. Events are hints for people and reactors: they can
+be lost, and any minion can fire one that looks the same. What must be true is asked of `transfer.status`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ class Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("asked", ("source", "destinations"), "A copy was asked for; the minions are being asked for facts."),
+    Kind(
+        "asked",
+        ("source", "destinations", "asked_by"),
+        "A copy was asked for, or another attempt at one; the minions are being asked for facts.",
+    ),
     Kind("refused", ("reasons",), "It cannot be carried out; nothing was changed."),
     Kind(
         "planned",
@@ -78,9 +82,16 @@ def tag(transfer: str, what: str) -> str:
     return f"{PREFIX}/{transfer}/{what}"
 
 
-def make(transfer: str, seq: int, what: str, details: Mapping[str, Any]) -> Event:
+def make(transfer: str, seq: int, what: str, details: Mapping[str, Any], attempt: int = 1) -> Event:
     """The event; of `details` it takes what its kind carries, shortened to what a bus can bear."""
-    head = {"format": FORMAT, "project": PROJECT, "transfer": transfer, "what": what, "seq": seq}
+    head = {
+        "format": FORMAT,
+        "project": PROJECT,
+        "transfer": transfer,
+        "attempt": attempt,
+        "what": what,
+        "seq": seq,
+    }
     body = {key: _bounded(details[key]) for key in TABLE[what].keys if key in details}
     data = {**head, **body}
     if len(statement.canonical(data)) > LARGEST:

@@ -26,7 +26,7 @@ from .errors import (
 )
 from .facts import Destination, Facts, Source
 from .firewall import Opening
-from .request import ATTEMPT, DESTINATION, SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
+from .request import DESTINATION, SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
 from .settings import Settings, as_told
 from .version import PROJECT, VERSION
 
@@ -86,7 +86,7 @@ class Plan:
             "project": PROJECT,
             "version": VERSION,
             "transfer": self.transfer,
-            "attempt": ATTEMPT,
+            "attempt": self.request.attempt,
             "dataset": self.transfer,
             "generation": GENERATION,
             "epoch": EPOCH,
@@ -99,6 +99,8 @@ class Plan:
             "listen": listen,
             "peers": [{"host": peer.member.host, "role": peer.member.role, "addresses": [peer.address]}],
             "firewall": opening.as_dict(),
+            "asked_by": dict(self.request.asked_by),
+            "given": self.request.given(),
             "settings": self._settings(kept),
         }
 
@@ -382,7 +384,7 @@ def roster(plan: Plan, answers: Mapping[Member, Mapping[str, Any]]) -> dict[str,
         _roster_entry(end, peer, shapes.read(Prepared, answers[end.member], f"The answer of {end.member} to prepare"))
         for end, peer in (plan.ends, plan.ends[::-1])
     ]
-    return {"transfer": plan.transfer, "attempt": ATTEMPT, "epoch": EPOCH, "members": members}
+    return {"transfer": plan.transfer, "attempt": plan.request.attempt, "epoch": EPOCH, "members": members}
 
 
 def _roster_entry(end: End, peer: End, prepared: Prepared) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from . import paths, settings
@@ -30,7 +30,6 @@ __all__ = [
 ]
 
 SOURCE, DESTINATION = "source", "destination"
-ATTEMPT = 1
 _COMMA = re.compile(r",(?=[^,/]+:/)")
 _MINION = re.compile(r"[^\s/\\,*?\[\]]+")
 _TRANSFER = re.compile(r"[0-9a-f]{32}")
@@ -59,18 +58,28 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; with `reasons` against it, it can still be asked what else speaks against it."""
+    """What is asked for; with `reasons` against it, it can still be asked what else speaks against it.
+
+    `asked_by` says who asked, as far as Salt tells: `user`, and `via` which way.
+    """
 
     transfer: str
     source: Endpoint
     destinations: tuple[Endpoint, ...]
     settings: Settings
     reasons: tuple[Reason, ...] = ()
+    attempt: int = 1
+    asked_by: Mapping[str, str] = field(default_factory=dict)
 
     def ends(self) -> dict[Member, Endpoint]:
         """Every end of the transfer with its place, the source first."""
         targets = {Member(place.host, DESTINATION): place for place in self.destinations}
         return {Member(self.source.host, SOURCE): self.source, **targets}
+
+    def given(self) -> dict[str, Any]:
+        """The options of hosts that the command line fixed: what a further attempt must be told again."""
+        values = self.settings.values("host")
+        return {name: values[name] for name in self.settings.given()}
 
     def asks(self) -> dict[Member, dict[str, Any]]:
         """For each end, the question that its minion's `transfer.facts` takes."""
@@ -79,7 +88,7 @@ class Request:
     def _ask(self, member: Member, place: Endpoint) -> dict[str, Any]:
         return {
             "transfer": self.transfer,
-            "attempt": ATTEMPT,
+            "attempt": self.attempt,
             "role": member.role,
             "host": member.host,
             "path": encode_path(place.path),

@@ -23,6 +23,7 @@ LINES_TOLD = 500
 LONGEST_LINE = 4096
 BYTES_TOLD = 48 * 1024
 RUNS_TOLD = 100
+ANY_ATTEMPT = 0
 
 
 class Desk:
@@ -60,14 +61,22 @@ class Desk:
             raise control.Refusal(verdict["error"])
         return verdict is not None
 
-    def arm(self, transfer, roster, role=""):
-        return self._ask(transfer, role, {"do": "arm", "roster": roster})
+    def arm(self, transfer, roster, role="", attempt=ANY_ATTEMPT):
+        return self._ask(transfer, role, attempt, {"do": "arm", "roster": roster})
 
-    def go(self, transfer, role=""):
-        return self._ask(transfer, role, {"do": "go"})
+    def go(self, transfer, role="", attempt=ANY_ATTEMPT):
+        return self._ask(transfer, role, attempt, {"do": "go"})
 
-    def _ask(self, transfer, role, request):
+    def _open(self, transfer, role, attempt):
+        """The run, if it is at this attempt: who has not heard of a later one must neither steer nor believe it."""
         run = self._runs.open(transfer, role)
+        present = run.spec["attempt"]
+        if attempt not in (ANY_ATTEMPT, present):
+            raise OutOfTurn(f"transfer {transfer} is at attempt {present} on this host, not {attempt}; attach to it")
+        return run
+
+    def _ask(self, transfer, role, attempt, request):
+        run = self._open(transfer, role, attempt)
         try:
             return control.ask(run.path, request, ANSWER_PATIENCE)
         except control.NobodyThere:
@@ -78,9 +87,9 @@ class Desk:
 
     # Looking
 
-    def follow(self, transfer, after_seq=0, wait=0.0, role=""):
+    def follow(self, transfer, after_seq=0, wait=0.0, role="", attempt=ANY_ATTEMPT):
         """The status as soon as something happened after `after_seq`, at the latest after `wait` seconds."""
-        run = self._runs.open(transfer, role)
+        run = self._open(transfer, role, attempt)
         wait = min(max(0.0, wait), LONGEST_WAIT)
         try:
             request = {"do": "follow", "after_seq": after_seq, "wait": wait}
@@ -118,11 +127,11 @@ class Desk:
 
     # Ending
 
-    def cancel(self, transfer, role=""):
-        """End it and wait until everything is undone."""
-        run = self._runs.open(transfer, role)
-        with contextlib.suppress(control.NobodyThere):
-            control.ask(run.path, {"do": "cancel"}, ANSWER_PATIENCE)
+    def cancel(self, transfer, role="", keep=False, attempt=ANY_ATTEMPT):
+        """End it and wait until everything is undone. `keep` leaves what has arrived, as a failure does."""
+        run = self._open(transfer, role, attempt)
+        with _only_one(run), contextlib.suppress(control.NobodyThere):
+            control.ask(run.path, {"do": "withdraw" if keep else "cancel"}, ANSWER_PATIENCE)
         if not flock.wait_free(run.lock, END_PATIENCE):
             raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
         return {"phase": self._settled(run)["phase"]}

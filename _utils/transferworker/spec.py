@@ -57,6 +57,8 @@ def _rules(minion):
     yield "listen", lambda value: value is None or _listen(value), "null or addresses, port and ports"
     yield "peers", _list_of(_peer), "a list of host, role and addresses"
     yield "firewall.backend", _is(str), "a name"
+    yield "asked_by", _is(Mapping), "a mapping of user and via"
+    yield "given", _is(Mapping), "a mapping of options"
     yield "firewall.chains", _list_of(_is(Mapping), least=0), "a list of chains"
     yield from _setting_rules()
 

@@ -180,6 +180,8 @@ class Worker:
                 return self._call(self._go)
             case {"do": "cancel"}:
                 return self._call(self._cancel, "transfer.cancel")
+            case {"do": "withdraw"}:
+                return self._call(self._withdraw)
         raise LocalError(f"the worker does not understand {str(request)[:80]}")
 
     def _call(self, function, *arguments):
@@ -228,6 +230,10 @@ class Worker:
 
     def _cancel(self, by):
         self._give_up(Cancelled(f"the transfer was cancelled by {by}"))
+        return {"phase": self._progress.phase}
+
+    def _withdraw(self):
+        self._give_up(NoGo("whoever began this attempt withdrew it before any byte moved; try again"))
         return {"phase": self._progress.phase}
 
     # The end

@@ -3,6 +3,7 @@
     faces (_modules, _runners)    Salt, saltface and the packages; never another face
     saltface                      Salt, and of the packages only what plans
     transferworker                the packages that touch a host; never Salt, never the planner
+    transfermaster                saltface, the planner, and of datamover the errors; never Salt itself
     packages                      the standard library and themselves; never Salt, never each other
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {"transferplan", "hosttools", "datamover", "transferworker"}
+PACKAGES = {"transferplan", "hosttools", "datamover", "transferworker", "transfermaster"}
 
 # Run by its path, so it is no part of its package.
 PROGRAM = "transferworker/__main__.py"
@@ -26,9 +27,10 @@ ALLOWED = {
     "datamover/engine/channel.py": {"psutil", "cryptography"},
     "transferworker": {"datamover", "hosttools", "psutil"},
     PROGRAM: {"transferworker"},
+    "transfermaster": {"saltface", "transferplan", "datamover"},
     "saltface.py": {"salt", "cryptography", "transferplan"},
-    "_modules": {"salt", "saltface", "psutil"} | PACKAGES,
-    "_runners": {"salt", "saltface", "transferplan", "datamover"},
+    "_modules": {"salt", "saltface", "psutil"} | PACKAGES - {"transfermaster"},
+    "_runners": {"salt", "saltface", "transferplan", "transfermaster"},
 }
 
 # The format of what travels is decided without touching the machine.

@@ -63,7 +63,7 @@ def call(opts, network):
         call("cancel", TRANSFER)
 
 
-def payload_of(opts, returned, role="", transfer=TRANSFER, attempt=1):
+def payload_of(opts, returned, role="", transfer=TRANSFER, attempt=0):
     """What a signed answer says, checked as the runner checks it."""
     signed = Signed.from_return(json.loads(json.dumps(returned)), "minion")
     public = opts["key"].public_key()
@@ -88,9 +88,13 @@ def test_a_worker_can_be_prepared_followed_and_cancelled(call, srv):
 
 
 def test_answers_are_signed_over_the_question(call, opts, srv):
-    prepared = payload_of(opts, call("prepare", own_spec(srv), nonce=NONCE), "destination")
+    prepared = payload_of(opts, call("prepare", own_spec(srv), nonce=NONCE), "destination", attempt=1)
     assert prepared["certificate"].startswith("-----BEGIN")
     status = payload_of(opts, call("status", TRANSFER, role="destination", nonce=NONCE), "destination")
+    asked = {"role": "destination", "attempt": 1, "nonce": NONCE}
+    assert payload_of(opts, call("follow", TRANSFER, **asked), "destination", attempt=1)["attempt"] == 1
+    other = payload_of(opts, call("follow", TRANSFER, **{**asked, "attempt": 2}), "destination", attempt=2)
+    assert "is at attempt 1 on this host, not 2" in other["error"]["text"]
     assert status["phase"] == "prepared"
     assert payload_of(opts, call("list", nonce=NONCE), transfer="", attempt=0)["more"] == 0
 

@@ -135,6 +135,12 @@ def test_the_masters_configuration_counts_below_the_command_line(opts, run):
     assert run("plan", **PLACES, streams=2)["plan"]["digest"] == "sha256"
 
 
+def test_who_asked_travels_in_the_spec_and_is_told_on_the_bus(run, minions, fleet):
+    run("copy", **PLACES, __pub_user="ann")
+    (spec,) = [arguments["spec"] for name, arguments in minions["beta"].calls if name == "prepare"]
+    assert spec["asked_by"] == fleet.told[0][1]["asked_by"] == {"user": "ann", "via": "salt-run"}
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

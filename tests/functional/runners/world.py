@@ -7,7 +7,7 @@ import saltface
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
 from transferplan import statement
-from transferplan.request import ATTEMPT, Member
+from transferplan.request import Member
 
 UNKNOWN = {"code": 102, "name": "unknown-transfer", "retryable": False, "text": "never heard of it", "evidence": {}}
 
@@ -34,12 +34,14 @@ class FakeMinion:
             payload = answer(**arguments) if callable(answer) else answer
             if payload is FakeFleet.SILENT:
                 return payload
-            return self.signed(payload, nonce, about.get("transfer", ""), about.get("role", ""))
+            return self.signed(
+                payload, nonce, about.get("transfer", ""), about.get("role", ""), attempt=about.get("attempt", 0)
+            )
 
         return function
 
-    def signed(self, payload, nonce, transfer, role, name=None):
-        stated = statement.Question(name or self.name, nonce, transfer, ATTEMPT if transfer else 0, role).state(payload)
+    def signed(self, payload, nonce, transfer, role, name=None, attempt=1):
+        stated = statement.Question(name or self.name, nonce, transfer, attempt, role).state(payload)
         return {"statement": stated, "signature": saltface.sign(self.opts, statement.canonical(stated))}
 
     def asked(self):
@@ -61,7 +63,7 @@ class FakeMinion:
     def follow(self, role, **_):
         return samples.status(Member(self.name, role), verdict=samples.verdict())
 
-    def status(self, transfer, role):
+    def status(self, transfer, role, **_):
         mine = {"alpha": "source", "beta": "destination"}
         return samples.status(Member(self.name, role)) if mine[self.name] == role else {"error": UNKNOWN}
 

@@ -95,8 +95,9 @@ def test_each_call_carries_what_its_function_takes():
     assert seen[BETA, "facts"]["ask"]["path"] == "/srv/data"
     assert seen[BETA, "prepare"]["spec"]["role"] == "destination"
     assert seen[ALPHA, "arm"]["roster"]["members"][1]["port"] == 4401
-    assert seen[ALPHA, "go"] == {"transfer": TRANSFER, "role": "source"}
-    assert seen[BETA, "follow"] == {"transfer": TRANSFER, "role": "destination", "after_seq": 0, "wait": 1.0}
+    assert seen[ALPHA, "go"] == {"transfer": TRANSFER, "role": "source", "attempt": 1}
+    ours = {"transfer": TRANSFER, "role": "destination", "attempt": 1}
+    assert seen[BETA, "follow"] == {**ours, "after_seq": 0, "wait": 1.0}
 
 
 def test_a_stage_waits_for_everybody():

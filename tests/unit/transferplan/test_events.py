@@ -20,6 +20,7 @@ def test_every_event_says_whose_and_which_it_is():
         "format": 1,
         "project": "salt-transfer",
         "transfer": TRANSFER,
+        "attempt": 1,
         "what": "phase",
         "seq": 7,
         "host": "beta",
@@ -30,7 +31,7 @@ def test_every_event_says_whose_and_which_it_is():
 
 def test_an_event_carries_only_what_its_kind_names():
     event = make(TRANSFER, 1, "prepared", {"host": "beta", "certificate": "PEM", "token": "secret", "nonce": "n"})
-    assert set(event.data) == {"format", "project", "transfer", "what", "seq", "host"}
+    assert set(event.data) == {"format", "project", "transfer", "attempt", "what", "seq", "host"}
 
 
 def test_an_event_of_no_kind_is_our_mistake():

@@ -1,6 +1,7 @@
 """What the plan decides when nothing speaks against the transfer, and what it makes of the answers to it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def golden(name):
 def test_the_specs_have_the_released_form():
     released = golden("spec-1.json")
     request = asked("alpha:/srv/größe", "beta:/srv/", special="fifos", port=4444, lease="1m", reserve="1GiB")
+    request = replace(request, asked_by={"user": "sudo_ann", "via": "salt-run"})
     answers = {"alpha": alpha(source(real="/srv/gr%C3%B6%C3%9Fe")), "beta": beta(destination(real=None))}
     specs = made(request, **answers).specs()
     assert {member.role: {**spec, "version": released["source"]["version"]} for member, spec in specs.items()} == {

@@ -41,6 +41,8 @@ def spec(role="destination", **changes):
         "listen": listen if role == "destination" else None,
         "peers": [{"host": "beta", "role": peer, "addresses": ["127.0.0.1"]}],
         "firewall": {"backend": "none", "chains": []},
+        "asked_by": {"user": "root", "via": "salt-run"},
+        "given": {},
         "settings": dict(SETTINGS),
     }
     for name, value in changes.items():

@@ -1,0 +1,5 @@
+"""What can go wrong with a measurement."""
+
+
+class BenchError(Exception):
+    """A run gave no figures; the message says which and why."""

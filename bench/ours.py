@@ -1,0 +1,81 @@
+"""Our engine as one side of a comparison: two processes that have each other's certificate before the clock starts.
+
+That is what a real transfer has when it is told to go. The clock runs until the destination has everything flushed,
+verified against the source's seal, and ready under its staging name; the rename that publishes it is not in it.
+"""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .end import TRANSFER, arrived
+from .errors import BenchError
+from .figures import ROLES, Run
+from .processes import Conversation, PeakMemory, Watchdog
+
+PROGRAM = Path(__file__).with_name("end.py")
+# What the planner would put into a spec; a variant changes what it is about.
+SETTINGS = {
+    "digest": "blake3",
+    "verify": "readback",
+    "encrypt": True,
+    "streams": 1,
+    "compress": "none",
+    "limit": 0,
+    "block_size": 4 << 20,
+    "lease": 30,
+    "stall_timeout": 60,
+}
+
+
+@dataclass(frozen=True)
+class Ours:
+    """salt-transfer's engine with these settings."""
+
+    name: str
+    changes: dict = field(default_factory=dict)
+    moves = ("file", "tree")
+    needs = ()
+
+    @property
+    def effort(self):
+        """What it does beside moving, in the words of the table."""
+        settings = SETTINGS | self.changes
+        proof = "read back" if settings["verify"] == "readback" else "not read back"
+        encryption = "TLS 1.3" if settings["encrypt"] else "plain"
+        compression = settings["compress"]
+        told = [encryption, *([compression] * (compression != "none")), settings["digest"], "flushed", proof]
+        return ", ".join(told)
+
+    def arrival(self, place, name):
+        return Path(arrived(place / name))
+
+    def run(self, stage):
+        """One transfer from `stage.source` into `stage.place`."""
+        ends = {role: self._start(stage, role) for role in reversed(ROLES)}
+        memory = PeakMemory({role: end.pid for role, end in ends.items()}, with_roots=True)
+        with ends["destination"], ends["source"], Watchdog(stage.limit, ends.values()), memory:
+            seconds, told = self._transfer(stage, ends)
+        return Run(seconds, {role: told[role]["processor"] for role in ROLES}, memory.bytes())
+
+    def _transfer(self, stage, ends):
+        paths = {"source": stage.source, "destination": stage.place / stage.source.name}
+        for role, end in ends.items():
+            settings = SETTINGS | self.changes
+            end.say({"address": stage.addresses[role], "path": str(paths[role]), "settings": settings})
+        members = [ends[role].hear() | {"addresses": [stage.addresses[role]]} for role in ROLES]
+        began = time.monotonic()
+        for end in ends.values():
+            end.say({"transfer": TRANSFER, "attempt": 1, "epoch": 1, "members": members})
+        told = {"destination": ends["destination"].hear()}
+        seconds = time.monotonic() - began
+        told["source"] = ends["source"].hear()
+        troubles = [f"{role}: {each['error']}" for role, each in told.items() if each["error"]]
+        if troubles:
+            raise BenchError(f"{self.name} failed: {'; '.join(troubles)}")
+        return seconds, told
+
+    def _start(self, stage, role):
+        argv = stage.network.at(role, [sys.executable, "-B", str(PROGRAM), role])
+        return Conversation(f"the {role} of {self.name}", argv, stage.scratch / f"{role}.log")

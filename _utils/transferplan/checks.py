@@ -79,6 +79,17 @@ def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reaso
     else:
         yield from _unreadable(place, found)
         yield from _special(place, found, settings.special)
+        yield from _selection(place, found, settings)
+
+
+def _selection(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reason]:
+    given = [name for name in ("include", "exclude") if getattr(settings, name)]
+    if given and found.kind == "file":
+        yield errors.BadOption.reason(f"{place} is a file: {' and '.join(given)} choose what of a directory travels")
+    elif given and found.entries == 1 and not found.estimated:
+        yield errors.BadOption.reason(
+            f"{place} would be copied as an empty directory: {' and '.join(given)} leave out all that is in it"
+        )
 
 
 def _unreadable(place: Endpoint, found: Source) -> Iterator[Reason]:

@@ -44,6 +44,7 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
     """The plan on one screen, from Plan.summary()."""
     rows = [
         ("copy", f"{summary['source']}  ({_what(summary)})"),
+        *_choice(summary),
         *(("to", place) for place in summary["destinations"]),
         ("room", _room(summary)),
         ("way", _way(summary)),
@@ -58,6 +59,18 @@ def _what(summary: Mapping[str, Any]) -> str:
     about = "at least " if summary["estimated"] else ""
     files = units.count(summary["files"], "file")
     return f"{summary['kind']}, {about}{files}, {units.size(summary['bytes'])}"
+
+
+def _choice(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The patterns, and how much they leave out as far as it was looked at."""
+    if summary["include"]:
+        yield "only", ", ".join(summary["include"])
+    if summary["exclude"]:
+        yield "without", ", ".join(summary["exclude"])
+    if summary["include"] or summary["exclude"]:
+        about = "at least " if summary["estimated"] else ""
+        left_out = units.count(summary["excluded"], "entry stays", "entries stay")
+        yield "", f"{about}{left_out} here, with all that is below"
 
 
 def _room(summary: Mapping[str, Any]) -> str:
@@ -168,6 +181,8 @@ def _receipt_lines(receipt: Mapping[str, Any]) -> Iterator[str]:
     files = units.count(receipt["files"], "file")
     yield f"proved by {receipt['level']}: {files}, {directories}{links}, {units.size(receipt['bytes'])}"
     yield f"{receipt['algorithm']} root {receipt['root']}, the same on both ends"
+    if receipt["excluded"]:
+        yield f"{units.count(receipt['excluded'], 'entry', 'entries')} left out by include and exclude"
     if receipt["skipped"]:
         yield f"{units.count(receipt['skipped'], 'entry', 'entries')} left out, listed as skipped"
 

@@ -69,7 +69,7 @@ class Unreadable:
 class Source:
     """What stands at the source: counted until the time for it was over, then `estimated` (at least this much).
 
-    `identity` is its device and inode.
+    `identity` is its device and inode. `excluded` counts what the patterns leave out, a directory as one.
     """
 
     exists: bool
@@ -80,6 +80,7 @@ class Source:
     directories: int = 0
     bytes: int = 0
     disk_bytes: int = 0
+    excluded: int = 0
     estimated: bool = False
     real: Path | None = None
     special: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)

@@ -17,7 +17,11 @@ _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
 _SHARE = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?)\s*%")
 _PORTS = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?")
+_COMMA = re.compile(r"(?<!\\),")
+_PATTERN_TOKEN = re.compile(r"\\x([0-9a-fA-F]{2})|\\(.)|(.)", re.DOTALL)
 HIGHEST_PORT = 65535
+MOST_PATTERNS = 500
+PATTERNS_TOGETHER = 16 * 1024
 
 
 class Kind(Protocol):
@@ -218,6 +222,55 @@ class Directory:
 
     def show(self, value: str) -> str:
         return value
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Patterns of names, as the source's walk reads them (datamover.selection); read as a tuple.
+
+    What cannot be printed is written as the numbers of its bytes. `exceptions` lets a pattern begin with `!`.
+    """
+
+    exceptions: bool = False
+    word = "words"
+    takes = "a list of patterns, or patterns with commas between them"
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        texts = value if isinstance(value, (list, tuple)) else _split(_text(value))
+        patterns = tuple(self._read_one(_text(text)) for text in texts)
+        if len(patterns) > MOST_PATTERNS or sum(map(len, patterns)) > PATTERNS_TOGETHER:
+            raise ValueError(value)
+        return patterns
+
+    def _read_one(self, text: str) -> str:
+        pattern = _PATTERN_TOKEN.sub(_plain_token, text)
+        names = pattern.removeprefix("!")
+        if names != pattern and not self.exceptions:
+            raise ValueError(text)
+        if "//" in names or {"", ".", ".."} & set(names.strip("/").split("/")):
+            raise ValueError(text)
+        return pattern
+
+    def show(self, value: tuple[str, ...]) -> str:
+        return ", ".join(value) or "none"
+
+
+def _split(text: str) -> list[str]:
+    """The items between commas that no backslash precedes."""
+    return [item.strip() for item in _COMMA.split(text)] if text.strip() else []
+
+
+def _plain_token(match: re.Match[str]) -> str:
+    """One character of a pattern, with what precedes it, in a form that can be printed."""
+    number, escaped, plain = match.groups()
+    character = bytes.fromhex(number).decode("latin-1") if number else escaped or plain
+    if character == "\0":
+        raise ValueError(match[0])
+    if character == "/":
+        return "/"
+    if number or character.isprintable():
+        return match[0]
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def _text(value: Any, also: type = str) -> str:

@@ -158,6 +158,7 @@ def receipt(state: State) -> dict[str, Any] | None:
         **{name: getattr(known[0], name) for name in COUNTS},
         "moved_bytes": sum(each.moved_bytes for each in verdicts.values() if each),
         "skipped": len(known[0].skipped) + known[0].skipped_more,
+        "excluded": source.excluded if source else 0,
         "retried_entries": source.retried_entries if source else 0,
     }
 

@@ -18,7 +18,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import BadOption, Refused
-from .kinds import HIGHEST_PORT, Choice, Choices, Directory, Kind, NetworkName, Ports, Reserve, Span, Truth, Whole
+from .kinds import (
+    HIGHEST_PORT,
+    Choice,
+    Choices,
+    Directory,
+    Kind,
+    NetworkName,
+    Patterns,
+    Ports,
+    Reserve,
+    Span,
+    Truth,
+    Whole,
+)
 
 MASTER = "the master's configuration"
 PILLAR = "the minion's pillar"
@@ -139,6 +152,22 @@ OPTIONS: tuple[Option, ...] = (
         "setuid,fifos",
     ),
     Option(
+        "include",
+        Patterns(),
+        (),
+        "What alone travels of a directory: entries that match one of these patterns, and what lies below them. "
+        "The patterns are explained in operations.",
+        "*.ibd,/conf/",
+    ),
+    Option(
+        "exclude",
+        Patterns(exceptions=True),
+        (),
+        "What does not travel of a directory, with all below it. The first pattern that matches decides; one that "
+        "begins with ! keeps what it matches. The patterns are explained in operations.",
+        "*.log,/cache/",
+    ),
+    Option(
         "reserve",
         Reserve(),
         "auto",
@@ -225,6 +254,8 @@ class Settings:
     overwrite: bool
     owners: str
     special: tuple[str, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
     reserve: str | int
     lease: int
     stall_timeout: int

@@ -58,6 +58,7 @@ class Verdict:
     peak_memory: int = 0
     skipped: tuple[Skipped, ...] = ()
     skipped_more: int = 0
+    excluded: int = 0
     retried_entries: int = 0
     cleanup: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PLACES = ("src", "dst")
+PATTERNS = ("include", "exclude")
 _KEYWORD = re.compile(r"([^\d\W][\w.-]*)=(?!=)(.*)", re.DOTALL)
 
 
@@ -21,6 +22,7 @@ def as_typed(args: Sequence[Any], given: Mapping[str, Any], typed: Any) -> tuple
     positional = [arg for arg, match in zip(args, broken, strict=True) if not match]
     keywords = {**given, **{match[1]: match[2] for match in broken if match}}
     restored = {name: _restored(keywords[name], named.get(name)) for name in PLACES if name in keywords}
+    restored |= {name: _as_text(keywords[name], named.get(name)) for name in PATTERNS if name in keywords}
     if len(plain) == len(positional):
         positional = [_restored(read, word) for read, word in zip(positional, plain, strict=True)]
     return positional, {**keywords, **restored}
@@ -29,3 +31,8 @@ def as_typed(args: Sequence[Any], given: Mapping[str, Any], typed: Any) -> tuple
 def _restored(read: Any, word: str | None) -> Any:
     """The word itself where reading it has changed nothing but the white space at its ends."""
     return word if isinstance(read, str) and word is not None and read.strip() == word.strip() else read
+
+
+def _as_text(read: Any, word: str | None) -> Any:
+    """The word itself unless it was read as a list: a number or a date is a name like any other."""
+    return read if word is None or isinstance(read, (list, tuple)) else word

@@ -16,6 +16,7 @@ from datamover.engine.sender import Sender
 from datamover.engine.terms import Roster
 from datamover.errors import Busy, Cancelled, PolicyRefused, RosterMismatch
 from datamover.host.register import Need, Place, Register
+from datamover.selection import Selection
 
 from . import launch, pinhole, verdicts
 
@@ -112,7 +113,9 @@ class SourceEnd(End):
         return super().prepare()
 
     def _tree(self):
-        tree = SourceTree(self._path, self._journal, frozenset(self._settings["special"]), self._settings["owners"])
+        own = self._settings
+        selection = Selection(own["include"], own["exclude"])
+        tree = SourceTree(self._path, self._journal, frozenset(own["special"]), own["owners"], selection)
         with contextlib.ExitStack() as undo:
             undo.callback(tree.close)
             self._refuse_detour(tree.parent)

@@ -15,6 +15,7 @@ from datamover.errors import SpecInvalid
 from datamover.host import lease, process
 from datamover.host.register import Place, Register
 from datamover.host.rundir import ROLES, RunDirs
+from datamover.selection import Selection
 from datamover.version import VERSION
 from hosttools import firewall
 from hosttools.commands import drive
@@ -49,7 +50,7 @@ def look(host, ask):
         "interfaces": interfaces(psutil.net_if_addrs(), psutil.net_if_stats()),
         "firewall": drive(firewall.survey(), process.run),
         "ports": _ports(host.settings),
-        "source": _source(path, ask.get("budget", BUDGET)) if role == "source" else None,
+        "source": _source(path, ask) if role == "source" else None,
         "destination": _destination(path, register) if role == "destination" else None,
         "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
         "running": [run.transfer for run in runs.all() if run.alive],
@@ -125,13 +126,20 @@ def _ports(settings):
     return {"free": bool(wanted - taken), "trouble": []}
 
 
-def _source(path, budget):
+def _source(path, ask):
     """The survey, with as many names in each list as fit; its counts tell how many there are."""
-    found = survey.survey(path, budget)
+    found = survey.survey(path, ask.get("budget", BUDGET), _selection(ask.get("settings") or {}))
     lists = {name: bounds.fitting(found[name], NAMES) for name in ("unreadable", "mounts_below")}
     special = {name: bounds.fitting(paths, NAMES) for name, paths in found["special"].items()}
     counts = {"unreadable": len(found["unreadable"]), **found["counts"]}
     return {**found, **lists, "special": special, "counts": counts}
+
+
+def _selection(settings):
+    try:
+        return Selection(settings.get("include") or (), settings.get("exclude") or ())
+    except ValueError as error:
+        raise SpecInvalid(f"the question has patterns that are none: {error}") from error
 
 
 def _destination(path, register):

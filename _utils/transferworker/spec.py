@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-from datamover import digests
+from datamover import digests, selection
 from datamover.disk import safepath, special
 from datamover.errors import SpecInvalid, VersionMismatch
 from datamover.host.rundir import ROLES
@@ -74,6 +74,8 @@ def _setting_rules():
         "block_size": (_whole(64 * KIB, 64 * KIB * KIB), "a number of bytes from 64 KiB to 64 MiB"),
         "owners": (_one_of("names", "numbers"), "names or numbers"),
         "special": (_list_of(_one_of(*special.NAMES), least=0), f"a list of {', '.join(special.NAMES)}"),
+        "include": (_patterns(), "a list of patterns"),
+        "exclude": (_patterns(with_exceptions=True), "a list of patterns"),
         "lease": (_whole(1, 86400), "seconds from 1 to 86400"),
         "stall_timeout": (_whole(1), "seconds from 1"),
         "reserve_bytes": (_whole(0), "a number from 0"),
@@ -104,6 +106,22 @@ def _whole(low, high=2**63):
 
 def _list_of(is_right, least=1):
     return lambda value: isinstance(value, (list, tuple)) and len(value) >= least and all(map(is_right, value))
+
+
+def _patterns(with_exceptions=False):
+    """A list of patterns, few enough to stand beside another such list."""
+
+    def is_right(value):
+        return len(value) <= selection.MOST // 2 and all(is_pattern(each) for each in value)
+
+    def is_pattern(text):
+        try:
+            selection.check(text, with_exceptions)
+        except ValueError:
+            return False
+        return True
+
+    return lambda value: _list_of(_is(str), least=0)(value) and is_right(value)
 
 
 def _identifier(value):

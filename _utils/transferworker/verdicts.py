@@ -41,6 +41,7 @@ COUNTED = (
     "sparse_bytes",
     "moved_bytes",
     "retried_entries",
+    "excluded",
     "seconds",
 )
 

@@ -4,14 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import datamover.version
 import transferplan.version
-from datamover import errors
+from datamover import errors, selection
 from datamover.disk import destination, safepath, special, survey
 from datamover.engine.outcome import Outcome
 from datamover.host import documents
 from hosttools import firewall
+from tests.unit.datamover.strategies import relaxed
 from transferplan import facts, paths, settings, shapes, statement, status
 from transferworker import chronicle, policy, spec, verdicts
 
@@ -83,6 +86,30 @@ def test_the_words_for_special_entries_are_the_same():
     choices = settings.TABLE["special"].kind.choices
     assert policy.Policy(special=choices).reasons("source", [], [], choices) == []
     assert set(special.NAMES) == set(choices)
+
+
+@relaxed
+@given(st.text(max_size=30) | st.text("a/*!.\\[]x2f0,\n\udcff", max_size=12))
+def test_the_master_takes_a_pattern_if_the_source_does(text):
+    try:
+        (pattern,) = settings.TABLE["exclude"].kind.read([text])
+    except ValueError:
+        pattern = None
+    try:
+        selection.check(text if pattern is None else pattern, with_exceptions=True)
+    except ValueError:
+        assert pattern is None
+    else:
+        assert pattern is not None
+
+
+@relaxed
+@given(st.text("ab*?[]!\\\n\udcff", min_size=1, max_size=8), st.binary(max_size=8))
+def test_a_pattern_means_the_same_in_the_form_in_which_it_travels(text, name):
+    (pattern,) = settings.TABLE["exclude"].kind.read([f"/{text}"])
+    assert pattern.isprintable()
+    one, other = (selection.Selection(exclude=[each]) for each in (f"/{text}", pattern))
+    assert one.takes(name, False) == other.takes(name, False)
 
 
 def test_documents_have_the_same_digest_on_both_sides():

@@ -5,6 +5,7 @@ import stat
 import time
 
 from ..manifest import Kind
+from ..selection import EVERYTHING
 from . import special
 from .metadata import kind_name, kind_of, list_attributes
 from .safepath import Directories, encode_path, open_parent, within
@@ -22,17 +23,22 @@ PLURALS = {
 }
 
 
-def survey(root, budget_seconds):
-    """What facts say of a source: counts, bytes, special files, trouble; "estimated" if the budget ended too early."""
-    look = _Look(root, time.monotonic() + budget_seconds)
+def survey(root, budget_seconds, selection=EVERYTHING):
+    """What facts say of a source: counts, bytes, special files, trouble; "estimated" if the budget ended too early.
+
+    All of what `selection` takes; "excluded" says how much it leaves out, a directory with all below it as one.
+    """
+    look = _Look(root, time.monotonic() + budget_seconds, selection)
     look.take()
     return look.report()
 
 
 class _Look:
-    def __init__(self, root, deadline):
+    def __init__(self, root, deadline, selection):
         self._root = root
         self._deadline = deadline
+        self._selection = selection
+        self._excluded = 0
         self._found = special.Found()
         self._counts = dict.fromkeys(
             ("files", "directories", "symlinks", "hardlinks", "fifos", "devices", "sockets"), 0
@@ -81,12 +87,17 @@ class _Look:
             with directories.hold(number) as directory, os.scandir(directory) as entries:
                 for item in entries:
                     name = os.fsencode(item.name)
-                    if self._take_child(directory, name, path):
+                    if self._is_selected(item, _join(path, name)) and self._take_child(directory, name, path):
                         self._places.append((number, name))
                         below.append((len(self._places) - 1, _join(path, name)))
         except OSError as error:
             self._note_unreadable(path, error)
         return below
+
+    def _is_selected(self, item, path):
+        taken = not self._selection or self._selection.takes(path, item.is_dir(follow_symlinks=False))
+        self._excluded += not taken
+        return taken
 
     def _take_child(self, directory, name, path):
         if time.monotonic() > self._deadline:
@@ -159,6 +170,7 @@ class _Look:
             "directories": counts["directories"],
             "bytes": self._bytes,
             "disk_bytes": self._disk_bytes,
+            "excluded": self._excluded,
             "estimated": self._estimated,
             "special": {name: self._shown(name) for name in (*special.NAMES, "sockets")},
             "counts": {**counts, **self._found.counts},

@@ -15,6 +15,7 @@ from itertools import islice
 from .. import digests
 from ..errors import SourceChanged, SourceUnreadable, SourceVanished, shown
 from ..manifest import Entry, Kind
+from ..selection import EVERYTHING
 from . import sparse
 from . import special as specials
 from .metadata import Identity, Owners, kind_of, read_attributes
@@ -89,13 +90,16 @@ class SourceFile:
 class SourceTree:
     """`root` is a directory or a regular file; `special` holds the special.NAMES that may travel; `owners`: see Owners.
 
+    What `selection` does not take is never looked at; `excluded` counts it, a directory with all below it as one.
     walk() writes entries and identities into `journal`; open(), refresh(), recheck() may be called by any thread
     meanwhile.
     """
 
-    def __init__(self, root, journal, special=frozenset(), owners="names"):
+    def __init__(self, root, journal, special=frozenset(), owners="names", selection=EVERYTHING):
         self.root = root
         self.skipped = Skipped()
+        self.excluded = 0
+        self._selection = selection
         self._journal = journal
         self._special = frozenset(special)
         self._owners = Owners(owners)
@@ -159,12 +163,24 @@ class SourceTree:
         """(entry, whether to go into it) of all that is in a directory."""
         path = self._journal.path(number)
         with on_source("list", path), self._directories.hold(number) as directory:
-            names = iter(sorted(map(os.fsencode, os.listdir(directory))))
+            names = iter(sorted(self._selected(directory, path)))
         while batch := list(islice(names, BATCH)):
             with self._directories.hold(number) as directory:
                 found = self._batch(directory, number, path, batch)
             self._admit(found)
             yield from ((entry, self._enters(path, entry, status)) for entry, status in found)
+
+    def _selected(self, directory, path):
+        """The names in a directory that travel."""
+        if not self._selection:
+            return map(os.fsencode, os.listdir(directory))
+        with os.scandir(directory) as items:
+            return [os.fsencode(item.name) for item in items if self._is_selected(item, path)]
+
+    def _is_selected(self, item, path):
+        taken = self._selection.takes(_join(path, os.fsencode(item.name)), item.is_dir(follow_symlinks=False))
+        self.excluded += not taken
+        return taken
 
     def _batch(self, directory, parent, path, names):
         found = []

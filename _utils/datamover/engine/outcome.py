@@ -23,6 +23,7 @@ class Outcome:
     retried_entries: int = 0
     skipped: tuple[tuple[bytes, str], ...] = ()
     skipped_more: int = 0
+    excluded: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     cleanup: tuple[str, ...] = ()
 

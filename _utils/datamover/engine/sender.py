@@ -62,6 +62,7 @@ class Sender:
             retried_entries=self._supply.retried,
             skipped=tuple(skipped.shown),
             skipped_more=skipped.more,
+            excluded=self._tree.excluded,
             seconds=self._session.seconds,
             cleanup=troubles,
         )

@@ -15,6 +15,7 @@ from datamover.disk.special import NAMES
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
 from datamover.manifest import Kind
+from datamover.selection import EVERYTHING
 
 TRANSFER = "0123456789abcdef" * 2
 ALGORITHM = "sha256"
@@ -96,9 +97,9 @@ def age(root, seconds=3600):
 
 
 @contextlib.contextmanager
-def source(root, special=NAMES, owners="names"):
+def source(root, special=NAMES, owners="names", selection=EVERYTHING):
     """(tree, journal) of a source."""
-    with Journal("") as journal, SourceTree(os.fsencode(root), journal, special, owners) as tree:
+    with Journal("") as journal, SourceTree(os.fsencode(root), journal, special, owners, selection) as tree:
         yield tree, journal
 
 

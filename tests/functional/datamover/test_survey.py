@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from datamover.disk.survey import survey
+from datamover.selection import Selection
 from tests.functional.datamover.places import plant, private_mounts, run, source, tmpfs
 
 
@@ -34,6 +35,15 @@ def test_counts_are_what_the_walk_will_find(root):
     with source(root) as (tree, journal):
         assert len(list(tree.walk())) == look(root)["entries"]
         assert journal.counts().bytes == look(root)["bytes"]
+
+
+@pytest.mark.parametrize("include, exclude", [((), ["a"]), ((), ["dir/"]), (["b"], ()), (["/dir"], ())])
+def test_only_what_travels_counts(root, include, exclude):
+    selection = Selection(include, exclude)
+    found = survey(os.fsencode(root), 30, selection)
+    with source(root, selection=selection) as (tree, journal):
+        assert len(list(tree.walk())) == found["entries"] < look(root)["entries"]
+        assert (journal.counts().bytes, tree.excluded) == (found["bytes"], found["excluded"])
 
 
 @pytest.mark.root

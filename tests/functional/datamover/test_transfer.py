@@ -1,11 +1,14 @@
 """Whole transfers that go well: real sockets, real TLS, real files, and rsync as the judge."""
 
+import functools
 import os
 import socket
 import threading
 
 import pytest
 
+from datamover.disk.tree import SourceTree
+from datamover.selection import Selection
 from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.places import age, independent_differences, plant, run
 
@@ -73,6 +76,22 @@ def test_a_tree_with_everything_arrives_equal(root, folder, level, encrypt, stre
     assert sent.sparse_bytes == received.sparse_bytes > 15 * MIB
     assert sent.moved_bytes == received.moved_bytes < sent.bytes
     assert (ends.data / "sparse").stat().st_blocks * 512 < MIB
+
+
+PATTERNS = ["*.log", "/dir/none/", "deep/link", "s?all", "**/file"]
+
+
+def test_what_is_excluded_stays_and_all_else_arrives_equal(root, folder, tmp_path):
+    plant(mixed_tree(root), {"x.log": b"log", "dir": {"y.log": {"below": b""}}})
+    os.link(root / "x.log", root / "zz")
+    selection = Selection(exclude=PATTERNS)
+    ends = Ends(root, folder, tree=functools.partial(SourceTree, selection=selection))
+    sent, received = ends.run()
+    assert (sent.error, received.error) == (None, None)
+    assert (sent.excluded, received.excluded) == (5, 0)
+    excluded = [f"--exclude={pattern}" for pattern in ("*.log", "/dir/none/", "/deep/link", "s?all", "**/file", "file")]
+    run("rsync", "-aHX", *excluded, f"{root}/", tmp_path / "expected")
+    assert independent_differences(tmp_path / "expected", ends.data) == []
 
 
 def counts(path):

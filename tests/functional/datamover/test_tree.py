@@ -16,6 +16,7 @@ from datamover.disk.metadata import Identity
 from datamover.disk.tree import Skipped
 from datamover.errors import MoverError, SourceChanged, SourceUnreadable, SourceVanished
 from datamover.manifest import Entry, Kind, Lineage
+from datamover.selection import Selection
 from tests.functional.datamover.places import ALGORITHM, plant, source
 
 DISPLACED = b"bytes from outside the root"
@@ -48,6 +49,53 @@ def test_parents_come_first_and_names_in_byte_order(root):
     lineage = Lineage()
     for entry in entries:
         lineage.add(entry)
+
+
+def test_what_is_excluded_is_not_listed_and_an_excluded_directory_not_entered(root):
+    plant(root, {"a.log": b"", "a": b"", "cache": {"x": b""}, "d": {"b.log": b"", "b": b"", "cache": b"a file"}})
+    os.chmod(root / "cache", 0)
+    with source(root, selection=Selection(exclude=["*.log", "cache/"])) as (tree, journal):
+        tree._directories.hold = holding = Holding(tree._directories.hold)
+        assert sorted(by_path(tree, journal)) == [b"", b"a", b"d", b"d/b", b"d/cache"]
+        assert tree.excluded == 3 and len(holding.numbers) == 4
+
+
+class Holding:
+    """Notes which directories are held open."""
+
+    def __init__(self, hold):
+        self._hold = hold
+        self.numbers = []
+
+    def __call__(self, number):
+        self.numbers.append(number)
+        return self._hold(number)
+
+
+def test_only_what_is_included_is_listed(root):
+    plant(root, {"x": b"", "d": {"x": b"", "y": b""}, "conf": {"z": {"y": b""}}, "deep": {"down": {}}})
+    with source(root, selection=Selection(include=["x", "/conf/"])) as (tree, journal):
+        found = sorted(by_path(tree, journal))
+        assert found == [b"", b"conf", b"conf/z", b"conf/z/y", b"d", b"d/x", b"deep", b"deep/down", b"x"]
+        assert tree.excluded == 1
+
+
+def test_a_hard_link_whose_first_name_is_excluded_is_a_file_of_its_own(root):
+    plant(root, {"a.log": b"bytes"})
+    os.link(root / "a.log", root / "b")
+    os.link(root / "a.log", root / "c")
+    with source(root, selection=Selection(exclude=["*.log"])) as (tree, journal):
+        entries = by_path(tree, journal)
+    assert (entries[b"b"].kind, entries[b"c"].kind, entries[b"c"].link) == (Kind.FILE, Kind.HARDLINK, 1)
+
+
+def test_what_is_excluded_may_be_of_any_kind(root):
+    os.mkfifo(root / "fifo.skip")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(root / "socket.skip"))
+        with source(root, special=(), selection=Selection(exclude=["*.skip"])) as (tree, journal):
+            assert sorted(by_path(tree, journal)) == [b""]
+            assert tree.skipped.shown == [] and tree.excluded == 2
 
 
 def test_a_symbolic_link_as_root_is_refused_and_named(root, tmp_path):

@@ -117,8 +117,9 @@ def test_a_failure_is_shown_with_its_reasons_and_what_could_not_be_undone():
 
 def test_what_is_left_out_is_counted():
     skipped = [{"path": "/srv/data/s", "why": "socket"}]
-    ended = finished(verdict(skipped=skipped, skipped_more=2, links=3), verdict())
+    ended = finished(verdict(skipped=skipped, skipped_more=2, links=3, excluded=1), verdict())
     lines = display.result_lines(ended)
+    assert "1 entry left out by include and exclude" in lines
     assert "3 entries left out, listed as skipped" in lines
     assert "proved by readback: 1,000 files, 3 directories, 3 links, 10.0 GiB" in lines
 

@@ -228,6 +228,20 @@ def test_the_summary_is_json_and_says_what_was_set():
     assert (summary["bytes"], summary["firewall"], summary["digest"]) == (10 * GIB, "nft", "blake3")
 
 
+def test_the_plan_shows_the_patterns_and_what_they_leave_out():
+    request = asked(include="*.ibd", exclude="/tmp/,*.log")
+    plan_made = made(request, alpha=alpha(source(excluded=12, estimated=True)))
+    assert display.plan_lines(plan_made.summary())[:5] == [
+        "    copy  alpha:/srv/data  (directory, at least 1,000 files, 10.0 GiB)",
+        "    only  *.ibd",
+        " without  /tmp/, *.log",
+        "          at least 12 entries stay here, with all that is below",
+        "      to  beta:/srv/data",
+    ]
+    assert {spec["settings"]["include"][0] for spec in plan_made.specs().values()} == {"*.ibd"}
+    assert plan_made.specs()[ALPHA]["settings"]["exclude"] == ["/tmp/", "*.log"]
+
+
 def test_the_plan_fits_on_a_screen():
     assert display.plan_lines(made(asked(port=4444, encrypt=False)).summary()) == [
         "    copy  alpha:/srv/data  (directory, 1,000 files, 10.0 GiB)",

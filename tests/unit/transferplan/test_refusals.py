@@ -135,6 +135,21 @@ def test_a_source_that_cannot_travel(name, changes, text):
     assert against({ALPHA: alpha(source(**changes))}) == (name, text)
 
 
+@pytest.mark.parametrize(
+    "changes, text",
+    [
+        ({"kind": "file"}, "alpha:/srv/data is a file: include and exclude choose what of a directory travels"),
+        (
+            {"entries": 1},
+            "alpha:/srv/data would be copied as an empty directory: include and exclude leave out all that is in it",
+        ),
+    ],
+)
+def test_patterns_that_choose_nothing(changes, text):
+    answers = {ALPHA: alpha(source(**changes)), BETA: beta()}
+    assert refusals(asked(include="a", exclude="b"), answers) == [("bad-option", text)]
+
+
 def test_each_kind_of_special_entry_is_named_with_one_option_for_all():
     answers = {ALPHA: alpha(source(special=SPECIAL, counts={"setuid": 1, "fifos": 2})), BETA: beta()}
     assert refusals(asked(), answers) == [

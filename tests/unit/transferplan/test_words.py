@@ -31,6 +31,18 @@ def test_values_that_salt_reads_as_something_else_stay_so():
     assert args == []
 
 
+ODD_WORDS = ["*.log", "!x,*", "[a-z]*", "007", "2026-01-01", "#*#", "{a}", "a: b", "&a", "x ", "yes"]
+
+
+@pytest.mark.parametrize("word", ODD_WORDS)
+def test_a_pattern_is_taken_as_it_was_typed(word):
+    assert through_salt(f"exclude={word}") == ([], {"exclude": word})
+
+
+def test_a_list_of_patterns_stays_one():
+    assert through_salt("include=['a,b', '*']") == ([], {"include": ["a,b", "*"]})
+
+
 @pytest.mark.parametrize("typed", [None, "src=alpha:/t ", [], ["state"], [{"src": "alpha:/t "}], ["src=other:/place "]])
 def test_words_of_another_command_change_nothing(typed):
     assert words.as_typed(["beta:/x"], {"src": "alpha:/t"}, typed) == (["beta:/x"], {"src": "alpha:/t"})

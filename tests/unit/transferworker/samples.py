@@ -11,6 +11,8 @@ SETTINGS = {
     "overwrite": False,
     "owners": "names",
     "special": [],
+    "include": [],
+    "exclude": [],
     "lease": 30,
     "stall_timeout": 300,
     "keep_partial": False,

@@ -37,6 +37,8 @@ WRONG = {
     "settings__block_size": 1,
     "settings__owners": "none",
     "settings__special": ["everything"],
+    "settings__include": ["!a"] * 501,
+    "settings__exclude": ["a//b"],
     "settings__lease": 0,
     "settings__stall_timeout": 0,
     "settings__keep_partial": 1,

@@ -79,7 +79,10 @@ class Machine:
         return self.home / "disk" / path.lstrip("/")
 
     def mount_disk(self, path, megabytes):
-        """Mount an empty ext4 file system of this size in the running machine, until its power is cut."""
+        """Mount an empty ext4 file system of this size in the running machine, until its power is cut.
+
+        Returns the path of the image that holds it.
+        """
         image = self.home / f"disk-{uuid.uuid4().hex}"
         with open(image, "wb") as file:
             file.truncate(megabytes << 20)
@@ -93,6 +96,7 @@ class Machine:
             self.run(["rm", device])
         finally:
             run_tool("losetup", "--detach", device)  # takes effect when the last mount of it is gone
+        return image
 
     # -- its power --------------------------------------------------------------------------------------------
 

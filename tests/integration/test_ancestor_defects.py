@@ -46,8 +46,7 @@ def test_a_failed_copy_leaves_no_pinhole_open(clean_lab, alpha, beta):
 @pytest.fixture
 def failing_disk(alpha):
     """A disk at /srv/disk of alpha with a file whose bytes can no longer be read: the kernel says EIO."""
-    alpha.mount_disk("/srv/disk", 64)
-    (image,) = alpha.home.glob("disk-*")
+    image = alpha.mount_disk("/srv/disk", 64)
     plant_random(alpha, "/srv/disk/data/file", 20 * MB)
     alpha.run(["sync", "--file-system", "/srv/disk"])
     alpha.run(["dd", "if=/srv/disk/data/file", "iflag=nocache", "count=0", "status=none"])

@@ -46,6 +46,11 @@ class Transfer:
         name = self.machines[role].name
         return self.lab.run_module(name, f"transfer.{function}", *arguments, **options).data[name]
 
+    def leftovers(self):
+        """What a sweep of the destination would remove of this transfer."""
+        found = self.call("destination", "sweep", test=True)["found"]
+        return [each for each in found if each.get("transfer") == self.id]
+
     def result(self):
         """What the salt-run returned in the end."""
         return json.loads(self._copy.communicate(timeout=120)[0])
@@ -106,7 +111,7 @@ def test_kill_minus_9_of_a_destination_is_undone_by_its_unit(transfer):
     assert (result["result"], result["retcode"]) == ("failed", 2)
     assert result["destinations"]["beta"]["error"]["name"] == "worker-died"
     assert result["source"]["result"] == "failed"
-    assert transfer.call("destination", "sweep", test=True)["found"] == []
+    assert transfer.leftovers() == []
 
 
 def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_lab):
@@ -116,4 +121,4 @@ def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_
     assert transfer.call("destination", "status", transfer.id)["verdict"]["error"]["name"] == "worker-died"
     assert beta.output("find", "/srv", "-mindepth", "1") == ""
     assert transfer.call("source", "cancel", transfer.id)["phase"] in ("failed", "cancelled")
-    assert transfer.call("destination", "sweep", test=True)["found"] == []
+    assert transfer.leftovers() == []

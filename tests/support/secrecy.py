@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from datamover.wire import MAGIC, Hello
+from tests.conftest import CHECKOUT
 
 PLACES = (
     "/var/lib/salt-transfer",
@@ -163,9 +164,11 @@ def processes(machine):
 
 
 def files(machine):
-    """(what, bytes) of every file where ours or Salt's could be."""
+    """(what, bytes) of every file where ours or Salt's could be; the checkout, which machines can see, is neither."""
+    checkout = os.fspath(machine.path(CHECKOUT))
     for place in PLACES:
-        for directory, _, names in os.walk(machine.path(place)):
+        for directory, folders, names in os.walk(machine.path(place)):
+            folders[:] = [name for name in folders if os.path.join(directory, name) != checkout]
             for name in names:
                 path = os.path.join(directory, name)
                 with suppress(FileNotFoundError):

@@ -28,6 +28,7 @@ class Control:
         self._conversation = Conversation(role, connects=opening[0][1])
         self._reader = Reader()
         self._portion = memoryview(bytearray(PORTION))
+        self._failure = None
         for message, ours in opening:
             (self._conversation.sent if ours else self._conversation.received)(message)
 
@@ -64,18 +65,22 @@ class Control:
         for message in (*(self._lane.rest() if unsaid else ()), *words):
             self._send(message)
         self._link.finish_sending()
-        return self._last_failure()
+        self._listen_on()
+        return self._failure
 
-    def _last_failure(self):
+    def _listen_on(self):
         """Receive to the end, or closing could destroy our last words on their way. Nonsense is no news any more."""
-        failures = []
         with suppress(EndOfStream):
             with suppress(MoverError):
-                while not failures:
-                    failures += (each for each in self._receive() if isinstance(each, Failed))
+                while self._failure is None:
+                    self._note_failure(self._receive())
             while True:
                 self._link.receive_into(self._portion)
-        return failures[0].as_error(self._host) if failures else None
+
+    def _note_failure(self, messages):
+        """Keep why the other end gave up; it may be heard when another reason has ended our own work already."""
+        told = (message.as_error(self._host) for message in messages if isinstance(message, Failed))
+        self._failure = next(told, self._failure)
 
     def _send(self, message):
         with self._lock:
@@ -92,8 +97,9 @@ class Control:
         with self._lock:
             self._conversation.received(message)
         self._count(message)
-        if isinstance(message, Failed):
-            raise message.as_error(self._host)
+        self._note_failure([message])
+        if self._failure:
+            raise self._failure
 
     def _count(self, message):
         self.turns += not isinstance(message, Ping)

@@ -8,7 +8,7 @@ gave up, that is the outcome.
 import logging
 import time
 
-from ..errors import ConnectionLost, LocalError, MoverError, PeerFailed
+from ..errors import ConnectionLost, HandshakeRefused, LocalError, MoverError, PeerFailed, PeerUnreachable
 from ..wire import Failed, Ping
 from .control import Control
 from .outcome import seconds_of
@@ -18,6 +18,7 @@ from .watch import Watch
 JOINING = 10.0
 """Seconds for all threads to end once the work has; only a hung disk takes so long."""
 
+SYMPTOMS = (ConnectionLost, HandshakeRefused, PeerUnreachable)
 PINGED = ("bytes_done", "bytes_verified", "files_done")
 
 log = logging.getLogger(__name__)
@@ -131,8 +132,8 @@ class Session:
 
 
 def better(theirs, ours):
-    """Whether what the other end told explains more: both may notice a lost connection at once."""
-    return isinstance(ours, ConnectionLost) and theirs.evidence["name"] != ConnectionLost.name
+    """Whether what the other end told explains more: who notices that a connection is gone does not know why."""
+    return isinstance(ours, SYMPTOMS) and theirs.evidence["name"] not in {each.name for each in SYMPTOMS}
 
 
 def as_error(trouble):

@@ -204,6 +204,31 @@ def status(transfer, role="", nonce=None):
     return _answer(nonce, lambda: _desk().status(transfer, role), transfer, role)
 
 
+def record(transfer, role="", nonce=None):
+    """
+    Tell what was asked of this host's end of a transfer last, and how far it came.
+
+    transfer
+        Its id: 32 hex digits.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``spec`` (as ``transfer.prepare`` took it), ``status`` (as ``transfer.status`` tells it, without
+    events).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.record 0123456789abcdef0123456789abcdef
+    """
+    return _answer(nonce, lambda: _desk().record(transfer, role), transfer, role)
+
+
 def list_(nonce=None):
     """
     List the transfers that this host takes or took part in, the newest first.

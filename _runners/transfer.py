@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, drive, looking
+from transfermaster import asking, drive, joining, looking
 from transferplan import course, errors, report, request, settings, whose, words
 from transferplan.kinds import Truth
 
@@ -138,6 +138,66 @@ def plan(src=None, dst=None, **options):
         salt-run transfer.plan src=db1:/srv/data dst=db2:/srv/
     """
     return _run(src, dst, options, dry=True)
+
+
+@_face
+def resume(transfer, minions=None, *, test=False, **options):
+    """
+    Go on with a transfer that failed or died: only what is missing is sent, into what has arrived.
+
+    Source, destination and options are those that its ends recorded. What is there is read again from the disk and
+    compared, not trusted.
+
+    transfer
+        Its id: 32 hex digits, as ``transfer.copy`` and ``transfer.list`` tell it.
+
+    minions
+        Its two ends, as a list or separated by commas; every minion is asked without it.
+
+    test : False
+        Check everything, tell the plan, and change nothing.
+
+    Options that do not change what arrives may be given anew: addresses, ports, times, streams and the like. Others are
+    refused.
+
+    Refused in words if it runs (then ``transfer.attach`` follows it), is complete, was cancelled, is unknown, or one of
+    its ends has no record of it.
+
+    Returns the same dict as ``transfer.copy``, of the same ``transfer``; ``attempt`` counts.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.resume 0123456789abcdef0123456789abcdef
+        salt-run transfer.resume 0123456789abcdef0123456789abcdef minions=db1,db2 network=10.20.0.0/16
+    """
+    return joining.resume(__opts__, transfer, minions, options, __context__["asked_by"], _truth("test", test))
+
+
+@_face
+def attach(transfer, minions=None, **options):
+    """
+    Follow a transfer to its end, exactly as the ``transfer.copy`` that began it does; of one that has ended, tell how.
+
+    transfer
+        Its id: 32 hex digits.
+
+    minions
+        Its two ends, as a list or separated by commas; every minion is asked without it.
+
+    Options are those of ``transfer.copy`` that concern looking: ``quiet``, ``verbose``, ``job_timeout``.
+
+    Returns the same dict and exit status as ``transfer.copy``; ``unknown`` if a minion that may be an end of it does
+    not answer. Ended by Ctrl-C the transfer goes on.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.attach 0123456789abcdef0123456789abcdef
+    """
+    return joining.attach(__opts__, transfer, minions, options)
 
 
 @_face
@@ -283,7 +343,10 @@ def _run(src, dst, options, dry, reasons=()):
         return report.refusal(transfer, src, dst, refused.reasons)
     asked = replace(asked, asked_by=__context__["asked_by"])
     screen = saltface.screen(__opts__, asked.settings.quiet)
-    return drive.to_the_end(__opts__, drive.Drive(__opts__, course.begin(asked, time.monotonic()), screen, dry))
+    begun = course.begin(asked, time.monotonic())
+    own = drive.Drive(__opts__, begun, screen, dry=dry, heeds=not asked.reasons)
+    result = drive.to_the_end(__opts__, own)
+    return joining.instead(__opts__, own, dry) if own.met else result
 
 
 def _new_id():

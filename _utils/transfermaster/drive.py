@@ -13,7 +13,7 @@ from typing import Any
 
 import saltface
 from datamover.errors import LocalError
-from transferplan import course, display, errors, events, report
+from transferplan import again, course, display, errors, events, report
 from transferplan import plan as planning
 
 from .asking import believe, ending
@@ -25,13 +25,16 @@ log = logging.getLogger(__name__)
 
 
 class Drive:
-    """One course under way, from what began it."""
+    """One course under way, from what began it. One that `heeds` others ends when it has `met` some at its place."""
 
-    def __init__(self, opts: Mapping, begun: course.Step, screen: Any, dry: bool = False, mute: bool = False):
+    def __init__(self, opts: Mapping, begun: course.Step, screen: Any, dry=False, mute=False, heeds=False):
         self._opts = opts
         self._screen = screen
         self._dry = dry
         self._mute = mute or dry
+        self._heeds = heeds
+        self.met: tuple[str, ...] = ()
+        self.facts: Mapping = {}
         self._plan = None
         self._calls: list[tuple[float, int, course.Call]] = []
         self._serial = itertools.count(1)
@@ -43,7 +46,7 @@ class Drive:
 
     @property
     def over(self) -> bool:
-        return self.state.ended or self._plan_is_all
+        return self.state.ended or self._plan_is_all or bool(self.met)
 
     @property
     def _plan_is_all(self) -> bool:
@@ -88,6 +91,10 @@ class Drive:
             heapq.heappush(self._calls, (action.at, next(self._serial), action))
 
     def _decide(self, answers: Mapping, now: float) -> None:
+        self.facts = answers
+        self.met = again.met(self.state.request, answers) if self._heeds else ()
+        if self.met:
+            return
         try:
             self._plan = planning.make(self.state.request, answers)
         except errors.Refused as refused:

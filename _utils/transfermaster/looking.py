@@ -17,20 +17,30 @@ def about(
 ) -> dict[str, Any]:
     """What the ends of one transfer answer to `function`."""
     told = asking.ends(opts, function, transfer, minions, timeout, **arguments)
-    ends = [{"host": member.host, "role": member.role, **payload} for member, payload in told.payloads.items()]
-    body = {"transfer": transfer, "ends": ends, "silent": list(told.silent)}
+    ends = _ends(told)
     if told.silent and not told.reasons and {end["role"] for end in ends} != {SOURCE, DESTINATION}:
-        return {**body, **asking.ending("unknown", [_half_told(transfer, ends, told.silent)])}
+        return half_seen(transfer, told)
+    body = {"transfer": transfer, "ends": ends, "silent": list(told.silent)}
     if not ends and not told.reasons:
         return asking.concluded(body, [nobody_knows(transfer, asking.hosts(opts, minions))])
     return asking.concluded(body, told.reasons)
 
 
-def _half_told(transfer: str, ends: Iterable[Mapping[str, Any]], silent: Iterable[str]) -> errors.Reason:
+def half_seen(transfer: str, told: asking.Told) -> dict[str, Any]:
+    """The result of a look at a transfer while somebody is silent who may be an end of it."""
+    body = {"transfer": transfer, "ends": _ends(told), "silent": list(told.silent)}
+    return {**body, **asking.ending("unknown", [half_told(transfer, told)])}
+
+
+def _ends(told: asking.Told) -> list[dict[str, Any]]:
+    return [{"host": member.host, "role": member.role, **payload} for member, payload in told.payloads.items()]
+
+
+def half_told(transfer: str, told: asking.Told) -> errors.Reason:
     """Who is silent may be the end that has not told."""
-    told = " and ".join(f"the {end['role']} {end['host']}" for end in ends) or "nobody"
+    ends = " and ".join(f"the {member.role} {member.host}" for member in told.payloads) or "nobody"
     return errors.OutOfSight.reason(
-        f"of transfer {transfer} {told} has told, and {', '.join(silent)} did not answer: "
+        f"of transfer {transfer} {ends} has told, and {', '.join(told.silent)} did not answer: "
         "the rest may be there; ask again when it is up"
     )
 

@@ -180,11 +180,13 @@ def _parent(place: Endpoint, found: Destination) -> Iterator[Reason]:
         )
 
 
-def room(place: Endpoint, found: Destination, from_source: Source, settings: Settings) -> Iterator[Reason]:
-    """Whether the destination has space and inodes enough."""
+def room(
+    place: Endpoint, found: Destination, from_source: Source, settings: Settings, held: int = 0
+) -> Iterator[Reason]:
+    """Whether the destination has space and inodes enough beside the bytes that are `held` already."""
     where = str(Endpoint(place.host, found.parent if found.parent_exists else found.nearest))
     kept = space.reserve(settings.reserve, found)
-    sentences = space.shortages(where, space.need(from_source), kept, found, from_source.estimated)
+    sentences = space.shortages(where, space.need(from_source).less(held), kept, found, from_source.estimated)
     yield from (errors.NoSpace.reason(sentence) for sentence in sentences)
 
 

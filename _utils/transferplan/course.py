@@ -155,7 +155,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class State:
-    """Where a transfer stands, as far as the runner knows."""
+    """Where a transfer stands, as far as the runner knows. A spectator only watches what another began."""
 
     request: Request
     stage: str
@@ -167,6 +167,7 @@ class State:
     reasons: tuple[Reason, ...] = ()
     stopped: tuple[Member, ...] = ()
     outcome: str = ""
+    spectator: bool = False
     began: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -194,6 +195,11 @@ def begin(request: Request, now: float) -> Step:
         "asked_by": dict(request.asked_by),
     }
     return state, (Tell("asked", asked), *actions)
+
+
+def attach(request: Request, now: float) -> Step:
+    """Follow a transfer that somebody else began to its end."""
+    return _follow_all(State(request, "following", spectator=True), now)
 
 
 def step(state: State, observation: Observation, now: float) -> Step:
@@ -464,7 +470,7 @@ def _next_wait(state: State, before: Watch, status: Status) -> float:
 
 def _remind(state: State, member: Member, now: float) -> tuple[Action, ...]:
     """A source that still waits has not heard `go`."""
-    unstarted = member.role == SOURCE and state.watches[member].phase in UNSTARTED
+    unstarted = not state.spectator and member.role == SOURCE and state.watches[member].phase in UNSTARTED
     return (_call(state, member, "go", now),) if unstarted else ()
 
 
@@ -506,6 +512,8 @@ def _waiting_in_vain(state: State, ended: Watch) -> tuple[Member, ...]:
     """Whom to stop at once because an end failed before bytes moved; they would only wait for their lease."""
     verdict = ended.status.verdict if ended.status else None
     if not ended.status or not verdict or verdict.result != FAILED or "moving" in ended.status.phases:
+        return ()
+    if state.spectator:
         return ()
     return tuple(each for each, watch in state.watches.items() if not watch.over and each not in state.stopped)
 

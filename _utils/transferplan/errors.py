@@ -1,8 +1,8 @@
 """Why a transfer is refused or given up: one class for each cause, with a code that never changes its meaning.
 
 The text of an error is a sentence for the user. Its docstring says when it happens and what the user can do; the table
-of errors in the docs is made from it. Codes lie between 10 and 39 and are never reused. `retryable` means: the same
-request may succeed when it is made again and nobody changed anything.
+of errors in the docs is made from it. Codes lie between 10 and 39 or from 120 to 125, and are never reused. `retryable`
+means: the same request may succeed when it is made again and nobody changed anything.
 """
 
 from __future__ import annotations
@@ -295,6 +295,28 @@ class Unproved(PlanError):
     """
 
     code, name = 39, "unproved"
+
+
+class NotResumable(PlanError):
+    """There is nothing to go on with: the transfer is complete, was cancelled, or one of its ends has no record of it.
+    Copy anew; where an end is only silent, bring it back and resume.
+    """
+
+    code, name = 122, "not-resumable"
+
+
+class AlreadyRunning(PlanError):
+    """The transfer runs. `transfer.attach` follows it, `transfer.cancel` ends it."""
+
+    code, name, retryable = 123, "already-running", True
+
+
+class TooManyTransfers(PlanError):
+    """A minion takes part in as many transfers as its `max_transfers` allows. Wait for one of those that the text
+    names, or raise the limit in that minion's own configuration.
+    """
+
+    code, name, retryable = 124, "too-many-transfers", True
 
 
 ERRORS: tuple[type[PlanError], ...] = tuple(PlanError.__subclasses__())

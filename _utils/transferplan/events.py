@@ -37,6 +37,11 @@ KINDS: tuple[Kind, ...] = (
         ("source", "destinations", "asked_by"),
         "A copy was asked for, or another attempt at one; the minions are being asked for facts.",
     ),
+    Kind(
+        "joined",
+        ("other", "how"),
+        "The same copy rests or runs already: the transfer `other` is resumed or attached to in place of this one.",
+    ),
     Kind("refused", ("reasons",), "It cannot be carried out; nothing was changed."),
     Kind(
         "planned",

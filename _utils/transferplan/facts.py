@@ -121,6 +121,16 @@ class Destination:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """A transfer that rests at the place and can be gone on with; `bytes` of it are on the disk already."""
+
+    transfer: str
+    role: str = ""
+    attempt: int = 1
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Facts:
     host: str
     version: str
@@ -142,6 +152,8 @@ class Facts:
     source: Source | None = None
     destination: Destination | None = None
     running: tuple[str, ...] = ()
+    resumable: tuple[Rest, ...] = ()
+    max_transfers: int = 0
     trouble: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -59,6 +59,7 @@ class Plan:
     digest: str
     opening: Opening
     kept: space.Room
+    held: int
     warnings: tuple[str, ...]
 
     @property
@@ -106,7 +107,12 @@ class Plan:
 
     def _expected(self) -> dict[str, Any]:
         needed = space.need(self.found)
-        return {"bytes": needed.bytes, "entries": needed.inodes, "estimated": self.found.estimated}
+        return {
+            "bytes": needed.bytes,
+            "entries": needed.inodes,
+            "estimated": self.found.estimated,
+            "held": min(self.held, needed.bytes),
+        }
 
     def _settings(self, kept: space.Room) -> dict[str, Any]:
         asked = self.request.settings
@@ -133,6 +139,7 @@ class Plan:
         asked, own = self.request.settings, self.destination.settings
         return {
             "transfer": self.transfer,
+            "attempt": self.request.attempt,
             "type": asked.type,
             "source": str(self.source.place),
             "destinations": [str(self.destination.place)],
@@ -145,6 +152,7 @@ class Plan:
             "include": list(asked.include),
             "exclude": list(asked.exclude),
             "excluded": self.found.excluded,
+            "held_bytes": self.held,
             "bytes_free": self.target.bytes_free,
             "reserve_bytes": self.kept.bytes,
             "reserve_inodes": self.kept.inodes,
@@ -176,7 +184,7 @@ def make(request: Request, answers: Mapping[Member, Answer]) -> Plan:
     if source:
         ledger.add(_source_reasons(source))
     if destination:
-        ledger.add(_destination_reasons(destination, source, request.transfer))
+        ledger.add(_destination_reasons(destination, source, request))
     opening = ledger.attempt(firewall.decide, destination.facts, destination.settings) if destination else None
     if source and destination:
         return _join(request, source, destination, opening, ledger)
@@ -239,16 +247,16 @@ def _source_reasons(side: _Side) -> Iterator[Reason]:
     yield from checks.source(side.place, side.found, side.settings)
 
 
-def _destination_reasons(side: _Side, source: _Side | None, transfer: str) -> Iterator[Reason]:
+def _destination_reasons(side: _Side, source: _Side | None, request: Request) -> Iterator[Reason]:
     kind = source.found.kind if source else None
     yield from checks.host(side.facts)
-    yield from checks.destination(side.place, side.found, kind, side.settings, transfer)
+    yield from checks.destination(side.place, side.found, kind, side.settings, request.transfer)
     yield from checks.ports(side.facts, side.settings)
     if lacking := _lacks_network(side):
         yield NoAddress.reason(lacking)
     barred_pseudo = side.facts.policy.reasons and not side.found.bytes_total
     if source and source.found.exists and not barred_pseudo:
-        yield from checks.room(side.place, side.found, source.found, side.settings)
+        yield from checks.room(side.place, side.found, source.found, side.settings, _held(request, side))
 
 
 def _join(request: Request, source: _Side, destination: _Side, opening: Opening | None, ledger: Ledger) -> Plan:
@@ -267,8 +275,14 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
         digest=digest,
         opening=opening,
         kept=space.reserve(destination.settings.reserve, destination.found),
+        held=_held(request, destination),
         warnings=tuple(map(paths.printable, _warnings(request, source, destination, opening, pair))),
     )
+
+
+def _held(request: Request, destination: _Side) -> int:
+    """Bytes that an earlier attempt has left on the destination's disk."""
+    return sum(each.bytes for each in destination.facts.resumable if each.transfer == request.transfer)
 
 
 def _refuse_detour(source: _Side, destination: _Side) -> None:
@@ -344,6 +358,7 @@ def _warnings(request: Request, source: _Side, destination: _Side, opening: Open
     if not pair.shared:
         yield f"{pair.source} and {pair.destination} share no subnet: the data is routed"
     yield from filter(None, (firewall.way_out(source.facts), opening.warning))
+    yield from request.notes
 
 
 def _source_warnings(place: Endpoint, found: Source) -> Iterator[str]:

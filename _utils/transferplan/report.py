@@ -55,6 +55,7 @@ def result(state: State) -> dict[str, Any]:
     word = _BY_OUTCOME.get(state.outcome) or joined([_result_at(state, member) for member in _destinations(state)])
     return {
         "transfer": state.request.transfer,
+        "attempt": state.request.attempt,
         "result": word,
         "source": _end(state, *next(iter(ends.items()))),
         "destinations": {member.host: _end(state, member, ends[member]) for member in _destinations(state)},
@@ -70,6 +71,7 @@ def refusal(transfer: str, src: Any, dst: Any, reasons: Iterable[Reason]) -> dic
     places = dst if isinstance(dst, (list, tuple)) else [dst]
     return {
         "transfer": transfer,
+        "attempt": 1,
         "result": "refused",
         "source": {"place": printable(str(src))},
         "destinations": {printable(str(place)): {"place": printable(str(place))} for place in places},

@@ -60,7 +60,7 @@ class Endpoint:
 class Request:
     """What is asked for; with `reasons` against it, it can still be asked what else speaks against it.
 
-    `asked_by` says who asked, as far as Salt tells: `user`, and `via` which way.
+    `asked_by` says who asked, as far as Salt tells: `user`, and `via` which way. `notes` are for the plan to tell.
     """
 
     transfer: str
@@ -70,6 +70,7 @@ class Request:
     reasons: tuple[Reason, ...] = ()
     attempt: int = 1
     asked_by: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def ends(self) -> dict[Member, Endpoint]:
         """Every end of the transfer with its place, the source first."""

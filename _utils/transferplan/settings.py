@@ -46,7 +46,10 @@ Layer = tuple[str, Any]
 
 @dataclass(frozen=True)
 class Option:
-    """One option: `kind` says which values it takes, `scope` whose it is (see the module)."""
+    """One option: `kind` says which values it takes, `scope` whose it is (see the module).
+
+    `changeable` options may have another value in a further attempt of a transfer; what was made with the others stays.
+    """
 
     name: str
     kind: Kind
@@ -55,6 +58,7 @@ class Option:
     example: str
     scope: str = "transfer"
     since: str = "0.1.0"
+    changeable: bool = False
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -95,6 +99,7 @@ OPTIONS: tuple[Option, ...] = (
         "How the destination's firewall is opened. auto finds out; none opens nothing, the port must be open already.",
         "none",
         scope="host",
+        changeable=True,
     ),
     Option(
         "network",
@@ -104,6 +109,7 @@ OPTIONS: tuple[Option, ...] = (
         "hosts share comes first, then IPv4, then IPv6.",
         "10.20.0.0/16",
         scope="host",
+        changeable=True,
     ),
     Option(
         "port",
@@ -112,6 +118,7 @@ OPTIONS: tuple[Option, ...] = (
         "The port the destination listens on; 0 takes a free one of `ports`.",
         "4444",
         scope="host",
+        changeable=True,
     ),
     Option(
         "ports",
@@ -120,6 +127,7 @@ OPTIONS: tuple[Option, ...] = (
         "The range in which a free port is sought when `port` is 0.",
         "5000-5099",
         scope="host",
+        changeable=True,
     ),
     Option(
         "streams",
@@ -127,6 +135,7 @@ OPTIONS: tuple[Option, ...] = (
         1,
         "How many connections carry data side by side.",
         "4",
+        changeable=True,
     ),
     Option(
         "overwrite",
@@ -174,6 +183,7 @@ OPTIONS: tuple[Option, ...] = (
         "What must stay free at the destination. auto keeps 5 % of the file system, at most 2 GiB and 10,000 inodes.",
         "10GiB",
         scope="host",
+        changeable=True,
     ),
     Option(
         "lease",
@@ -181,6 +191,7 @@ OPTIONS: tuple[Option, ...] = (
         30,
         "How long a pinhole, a lock or a waiting worker outlives the death of whoever renews it.",
         "60s",
+        changeable=True,
     ),
     Option(
         "stall_timeout",
@@ -188,6 +199,7 @@ OPTIONS: tuple[Option, ...] = (
         300,
         "How long nothing may move before the transfer fails.",
         "10m",
+        changeable=True,
     ),
     Option(
         "keep_partial",
@@ -195,6 +207,7 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "Leave what has arrived in its staging directory when a transfer fails, instead of removing it.",
         "True",
+        changeable=True,
     ),
     Option(
         "job_timeout",
@@ -203,6 +216,7 @@ OPTIONS: tuple[Option, ...] = (
         "How long the runner waits for a minion's answer. Measuring the source may take a third of it; what has not "
         "been counted by then is estimated.",
         "60s",
+        changeable=True,
     ),
     Option(
         "quiet",
@@ -210,6 +224,7 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "Show no progress, only the result.",
         "True",
+        changeable=True,
     ),
     Option(
         "verbose",
@@ -217,6 +232,7 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "Show every step of every host.",
         "True",
+        changeable=True,
     ),
     Option(
         "keep_runs",
@@ -271,6 +287,10 @@ class Settings:
         """The values of these scopes (all without any), as JSON carries them."""
         wanted = scopes or tuple(SCOPES)
         return {option.name: _plain(getattr(self, option.name)) for option in OPTIONS if option.scope in wanted}
+
+    def commanded(self) -> dict[str, Any]:
+        """What the command line fixed."""
+        return {name: _plain(getattr(self, name)) for name, layer in self.origins.items() if layer == COMMAND}
 
     def given(self) -> list[str]:
         """The options of scope `host` that the command line fixed, so that no host's own configuration counts."""

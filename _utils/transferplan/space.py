@@ -21,6 +21,10 @@ class Room:
     bytes: int
     inodes: int
 
+    def less(self, bytes_held: int) -> Room:
+        """What is missing beside so many bytes."""
+        return Room(max(0, self.bytes - bytes_held), self.inodes)
+
 
 def reserve(rule: str | int, place: Destination) -> Room:
     """What must stay free on the file system of `place` under this value of the option `reserve`."""

@@ -111,6 +111,11 @@ class Desk:
                 run.shed()
         return chronicle.recorded(run, after_seq)
 
+    def record(self, transfer, role=""):
+        """What was asked of this end last, and how far it came: all that another attempt must know."""
+        status = self.status(transfer, role)
+        return {"spec": self._runs.open(transfer, role).spec, "status": {**status, "events": [], "seq": 0}}
+
     def runs(self):
         """Short statuses, the newest first, and how many there are beyond them."""
         found = self._runs.all()

@@ -159,7 +159,8 @@ class DestinationEnd(End):
         expected = self._spec["expect"]
         reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
         self._run.undo.register("place")
-        self._register.claim(self._run, Place.of(self._path), Need(expected["bytes"], expected["entries"], *reserve))
+        missing = max(0, expected["bytes"] - expected["held"])
+        self._register.claim(self._run, Place.of(self._path), Need(missing, expected["entries"], *reserve))
 
     def _make_staging(self):
         self._staging = self._new_staging()

@@ -54,6 +54,7 @@ def _rules(minion):
     yield "path", _plain_path, "an absolute path, encoded, without . and .. and not the root"
     yield "expect.bytes", _whole(0), "a number from 0"
     yield "expect.entries", _whole(0), "a number from 0"
+    yield "expect.held", _whole(0), "a number from 0"
     yield "listen", lambda value: value is None or _listen(value), "null or addresses, port and ports"
     yield "peers", _list_of(_peer), "a list of host, role and addresses"
     yield "firewall.backend", _is(str), "a name"

@@ -10,7 +10,11 @@ import hosttools.errors
 import transferplan.errors
 
 ROOT = Path(__file__).resolve().parents[2]
-RANGES = {transferplan.errors: range(10, 40), hosttools.errors: range(40, 60), datamover.errors: range(60, 120)}
+RANGES = {
+    transferplan.errors: {*range(10, 40), *range(120, 126)},
+    hosttools.errors: range(40, 60),
+    datamover.errors: range(60, 120),
+}
 
 
 def generator():

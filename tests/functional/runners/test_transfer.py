@@ -13,57 +13,7 @@ from tests.unit.transferplan import samples
 from transferplan import settings
 from transferplan.request import Member
 
-from .world import FakeMinion
-
 TRANSFER = samples.TRANSFER
-
-
-@pytest.fixture(scope="module")
-def keyring(tmp_path_factory):
-    """Minions alpha and beta with keys; making those takes a moment, so it is done once."""
-    root = tmp_path_factory.mktemp("minions")
-    return {name: FakeMinion(name, root) for name in ("alpha", "beta")}
-
-
-@pytest.fixture
-def minions(keyring):
-    for minion in keyring.values():
-        minion.calls, minion.says = [], {}
-    return keyring
-
-
-@pytest.fixture
-def opts(master_opts, tmp_path, minions):
-    opts = {**master_opts, "pki_dir": str(tmp_path), "__cli": "salt-run", "color": False}
-    (tmp_path / "minions").mkdir()
-    for name, minion in minions.items():
-        (tmp_path / "minions" / name).write_bytes(minion.public)
-    return opts
-
-
-@pytest.fixture
-def fleet(monkeypatch, minions):
-    fleet = FakeFleet({name: minion.functions() for name, minion in minions.items()})
-    monkeypatch.setattr(saltface, "Fleet", lambda opts: fleet)
-    return fleet
-
-
-@pytest.fixture
-def context():
-    return {}
-
-
-@pytest.fixture
-def run(opts, fleet, context):
-    """Run a function of the runner as Salt does; its exit status must agree with what it returns."""
-    loaded = salt.loader.runner(opts, context=context)
-
-    def run(name, *args, **kwargs):
-        answer = loaded[f"transfer.{name}"](*args, **kwargs)
-        assert context["retcode"] == answer["retcode"]
-        return answer
-
-    return run
 
 
 def names(answer):

@@ -20,10 +20,11 @@ class FakeMinion:
         self.opts = {"id": name, "pki_dir": str(root / name)}
         self.calls = []
         self.says = {}
+        self.specs = {}
         self.public = make_key(root / name)
 
     def functions(self):
-        names = ("facts", "prepare", "arm", "go", "follow", "status", "list", "log", "cancel", "sweep")
+        names = ("record", "facts", "prepare", "arm", "go", "follow", "status", "list", "log", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
     def _function(self, name):
@@ -53,12 +54,22 @@ class FakeMinion:
         return samples.alpha() if ask["role"] == "source" else samples.beta()
 
     def prepare(self, spec):
+        self.specs[spec["transfer"], spec["role"]] = spec
         return {"certificate": self.name, "port": 4401 if spec["role"] == "destination" else None, "addresses": {}}
 
     arm = go = {"phase": "armed"}
     cancel = {"phase": "cancelled"}
     sweep = {"found": [{"what": "pinhole"}], "removed": []}
     log = {"lines": ["one", "two"], "more": False}
+
+    def record(self, transfer, role, **_):
+        """What it was asked last; `says` to a `follow` how that went."""
+        spec = self.specs.get((transfer, role))
+        if spec is None:
+            return {"error": UNKNOWN}
+        told = self.says.get("follow", self.follow)
+        status = told(role=role) if callable(told) else told
+        return {"spec": spec, "status": {**status, "transfer": transfer, "attempt": spec["attempt"]}}
 
     def follow(self, role, **_):
         return samples.status(Member(self.name, role), verdict=samples.verdict())

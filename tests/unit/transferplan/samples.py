@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from transferplan import request
+from transferplan import plan, request
 from transferplan.request import DESTINATION, SOURCE, Member
 from transferplan.version import VERSION
 
@@ -169,3 +169,20 @@ def status(member: Member, phase: str = "moving", done: int = 0, **changes: Any)
         "verdict": None,
         **changes,
     }
+
+
+def specs(**options: Any) -> dict[Member, dict[str, Any]]:
+    """What both ends were asked to prepare."""
+    return plan.make(asked(**options), {ALPHA: alpha(), BETA: beta()}).specs()
+
+
+def record(spec: dict[str, Any], phase: str = "moving", **changes: Any) -> dict[str, Any]:
+    """What the end of this spec tells of itself; without `verdict` it lives."""
+    member = Member(spec["host"], spec["role"])
+    told = {"transfer": spec["transfer"], "attempt": spec["attempt"], **changes}
+    return {"spec": spec, "status": status(member, phase, **told)}
+
+
+def failed_records(**options: Any) -> dict[Member, dict[str, Any]]:
+    """The records of a transfer that failed at both ends."""
+    return {member: record(spec, verdict=failure()) for member, spec in specs(**options).items()}

@@ -1,5 +1,7 @@
 """The course of a transfer, as scenarios: what is observed when, and what the runner does about it."""
 
+from dataclasses import replace
+
 import pytest
 
 from transferplan import course, errors, plan
@@ -421,3 +423,53 @@ def test_both_ends_on_one_host_are_told_apart():
     driver = Driver(asked(dst="alpha:/backup/")).hear("facts", dict.fromkeys(ends, both))
     driver.observe(Decided(plan.make(driver.state.request, driver.decide.answers)))
     assert [call.arguments["spec"]["role"] for call in driver.calls] == ["source", "destination"]
+
+
+# Attempts, and watching what somebody else began.
+
+
+def second():
+    return replace(asked(), attempt=2)
+
+
+def test_every_call_of_a_later_attempt_names_it():
+    driver = Driver(second()).until("arming")
+    assert {call.arguments["attempt"] for call in driver.calls} == {2}
+    assert driver.state.roster["attempt"] == 2
+
+
+def test_withdrawing_keeps_what_earlier_attempts_brought():
+    for request, keeps in ((asked(), False), (second(), True)):
+        driver = Driver(request).until("preparing")
+        driver.hear("prepare", {ALPHA: BROKEN, BETA: PREPARED[BETA]})
+        assert {call.function: call.arguments["keep"] for call in driver.calls} == {"cancel": keeps}
+
+
+class Spectator(Driver):
+    def __init__(self, request=None):
+        super().__init__()
+        self._take(course.attach(request or asked(), self.now))
+
+
+def test_who_attaches_asks_nothing_but_how_far_it_is():
+    spectator = Spectator()
+    assert spectator.asks == [("alpha", "follow"), ("beta", "follow")]
+    spectator.hear("follow", {ALPHA: status(ALPHA, "armed")})
+    assert spectator.asks == [("alpha", "follow")]
+
+
+def test_who_attaches_stops_nobody():
+    spectator = Spectator().hear("follow", {ALPHA: status(ALPHA, verdict=failure(), phases={})})
+    assert spectator.asks == []
+
+
+def test_who_attaches_learns_the_same_verdicts():
+    spectator = Spectator()
+    for member in (ALPHA, BETA):
+        spectator.hear("follow", {member: status(member, verdict=verdict())})
+    assert spectator.state.ended and spectator.state.outcome == course.FOLLOWED
+
+
+def test_who_attaches_may_leave():
+    spectator = Spectator().observe(Interrupted())
+    assert (spectator.state.outcome, spectator.calls) == (course.LEFT, [])

@@ -45,7 +45,7 @@ def test_every_option_is_on_its_page_once():
 
 def test_every_error_is_on_its_page_with_its_code():
     page = reference.errors_page({"All": reversed(errors.ERRORS)})
-    rows = re.findall(r"^\| (\d\d) \| `([a-z-]+)` \|", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| `([a-z-]+)` \|", page, flags=re.MULTILINE)
     assert rows == [(str(error.code), error.name) for error in errors.ERRORS]
 
 

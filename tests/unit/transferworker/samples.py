@@ -39,7 +39,7 @@ def spec(role="destination", **changes):
         "host": "alpha",
         "path": "/srv/data",
         "source_kind": "directory",
-        "expect": {"bytes": 1000, "entries": 10, "estimated": False},
+        "expect": {"bytes": 1000, "entries": 10, "estimated": False, "held": 0},
         "listen": listen if role == "destination" else None,
         "peers": [{"host": "beta", "role": peer, "addresses": ["127.0.0.1"]}],
         "firewall": {"backend": "none", "chains": []},

@@ -1,0 +1,114 @@
+"""Joining a transfer that there is already: another attempt at it, or watching it as if one had begun it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import saltface
+from transferplan import again, course, errors, events, records
+from transferplan.request import Request
+
+from . import asking, looking
+from .drive import Drive, to_the_end
+
+
+def resume(
+    opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any], asker: Mapping[str, str], dry: bool
+) -> dict[str, Any]:
+    """Another attempt at a transfer, made of what its ends have recorded."""
+    found = _pair(opts, transfer, minions)
+    records.refuse_unresumable(found)
+    request = records.next_attempt(found, options, saltface.master_layers(opts), asker)
+    return _resumed(opts, request, dry)
+
+
+def _resumed(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
+    screen = saltface.screen(opts, request.settings.quiet)
+    screen.say([f"goes on with transfer {request.transfer}, attempt {request.attempt}"])
+    return to_the_end(opts, Drive(opts, course.begin(request, time.monotonic()), screen, dry=dry))
+
+
+def attach(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Follow a transfer to its end, as if this runner had begun it."""
+    told = asking.ends(opts, "record", transfer, minions, asking.LOOK_TIMEOUT)
+    try:
+        found = _believed(opts, transfer, minions, told)
+    except errors.Refused:
+        if not told.silent:
+            raise
+        return looking.half_seen(transfer, told)
+    return _attached(opts, records.present(found, saltface.master_layers(opts), options))
+
+
+def _attached(opts: Mapping, request: Request) -> dict[str, Any]:
+    if request.reasons:
+        raise errors.Refused(request.reasons)
+    screen = saltface.screen(opts, request.settings.quiet)
+    screen.say([f"follows transfer {request.transfer}, attempt {request.attempt}"])
+    return to_the_end(opts, Drive(opts, course.attach(request, time.monotonic()), screen))
+
+
+def instead(opts: Mapping, drive: Drive, dry: bool) -> dict[str, Any]:
+    """What comes of a copy that has met others at its place: the same one is joined, else it goes its own way."""
+    request = drive.state.request
+    pairs = [found for transfer in drive.met if (found := _pair_of(opts, transfer, request))]
+    for found in pairs:
+        how = again.joins(request, drive.facts, found)
+        if how == again.RESUMED or (how and not dry):
+            return _joined(opts, found, how, request, dry)
+    screen = saltface.screen(opts, request.settings.quiet)
+    own = again.beside(request, drive.facts, tuple(pairs))
+    return to_the_end(opts, Drive(opts, course.begin(own, time.monotonic()), screen, dry=dry))
+
+
+def _joined(opts: Mapping, found: records.Pair, how: str, request: Request, dry: bool) -> dict[str, Any]:
+    if not dry:
+        _tell_joined(opts, found, how, request)
+    layers = saltface.master_layers(opts)
+    options = request.settings.commanded()
+    if how == again.ATTACHED:
+        return {**_attached(opts, records.present(found, layers, options)), "joined": how}
+    following = records.next_attempt(found, options, layers, request.asked_by)
+    return {**_resumed(opts, following, dry), "joined": how}
+
+
+def _tell_joined(opts: Mapping, found: records.Pair, how: str, request: Request) -> None:
+    event = events.make(request.transfer, 2, "joined", {"other": found.transfer, "how": how})
+    with saltface.Fleet(opts) as fleet:
+        fleet.tell(event.tag, event.data)
+
+
+def _pair_of(opts: Mapping, transfer: str, request: Request) -> records.Pair | None:
+    """The two ends of a transfer that was met; None if these two hosts do not have it between them."""
+    try:
+        return _pair(opts, transfer, sorted({member.host for member in request.ends()}))
+    except errors.PlanError:
+        return None
+
+
+def _pair(opts: Mapping, transfer: str, minions: Any) -> records.Pair:
+    return _believed(opts, transfer, minions, asking.ends(opts, "record", transfer, minions, asking.LOOK_TIMEOUT))
+
+
+def _believed(opts: Mapping, transfer: str, minions: Any, told: asking.Told) -> records.Pair:
+    """The two ends in what was told; Refused with all that keeps them from being found."""
+    try:
+        return records.pair(transfer, _records(told))
+    except errors.Refused as refused:
+        found = [*told.reasons, *refused.reasons]
+        if told.silent:
+            found.append(looking.half_told(transfer, told))
+        raise errors.Refused(found or [looking.nobody_knows(transfer, asking.hosts(opts, minions))]) from None
+
+
+def _records(told: asking.Told) -> Sequence[records.Record]:
+    """The records that can be read, each told by the very end that it is of."""
+    found = []
+    for member, payload in told.payloads.items():
+        record = records.Record.from_payload(payload, member.host)
+        if record.member == member:
+            found.append(record)
+    return found
+

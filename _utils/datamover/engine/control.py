@@ -4,7 +4,7 @@ import threading
 from contextlib import suppress
 
 from ..errors import MoverError
-from ..wire import Bye, Failed, Ping, Reader
+from ..wire import Admit, Bye, Failed, Lost, Ping, Reader, Taken
 from ..wire.protocol import Conversation
 from .link import EndOfStream, losing
 from .stop import Countdown, Lane, Stop
@@ -14,6 +14,8 @@ WAITING = 8
 PORTION = 64 * 1024
 PARTING = 5.0
 """Seconds for the last words of both ends."""
+_NO_TURNS = Ping | Admit | Lost | Taken
+"""What is said again and again where nothing gets on; that something does is seen elsewhere."""
 
 
 class Control:
@@ -102,4 +104,4 @@ class Control:
             raise self._failure
 
     def _count(self, message):
-        self.turns += not isinstance(message, Ping)
+        self.turns += not isinstance(message, _NO_TURNS)

@@ -3,9 +3,8 @@
 from .. import digests
 from ..blocks import Content, ContentBuilder
 from ..errors import ProtocolError
-from ..wire import MAX_PIECE_BODY, PIECE_PREFIX, End, PieceKind, unpack_piece, unpack_table
+from ..wire import MAX_PIECE_BODY, PIECE_PREFIX, Count, PieceKind, unpack_piece, unpack_table
 from ..wire.protocol import Tally
-from .link import losing
 
 
 class Intake:
@@ -24,18 +23,23 @@ class Intake:
         self._new_hasher = digests.constructor(terms.algorithm)
         self._in_flight = terms.level == "flight"
 
-    def take_all(self, tally: Tally, link, host):
-        """Take every piece of one bulk connection up to its authenticated end."""
+    def take_all(self, tally: Tally, receive, tell):
+        """Take every piece of one bulk connection up to the stream's authenticated end.
+
+        `receive(view)` fills a view, `tell()` answers a Mark or End. When either raises, all that was counted was
+        taken, and nothing else.
+        """
         prefix = memoryview(bytearray(PIECE_PREFIX))
         buffer = memoryview(bytearray(MAX_PIECE_BODY))
-        with losing(host, f"bulk (stream {tally.stream})"):
-            while True:
-                link.fill(prefix)
-                piece = unpack_piece(prefix)
-                if isinstance(piece, End):
-                    return tally.check(piece)
+        while not tally.ended:
+            receive(prefix)
+            piece = unpack_piece(prefix)
+            if isinstance(piece, Count):
+                tally.check(piece)
+                tell()
+            else:
                 payload = buffer[: piece.payload]
-                link.fill(payload)
+                receive(payload)
                 tally.piece(piece)
                 self.take(piece, payload)
 

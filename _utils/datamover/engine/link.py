@@ -5,6 +5,7 @@ encrypted by one call and leaves by one system call, and what arrives is taken f
 cost fewer processor seconds than a record at a time.
 """
 
+import errno
 import select
 import socket
 import ssl
@@ -13,11 +14,14 @@ import threading
 from contextlib import contextmanager
 
 from ..errors import ConnectionLost
+from .pulse import is_silent
 from .stop import wait_ready
 
 PORTION = 512 * 1024
 """How much is taken from the kernel at once on a bulk connection; control needs less."""
 SMALL_PORTION = 32 * 1024
+LOOK = 1.0
+"""Seconds after which who waits on a connection looks whether the other host still answers."""
 
 
 class EndOfStream(Exception):
@@ -43,7 +47,8 @@ def reason_of(error):
 class Link:
     """A connected socket that is owned: close() closes it.
 
-    `patience` is a Countdown for every wait from now on, or None to wait as long as the work goes on.
+    `patience` is a Countdown for every wait from now on, or None to wait as long as the work goes on. `silence` is how
+    many seconds the other host's kernel may acknowledge nothing of what was sent, or None for as long as ours bears it.
     """
 
     def __init__(self, sock, stop, patience=None):
@@ -51,6 +56,7 @@ class Link:
         self.socket = sock
         self.stop = stop
         self.patience = patience
+        self.silence = None
         self.sent = self.received = 0
         self._unsent = b""
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -90,6 +96,26 @@ class Link:
         self._wait(select.POLLIN)
         return self.socket.recv(1, socket.MSG_PEEK)
 
+    def check_alive(self):
+        """TimeoutError when the other host has been silent for too long; EndOfStream when it closed a one-way link."""
+        if self.silence is None:
+            return
+        if is_silent(self.socket, self.silence):
+            raise TimeoutError(errno.ETIMEDOUT, f"nothing that was sent was acknowledged for {self.silence:g} s")
+        if self._closed():
+            raise EndOfStream
+
+    def _closed(self):
+        """Whether the other end, which says nothing on this connection, has closed it."""
+        try:
+            return self.socket.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+
+    def break_off(self):
+        """From any thread: whoever waits on this link finds it at its end."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+
     def finish_sending(self):
         """Tell the other end that nothing more comes."""
         self.socket.shutdown(socket.SHUT_WR)
@@ -118,6 +144,10 @@ class Link:
             self._unsent = unsent
 
     def _wait(self, events):
+        if self.silence is not None:
+            while not wait_ready(self.socket.fileno(), events, LOOK, self.stop):
+                self.check_alive()
+            return
         left = None if self.patience is None else self.patience.left()
         if not wait_ready(self.socket.fileno(), events, left, self.stop):
             raise TimeoutError

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 from .. import wire
 from ..wire import PIECE_PREFIX, Piece, PieceKind
-from .stop import Lane
 
 PIECE = 512 * 1024
 PACK = 1024 * 1024
 PACK_ROWS = 2048
-BUFFERS = 4
-"""For each bulk connection: one being filled, one being sent, and some to even out."""
 
 _PACK_START = PIECE_PREFIX + len(wire.pack_table([(0, 0, 0)] * PACK_ROWS))
-_BUFFER = max(PIECE_PREFIX + PIECE, _PACK_START + PACK)
+BUFFER = max(PIECE_PREFIX + PIECE, _PACK_START + PACK)
 
 
 def cut(extents: Iterable[tuple[int, int, bool]], block_size: int) -> Iterator[tuple[int, int, bool]]:
@@ -28,50 +25,29 @@ def cut(extents: Iterable[tuple[int, int, bool]], block_size: int) -> Iterator[t
             offset += size
 
 
-def stream_of(number: int, offset: int, terms) -> int:
-    """Which bulk connection a piece takes. A block stays on one, because there its pieces arrive in order.
-
-    On level `flight` a whole file does, because there it is digested as it arrives.
-    """
-    turn = number if terms.level == "flight" else number + offset // terms.block_size
-    return 1 + turn % terms.streams
-
-
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A piece, the bytes that travel (prefix and payload together), and the buffer that becomes free then."""
+    """A piece, the bytes that travel (prefix and payload together), and the buffer that becomes free then.
+
+    `table` is that of a pack.
+    """
 
     piece: Piece
     data: memoryview
     buffer: bytearray
+    table: bytes = b""
 
 
-class Lanes:
-    """The way from the reader to the bulk connections: buffers that go round, and one lane for each stream."""
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is kept of a load until the other end took it: enough to read it again."""
 
-    def __init__(self, streams, stop):
-        count = BUFFERS * streams
-        self._free = Lane(count, stop, (bytearray(_BUFFER) for _ in range(count)))
-        self._lanes = [Lane(count, stop) for _ in range(streams)]
+    piece: Piece
+    table: bytes
 
-    def buffer(self):
-        """An empty buffer, as soon as one is free."""
-        return self._free.get()
-
-    def release(self, buffer):
-        self._free.put(buffer)
-
-    def put(self, load):
-        self._lanes[load.piece.stream - 1].put(load)
-
-    def get(self, stream):
-        """The next load of a stream, None at its end."""
-        return self._lanes[stream - 1].get()
-
-    def end(self):
-        """No loads follow."""
-        for lane in self._lanes:
-            lane.put(None)
+    @classmethod
+    def of(cls, load):
+        return cls(load.piece, load.table)
 
 
 class Pack:
@@ -104,4 +80,4 @@ class Pack:
         self._view[start:_PACK_START] = table
         piece = Piece(0, 0, 0, length=size, payload=size, kind=PieceKind.PACKED, leaf=leaf, stream=stream)
         wire.pack_piece_into(self._buffer, start - PIECE_PREFIX, piece)
-        return Load(piece, self._view[start - PIECE_PREFIX : self._end], self._buffer)
+        return Load(piece, self._view[start - PIECE_PREFIX : self._end], self._buffer, table)

@@ -34,6 +34,13 @@ def introduce(sock, context, hello, peer, stop):
     return link, answer
 
 
+def is_passing(error):
+    """Whether an opening or a connection that failed like this may go well the next time: nobody was refused."""
+    cause = error.__cause__
+    broke = isinstance(cause, EndOfStream | OSError) and not isinstance(cause, ssl.SSLCertVerificationError)
+    return broke or not isinstance(error, HandshakeRefused)
+
+
 def _link(sock, context, role, stop):
     patience = Countdown(PATIENCE)
     if context is None:

@@ -21,6 +21,7 @@ class Outcome:
     sparse_bytes: int = 0
     moved_bytes: int = 0
     retried_entries: int = 0
+    streams: tuple[dict[str, int], ...] = ()
     skipped: tuple[tuple[bytes, str], ...] = ()
     skipped_more: int = 0
     excluded: int = 0

@@ -1,17 +1,17 @@
 """The destination's end of a transfer: let the source in, write, verify against what it read, publish.
 
-Threads: one at the door (and one for each connection that is being greeted), one for each bulk connection, one reads
-back, two hold the control connection, one watches. This file is the story; see reception, intake, ledger, verifier,
+Threads: one at the door (and one for each connection that is being greeted), one for each bulk stream, one reads back,
+two hold the control connection, one watches. This file is the story; see reception, inlets, intake, ledger, verifier,
 session for its parts.
 """
 
 from .. import wire
 from ..disk.journal import Side
 from ..errors import MetadataMismatch, ProtocolError, SealInvalid
-from ..wire import Announce, Bye, Digests, Ping, Published, Restart, Seal, Sealed
-from ..wire.protocol import Tally
+from ..wire import Announce, Bye, Digests, Lost, Ping, Published, Restart, Seal, Sealed
 from . import channel
 from .door import Door
+from .inlets import Inlets
 from .intake import Intake
 from .ledger import Ledger, State
 from .outcome import Outcome
@@ -46,7 +46,9 @@ class Receiver:
         self._verifier = Verifier(terms, staging, journal, self._ledger, self._found_here, progress.step, stop)
         self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, self._found_here)
         self._assembly = wire.Assembly(terms.block_size)
-        self._tallies = {}
+        reception = self._reception
+        self._inlets = Inlets(terms.streams, self._intake, reception.expect, self._say, progress.tell, stop)
+        self._session.bulk = self._inlets
         self._ended = Lane(terms.streams, stop)
         self._seal = Lane(1, stop)
         self._retried = 0
@@ -58,6 +60,7 @@ class Receiver:
             error, troubles = self._session.run(self._take)
         finally:
             self._reception.close()
+            self._inlets.close()
             self._listener.close()
         return self.outcome(error, troubles)
 
@@ -73,7 +76,8 @@ class Receiver:
             links=counts.links,
             bytes=counts.bytes,
             sparse_bytes=self._intake.sparse_bytes,
-            moved_bytes=sum(tally.bytes for tally in self._tallies.values()),
+            moved_bytes=sum(stream["bytes"] for stream in self._inlets.figures),
+            streams=self._inlets.figures,
             retried_entries=self._retried,
             seconds=self._session.seconds,
             cleanup=troubles,
@@ -93,24 +97,19 @@ class Receiver:
 
     def _let_source_in(self):
         link, opening = self._reception.control.get()
-        admissions = self._reception.admissions()
         self._session.converse(link, opening, self._hear)
-        for admission in admissions:
-            self._say(admission)
 
     def _land_everything(self):
         self._progress.enter("moving")
         self._session.crew.start("verifier", self._verifier.run)
-        for _ in range(self._terms.streams):
-            stream, link = self._reception.bulk.get()
-            self._tallies[stream] = Tally(stream)
-            self._session.crew.start(f"stream {stream}", self._take_stream, stream, self._session.own(link))
-        for _ in range(self._terms.streams):
+        for number, inlet in enumerate(self._inlets, 1):
+            self._session.crew.start(f"stream {number}", self._take_stream, inlet)
+        for _ in self._inlets:
             self._ended.get()
 
-    def _take_stream(self, stream, link):
-        self._intake.take_all(self._tallies[stream], link, self._session.peer.host)
-        self._ended.put(stream)
+    def _take_stream(self, inlet):
+        inlet.run(self._session.peer.host)
+        self._ended.put(inlet)
 
     # After the last byte
 
@@ -170,6 +169,8 @@ class Receiver:
                 self._take_digests(message)
             case Restart():
                 self._take_restart(message)
+            case Lost():
+                self._inlets[message.stream].lost(message.connection)
             case Seal():
                 self._seal.put(message)
             case Bye():

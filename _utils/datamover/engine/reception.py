@@ -5,43 +5,56 @@ all that a connection shows, and there it counts only from the address that the 
 """
 
 import hmac
-import secrets
 import threading
+from contextlib import contextmanager
 
 from ..errors import MoverError, NotAPeer
-from ..wire import Admit, Failed, Hello, protocol
+from ..wire import Failed, Hello, protocol
 from .link import TlsLink
 from .opening import read_message
 from .stop import Lane
 
 
 class Reception:
-    """`control` gives (link, opening) once, `bulk` gives (stream, link) for each bulk connection."""
+    """`control` gives (link, opening) once; who waits for a bulk connection says so with expect()."""
 
     def __init__(self, terms, roster, stop):
         self.control = Lane(1, stop)
-        self.bulk = Lane(terms.streams, stop)
         self._terms = terms
         self._roster = roster
         self._stop = stop
         self._lock = threading.Lock()
         self._address = None
-        self._tokens = {}
+        self._expected = {}
 
-    def admissions(self):
-        """What to tell the source so that it can open its bulk connections."""
-        self._tokens = {stream: secrets.token_bytes(32) for stream in range(1, self._terms.streams + 1)}
-        return [Admit(stream=stream, token=token) for stream, token in self._tokens.items()]
+    def expect(self, stream, token, take):
+        """Call `take(link)` for who shows this token for this stream. No other token of the stream holds any more."""
+        with self._lock:
+            self._expected[stream] = token, take
 
     def receive(self, link, member):
-        """Take a connection that the door accepted. What the source itself does wrong ends the transfer."""
-        source = self._roster.source
-        if isinstance(link, TlsLink) and member != source:
+        """Take a connection that the door accepted. What the source itself does wrong ends the transfer; only a token
+        that holds no more does not: it may belong to a connection that the source has given up meanwhile.
+        """
+        if isinstance(link, TlsLink) and member != self._roster.source:
             raise NotAPeer(f"a connection from {link.peer_address} has the credentials of {member and member.host}")
+        with self._blaming(link, member):
+            hello = read_message(link, Hello)
+        take = self._use_token(link, hello) if hello.role == "bulk" else None
+        with self._blaming(link, member):
+            welcome = self._welcome(link, hello)
+        if take:
+            take(link)
+        else:
+            self.control.put((link, [(hello, False), (welcome, True)]))
+
+    @contextmanager
+    def _blaming(self, link, member):
+        """An error in here ends the transfer if it was proved to be the source that made it."""
         try:
-            self._admit(link, read_message(link, Hello), source)
+            yield
         except MoverError as error:
-            if member == source:
+            if member is not None:
                 link.send(Failed.of(error).encode())
                 self._stop.set(error)
             raise
@@ -50,23 +63,16 @@ class Reception:
         """Close what came in and was never taken."""
         for link, _ in self.control.rest():
             link.abort()
-        for _, link in self.bulk.rest():
-            link.abort()
 
-    def _admit(self, link, hello, source):
-        if hello.role == "bulk":
-            self._check_token(link, hello)
-        elif not isinstance(link, TlsLink):
+    def _welcome(self, link, hello):
+        if hello.role == "control" and not isinstance(link, TlsLink):
             raise NotAPeer(f"{link.peer_address} asked for a control connection without TLS")
-        welcome = protocol.answer(self._terms.hello(self._roster), hello, source.host)
+        welcome = protocol.answer(self._terms.hello(self._roster), hello, self._roster.source.host)
         if hello.role == "control":
             self._take_control(link)
         link.send(welcome.encode())
         link.patience = None
-        if hello.role == "control":
-            self.control.put((link, [(hello, False), (welcome, True)]))
-        else:
-            self.bulk.put((hello.stream, link))
+        return welcome
 
     def _take_control(self, link):
         with self._lock:
@@ -74,11 +80,13 @@ class Reception:
                 raise NotAPeer("a second control connection came while the first one is open")
             self._address = link.peer_address
 
-    def _check_token(self, link, hello):
+    def _use_token(self, link, hello):
+        """Use up the token of a bulk connection; return who expects it."""
         plain = not isinstance(link, TlsLink)
         with self._lock:
-            token = self._tokens.get(hello.stream)
+            token, take = self._expected.get(hello.stream, (None, None))
             fits = token is not None and hmac.compare_digest(token, hello.token)
             if not fits or (plain and link.peer_address != self._address):
                 raise NotAPeer(f"{link.peer_address} showed no valid token for stream {hello.stream}")
-            del self._tokens[hello.stream]
+            del self._expected[hello.stream]
+        return take

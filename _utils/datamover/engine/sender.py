@@ -1,7 +1,7 @@
 """The source's end of a transfer: list, read, digest, send, seal, and wait for the destination to publish.
 
-Threads: one reads the tree into loads, one for each bulk connection sends them, two hold the control connection, one
-watches. This file is the story; see supply, loads, control, session for its parts.
+Threads: one reads the tree into loads, one for each bulk stream carries them, two hold the control connection, one
+watches. This file is the story; see supply, loads, streams, carrier, control, session for its parts.
 """
 
 from .. import wire
@@ -9,15 +9,15 @@ from ..blocks import Content
 from ..disk.journal import Side
 from ..errors import ProtocolError, SealInvalid
 from ..manifest import Kind
-from ..wire import Admit, Bye, Ping, Published, Restart, Seal, Sealed
-from ..wire.protocol import Tally
+from ..wire import Admit, Bye, Ping, Published, Restart, Seal, Sealed, Taken
 from . import channel, dial
-from .link import losing
-from .loads import Lanes
+from .carrier import Carrier
 from .opening import introduce
 from .outcome import Outcome
+from .rereading import Rereader
 from .session import Session
 from .stop import Lane
+from .streams import Streams
 from .supply import Supply
 from .terms import Roster, Terms
 
@@ -36,11 +36,10 @@ class Sender:
         self._peer = self._roster.destination
         self._session = Session(self._terms, self._peer, progress, stop)
         self._context = channel.client_context(identity, self._roster.certificates)
-        self._lanes = Lanes(self._terms.streams, self._session.stop)
-        self._supply = Supply(self._terms, tree, journal, self._lanes, progress, self._record, self._tell_restart)
+        self._streams = self._session.bulk = Streams(self._terms.streams, self._session.stop)
+        self._supply = Supply(self._terms, tree, journal, self._streams, progress, self._record, self._tell_restart)
+        self._rereader = Rereader(tree, journal, self._streams.outdated)
         self._found = Findings(self._terms, journal, self._say)
-        self._tallies = {}
-        self._ended = Lane(self._terms.streams, self._session.stop)
         self._published = Lane(1, self._session.stop)
         self._root = None
 
@@ -58,7 +57,8 @@ class Sender:
             links=counts.links,
             bytes=counts.bytes,
             sparse_bytes=self._supply.sparse_bytes,
-            moved_bytes=sum(tally.bytes for tally in self._tallies.values()),
+            moved_bytes=sum(stream["bytes"] for stream in self._streams.figures),
+            streams=self._streams.figures,
             retried_entries=self._supply.retried,
             skipped=tuple(skipped.shown),
             skipped_more=skipped.more,
@@ -73,8 +73,9 @@ class Sender:
         link, welcome = self._connect(self._context, hello)
         self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
         self._session.crew.start("reading", self._read)
-        for _ in range(self._terms.streams):
-            self._ended.get()
+        for stream in self._streams:
+            self._session.crew.start(f"stream {stream.number}", self._carrier(stream).run)
+        self._streams.await_end()
         self._progress.enter("verifying")
         self._published.get()
         self._progress.enter("published")
@@ -95,7 +96,7 @@ class Sender:
         counts = self._journal.counts()
         self._progress.put(bytes_total=counts.bytes, files_total=counts.files, estimated=False)
         self._recheck()
-        self._lanes.end()
+        self._streams.end()
         self._seal()
 
     def _send_files(self, entries):
@@ -107,10 +108,19 @@ class Sender:
         """Look again at what was so young when it was read that a change could have gone unseen."""
         self._found.flush()
         doubtful = self._tree.suspects()
-        while changed := [entry for entry in doubtful if not self._is_same(entry)]:
+        while changed := self._changed(doubtful):
             doubtful = [self._supply.send_again(entry) for entry in changed]
             self._supply.finish()
             self._found.flush()
+
+    def _changed(self, doubtful):
+        """Those that are not the same, and what had changed when a stream had to send it again; all else was taken."""
+        changed = {entry.number: entry for entry in doubtful if not self._is_same(entry)}
+        for number, try_ in self._streams.settle():
+            known = self._journal.known(number)
+            if known.try_ == try_:
+                changed[number] = known.entry
+        return changed.values()
 
     def _is_same(self, entry):
         self._progress.step()
@@ -142,20 +152,18 @@ class Sender:
     def _say(self, message):
         self._session.control.say(message)
 
-    # Sending, a thread for each bulk connection
+    # Sending, a thread for each bulk stream
 
-    def _carry(self, stream, token):
+    def _carrier(self, stream):
+        session = self._session
+        told = session.control.say, self._progress.tell, session.stop
+        return Carrier(stream, self._streams, self._peer.host, self._open_stream, self._rereader.load, *told)
+
+    def _open_stream(self, stream, token):
         context = self._context if self._terms.encrypt else None
         link, _ = self._connect(context, self._terms.hello(self._roster, "bulk", stream, token))
-        self._session.own(link)
-        tally = self._tallies[stream]
-        with losing(self._peer.host, f"bulk (stream {stream})"):
-            while load := self._lanes.get(stream):
-                tally.piece(load.piece)
-                link.send(load.data)
-                self._lanes.release(load.buffer)
-            link.send(wire.pack_end(tally.end()))
-        self._ended.put(stream)
+        link.silence = self._terms.silence
+        return link
 
     # Hearing, in the control connection's thread
 
@@ -165,7 +173,9 @@ class Sender:
                 self._session.hear_ping(message)
                 self._progress.put(bytes_verified=message.bytes_verified)
             case Admit():
-                self._open_stream(message)
+                self._streams[message.stream].admit(message)
+            case Taken():
+                self._streams[message.stream].taken(message)
             case Sealed():
                 self._check_root(message.root)
                 self._progress.enter("sealed")
@@ -176,12 +186,6 @@ class Sender:
                 pass
             case _:
                 raise ProtocolError(f"{self._peer.host} said what was not agreed on: {message}")
-
-    def _open_stream(self, admit):
-        if admit.stream in self._tallies or admit.stream > self._terms.streams:
-            raise ProtocolError(f"{self._peer.host} admits stream {admit.stream} again or beyond what was agreed")
-        self._tallies[admit.stream] = Tally(admit.stream)
-        self._session.crew.start(f"stream {admit.stream}", self._carry, admit.stream, admit.token)
 
     def _check_root(self, root):
         if root != self._root:

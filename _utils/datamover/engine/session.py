@@ -29,7 +29,9 @@ class Over(Exception):
 
 
 class Session:
-    """`peer` is the member at the other end."""
+    """`peer` is the member at the other end. `bulk` are its bulk streams, on either end: `reached` is how many bytes
+    they moved, `troubles` words for those without a connection; whoever makes the session sets it.
+    """
 
     def __init__(self, terms, peer, progress, stop):
         self.terms = terms
@@ -38,7 +40,8 @@ class Session:
         self.stop = stop.child()
         self.crew = Crew(terms.role, self.stop)
         self.control = None
-        self._links = []
+        self.bulk = None
+        self._link = None
         self._times = {}
         self._pings = 0
         self._words = ()
@@ -52,8 +55,8 @@ class Session:
         hung = self.crew.join(JOINING)
         troubles = [f"the thread {name} did not end within {JOINING:g} s" for name in hung]
         error = self._part(error, troubles)
-        for link in self._links:
-            link.abort() if error else link.close()
+        if self._link is not None:
+            self._link.abort() if error else self._link.close()
         return error, tuple(troubles)
 
     def _told(self, story):
@@ -67,14 +70,10 @@ class Session:
             return as_error(self.stop.reason)
         return None
 
-    def own(self, link):
-        """Close this link when all is over; its bytes count as movement."""
-        self._links.append(link)
-        return link
-
     def converse(self, link, opening, dispatch):
-        """Begin to speak and hear on the control connection."""
-        self.control = Control(self.own(link), self.terms.role, opening, self.peer.host, self.stop)
+        """Begin to speak and hear on the control connection, which is closed when all is over."""
+        self._link = link
+        self.control = Control(link, self.terms.role, opening, self.peer.host, self.stop)
         self.progress.enter("proved")
         self.crew.start("speaking", self.control.speak)
         self.crew.start("hearing", self.control.hear, dispatch)
@@ -107,9 +106,8 @@ class Session:
 
     def _mark(self):
         turns = self.control.turns if self.control else 0
-        # A link's bytes move while a piece is under way; control's do so with every heartbeat.
-        moved = sum(link.sent + link.received for link in self._links[1:])
-        return self.progress.mark(), turns, moved
+        # Bulk bytes move while a piece is under way; control's do so with every heartbeat.
+        return self.progress.mark(), turns, self.bulk.reached
 
     def _ping(self):
         if self.control is None:
@@ -124,7 +122,7 @@ class Session:
         counters, peer = self.progress.counters, self.progress.peer
         ours = f"{self.terms.host} is {self.progress.phase} with {counters.bytes_done} bytes done"
         theirs = f"{self.peer.host} last said it was {peer[0]}" if peer else f"{self.peer.host} has not been heard"
-        return f"{ours}, {theirs}"
+        return f"{ours}, {theirs}{self.bulk.troubles}"
 
     def _note_time(self, what, details):
         if what == "phase":

@@ -9,7 +9,7 @@ from ..blocks import ContentBuilder
 from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
-from .loads import Load, Pack, cut, stream_of
+from .loads import Load, Pack, cut
 
 SMALL = 64 * 1024
 """Files up to this size are packed."""
@@ -20,19 +20,18 @@ TRIES = 4
 class Supply:
     """`record(number, try, Content)` is told of every file that was read, `restart(entry, try)` of every new try."""
 
-    def __init__(self, terms, tree, journal, lanes, progress, record, restart):
+    def __init__(self, terms, tree, journal, streams, progress, record, restart):
         self.retried = 0
         self.sparse_bytes = 0
         self._terms = terms
         self._tree = tree
         self._journal = journal
-        self._lanes = lanes
+        self._streams = streams
         self._progress = progress
         self._record = record
         self._restart = restart
         self._new_hasher = digests.constructor(terms.algorithm)
         self._pack = None
-        self._packs = 0
 
     def send(self, entry, try_=1):
         """Read a file and queue all of it, again if it changed meanwhile; return the entry as it then was."""
@@ -69,8 +68,7 @@ class Supply:
         pack, self._pack = self._pack, None
         if pack is None:
             return
-        self._packs += 1
-        self._lanes.put(pack.load(1 + self._packs % self._terms.streams, self._terms.leaf))
+        self._streams.put(pack.load(self._streams.choose(), self._terms.leaf))
         self._progress.add(bytes_done=pack.bytes, files_done=len(pack.rows))
 
     def _sent(self, entry, try_):
@@ -86,7 +84,7 @@ class Supply:
         if self._pack is not None and not self._pack.has_room(entry.size):
             self.finish()
         if self._pack is None:
-            self._pack = Pack(self._lanes.buffer())
+            self._pack = Pack(self._streams.buffer())
         view = self._pack.room(entry.size)
         self._tree.read_small(entry, view)
         self._pack.add(entry.number, try_, entry.size)
@@ -122,22 +120,26 @@ class Supply:
         self._put(self._piece(number, try_, offset, length, 0, PieceKind.HOLE))
 
     def _send_data(self, file, try_, offset, length, builder):
-        buffer = self._lanes.buffer()
+        buffer = self._streams.buffer()
         payload = memoryview(buffer)[PIECE_PREFIX : PIECE_PREFIX + length]
         if file.read_into(offset, payload) < length:
-            self._lanes.release(buffer)
+            self._streams.release(buffer)
             raise SourceChanged("it is shorter than before")
         builder.update(payload)
         self._put(self._piece(file.entry.number, try_, offset, length, length, PieceKind.DATA), buffer)
 
     def _put(self, piece, buffer=None):
-        buffer = self._lanes.buffer() if buffer is None else buffer
+        buffer = self._streams.buffer() if buffer is None else buffer
         pack_piece_into(buffer, 0, piece)
-        self._lanes.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
+        self._streams.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
 
     def _piece(self, number, try_, offset, length, payload, kind):
-        stream = stream_of(number, offset, self._terms)
+        stream = self._streams.choose(keeping=self._unit(number, try_, offset))
         return Piece(number, try_, offset, length, payload, kind, leaf=self._terms.leaf, stream=stream)
+
+    def _unit(self, number, try_, offset):
+        """What must stay on one stream because its pieces come in order: a block, on level `flight` a file."""
+        return number, try_, self._terms.level != "flight" and offset // self._terms.block_size
 
     def _builder(self):
         return ContentBuilder(self._new_hasher, self._terms.block_size)

@@ -8,6 +8,8 @@ from ..errors import LocalError
 from ..wire import protocol
 from .channel import der
 
+LONGEST_SILENCE = 20.0
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -43,6 +45,11 @@ class Terms:
             stall_timeout=settings["stall_timeout"],
             lease=settings["lease"],
         )
+
+    @property
+    def silence(self):
+        """Seconds without any acknowledgement of what was sent after which a bulk connection counts as lost."""
+        return min(LONGEST_SILENCE, self.stall_timeout / 8)
 
     @property
     def features(self):

@@ -43,6 +43,7 @@ from .messages import (
     Introduction,
     Landed,
     Limit,
+    Lost,
     Message,
     Pause,
     Ping,
@@ -50,6 +51,7 @@ from .messages import (
     Restart,
     Seal,
     Sealed,
+    Taken,
     Welcome,
     announcements,
     digest_messages,
@@ -59,12 +61,15 @@ from .pieces import (
     MAX_PACKED,
     PIECE_PREFIX,
     Codec,
+    Count,
     End,
+    Mark,
     Piece,
     PieceKind,
-    pack_end,
+    pack_count,
     pack_piece_into,
     pack_table,
+    table_rows,
     unpack_piece,
     unpack_table,
 )
@@ -77,6 +82,7 @@ __all__ = [
     "Bye",
     "CRITICAL",
     "Codec",
+    "Count",
     "Credit",
     "Digests",
     "Edition",
@@ -90,6 +96,7 @@ __all__ = [
     "LEVELS",
     "Landed",
     "Limit",
+    "Lost",
     "MAGIC",
     "MAX_BODY",
     "MAX_DATA",
@@ -99,6 +106,7 @@ __all__ = [
     "MAX_PIECE_BODY",
     "MAX_STREAMS",
     "MESSAGES",
+    "Mark",
     "Message",
     "NO_ROOT",
     "NO_TOKEN",
@@ -116,6 +124,7 @@ __all__ = [
     "Restart",
     "Seal",
     "Sealed",
+    "Taken",
     "Type",
     "VERSION_MAX",
     "VERSION_MIN",
@@ -124,12 +133,13 @@ __all__ = [
     "batched",
     "digest_messages",
     "entry_size",
-    "pack_end",
+    "pack_count",
     "pack_piece_into",
     "pack_table",
     "part_size",
     "parts_of",
     "seal_statement",
+    "table_rows",
     "unpack_piece",
     "unpack_table",
 ]
@@ -200,7 +210,7 @@ class Reader:
 
 def _judge_unknown(frame):
     """An optional frame of a later version is skipped; one that must be understood ends the conversation."""
-    if frame.flags & CRITICAL or frame.type in (Type.PIECE, Type.END):
+    if frame.flags & CRITICAL or frame.type in (Type.PIECE, Type.MARK, Type.END):
         raise ProtocolError(f"{frame}: not known on a control connection of wire version {VERSION_MAX}")
     if frame.length > MAX_BODY:
         raise FrameTooLarge(f"{frame}: at most {MAX_BODY} bytes are allowed")

@@ -30,16 +30,19 @@ class Type(IntEnum):
     DIGESTS = 0x11
     RESTART = 0x12
     SEAL = 0x13
+    LOST = 0x15
     HAVE = 0x20
     LANDED = 0x21
     SEALED = 0x22
     PUBLISHED = 0x23
+    TAKEN = 0x25
     CREDIT = 0x30
     PAUSE = 0x31
     LIMIT = 0x32
     PING = 0x33
     PIECE = 0x40
     END = 0x41
+    MARK = 0x42
     FAILED = 0x50
     BYE = 0x51
 

@@ -219,11 +219,17 @@ class Welcome(Introduction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit(Message):
-    """One bulk connection may be opened as `stream`, once, by whoever shows this token in its Hello."""
+    """One bulk connection may be opened as `stream`, once, by whoever shows this token in its Hello.
+
+    It is this stream's connection of this number; pieces and payload bytes are what was taken of the stream before.
+    """
 
     TYPE = Type.ADMIT
 
     stream: int = carried(Number(2, 1, MAX_STREAMS))
+    connection: int = carried(Number(4, 1), default=1)
+    pieces: int = carried(COUNT, default=0)
+    bytes: int = carried(COUNT, default=0)
     token: bytes = carried(Fixed(32), secret=True)
 
 
@@ -285,6 +291,16 @@ class Seal(Edition):
     bytes: int = carried(COUNT)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost(Message):
+    """This connection of a stream broke or could not be made: the source asks to be admitted again."""
+
+    TYPE = Type.LOST
+
+    stream: int = carried(Number(2, 1, MAX_STREAMS))
+    connection: int = carried(Number(4, 1))
+
+
 # What the destination tells.
 
 
@@ -327,6 +343,18 @@ class Published(Edition):
     TYPE = Type.PUBLISHED
 
     root: bytes = carried(Fixed(DIGEST))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken(Message):
+    """So many pieces and payload bytes of a stream were taken, over all its connections; the answer to Mark and End."""
+
+    TYPE = Type.TAKEN
+
+    stream: int = carried(Number(2, 1, MAX_STREAMS))
+    pieces: int = carried(COUNT)
+    bytes: int = carried(COUNT)
+    ended: bool = carried(Flag(), default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,8 +437,8 @@ class Bye(Message):
 
 
 _OPENING: list[type[Message]] = [Hello, Welcome, Admit]
-_FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal]
-_FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Credit, Pause, Limit]
+_FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal, Lost]
+_FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Taken, Credit, Pause, Limit]
 _FROM_EITHER: list[type[Message]] = [Ping, Failed, Bye]
 MESSAGES: dict[int, type[Message]] = {
     kind.TYPE: kind for kind in (*_OPENING, *_FROM_SOURCE, *_FROM_DESTINATION, *_FROM_EITHER)

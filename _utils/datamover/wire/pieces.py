@@ -1,7 +1,8 @@
 """A bulk connection, after its Hello and Welcome: prefixes of one size, each followed by its payload.
 
 The prefix holds the frame's header and says how many payload bytes follow, so whoever reads never parses file data:
-it reads PIECE_PREFIX bytes, then the payload straight into a buffer of its own. An End is a prefix without payload.
+it reads PIECE_PREFIX bytes, then the payload straight into a buffer of its own. Mark and End are prefixes without
+payload.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ..manifest import MAX_NUMBER
 from .frames import CRITICAL, HEADER_SIZE, MAX_DATA, MAX_PIECE_BODY, MAX_STREAMS, Type
 
 _PIECE = Struct(">BBHIIIQHBBQQ")
-_END = Struct(">BBHIIQQQQ")
+_COUNT = Struct(">BBHIIQQQQ")
 PIECE_PREFIX = _PIECE.size
 _PIECE_HEADER = PIECE_PREFIX - HEADER_SIZE
 
@@ -54,12 +55,20 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """The end of a bulk stream, told and never only a close: how many pieces and payload bytes were sent on it."""
+class Count:
+    """How many pieces and payload bytes were sent on a stream, over all its connections and each once."""
 
     pieces: int
     bytes: int
     stream: int = 1
+
+
+class Mark(Count):
+    """So far, and the other end is to say how much of it it took."""
+
+
+class End(Count):
+    """In all: the end of a stream, told and never only a close."""
 
 
 def pack_piece_into(buffer, at: int, piece: Piece) -> None:
@@ -84,17 +93,21 @@ def pack_piece_into(buffer, at: int, piece: Piece) -> None:
     )
 
 
-def pack_end(end: End) -> bytes:
-    return _END.pack(Type.END, CRITICAL, end.stream, _PIECE_HEADER, 0, end.pieces, end.bytes, 0, 0)
+_COUNTS: dict[int, type[Mark | End]] = {Type.MARK: Mark, Type.END: End}
 
 
-def unpack_piece(prefix) -> Piece | End:
+def pack_count(count: Mark | End) -> bytes:
+    type_ = Type.END if isinstance(count, End) else Type.MARK
+    return _COUNT.pack(type_, CRITICAL, count.stream, _PIECE_HEADER, 0, count.pieces, count.bytes, 0, 0)
+
+
+def unpack_piece(prefix) -> Piece | Mark | End:
     """What the next PIECE_PREFIX bytes of a bulk connection say; `payload` bytes of a piece follow them."""
-    if prefix[0] == Type.END:
-        return _unpack_end(prefix)
+    if prefix[0] in _COUNTS:
+        return _unpack_count(prefix)
     type_, flags, stream, size, reserved, leaf, entry, try_, codec, kind, offset, length = _PIECE.unpack(prefix)
     if type_ != Type.PIECE or flags != CRITICAL or reserved or size < _PIECE_HEADER:
-        raise ProtocolError(f"type {type_}, flags {flags}, length {size}: neither a piece nor an end")
+        raise ProtocolError(f"type {type_}, flags {flags}, length {size}: neither a piece nor a mark nor an end")
     if size > MAX_PIECE_BODY:
         raise FrameTooLarge(f"a piece of {size} bytes: at most {MAX_PIECE_BODY} are allowed")
     piece = Piece(entry, try_, offset, length, size - _PIECE_HEADER, kind, codec, leaf, stream)
@@ -103,11 +116,11 @@ def unpack_piece(prefix) -> Piece | End:
     return piece
 
 
-def _unpack_end(prefix):
-    _, flags, stream, size, reserved, pieces, total, *rest = _END.unpack(prefix)
+def _unpack_count(prefix):
+    type_, flags, stream, size, reserved, pieces, total, *rest = _COUNT.unpack(prefix)
     if flags != CRITICAL or reserved or size != _PIECE_HEADER or any(rest) or not 0 < stream <= MAX_STREAMS:
-        raise ProtocolError(f"flags {flags}, stream {stream}, length {size}: no end of a bulk stream")
-    return End(pieces, total, stream)
+        raise ProtocolError(f"flags {flags}, stream {stream}, length {size}: no mark or end of a bulk stream")
+    return _COUNTS[type_](pieces, total, stream)
 
 
 def _piece_trouble(piece):
@@ -133,7 +146,7 @@ def _piece_trouble(piece):
 
 # A pack of small files: a table, then their bytes one after another.
 
-_TABLE_COUNT = Struct(">I")
+_TABLE_SIZE = Struct(">I")
 _TABLE_ROW = Struct(">QHI")
 MAX_PACKED = 4096
 
@@ -146,17 +159,22 @@ def pack_table(rows: list[tuple[int, int, int]]) -> bytes:
         not (0 <= entry <= MAX_NUMBER and 0 <= try_ < 2**16 and 0 <= length < 2**32) for entry, try_, length in rows
     ):
         raise LocalError(f"a pack of {len(rows)} files names an entry, try or length that cannot be")
-    return _TABLE_COUNT.pack(len(rows)) + b"".join(_TABLE_ROW.pack(*row) for row in rows)
+    return _TABLE_SIZE.pack(len(rows)) + b"".join(_TABLE_ROW.pack(*row) for row in rows)
+
+
+def table_rows(table: bytes) -> list[tuple[int, int, int]]:
+    """The rows of a table that this end packed."""
+    return list(_TABLE_ROW.iter_unpack(table[_TABLE_SIZE.size :]))
 
 
 def unpack_table(payload: memoryview) -> list[tuple[int, int, memoryview]]:
     """(entry, try, bytes) of each file of a pack; the bytes are views into the payload."""
-    count = _TABLE_COUNT.unpack_from(payload)[0] if len(payload) >= _TABLE_COUNT.size else 0
-    at = _TABLE_COUNT.size + count * _TABLE_ROW.size
+    count = _TABLE_SIZE.unpack_from(payload)[0] if len(payload) >= _TABLE_SIZE.size else 0
+    at = _TABLE_SIZE.size + count * _TABLE_ROW.size
     if not 0 < count <= MAX_PACKED or at > len(payload):
         raise ProtocolError(f"a pack of {len(payload)} bytes cannot hold {count} files")
     rows = []
-    for entry, try_, length in _TABLE_ROW.iter_unpack(payload[_TABLE_COUNT.size : at]):
+    for entry, try_, length in _TABLE_ROW.iter_unpack(payload[_TABLE_SIZE.size : at]):
         if entry > MAX_NUMBER:
             raise ProtocolError(f"a pack names entry {entry}; the highest is {MAX_NUMBER}")
         rows.append((entry, try_, payload[at : at + length]))

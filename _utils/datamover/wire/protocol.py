@@ -29,6 +29,7 @@ from ..wire import (
     Hello,
     Landed,
     Limit,
+    Lost,
     Message,
     Pause,
     Ping,
@@ -36,6 +37,7 @@ from ..wire import (
     Restart,
     Seal,
     Sealed,
+    Taken,
     Welcome,
 )
 
@@ -121,13 +123,16 @@ STAY = Move()
 START = "the first state of the role"
 
 SOURCE: Table = {
-    "listing": {Announce: STAY, "last Announce": Move("listed"), Digests: STAY, Restart: STAY, Ping: STAY},
-    "listed": {Digests: STAY, Restart: STAY, Ping: STAY, Seal: Move("sealed")},
-    "sealed": {Ping: STAY, Bye: Move("ended", after=("published", "ended"))},
+    "listing": {
+        **dict.fromkeys((Announce, Digests, Restart, Lost, Ping), STAY),
+        "last Announce": Move("listed"),
+    },
+    "listed": {**dict.fromkeys((Digests, Restart, Lost, Ping), STAY), Seal: Move("sealed")},
+    "sealed": {Lost: STAY, Ping: STAY, Bye: Move("ended", after=("published", "ended"))},
 }
 DESTINATION: Table = {
     "taking": {
-        **dict.fromkeys((Have, Landed, Credit, Pause, Limit, Ping), STAY),
+        **dict.fromkeys((Have, Landed, Taken, Credit, Pause, Limit, Ping), STAY),
         Sealed: Move("verified", after=("sealed",)),
     },
     "verified": {Landed: STAY, Ping: STAY, Published: Move("published")},
@@ -237,7 +242,7 @@ class _Party:
 
 
 class Tally:
-    """Counts what went over one bulk stream, on either end, so that its end can be told from a loss."""
+    """Counts what was taken of one bulk stream over all its connections, so that its end can be told from a loss."""
 
     def __init__(self, stream: int):
         self.stream = stream
@@ -251,16 +256,11 @@ class Tally:
         self.pieces += 1
         self.bytes += piece.payload
 
-    def end(self) -> wire.End:
-        """What the sender says last."""
-        self.ended = True
-        return wire.End(self.pieces, self.bytes, self.stream)
-
-    def check(self, end: wire.End) -> None:
-        """What the receiver makes of it."""
-        if end != wire.End(self.pieces, self.bytes, self.stream):
+    def check(self, said: wire.Mark | wire.End) -> None:
+        """What the source counted must be what was counted here."""
+        if self.ended or (said.pieces, said.bytes, said.stream) != (self.pieces, self.bytes, self.stream):
             raise ProtocolError(
-                f"stream {self.stream} ends after {self.pieces} pieces with {self.bytes} bytes; "
-                f"{end.pieces} pieces with {end.bytes} bytes were sent on stream {end.stream}"
+                f"stream {self.stream} {'has ended' if self.ended else 'stands'} after {self.pieces} pieces with "
+                f"{self.bytes} bytes; {said.pieces} pieces with {said.bytes} bytes were sent on stream {said.stream}"
             )
-        self.ended = True
+        self.ended = isinstance(said, wire.End)

@@ -6,7 +6,8 @@ import threading
 
 class Relay:
     """`tamper(connection, data, at)` sees what the connecting side sends: the number of the connection (from 0), a
-    portion of bytes and where it begins. It returns what to pass on, or None to cut the connection.
+    portion of bytes and where it begins. It returns what to pass on, or None to cut the connection; less than it saw
+    is passed on and then cut.
     """
 
     def __init__(self, address, port, tamper):
@@ -43,7 +44,7 @@ class Relay:
         while data := receive(client):
             passed = self._tamper(number, data, at)
             at += len(data)
-            if passed is None or not sent(server, passed):
+            if passed is None or not sent(server, passed) or len(passed) < len(data):
                 break
         for sock in (client, server):
             shut(sock, socket.SHUT_RDWR if data else socket.SHUT_WR)

@@ -147,9 +147,9 @@ class AdmittingTwice(Receiver):
         self._say(wire.Admit(stream=1, token=bytes(32)))
 
 
-def test_a_stream_is_opened_once(root, folder):
+def test_a_connection_is_admitted_once(root, folder):
     sent, _ = Ends(root, folder, receiver=AdmittingTwice).run()
-    assert isinstance(sent.error, ProtocolError) and "admits stream 1 again" in sent.error.text
+    assert isinstance(sent.error, ProtocolError) and "connection 1 of stream 1 was admitted" in sent.error.text
 
 
 class Boasting(Receiver):

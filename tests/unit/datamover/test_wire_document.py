@@ -66,7 +66,7 @@ def test_the_table_of_types_is_complete():
         for kind in MESSAGES.values()
     }
     expected["0x40", "Piece"] = ("yes", f"32 to {wire.MAX_PIECE_BODY}")
-    expected["0x41", "End"] = ("yes", "32 to 32")
+    expected["0x41", "End"] = expected["0x42", "Mark"] = ("yes", "32 to 32")
     assert found == expected
     assert {int(number, 16) for number, _ in found} == {int(each) for each in Type}
 
@@ -131,5 +131,6 @@ def test_numbered_words_are_those_of_the_code(kind):
 
 def test_every_section_of_a_message_is_of_a_message():
     found = re.findall(r"^### (\w+) \((0x\w\w)\)$", DOCUMENT, re.MULTILINE)
-    known = {(kind.__name__, f"0x{kind.TYPE:02x}") for kind in MESSAGES.values()} | {("Piece", "0x40"), ("End", "0x41")}
+    known = {(kind.__name__, f"0x{kind.TYPE:02x}") for kind in MESSAGES.values()}
+    known |= {("Piece", "0x40"), ("End", "0x41"), ("Mark", "0x42")}
     assert set(found) == known

@@ -1,15 +1,11 @@
-"""Cutting files into pieces, choosing streams, packing small files."""
+"""Cutting files into pieces, packing small files."""
 
-from types import SimpleNamespace
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datamover import wire
-from datamover.engine.loads import PACK_ROWS, PIECE, Lanes, Load, Pack, cut, stream_of
-from datamover.engine.stop import Stop
-from datamover.wire import PIECE_PREFIX, Piece, PieceKind, unpack_piece, unpack_table
+from datamover.engine.loads import BUFFER, PACK_ROWS, PIECE, Pack, cut
+from datamover.wire import PIECE_PREFIX, PieceKind, unpack_piece, unpack_table
 
 from ..strategies import relaxed
 
@@ -42,20 +38,10 @@ def test_holes_stay_holes(found):
         assert sum(p[1] for p in pieces if p[2] is kind) == sum(e[1] for e in found if e[2] is kind)
 
 
-@pytest.mark.parametrize("level", ["readback", "flight"])
-@pytest.mark.parametrize("streams", [1, 2, 5])
-def test_a_block_keeps_to_one_stream_and_streams_share_the_work(level, streams):
-    terms = SimpleNamespace(level=level, streams=streams, block_size=BLOCK)
-    taken = [{stream_of(7, block * BLOCK + at, terms) for at in (0, 1, BLOCK - 1)} for block in range(20)]
-    assert all(len(each) == 1 for each in taken)
-    used = set.union(*taken)
-    assert used <= set(range(1, streams + 1))
-    assert len(used) == (1 if level == "flight" else streams)
-
-
 def packed(pack):
     """What arrives of a pack."""
     load = pack.load(stream=3, leaf=0)
+    assert wire.table_rows(load.table) == pack.rows
     piece = unpack_piece(load.data[:PIECE_PREFIX])
     assert piece == load.piece and (piece.kind, piece.stream) == (PieceKind.PACKED, 3)
     assert len(load.data) == PIECE_PREFIX + piece.payload
@@ -63,7 +49,7 @@ def packed(pack):
 
 
 def buffer():
-    return Lanes(1, Stop()).buffer()
+    return bytearray(BUFFER)
 
 
 def test_a_pack_arrives_as_it_was_filled():
@@ -94,20 +80,7 @@ def test_a_pack_takes_a_bounded_number_of_files():
 
 
 def test_every_piece_fits_a_buffer():
-    assert len(buffer()) >= PIECE_PREFIX + PIECE
-
-
-def test_loads_take_the_lane_of_their_stream_and_buffers_go_round():
-    lanes = Lanes(2, Stop())
-    taken = [lanes.buffer() for _ in range(8)]
-    lanes.release(taken[0])
-    assert lanes.buffer() is taken[0]
-    loads = [Load(Piece(1, 1, 0, 1, 1, stream=stream), memoryview(b""), taken[0]) for stream in (2, 1, 2)]
-    for load in loads:
-        lanes.put(load)
-    lanes.end()
-    assert [lanes.get(2), lanes.get(2), lanes.get(2)] == [loads[0], loads[2], None]
-    assert [lanes.get(1), lanes.get(1)] == [loads[1], None]
+    assert BUFFER >= PIECE_PREFIX + PIECE
 
 
 def test_the_table_has_its_place_before_the_bytes():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from datamover import manifest, wire
 from datamover.errors import FrameTooLarge, LocalError, ProtocolError
-from datamover.wire import PIECE_PREFIX, End, Piece, PieceKind
+from datamover.wire import PIECE_PREFIX, End, Mark, Piece, PieceKind
 
 from .. import strategies
 from ..strategies import relaxed
@@ -22,7 +22,7 @@ PIECES = {
     "hole piece": Piece(5, 1, 8388608, 2**40, 0, PieceKind.HOLE),
     "packed piece": Piece(0, 0, 0, 1000, 1000, PieceKind.PACKED),
 }
-END = End(3, 4195304, 2)
+END, MARK = End(3, 4195304, 2), Mark(2, 4194304, 2)
 ROWS = [(5, 1, 3), (6, 1, 0), (2**40 - 1, 65535, 2)]
 FILES = b"abcde"
 
@@ -37,7 +37,8 @@ def released():
     """What the golden file holds of this."""
     return {
         **{name: prefix_of(piece) for name, piece in PIECES.items()},
-        "end": wire.pack_end(END),
+        "end": wire.pack_count(END),
+        "mark": wire.pack_count(MARK),
         "table": wire.pack_table(ROWS),
     }
 
@@ -55,8 +56,9 @@ def pieces(draw):
     return Piece(entry, try_, offset, length, length if kind == PieceKind.DATA else 0, kind, **place)
 
 
-ends = st.builds(End, st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(1, wire.MAX_STREAMS))
-prefixes = pieces().map(prefix_of) | ends.map(wire.pack_end)
+numbers = st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(1, wire.MAX_STREAMS)
+counts = st.builds(End, *numbers) | st.builds(Mark, *numbers)
+prefixes = pieces().map(prefix_of) | counts.map(wire.pack_count)
 
 
 @pytest.mark.parametrize("name", released())
@@ -83,10 +85,10 @@ def test_a_piece_comes_back_from_wherever_it_stands(piece, at):
 
 
 @relaxed
-@given(ends)
+@given(counts)
 def test_an_end_comes_back_and_is_as_long_as_a_prefix(end):
-    assert len(wire.pack_end(end)) == PIECE_PREFIX
-    assert wire.unpack_piece(wire.pack_end(end)) == end
+    assert len(wire.pack_count(end)) == PIECE_PREFIX
+    assert wire.unpack_piece(wire.pack_count(end)) == end
 
 
 @relaxed
@@ -97,8 +99,8 @@ def test_any_prefix_is_refused_or_is_the_one_form_of_a_piece(data):
         found = wire.unpack_piece(data)
     except ProtocolError:
         return
-    assert (wire.pack_end(found) if isinstance(found, End) else prefix_of(found)) == data
-    assert isinstance(found, End) or 0 <= found.payload <= wire.MAX_PIECE_BODY
+    assert (wire.pack_count(found) if isinstance(found, wire.Count) else prefix_of(found)) == data
+    assert isinstance(found, wire.Count) or 0 <= found.payload <= wire.MAX_PIECE_BODY
 
 
 def damaged_prefix(piece, at, value):
@@ -131,9 +133,9 @@ DATA = PIECES["data piece"]
         damaged_prefix(DATA, 36, bytes(8)),
         damaged_prefix(PIECES["hole piece"], 4, b"\0\0\0\x21"),
         damaged_prefix(PIECES["packed piece"], 16, b"\0" * 7 + b"\1"),
-        wire.pack_end(END)[:-1] + b"\1",
-        wire.pack_end(END)[:4] + b"\0\0\0\x21" + wire.pack_end(END)[8:],
-        wire.pack_end(END)[:2] + b"\0\0" + wire.pack_end(END)[4:],
+        wire.pack_count(END)[:-1] + b"\1",
+        wire.pack_count(END)[:4] + b"\0\0\0\x21" + wire.pack_count(END)[8:],
+        wire.pack_count(END)[:2] + b"\0\0" + wire.pack_count(END)[4:],
     ],
     ids=bytes.hex,
 )

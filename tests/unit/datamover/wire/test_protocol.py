@@ -131,7 +131,9 @@ DIGESTS, RESTART, SEAL, HAVE, LANDED = (
 )
 SEALED, PUBLISHED = Sealed(root=ROOT, level="readback", **EDITION), Published(root=ROOT, **EDITION)
 FAILED, PING, BYE = SAMPLES["Failed"], SAMPLES["Ping"], Bye()
-CREDIT, PAUSE, LIMIT, ADMIT = (SAMPLES[name] for name in ("Credit", "Pause", "Limit", "Admit"))
+CREDIT, PAUSE, LIMIT, ADMIT, LOST, TAKEN = (
+    SAMPLES[name] for name in ("Credit", "Pause", "Limit", "Admit", "Lost", "Taken")
+)
 
 OPENED = [("S", ALPHA), ("D", WELCOME)]
 LISTED = [*OPENED, ("S", FIRST), ("S", LAST)]
@@ -167,6 +169,9 @@ class Ends:
         [*OPENED, ("D", ADMIT), ("D", CREDIT), ("S", FIRST), ("S", DIGESTS), ("D", HAVE), ("S", LAST), ("S", RESTART),
          ("D", PAUSE), ("D", LIMIT), ("S", PING), ("D", PING), ("S", DIGESTS), ("D", ADMIT), ("S", SEAL), ("D", LANDED),
          ("D", SEALED), ("D", LANDED), ("S", PING), ("D", PUBLISHED), ("D", PING), ("D", BYE), ("S", PING), ("S", BYE)],
+        [*OPENED, ("D", ADMIT), ("S", LOST), ("D", ADMIT), *LISTED[2:], ("S", LOST), ("D", TAKEN), *SEALING[4:],
+         ("S", LOST), ("D", ADMIT), ("D", TAKEN), *WHOLE[6:7], ("S", LOST), *WHOLE[7:], ("S", LOST), ("S", BYE),
+         ("D", BYE)],
         [*OPENED, ("D", FAILED), ("S", FAILED), ("D", BYE), ("S", BYE)],
         [("S", ALPHA), ("D", FAILED), ("S", FAILED), ("S", BYE), ("D", BYE)],
         [*WHOLE, ("S", FAILED), ("S", BYE), ("D", BYE)],
@@ -212,6 +217,9 @@ def test_the_destination_may_be_the_one_that_connects():
         (OPENED, "S", HAVE),
         (OPENED, "S", CREDIT),
         (OPENED, "S", LANDED),
+        (OPENED, "S", TAKEN),
+        (OPENED, "D", LOST),
+        ([], "S", LOST),
         (OPENED, "S", SEALED),
         (OPENED, "D", SEALED),
         (OPENED, "D", PUBLISHED),
@@ -227,6 +235,8 @@ def test_the_destination_may_be_the_one_that_connects():
         (SEALING, "D", BYE),
         ([*SEALING, ("D", SEALED)], "D", SEALED),
         ([*SEALING, ("D", SEALED)], "D", CREDIT),
+        ([*SEALING, ("D", SEALED)], "D", TAKEN),
+        ([*SEALING, ("D", SEALED)], "D", ADMIT),
         ([*SEALING, ("D", SEALED)], "S", BYE),
         (WHOLE, "D", PUBLISHED),
         (WHOLE, "D", LANDED),
@@ -276,7 +286,7 @@ def test_a_conversation_is_open_after_its_welcome():
 
 
 EVERYTHING = [ALPHA, WELCOME, ADMIT, FIRST, LAST, DIGESTS, RESTART, SEAL, HAVE, LANDED, CREDIT, PAUSE, LIMIT, PING]
-EVERYTHING += [SEALED, PUBLISHED, FAILED, BYE]
+EVERYTHING += [LOST, TAKEN, SEALED, PUBLISHED, FAILED, BYE]
 
 
 @relaxed
@@ -309,23 +319,26 @@ def test_the_grammar_knows_every_message():
 # The count on bulk.
 
 
-def test_a_stream_that_ends_as_counted_has_ended():
-    sent, received = Tally(1), Tally(1)
-    for piece in (Piece(1, 1, 0, 10, 10), Piece(1, 1, 10, 2**40, 0, wire.PieceKind.HOLE)):
-        sent.piece(piece)
-        received.piece(piece)
-    end = sent.end()
-    assert end == wire.End(2, 10, 1)
-    received.check(end)
-    assert received.ended
-
-
-@pytest.mark.parametrize("end", [wire.End(2, 10), wire.End(0, 10), wire.End(1, 11), wire.End(1, 10, 2)])
-def test_a_stream_that_ends_otherwise_is_refused(end):
+def counted():
     tally = Tally(1)
     tally.piece(Piece(1, 1, 0, 10, 10))
-    with pytest.raises(ProtocolError, match="ends after 1 pieces with 10 bytes"):
-        tally.check(end)
+    return tally
+
+
+def test_a_stream_that_ends_as_counted_has_ended():
+    tally = counted()
+    tally.check(wire.Mark(1, 10, 1))
+    assert not tally.ended
+    tally.piece(Piece(1, 1, 10, 2**40, 0, wire.PieceKind.HOLE))
+    tally.check(wire.End(2, 10, 1))
+    assert tally.ended
+
+
+@pytest.mark.parametrize("kind", [wire.Mark, wire.End])
+@pytest.mark.parametrize("count", [(2, 10, 1), (0, 10, 1), (1, 11, 1), (1, 10, 2)])
+def test_another_count_is_refused(kind, count):
+    with pytest.raises(ProtocolError, match="stands after 1 pieces with 10 bytes"):
+        counted().check(kind(*count))
 
 
 def test_nothing_comes_after_the_end_or_from_another_stream():
@@ -333,5 +346,6 @@ def test_nothing_comes_after_the_end_or_from_another_stream():
     with pytest.raises(ProtocolError, match="stream 1 got: Piece"):
         tally.piece(Piece(1, 1, 0, 10, 10, stream=2))
     tally.check(wire.End(0, 0))
-    with pytest.raises(ProtocolError, match="has ended"):
-        tally.piece(Piece(1, 1, 0, 10, 10))
+    for late in (lambda: tally.piece(Piece(1, 1, 0, 10, 10)), lambda: tally.check(wire.End(0, 0))):
+        with pytest.raises(ProtocolError, match="has ended"):
+            late()

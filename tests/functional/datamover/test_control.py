@@ -35,6 +35,7 @@ def test_a_failure_that_was_heard_after_another_reason_ended_the_work_is_still_t
     source, destination = ends
     with ThreadPoolExecutor() as threads:
         parting = threads.submit(source.leave, Failed.of(SourceUnreadable("dir/file cannot be read: EIO")))
+        destination._link.peek()
         stop.set(ConnectionLost("the bulk connection to alpha broke"))
         with pytest.raises(PeerFailed, match="EIO"):
             destination.hear(lambda message: None)

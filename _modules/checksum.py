@@ -17,6 +17,7 @@ from datamover.errors import MoverError
 from datamover.host import rundir
 from transferplan import settings
 from transferplan.errors import PlanError
+from transferworker import verifying
 
 __virtualname__ = "checksum"
 
@@ -78,32 +79,49 @@ def manifest(path, out, algorithm="sha256", overwrite=False):
     return {"path": out, "files": count, "algorithm": algorithm}
 
 
-def verify(manifest, root, algorithm="sha256"):
+def verify(receipt, root="", algorithm="sha256", extra=False, shown=200, role=""):
     """
-    Check every line of a manifest, a receipt or any other checksum file against the files below a directory.
+    Check a receipt against what is on the disk now: the record of a transfer, or any checksum file.
 
-    manifest
-        The checksum file, an absolute path.
+    receipt
+        The id of a transfer that this minion has the record of (32 hex digits): then names, kinds, owners, modes,
+        times, attributes, links and bytes are checked. Or the absolute path of a checksum file, as
+        ``checksum.receipt``, ``checksum.manifest`` or ``sha256sum`` write it: then the bytes are.
 
     root
-        The directory that its names start from, an absolute path.
+        Of a checksum file: the directory that its names start from, an absolute path.
 
     algorithm : sha256
-        With which it was made.
+        With which a checksum file was made.
 
-    Returns a dict: ``verified`` (whether all lines are true), ``troubles`` (at most 200 dicts: ``path``,
-    ``what`` - missing, differs, unreadable, unusable - and ``why``), ``more`` (how many further ones there
-    are).
+    extra : False
+        Of a checksum file: also tell the files below ``root`` that it does not name.
+
+    shown : 200
+        How many differences to tell in detail; all are counted.
+
+    role
+        Of a transfer: source or destination; only needed where both ends are on one host.
+
+    Returns a dict: ``verified`` (whether everything is as the receipt says), ``counts`` (how many of each: missing,
+    content, extra, unreadable; of a transfer also kind, metadata; of a file also unusable), ``troubles`` (the first of
+    them: ``path``, ``what``, ``why``), ``more`` (how many further ones); of a transfer also what ``transfer.verify``
+    returns. The exit status is 1 unless all is verified.
 
     CLI Example:
 
     .. code-block:: bash
 
+        salt db2 checksum.verify 0123456789abcdef0123456789abcdef
         salt db2 checksum.verify /root/data.sha256 /srv/data
     """
     with _told():
-        troubles = checksums.verify_manifest(_absolute(manifest), _absolute(root), _known(algorithm))
-    return {"verified": not troubles, **_some("troubles", troubles)}
+        if rundir.is_transfer(receipt):
+            found = verifying.verify(rundir.RunDirs(_state_dir()).open(receipt, role), shown)
+        else:
+            found = _verify_file(_absolute(receipt), _absolute(root), _known(algorithm), extra, shown)
+    __context__["retcode"] = 0 if found["verified"] else 1
+    return found
 
 
 def compare(one, other, algorithm=None):
@@ -182,6 +200,11 @@ def _absolute(path):
     if not os.path.isabs(path):
         raise CommandExecutionError(f"{path!r} is no absolute path: it has to begin with a slash.")
     return path
+
+
+def _verify_file(path, root, algorithm, extra, shown):
+    found = checksums.verify_manifest(path, root, algorithm, extra, shown)
+    return {"verified": not found, "counts": found.counts, "troubles": found.shown, "more": found.more}
 
 
 def _known(algorithm):

@@ -278,6 +278,36 @@ def log(transfer, after=0, limit=500, role="", nonce=None):
     return _answer(nonce, lambda: _desk().log(transfer, after, limit, role), transfer, role)
 
 
+def verify(transfer, shown=200, role="", nonce=None):
+    """
+    Read again what a transfer left on this host, and compare it with its record. Takes as long as reading does.
+
+    transfer
+        Its id: 32 hex digits. Its records are kept as long as ``keep_runs`` says.
+
+    shown : 200
+        How many differences to tell in detail; all are counted.
+
+    role
+        source or destination; only needed where both ends are on one host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``verified`` (whether everything is as it was proved), ``path``, ``entries`` and ``bytes`` (read),
+    ``trusted`` (files whose bytes had not been proved and were only measured), ``counts`` (missing, kind, content,
+    metadata, extra, unreadable), ``troubles`` (the first of them: ``path``, ``what``, ``why``), ``more`` (how many
+    further ones), ``algorithm``, ``root`` (over what is there now; None where not only bytes differ), ``sealed_root``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.verify 0123456789abcdef0123456789abcdef
+    """
+    return _answer(nonce, lambda: _desk().verify(transfer, shown, role), transfer, role)
+
+
 def cancel(transfer, role="", keep=False, attempt=0, nonce=None):
     """
     End this host's part of a transfer and wait until everything is undone. Can be repeated; what is published stays.

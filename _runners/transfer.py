@@ -16,9 +16,9 @@ import time
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, drive, joining, looking
+from transfermaster import asking, drive, joining, looking, verifying
 from transferplan import course, errors, report, request, settings, whose, words
-from transferplan.kinds import Truth
+from transferplan.kinds import Span, Truth
 
 __func_alias__ = {"list_": "list"}
 
@@ -270,6 +270,37 @@ def log(transfer, minions=None, after=0):
 
 
 @_face
+def verify(transfer, minions=None, source=False, timeout="1h"):
+    """
+    Read again what a transfer brought, and tell whether it is still what was proved. Takes as long as reading does.
+
+    transfer
+        Its id: 32 hex digits. The destination's record is needed, which it keeps as long as ``keep_runs`` says.
+
+    minions
+        Where to look for its ends, as a list or separated by commas; every minion without it.
+
+    source : False
+        Read the source again too.
+
+    timeout : 1h
+        How long reading may take.
+
+    Returns a dict: ``transfer``, ``source_root`` (as the source sealed it), ``ends`` (for each that was read: host,
+    role, verified, root, counts, troubles, more; as ``transfer.verify`` of a minion returns it), ``silent``,
+    ``result`` (ok if all is as it was proved), ``reasons``, ``retcode``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.verify 0123456789abcdef0123456789abcdef
+    """
+    patience = _read("timeout", Span(1, 7 * settings.DAY), timeout)
+    return verifying.verified(__opts__, transfer, minions, patience, _read("source", Truth(), source))
+
+
+@_face
 def cancel(transfer, minions=None):
     """
     End a transfer: its workers undo what they opened and reserved, and nothing appears under the final name.
@@ -325,10 +356,14 @@ def _dry(test):
 
 
 def _truth(name, value):
+    return _read(name, Truth(), value)
+
+
+def _read(name, kind, value):
     try:
-        return Truth().read(value)
+        return kind.read(value)
     except ValueError:
-        raise errors.Refused([errors.BadOption.reason(f"{name} must be {Truth.takes}, not {value!r}")]) from None
+        raise errors.Refused([errors.BadOption.reason(f"{name} must be {kind.takes}, not {value!r}")]) from None
 
 
 # --- the story of a copy ---------------------------------------------------------------------------------------------

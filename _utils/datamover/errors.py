@@ -332,5 +332,12 @@ class OutOfTurn(MoverError):
     name = "out-of-turn"
 
 
+class CopyDiffers(MoverError):
+    """What a transfer brought was read again and is no longer what was proved then. The result tells what differs."""
+
+    code = 109
+    name = "copy-differs"
+
+
 ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", None))
 """Every error of this package, in the order of the codes."""

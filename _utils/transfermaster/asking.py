@@ -51,11 +51,24 @@ def ends(opts: Mapping, function: str, transfer: str, minions: Any, timeout: flo
     """Ask both ends of a transfer, wherever they are."""
     refuse_no_transfer(transfer)
     members = [Member(host, role) for host in hosts(opts, minions) for role in (SOURCE, DESTINATION)]
+    return members_of(opts, function, transfer, members, timeout, everyone=minions is None, **arguments)
+
+
+def members_of(
+    opts: Mapping,
+    function: str,
+    transfer: str,
+    members: Iterable[Member],
+    timeout: float,
+    everyone: bool = False,
+    **arguments: Any,
+) -> Told:
+    """Ask these members of a transfer."""
     named = {"transfer": transfer, **arguments}
     questions = {
         each: _look(opts, each, function, {**named, "role": each.role}, timeout, transfer) for each in members
     }
-    return ask(opts, questions, everyone=minions is None)
+    return ask(opts, questions, everyone)
 
 
 def every_host(opts: Mapping, function: str, minions: Any, arguments: Mapping[str, Any], timeout: float) -> Told:

@@ -13,7 +13,7 @@ from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.rundir import RunDirs
 
-from . import bounds, chronicle, control, launch, residues, undoing
+from . import bounds, chronicle, control, launch, residues, undoing, verifying
 from . import spec as specs
 
 ANSWER_PATIENCE = 60.0
@@ -129,6 +129,10 @@ class Desk:
         asked = lines[after : after + min(limit, LINES_TOLD)]
         told = bounds.fitting((bounds.short(line, LONGEST_LINE) for line in asked), BYTES_TOLD)
         return {"lines": told, "more": after + len(told) < len(lines)}
+
+    def verify(self, transfer, shown=verifying.SHOWN, role=""):
+        """What is on the disk now, against the record of a transfer that was published."""
+        return verifying.verify(self._runs.open(transfer, role), shown)
 
     # Ending
 

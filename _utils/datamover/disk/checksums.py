@@ -13,6 +13,7 @@ from ..blocks import BLOCK
 from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from . import sparse, sums
+from .differing import SHOWN, Troubles
 from .journal import Journal
 from .safepath import OPEN_FILE, descend, encode_path, split_final
 from .special import NAMES
@@ -20,6 +21,7 @@ from .tree import SourceTree
 from .trouble import on_source, words
 
 TRIES = 3
+WHAT = ("missing", "content", "extra", "unreadable", "unusable")
 _METADATA = ("kind", "mode", "uid", "gid", "size", "mtime_ns", "device", "target", "xattrs")
 
 
@@ -56,18 +58,33 @@ def write_manifest(path, out, algorithm):
     return count
 
 
-def verify_manifest(manifest, root, algorithm="sha256"):
-    """Every line of a checksum file that is not true below the directory `root`: a list of {"path", "what", "why"}.
+def verify_manifest(manifest, root, algorithm="sha256", extra=False, shown=SHOWN):
+    """Troubles of every line of a checksum file that is not true below the directory `root`.
 
-    "what" is missing, differs, unreadable, or unusable for a line that is none or whose name leads out of `root`.
+    They are of WHAT: unusable is a line that is none or whose name leads out of `root`. With `extra` the regular files
+    that no line names are troubles too; for that all names are held in memory.
     """
+    troubles = Troubles(WHAT, shown)
+    named = set() if extra else None
     with on_source("open", os.fsencode(root)):
         directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with open(manifest, "rb") as lines:
-            return [trouble for text in _lines(lines) if (trouble := _verify(text, directory, algorithm))]
+            for text in _lines(lines):
+                _verify(text, directory, algorithm, troubles, named)
     finally:
         os.close(directory)
+    if extra:
+        _add_extra(root, named, troubles)
+    return troubles
+
+
+def _add_extra(root, named, troubles):
+    with _listed(root) as (tree, journal):
+        for entry in tree.walk():
+            path = journal.path(entry.number)
+            if entry.kind in (Kind.FILE, Kind.HARDLINK) and path not in named:
+                troubles.add(path, "extra", "no line names it")
 
 
 def compare(one, other, algorithm=None):
@@ -122,22 +139,26 @@ def _lines(lines):
     return (line.rstrip(b"\n") for line in lines if not line.startswith(b"#"))
 
 
-def _verify(text, root, algorithm):
-    """What is wrong with one line, None if it is true."""
+def _verify(text, root, algorithm, troubles, named):
+    """Add what is wrong with one line; note its name if that is wanted."""
     try:
         expected, name = sums.parse(text)
     except ValueError as error:
-        return _trouble(text, "unusable", str(error))
+        return troubles.add(text, "unusable", str(error))
     names = [part for part in name.split(b"/") if part not in (b"", b".")]
     if not names or b".." in names or name.startswith(b"/"):
-        return _trouble(name, "unusable", "the name leads out of the directory")
+        return troubles.add(name, "unusable", "the name leads out of the directory")
+    if named is not None:
+        named.add(b"/".join(names))
     try:
         found = _digest_below(root, names, algorithm)
     except FileNotFoundError:
-        return _trouble(name, "missing", "there is no such file")
+        return troubles.add(name, "missing", "there is no such file")
     except OSError as error:
-        return _trouble(name, "unreadable", words(error))
-    return None if found == expected else _trouble(name, "differs", f"{found.hex()} instead of {expected.hex()}")
+        return troubles.add(name, "unreadable", words(error))
+    if found != expected:
+        troubles.add(name, "content", f"{found.hex()} instead of {expected.hex()}")
+    return None
 
 
 def _digest_below(root, names, algorithm):
@@ -150,10 +171,6 @@ def _digest_below(root, names, algorithm):
         return sparse.digest(descriptor, os.fstat(descriptor), digests.constructor(algorithm), BLOCK).whole
     finally:
         os.close(descriptor)
-
-
-def _trouble(path, what, why):
-    return {"path": encode_path(path), "what": what, "why": why}
 
 
 def _described(path, algorithm):

@@ -28,6 +28,11 @@ ROLES = ("source", "destination")
 NAME = re.compile(r"([0-9a-f]{32})-(source|destination)")
 
 
+def is_transfer(text):
+    """Whether a text can be the id of a transfer."""
+    return re.fullmatch("[0-9a-f]{32}", text) is not None
+
+
 class RunDir:
     """The directory of one end of a transfer; it exists already."""
 

@@ -29,7 +29,9 @@ def root(tmp_path):
 
 
 def found(manifest, root, algorithm="sha256"):
-    return {(trouble["path"], trouble["what"]) for trouble in checksums.verify_manifest(manifest, root, algorithm)}
+    troubles = checksums.verify_manifest(manifest, root, algorithm)
+    assert sum(troubles.counts.values()) == len(troubles.shown) and not troubles.more
+    return {(trouble["path"], trouble["what"]) for trouble in troubles.shown}
 
 
 def test_a_manifest_is_checked_by_coreutils(root, tmp_path):
@@ -57,7 +59,7 @@ def test_we_check_what_coreutils_wrote(root, tmp_path):
 @pytest.mark.parametrize("algorithm", digests.available())
 def test_our_own_manifest_is_true(root, tmp_path, algorithm):
     checksums.write_manifest(root, tmp_path / "sums", algorithm)
-    assert checksums.verify_manifest(tmp_path / "sums", root, algorithm) == []
+    assert not checksums.verify_manifest(tmp_path / "sums", root, algorithm, extra=True)
 
 
 def test_every_untrue_line_is_reported(root, tmp_path):
@@ -69,11 +71,19 @@ def test_every_untrue_line_is_reported(root, tmp_path):
     (root / "#").unlink()
     os.mkfifo(root / "#")
     assert found(tmp_path / "sums", root) == {
-        ("-rf", "differs"),
+        ("-rf", "content"),
         ("~", "missing"),
         ("dir/a", "unreadable"),
         ("#", "unreadable"),
     }
+
+
+def test_files_that_no_line_names_are_reported_when_asked(root, tmp_path):
+    checksums.write_manifest(root, tmp_path / "sums", "sha256")
+    (root / "dir" / "new").write_bytes(b"")
+    assert found(tmp_path / "sums", root) == set()
+    troubles = checksums.verify_manifest(tmp_path / "sums", root, extra=True)
+    assert [(each["path"], each["what"]) for each in troubles.shown] == [("dir/new", "extra")]
 
 
 def test_lines_that_are_none_or_lead_outside_are_reported_and_not_followed(root, tmp_path):

@@ -59,13 +59,14 @@ def test_a_manifest_of_coreutils_is_verified(modules, tree, tmp_path):
     out = tmp_path / "sums"
     with open(out, "wb") as file:
         subprocess.run(["find", ".", "-type", "f", "-exec", "sha256sum", "{}", "+"], cwd=tree, stdout=file, check=True)
-    assert modules["checksum.verify"](str(out), str(tree)) == {"verified": True, "troubles": [], "more": 0}
+    told = modules["checksum.verify"](str(out), str(tree))
+    assert (told["verified"], told["troubles"], told["more"]) == (True, [], 0)
     (tree / "plain").write_bytes(b"changed")
     (tree / "with space").unlink()
     found = modules["checksum.verify"](str(out), str(tree))
     assert not found["verified"]
     assert {(each["path"], each["what"]) for each in found["troubles"]} == {
-        ("./plain", "differs"),
+        ("./plain", "content"),
         ("./with space", "missing"),
     }
 
@@ -127,7 +128,12 @@ def test_an_unknown_algorithm_is_refused_with_those_there_are(modules, tree):
 
 
 @pytest.fixture
-def record(minion_opts, tmp_path, monkeypatch):
+def context():
+    return {}
+
+
+@pytest.fixture
+def record(minion_opts, tmp_path, context):
     """Make the records of a transfer of `path`, as a source leaves them; returns the modules of its minion."""
     import salt.loader
 
@@ -135,7 +141,8 @@ def record(minion_opts, tmp_path, monkeypatch):
 
     def make(path, kind):
         spec = {"transfer": TRANSFER, "attempt": 1, "role": "source", "path": encode_path(os.fsencode(path))}
-        spec |= {"source_kind": kind, "settings": {"digest": "sha256"}}
+        settings = {"digest": "sha256", "block_size": 1 << 22, "owners": "names"}
+        spec |= {"source_kind": kind, "host": "minion", "settings": settings}
         run = RunDirs(state).establish(spec)
         journal = Journal(run.path / "entries.db")
         source = SourceTree(os.fsencode(path), journal)
@@ -144,11 +151,33 @@ def record(minion_opts, tmp_path, monkeypatch):
                 with source.open(entry) as file:
                     journal.put_content(entry.number, journal.known(entry.number).try_, file.digest("sha256", 1 << 22))
         source.close()
+        root = journal.root(1 << 22, "sha256").hex()
         journal.close()
+        run.write("verdict", {"result": "published", "algorithm": "sha256", "root": root})
         opts = {**minion_opts, "transfer": {"state_dir": str(state)}, "grains": {}, "pillar": {}}
-        return salt.loader.minion_mods(opts)
+        return salt.loader.minion_mods(opts, context=context)
 
     return make
+
+
+def test_a_transfer_is_verified_from_its_record_with_a_true_exit_status(record, tree, context):
+    verify = record(tree, "directory")["checksum.verify"]
+    told = verify(TRANSFER)
+    assert (told["verified"], told["entries"], context["retcode"]) == (True, len(NAMES) + 2, 0)
+    (tree / "plain").chmod(0o600)
+    told = verify(TRANSFER)
+    assert (told["verified"], told["counts"]["metadata"], context["retcode"]) == (False, 1, 1)
+    assert told["troubles"][0]["path"] == "plain"
+
+
+def test_a_checksum_file_is_verified_with_a_true_exit_status(record, tree, tmp_path, context):
+    loaded = record(tree, "directory")
+    loaded["checksum.receipt"](TRANSFER, str(tmp_path / "receipt"))
+    assert loaded["checksum.verify"](str(tmp_path / "receipt"), str(tree), extra=True)["verified"]
+    assert context["retcode"] == 0
+    (tree / "new").write_bytes(b"")
+    told = loaded["checksum.verify"](str(tmp_path / "receipt"), str(tree), extra=True)
+    assert (told["counts"]["extra"], context["retcode"]) == (1, 1)
 
 
 def test_the_receipt_of_a_tree_is_true_for_coreutils(record, tree, tmp_path):

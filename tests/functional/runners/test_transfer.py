@@ -458,6 +458,68 @@ def test_sweep_passes_on_whether_it_is_a_test(run, minions):
     assert minions["alpha"].calls == [("sweep", {"test": True})]
 
 
+# --- verifying later -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ended(minions):
+    """A transfer from alpha to beta that both ends tell as published."""
+    mine = {"alpha": "source", "beta": "destination"}
+
+    def says(name):
+        def status(transfer, role, **_):
+            if mine[name] != role:
+                return fail(102, "unknown-transfer")
+            return samples.status(Member(name, role), verdict=samples.verdict())
+
+        return status
+
+    for name, minion in minions.items():
+        minion.says["status"] = says(name)
+    return minions
+
+
+def test_the_destination_reads_again_and_the_roots_are_compared(run, ended):
+    answer = run("verify", TRANSFER)
+    assert (answer["result"], answer["retcode"], answer["source_root"]) == ("ok", 0, samples.ROOT)
+    assert [(end["host"], end["role"]) for end in answer["ends"]] == [("beta", "destination")]
+    assert "verify" not in ended["alpha"].asked()
+
+
+def test_the_source_is_read_again_when_asked(run, ended):
+    answer = run("verify", TRANSFER, source=True, timeout="2h")
+    assert {end["host"] for end in answer["ends"]} == {"alpha", "beta"}
+
+
+def test_what_differs_is_a_failure_with_counts_and_the_first_name(run, ended):
+    trouble = {"path": "sub/x", "what": "missing", "why": "it is not there"}
+    ended["beta"].says["verify"] = lambda role, **_: samples.verified(
+        Member("beta", role), counts={"missing": 1200, "content": 1}, troubles=[trouble], root=None
+    )
+    answer = run("verify", TRANSFER)
+    assert (answer["result"], answer["retcode"], names(answer)) == ("failed", 2, ["copy-differs"])
+    assert answer["reasons"][0]["text"] == (
+        "beta:/srv/data is no longer what was proved: 1,200 missing, 1 content; the first is sub/x: it is not there"
+    )
+
+
+def test_a_root_that_the_source_did_not_seal_is_a_failure(run, ended):
+    ended["beta"].says["verify"] = lambda role, **_: samples.verified(Member("beta", role), root="cd" * 32)
+    assert names(run("verify", TRANSFER)) == ["copy-differs"]
+
+
+def test_without_the_destinations_record_nothing_is_verified(run, ended):
+    ended["beta"].says["status"] = fail(102, "unknown-transfer")
+    assert names(run("verify", TRANSFER)) == ["out-of-sight"]
+    ended["alpha"].says["status"] = fail(102, "unknown-transfer")
+    assert names(run("verify", TRANSFER)) == ["unknown-transfer"]
+
+
+def test_a_timeout_that_is_no_time_is_refused(run, ended):
+    assert run("verify", TRANSFER, timeout="soon")["result"] == "refused"
+    assert ended["beta"].calls == []
+
+
 # --- what people see -------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,8 @@ class FakeMinion:
         self.public = make_key(root / name)
 
     def functions(self):
-        names = ("record", "facts", "prepare", "arm", "go", "follow", "status", "list", "log", "cancel", "sweep")
+        told = ("record", "facts", "follow", "status", "list", "log", "verify")
+        names = (*told, "prepare", "arm", "go", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
     def _function(self, name):
@@ -70,6 +71,9 @@ class FakeMinion:
         told = self.says.get("follow", self.follow)
         status = told(role=role) if callable(told) else told
         return {"spec": spec, "status": {**status, "transfer": transfer, "attempt": spec["attempt"]}}
+
+    def verify(self, transfer, role, **_):
+        return samples.verified(Member(self.name, role))
 
     def follow(self, role, **_):
         return samples.status(Member(self.name, role), verdict=samples.verdict())

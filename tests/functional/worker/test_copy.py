@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from datamover.disk.journal import Journal
+from datamover.errors import Busy, OutOfTurn
 from datamover.host import flock
 from tests.functional.worker.minions import PATIENCE
 from tests.support.waiting import eventually
@@ -114,6 +115,28 @@ def test_the_digests_of_both_ends_are_left_for_standard_tools(transfer, data, sr
         Journal(pair.run(role).path / "entries.db").export_sums(sums)
         done = subprocess.run(["sha256sum", "--strict", "-c", sums], cwd=place, capture_output=True, check=True)
         assert done.stdout.count(b": OK") == 4
+
+
+def test_what_was_proved_is_verified_again_any_time_later(transfer, data, srv):
+    pair = transfer()
+    pair.begin().verdicts()
+    before = pair.destination.ask("verify", pair.transfer)
+    assert before["verified"] and before["root"] == before["sealed_root"] == pair.verdict("source")["root"]
+    assert (before["entries"], before["more"], before["troubles"]) == (pair.verdict("source")["entries"], 0, [])
+    assert pair.source.ask("verify", pair.transfer)["verified"]
+    (srv / "data" / "new").write_bytes(b"")
+    after = pair.destination.ask("verify", pair.transfer, 1)
+    assert (after["verified"], after["root"], after["counts"]["extra"]) == (False, None, 1)
+    assert len(after["troubles"]) + after["more"] == sum(after["counts"].values())
+
+
+def test_what_was_never_published_cannot_be_verified(transfer):
+    pair = transfer().prepare()
+    with pytest.raises(Busy, match="still at work"):
+        pair.destination.ask("verify", pair.transfer)
+    pair.destination.ask("cancel", pair.transfer)
+    with pytest.raises(OutOfTurn, match="nothing of it was published"):
+        pair.destination.ask("verify", pair.transfer)
 
 
 def test_the_record_keeps_what_tells_of_it_and_nothing_else(transfer):

@@ -186,3 +186,26 @@ def record(spec: dict[str, Any], phase: str = "moving", **changes: Any) -> dict[
 def failed_records(**options: Any) -> dict[Member, dict[str, Any]]:
     """The records of a transfer that failed at both ends."""
     return {member: record(spec, verdict=failure()) for member, spec in specs(**options).items()}
+
+
+def verified(member: Member, **changes: Any) -> dict[str, Any]:
+    """What `transfer.verify` of a minion tells when all is as it was."""
+    counts = dict.fromkeys(("missing", "kind", "content", "metadata", "extra", "unreadable"), 0)
+    counts |= changes.pop("counts", {})
+    return {
+        "transfer": TRANSFER,
+        "role": member.role,
+        "host": member.host,
+        "path": "/srv/data",
+        "verified": not any(counts.values()),
+        "algorithm": "blake3",
+        "root": ROOT,
+        "sealed_root": ROOT,
+        "entries": 1003,
+        "bytes": 10 * GIB,
+        "trusted": 0,
+        "counts": counts,
+        "troubles": [],
+        "more": 0,
+        **changes,
+    }

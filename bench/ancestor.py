@@ -46,8 +46,9 @@ class Way:
         begin = _PACK if tree else ("/usr/bin/pigz -c" if self.compress else "/bin/cat") + " < {source}"
         stages = [begin, "/usr/bin/pigz -c" * (self.compress and tree), *self._on_the_way("sent")]
         line = _piped([*stages, _ENCRYPT * self.encrypt, _SEND])
-        sums = f"{{{{ {_sum(tree)} > {{sum}}.sent & }}}}; " if self.proves else ""
-        return f"cd {{parent}} && {sums}{line}" + " && wait %1" * self.proves
+        if not self.proves:
+            return f"cd {{parent}} && {line}"
+        return f"cd {{parent}} && {_sum(tree)} > {{sum}}.sent & sums=$!; cd {{parent}} && {line} && wait $sums"
 
     def get(self, tree):
         """The destination's line. By default its checksum comes when all has arrived."""

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from datamover import digests
+
 from .end import TRANSFER, arrived
 from .errors import BenchError
 from .figures import ROLES, Run
@@ -17,7 +19,7 @@ from .processes import Conversation, PeakMemory, Watchdog
 PROGRAM = Path(__file__).with_name("end.py")
 # What the planner would put into a spec; a variant changes what it is about.
 SETTINGS = {
-    "digest": "blake3",
+    "digest": digests.available()[0],
     "verify": "readback",
     "encrypt": True,
     "streams": 1,
@@ -35,8 +37,7 @@ class Ours:
 
     name: str
     changes: dict = field(default_factory=dict)
-    moves = ("file", "tree")
-    needs = ()
+    apart = ""
 
     @property
     def effort(self):

@@ -33,8 +33,8 @@ class Tool:
         return self.peer.effort
 
     @property
-    def moves(self):
-        return self.peer.moves
+    def apart(self):
+        return self.peer.apart
 
     @property
     def missing(self):

@@ -1,0 +1,103 @@
+"""Our engine beside the tools people use today: `./dev bench`. Nothing of it touches the network of this host.
+
+    ./dev bench --quick                                a first look, under five minutes
+    ./dev bench --only 'transferpy*'                   some rows alone; --list shows all
+    ./dev bench --write-docs --time-budget 60m         what stands in docs/benchmarks.md; again to go on
+
+It alternates the two sides of each row after warming up, takes medians, and checks each time that all arrived equal.
+"""
+
+import argparse
+import fnmatch
+import sys
+from dataclasses import asdict, replace
+
+from .campaign import Campaign, Clock
+from .data import size_of
+from .errors import BenchError
+from .grounds import Grounds
+from .machine import BUSY, CHECKOUT, about
+from .network import Namespaces
+from .record import Record
+from .rows import QUICK, ROWS, Scale, by_importance
+from .things import furnish, make_sshd_at_home, see_unpacked
+
+DOCS = CHECKOUT / "docs"
+UNPACKED = CHECKOUT / ".venv" / "sshd"
+SPANS = {"s": 1, "m": 60, "h": 3600}
+QUICK_RUNS, RUNS = 2, 5
+
+
+def main():
+    options = parser().parse_args()
+    rows = chosen(ROWS, options)
+    if options.list:
+        print("\n".join(row.key for row in rows))
+        return 0
+    try:
+        measure(rows, options)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 70
+    return 0
+
+
+def parser():
+    own = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    own.add_argument("--quick", action="store_true", help="the main rows, with little data")
+    own.add_argument("--only", action="append", metavar="PATTERN", help="rows whose name has this in it; * and ? match")
+    own.add_argument("--list", action="store_true", help="name the rows, measure nothing")
+    own.add_argument("--size", type=size_of, help="of one big file, such as 4G")
+    own.add_argument("--files", type=int, help="of the tree of many small files")
+    own.add_argument("--runs", type=int, help=f"alternations after the warm-up; {RUNS}, or {QUICK_RUNS} if quick")
+    own.add_argument("--time-budget", type=span_of, metavar="SPAN", help="such as 20m; rows without time are left out")
+    own.add_argument("--destination", metavar="DIR", help="receive below this directory instead of in memory")
+    own.add_argument("--json", metavar="FILE", help="keep the figures there, and go on with what is there")
+    own.add_argument("--fresh", action="store_true", help="measure again what is there")
+    own.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.{json,md,svg}")
+    return own
+
+
+def span_of(text):
+    number, unit = (text[:-1], SPANS[text[-1]]) if text[-1:] in SPANS else (text, 1)
+    return float(number) * unit
+
+
+def chosen(rows, options):
+    if options.quick:
+        rows = [row for row in rows if row.quick]
+    patterns = [f"*{pattern}*" for pattern in options.only or ["*"]]
+    return [row for row in rows if any(fnmatch.fnmatch(row.key, pattern) for pattern in patterns)]
+
+
+def scale_of(options):
+    changes = {"big": options.size, "many": options.files}
+    return replace(QUICK if options.quick else Scale(), **{name: value for name, value in changes.items() if value})
+
+
+def measure(rows, options):
+    """Measure what is not in the record yet, in namespaces of our own; the record."""
+    scale = scale_of(options)
+    runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
+    head = about(asdict(scale), runs)
+    path = options.json or (DOCS / "benchmarks.json" if options.write_docs else None)
+    record = Record(path, head, options.fresh)
+    if head["load"] > BUSY:
+        say(f"This machine is busy (load {head['load']}): take the figures for what they are.")
+    grounds = Grounds(options.destination)
+    see_unpacked(UNPACKED)
+    furnish(grounds.things, grounds.place)
+    make_sshd_at_home(grounds.things)
+    campaign = Campaign(Namespaces(), grounds, scale, runs, record, Clock.of(options.time_budget), say)
+    campaign.carry_out(by_importance(rows))
+    return record
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Carries out rows: warm up, alternate, check that everything arrived, take the medians, write down, go on."""
+
+import time
+from dataclasses import asdict, dataclass
+
+from transferplan.settings import TABLE
+
+from .errors import BenchError
+from .figures import ratio, summary
+from .goals import bridged, judged
+from .network import LINKS
+from .ours import Ours
+from .peers import PEERS
+from .rows import VARIANTS
+from .stage import Stage, check_equal
+from .tool import Tool
+
+FEWEST_RUNS = 3
+"""What a median needs; a row that has no time for it is left for another day."""
+
+
+class NoTime(BenchError):
+    """The budget does not suffice for this row."""
+
+
+def side_of(name):
+    """Ours as this variant, or a peer."""
+    return Ours(name, VARIANTS[name]) if name in VARIANTS else Tool(PEERS[name])
+
+
+def obstacle(side):
+    """Why this side cannot run here, in words; empty if it can."""
+    if isinstance(side, Tool):
+        return f"{' and '.join(side.missing)} is not here" if side.missing else ""
+    lacking = [f"{name}={value}" for name, value in side.changes.items() if not takes(name, value)]
+    return f"this version has no {' and no '.join(lacking)}" if lacking else ""
+
+
+def takes(name, value):
+    """Whether there is an option of this name that takes this value."""
+    try:
+        TABLE[name].kind.read(value)
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A budget of seconds (None is without end)."""
+
+    until: float | None
+
+    @classmethod
+    def of(cls, budget):
+        return cls(budget and time.monotonic() + budget)
+
+    def runs(self, wanted, round_seconds):
+        """How many of the wanted rounds there is time for."""
+        if self.until is None:
+            return wanted
+        possible = int((self.until - time.monotonic()) / round_seconds)
+        if possible < min(wanted, FEWEST_RUNS):
+            raise NoTime("no time was left for it")
+        return min(wanted, possible)
+
+
+class Campaign:
+    """`say(text)` tells people how it goes."""
+
+    def __init__(self, network, grounds, scale, runs, record, clock, say):
+        self._network = network
+        self._grounds = grounds
+        self._scale = scale
+        self._runs = runs
+        self._record = record
+        self._clock = clock
+        self._say = say
+
+    def carry_out(self, rows):
+        """Measure all rows that are not in the record yet."""
+        for number, row in enumerate(rows, 1):
+            if self._record.has(row.key):
+                continue
+            self._say(f"[{number}/{len(rows)}] {row.key}")
+            result = self._result(row)
+            self._record.put(row.key, result)
+            self._say(f"        {in_short(result)}")
+
+    def _result(self, row):
+        head = {"group": row.group, "data": row.data, "link": row.link, "place": row.place, "goal": list(row.goal)}
+        sides = [side_of(name) for name in (row.ours, row.theirs)]
+        troubles = list(filter(None, map(obstacle, sides)))
+        try:
+            found = self._without(row, troubles) if troubles else self._measure(row, sides)
+        except NoTime as error:
+            found = {"left_out": str(error)}
+        except BenchError as error:
+            found = {"failed": str(error)}
+        return head | found
+
+    def _without(self, row, troubles):
+        """What can be said of a row that cannot run."""
+        left = {"left_out": "; ".join(troubles)}
+        if not row.bridge or (guess := bridged(row, self._record.rows)) is None:
+            return left
+        names = {"ours": {"name": row.ours}, "theirs": {"name": row.theirs}}
+        return left | names | {"bridge": asdict(row.bridge), "guess": guess, "verdict": judged(guess, row.goal)}
+
+    def _measure(self, row, sides):
+        began = time.monotonic()
+        source, load = self._grounds.source(row.data, getattr(self._scale, row.amount))
+        measured = self._alternate(row, sides, source, load)
+        named = ({"name": side.name, "effort": side.effort} for side in sides)
+        ours, theirs = (name | summary(runs, load) for name, runs in zip(named, measured, strict=True))
+        times = ratio(ours, theirs)
+        return {
+            "bytes": load.bytes,
+            "files": load.files,
+            "ours": ours,
+            "theirs": theirs | ({"apart": sides[1].apart} if sides[1].apart else {}),
+            "ratio": times,
+            "verdict": judged(times, row.goal),
+            "rounds": len(measured[0]),
+            "took": round(time.monotonic() - began, 1),
+        }
+
+    def _alternate(self, row, sides, source, load):
+        """The runs of each side, the first of each being only to warm up."""
+        measured = [[] for _ in sides]
+        with self._network.over(LINKS[row.link]) as addresses:
+            began = time.monotonic()
+            self._round(row, sides, addresses, source, load)
+            for _ in range(self._clock.runs(self._runs, time.monotonic() - began)):
+                for side, run in enumerate(self._round(row, sides, addresses, source, load)):
+                    measured[side].append(run)
+        return measured
+
+    def _round(self, row, sides, addresses, source, load):
+        return [self._once(row, side, addresses, source, load) for side in sides]
+
+    def _once(self, row, side, addresses, source, load):
+        with self._grounds.fresh(row.place, load) as place:
+            stage = Stage(self._network, addresses, source, place, self._grounds.things)
+            run = side.run(stage)
+            check_equal(source, side.arrival(place, source.name))
+        return run
+
+
+def in_short(result):
+    """One line about a row."""
+    if "ratio" not in result:
+        return result.get("failed") or result["left_out"]
+    ours, theirs = (result[side]["mb_per_s"] for side in ("ours", "theirs"))
+    verdict = f" (goal {result['goal'][0]}: {result['verdict']})" if result["verdict"] else ""
+    return f"{ours:.0f} against {theirs:.0f} MB/s: {result['ratio']:.2f}{verdict}, in {result['took']:.0f} s"

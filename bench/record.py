@@ -1,0 +1,50 @@
+"""What was measured, as one JSON document that is written after each row; what is there already is not done again."""
+
+import json
+import os
+from pathlib import Path
+
+FORMAT = 1
+SAME = ("machine", "code", "scale", "runs")
+"""What has to be as it was for an old row to stand beside a new one."""
+
+
+class Record:
+    """`path` None keeps it in memory. `fresh` begins anew whatever is there."""
+
+    def __init__(self, path, about, fresh=False):
+        self._path = path and Path(path)
+        known = {} if fresh or not path else read(path)
+        same = all(known.get("about", {}).get(name) == about[name] for name in SAME)
+        self.resumed = same and bool(known)
+        self.document = known if self.resumed else {"format": FORMAT, "about": about, "rows": {}}
+
+    @property
+    def rows(self):
+        return self.document["rows"]
+
+    def has(self, key):
+        """Whether this row has figures."""
+        return "ratio" in self.rows.get(key, {})
+
+    def put(self, key, result):
+        """Add a row, and write all."""
+        self.rows[key] = result
+        if self._path:
+            write(self._path, json.dumps(self.document, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(path):
+    """The document; empty if there is none that can be read."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return document if document.get("format") == FORMAT else {}
+
+
+def write(path, text):
+    """At one stroke, so that a kill loses at most one row."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)

@@ -9,6 +9,7 @@ It alternates the two sides of each row after warming up, takes medians, and che
 
 import argparse
 import fnmatch
+import json
 import sys
 from dataclasses import asdict, replace
 
@@ -18,11 +19,15 @@ from .errors import BenchError
 from .grounds import Grounds
 from .machine import BUSY, CHECKOUT, about
 from .network import Namespaces
+from .page import page
+from .plot import picture
 from .record import Record
 from .rows import QUICK, ROWS, Scale, by_importance
+from .tables import in_text
 from .things import furnish, make_sshd_at_home, see_unpacked
 
 DOCS = CHECKOUT / "docs"
+DATA = DOCS / "benchmarks.json"
 UNPACKED = CHECKOUT / ".venv" / "sshd"
 SPANS = {"s": 1, "m": 60, "h": 3600}
 QUICK_RUNS, RUNS = 2, 5
@@ -35,11 +40,20 @@ def main():
         print("\n".join(row.key for row in rows))
         return 0
     try:
-        measure(rows, options)
+        document = json.loads(DATA.read_text()) if options.render else measure(rows, options).document
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 70
+    print(in_text(document))
+    if options.write_docs or options.render:
+        for path, text in pages(document).items():
+            path.write_text(text, encoding="utf-8")
     return 0
+
+
+def pages(document):
+    """{path: text} of what the docs show of a record."""
+    return {DOCS / "benchmarks.md": page(document), DOCS / "benchmarks.svg": picture(document)}
 
 
 def parser():
@@ -57,6 +71,7 @@ def parser():
     own.add_argument("--json", metavar="FILE", help="keep the figures there, and go on with what is there")
     own.add_argument("--fresh", action="store_true", help="measure again what is there")
     own.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.{json,md,svg}")
+    own.add_argument("--render", action="store_true", help="measure nothing, write the pages from docs/benchmarks.json")
     return own
 
 
@@ -82,7 +97,7 @@ def measure(rows, options):
     scale = scale_of(options)
     runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
     head = about(asdict(scale), runs)
-    path = options.json or (DOCS / "benchmarks.json" if options.write_docs else None)
+    path = options.json or (DATA if options.write_docs else None)
     record = Record(path, head, options.fresh)
     if head["load"] > BUSY:
         say(f"This machine is busy (load {head['load']}): take the figures for what they are.")

@@ -67,13 +67,24 @@ class Scale:
     for_slow: int = 256 << 20
     slow_link: int = 64 << 20
     fast_link: int = 512 << 20
+    long_way: int = 128 << 20
     many: int = 100_000
     some: int = 10_000
     software: int = 12_000
     lab: int = 512 << 20
 
 
-QUICK = Scale(128 << 20, 24 << 20, 12 << 20, 96 << 20, 5_000, 1_000, 1_500, 64 << 20)
+QUICK = Scale(
+    big=128 << 20,
+    for_slow=24 << 20,
+    slow_link=12 << 20,
+    fast_link=96 << 20,
+    long_way=24 << 20,
+    many=5_000,
+    some=1_000,
+    software=1_500,
+    lab=64 << 20,
+)
 
 BULK = {"data": "incompressible", "amount": "big"}
 SLOW = {"data": "incompressible", "amount": "for_slow"}
@@ -183,7 +194,7 @@ LONG_ROWS = of_group(
     one("tar, socat TLS", data="small files", amount="some"),
     one("salt-transfer, 4 streams"),
     data="incompressible",
-    amount="slow_link",
+    amount="long_way",
     link="200 Mbit/s, 80 ms",
 )
 ROWS = (

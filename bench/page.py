@@ -1,0 +1,94 @@
+"""The page docs/benchmarks.md, made of a record and of nothing else. Pure."""
+
+from .peers import PEERS
+from .tables import cells, grouped, in_markdown, notes, score
+
+INTRODUCTION = """\
+# Benchmarks
+
+Written by `./dev bench --write-docs` from [benchmarks.json](benchmarks.json); not by hand. {score}
+
+![How many times faster salt-transfer is than each peer](benchmarks.svg)
+
+## How it was measured
+
+Two network namespaces of one machine, joined by a pair of virtual interfaces (or, where a rate stands beside the data,
+by a shaped link or by a relay that delays). Each row alternates two sides: one round to warm up, then {runs} rounds.
+The medians are shown, and `~` marks a side whose fastest run was over 1.5 times its slowest. After each run, outside
+of the clock, every byte that arrived is compared with the source.
+
+- **Ours** is the engine: its two workers, from the moment at which the source is told to go, as in a real transfer
+  both being there already, to the destination having everything flushed, verified against the source's seal and ready
+  to be published by one rename. What Salt adds to that for a whole command is in a group of its own, if it was run.
+- **A peer** is the command lines below, from the start of the sending one to the end of both. What serves (sshd, the
+  daemon of rsync) is there already. *Same effort* is a digest of the stream on both ends, and the data flushed; the
+  rows without those words show the tool as people type it, which proves nothing. No peer reads back what is on the
+  disk; ours does, unless it says `flight`. The plain rows compare with ours unencrypted.
+- **transferpy** is reconstructed from its release 1.2 with its own paths, cipher, buffer and iterations. What drives
+  its two hosts and its 3 s of sleep are left out of the clock, to its advantage.
+- **CPU s/GiB** is processor time of both ends together, user and system, with all processes that came of the command;
+  ours without its start. It carries over to other machines better than MB/s.
+- **Peak MiB** is the sum over the processes of an end, of the largest resident set of each; source + destination.
+- **Ratio** is how many times faster ours is, by the medians. Goals stand as *goal / stretch*; they bind nothing, a
+  goal that is not met is shown like any other figure.
+- Both ends share the processor here: what costs processor time on two hosts at once costs twice on one. Data come from
+  memory, and go into a file system made freshly for each run: tmpfs, or for the many small files ext4 in an image in
+  memory. Disks and real networks are slower, and bring all sides closer together.
+
+## On what
+
+{machine}
+
+"""
+LINES = """\
+## The command lines
+
+As `bash -o pipefail` is given them. `{source}` is what is moved, `{parent}` and `{name}` its directory and name;
+`{place}` is the destination's empty directory, `{target}` what appears in it, `{things}` where keys and configuration
+lie.
+
+"""
+
+
+def page(document):
+    """The text of the page."""
+    about = document["about"]
+    top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(about))
+    parts = [section(group, results) for group, results in grouped(document)]
+    return "\n".join([top, *parts, LINES + "\n".join(command_lines(document))]) + "\n"
+
+
+def machine(about):
+    """What it ran on, as a list."""
+    host = about["machine"]
+    versions = {**about["packages"], **about["libraries"]}
+    return "\n".join(
+        [
+            f"- {host['processor']}, {host['cores']} cores, {host['memory_gib']} GiB; load {about['load']} before",
+            f"- {host['system']}, Linux {host['kernel']}, Python {about['python']}",
+            f"- {', '.join(f'{name} {version}' for name, version in versions.items())}",
+            f"- salt-transfer {about['version']} (sources {about['code']}), {about['date']}",
+        ]
+    )
+
+
+def section(group, results):
+    rows = [cells(result) for _, result in results if "ratio" in result]
+    table = in_markdown(rows) + "\n" if rows else ""
+    told = "\n".join(f"- {note}" for note in [*efforts(results), *notes(results)])
+    return f"## {group[:1].upper()}{group[1:]}\n\n{table}\n{told}\n"
+
+
+def efforts(results):
+    """What each side of a group does beside moving."""
+    sides = [result[side] for _, result in results if "ratio" in result for side in ("ours", "theirs")]
+    return [f"{name}: {effort}." for name, effort in dict.fromkeys((side["name"], side["effort"]) for side in sides)]
+
+
+def command_lines(document):
+    """The lines of every peer that was measured."""
+    measured = {result["theirs"]["name"] for result in document["rows"].values() if "ratio" in result}
+    for name, peer in PEERS.items():
+        if name in measured:
+            lines = [f"destination$ {peer.get}"] * bool(peer.get) + [f"source$ {peer.put}"]
+            yield f"**{name}**\n\n```text\n" + "\n".join(lines).replace("{{", "{").replace("}}", "}") + "\n```\n"

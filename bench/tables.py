@@ -1,0 +1,110 @@
+"""The figures of a record as tables, for a terminal and for a page. Pure."""
+
+from .figures import GIB, MIB, spread
+
+HEAD = ("ours", "against", "data", "MB/s", "theirs", "ratio", "goal", "CPU s/GiB", "theirs", "peak MiB", "theirs")
+WORDS = 3
+"""So many columns hold words; the others hold numbers."""
+WIDE_SPREAD = 1.5
+
+
+def by_group(results):
+    """{group: its results}, in the order in which groups come first."""
+    groups = {}
+    for result in results:
+        groups.setdefault(result["group"], []).append(result)
+    return groups
+
+
+def cells(result):
+    """A row of the table."""
+    ours, theirs = result["ours"], result["theirs"]
+    return (
+        ours["name"],
+        theirs["name"],
+        load(result),
+        *(rate(side) for side in (ours, theirs)),
+        f"{result['ratio']:.2f}",
+        goal(result),
+        *(f"{side['processor_per_gib']:.2f}" for side in (ours, theirs)),
+        *(f"{side['memory_mib_source']:.0f} + {side['memory_mib_destination']:.0f}" for side in (ours, theirs)),
+    )
+
+
+def load(result):
+    """What was moved, over what."""
+    what = f"{result['data']}, {size(result['bytes'])}"
+    if result["files"] > 1:
+        what += f" in {result['files']:,}"
+    return what if result["link"] == "unshaped" else f"{what}, {result['link']}"
+
+
+def size(count):
+    return f"{count / GIB:.3g} GiB" if count >= GIB else f"{count / MIB:.0f} MiB"
+
+
+def rate(side):
+    """MB/s, with files a second where there are many, and a mark where the runs lie far apart."""
+    files = f", {side['files_per_s']:,} files/s" if side["files_per_s"] else ""
+    mark = " ~" if spread(side) > WIDE_SPREAD else ""
+    number = side["mb_per_s"]
+    return f"{number:,.0f}{files}{mark}" if number >= 20 else f"{number:.1f}{files}{mark}"
+
+
+def goal(result):
+    return f"{result['goal'][0]:g} / {result['goal'][1]:g}: {result['verdict']}" if result["goal"] else ""
+
+
+def notes(results):
+    """Sentences below a table: what was left out, failed or concluded, and what the clock does not show."""
+    left = [f"{key}: {without_figures(result)}." for key, result in results if "ratio" not in result]
+    theirs = [result["theirs"] for _, result in results if "ratio" in result]
+    apart = {(side["name"], side["apart"]) for side in theirs if "apart" in side}
+    return [*left, *(f"{name}: {what} are not in the clock." for name, what in sorted(apart))]
+
+
+def without_figures(result):
+    if "guess" in result:
+        bridge = result["bridge"]
+        return (
+            f"{result['left_out']}; concluded, not measured: {result['guess']:.2f} (goal {goal(result)}), by way of "
+            f"{bridge['peer']}, than which it was {bridge['factor']:g} times as fast on another machine"
+        )
+    return f"failed: {result['failed']}" if "failed" in result else f"left out: {result['left_out']}"
+
+
+def in_text(document):
+    """Everything, for a terminal."""
+    parts = []
+    for group, results in grouped(document):
+        rows = [cells(result) for _, result in results if "ratio" in result]
+        parts += [group.upper(), *aligned([HEAD, *rows] if rows else []), *notes(results), ""]
+    return "\n".join([*parts, score(document)])
+
+
+def grouped(document):
+    """(group, its (key, result) pairs) for each group."""
+    pairs = [{"group": result["group"], "pair": (key, result)} for key, result in document["rows"].items()]
+    return [(group, [each["pair"] for each in members]) for group, members in by_group(pairs).items()]
+
+
+def aligned(rows):
+    """Lines whose columns stand below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        words = (cell.ljust(width) for cell, width in zip(row[:WORDS], widths, strict=False))
+        numbers = (cell.rjust(width) for cell, width in zip(row[WORDS:], widths[WORDS:], strict=True))
+        yield "  ".join([*words, *numbers]).rstrip()
+
+
+def in_markdown(rows):
+    """A table of a page; `rows` are tuples of cells."""
+    line = "|".join(["---"] * WORDS + ["--:"] * (len(HEAD) - WORDS))
+    return "\n".join([f"| {' | '.join(HEAD)} |", f"|{line}|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def score(document):
+    """How many goals were met."""
+    verdicts = [result["verdict"] for result in document["rows"].values() if "ratio" in result and result["goal"]]
+    met = sum(verdict != "not met" for verdict in verdicts)
+    return f"{met} of {len(verdicts)} goals that were measured are met."

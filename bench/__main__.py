@@ -1,7 +1,7 @@
 """Our engine beside the tools people use today: `./dev bench`. Nothing of it touches the network of this host.
 
     ./dev bench --quick                                a first look, under five minutes
-    ./dev bench --only 'transferpy*'                   some rows alone; --list shows all
+    ./dev bench --only transferpy                      some rows alone; --list shows all
     ./dev bench --write-docs --time-budget 60m         what stands in docs/benchmarks.md; again to go on
 
 It alternates the two sides of each row after warming up, takes medians, and checks each time that all arrived equal.
@@ -61,7 +61,7 @@ def parser():
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     own.add_argument("--quick", action="store_true", help="the main rows, with little data")
-    own.add_argument("--only", action="append", metavar="PATTERN", help="rows whose name has this in it; * and ? match")
+    own.add_argument("--only", action="append", metavar="PATTERN", help="rows with this in their name; * and ? match")
     own.add_argument("--list", action="store_true", help="name the rows, measure nothing")
     own.add_argument("--size", type=size_of, help="of one big file, such as 4G")
     own.add_argument("--files", type=int, help="of the tree of many small files")
@@ -83,8 +83,12 @@ def span_of(text):
 def chosen(rows, options):
     if options.quick:
         rows = [row for row in rows if row.quick]
-    patterns = [f"*{pattern}*" for pattern in options.only or ["*"]]
-    return [row for row in rows if any(fnmatch.fnmatch(row.key, pattern) for pattern in patterns)]
+    return [row for row in rows if any(fits(row.key, pattern) for pattern in options.only or ["*"])]
+
+
+def fits(name, pattern):
+    """Whether the pattern is a part of the name; with * or ? in it, whether it is like the whole of it."""
+    return fnmatch.fnmatchcase(name, pattern) if set("*?") & set(pattern) else pattern in name
 
 
 def scale_of(options):

@@ -7,7 +7,7 @@ three seconds it sleeps for want of knowing when netcat listens; the table shows
 
 from dataclasses import dataclass
 
-PASSWORD = "c2FsdC10cmFuc2Zlci1iZW5jaC1ub3QtYS1zZWNyZXQ"
+PASSWORD = "as-long-as-its-own-but-no-secret"
 """In the arguments for all to see, as there."""
 
 _SECRET = f"-chacha20 -pass pass:{PASSWORD} -bufsize 8 -iter 310000"

@@ -152,5 +152,5 @@ def in_short(result):
     if "ratio" not in result:
         return result.get("failed") or result["left_out"]
     ours, theirs = (result[side]["mb_per_s"] for side in ("ours", "theirs"))
-    verdict = f" (goal {result['goal'][0]}: {result['verdict']})" if result["verdict"] else ""
+    verdict = f" (goal {result['goal'][0]:g}: {result['verdict']})" if result["verdict"] else ""
     return f"{ours:.0f} against {theirs:.0f} MB/s: {result['ratio']:.2f}{verdict}, in {result['took']:.0f} s"

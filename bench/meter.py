@@ -32,16 +32,23 @@ def main():
     say({"up": True})
     order = json.loads(sys.stdin.readline())
     process = os.posix_spawn(SHELL[0], [*SHELL, order["line"]], os.environ, file_actions=QUIET, setsid=True)
-    if order["port"] and await_listener(order["port"], process):
+    ready = bool(order["port"]) and await_listener(order["port"], process)
+    if ready:
         say({"ready": True})
-    if order["serves"]:
+    elif order["port"]:
+        signal_all(process, signal.SIGKILL)
+    if ready and order["serves"]:
         sys.stdin.readline()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process, signal.SIGTERM)
-    say({"status": 0 if order["serves"] else status_of(process)})
+        signal_all(process, signal.SIGTERM)
+    say({"status": 0 if ready and order["serves"] else status_of(process)})
     wait_for_all()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say({"processor": used.ru_utime + used.ru_stime})
+
+
+def signal_all(process, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process, number)
 
 
 def await_listener(port, process):

@@ -94,7 +94,7 @@ class Namespaces:
 @contextlib.contextmanager
 def relaying(link):
     """A second pair of interfaces, joined by our own relay, while this lasts."""
-    ends = [word for role in SPACES for word in (SPACES[role], FAR[role])]
+    ends = [word for role in SPACES for word in (f"/run/netns/{SPACES[role]}", FAR[role])]
     line = ["--rate", str(link.rate), "--round-trip", str(link.round_trip)]
     command = [sys.executable, "-I", str(RELAY), *ends, *line]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:

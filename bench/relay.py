@@ -81,7 +81,7 @@ def take_in(descriptor, line):
 
 
 def open_tun(namespace, address):
-    """A TUN device in that network namespace, up and with this address; returns what it is read and written by."""
+    """A TUN device in the network namespace at this path, up and with this address; returns its descriptor."""
     enter(namespace)
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", DEVICE.encode(), IFF_TUN | IFF_NO_PI))
@@ -91,7 +91,7 @@ def open_tun(namespace, address):
 
 
 def enter(namespace):
-    with open(f"/run/netns/{namespace}", "rb") as place:
+    with open(namespace, "rb") as place:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.setns(place.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"cannot enter the network namespace {namespace}")
@@ -100,7 +100,7 @@ def enter(namespace):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for end in ("one", "other"):
-        parser.add_argument(f"{end}_namespace")
+        parser.add_argument(f"{end}_namespace", help="its path, such as /run/netns/left")
         parser.add_argument(f"{end}_address")
     parser.add_argument("--rate", type=float, required=True, help="Mbit/s each way")
     parser.add_argument("--round-trip", type=float, required=True, help="seconds")

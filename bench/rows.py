@@ -167,9 +167,9 @@ PROOF_ROWS = of_group(
     one("salt-transfer, flight", quick=True),
     one("salt-transfer, sha256"),
     one("salt-transfer, sha256, flight"),
-    one("transferpy, checksum after", amount="for_slow"),
-    one("transferpy, checksum parallel", amount="for_slow"),
-    one("transferpy, encryption only", amount="for_slow"),
+    one("transferpy, checksum after", ours=PLAIN),
+    one("transferpy, checksum parallel", ours=PLAIN),
+    one("transferpy, nothing on", ours=PLAIN),
     **BULK,
 )
 LINK_AMOUNTS = {"100 Mbit/s": "slow_link", "1 Gbit/s": "fast_link", UNSHAPED.name: "big"}

@@ -1,0 +1,33 @@
+"""How a campaign spends its time, and what it says of rows."""
+
+import time
+
+import pytest
+from bench.campaign import Clock, NoTime, in_short
+
+from tests.unit.bench.results import result
+
+
+def left(seconds):
+    return Clock(time.monotonic() + seconds)
+
+
+def test_without_a_budget_every_run_is_made():
+    assert Clock.of(None).runs(5, 1e9) == 5
+
+
+def test_what_does_not_fit_into_the_budget_is_cut_but_not_below_what_a_median_needs():
+    assert left(1000).runs(5, 1) == 5
+    assert left(45).runs(5, 10) == 4
+    with pytest.raises(NoTime):
+        left(25).runs(5, 10)
+
+
+def test_who_wants_fewer_runs_than_a_median_needs_gets_them():
+    assert left(25).runs(2, 10) == 2
+
+
+def test_a_row_is_told_in_one_line():
+    assert in_short(result(goal=(1.0, 3.0))) == "1074 against 537 MB/s: 2.00 (goal 1: met), in 9 s"
+    assert in_short({"failed": "it died"}) == "it died"
+    assert in_short({"left_out": "no time"}) == "no time"

@@ -1,0 +1,54 @@
+"""Figures are kept row by row, and taken up again only where they can stand beside new ones."""
+
+import json
+
+import pytest
+from bench.record import SAME, Record
+
+from tests.unit.bench.results import ABOUT, result
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "figures.json"
+
+
+def test_each_row_is_on_the_disk_at_once(path):
+    Record(path, ABOUT).put("row", result())
+    assert json.loads(path.read_text())["rows"]["row"]["ratio"] == 2.0
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_what_was_measured_is_not_measured_again(path):
+    Record(path, ABOUT).put("row", result())
+    again = Record(path, ABOUT)
+    assert again.resumed and again.has("row")
+
+
+@pytest.mark.parametrize("without", [{"failed": "it died"}, {"left_out": "no time"}])
+def test_a_row_without_figures_is_tried_again(path, without):
+    Record(path, ABOUT).put("row", without)
+    assert not Record(path, ABOUT).has("row")
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_figures_of_other_circumstances_are_not_mixed_in(path, name):
+    Record(path, ABOUT).put("row", result())
+    other = Record(path, ABOUT | {name: "other"})
+    assert not other.resumed and not other.has("row")
+
+
+def test_asked_for_afresh_it_begins_anew(path):
+    Record(path, ABOUT).put("row", result())
+    assert not Record(path, ABOUT, fresh=True).has("row")
+
+
+def test_a_file_that_is_no_record_is_no_obstacle(path):
+    path.write_text("{")
+    assert not Record(path, ABOUT).resumed
+
+
+def test_without_a_file_it_is_kept_in_memory():
+    record = Record(None, ABOUT)
+    record.put("row", result())
+    assert record.has("row")

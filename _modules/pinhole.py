@@ -3,7 +3,8 @@ Temporary openings of this host's firewall: from named addresses to one tcp port
 
 A pinhole has a lease. The kernel closes it by itself when nobody renews it, whatever died; ``sweep`` removes the inert
 rule that then remains. Rules carry the tag ``salt-transfer:TRANSFER:ATTEMPT`` as their exact comment. nftables and
-iptables (over nf_tables and legacy) can be opened, also several of them on one host; firewalld is only recognised.
+iptables (over nf_tables and legacy) can be opened, also several of them on one host, and firewalld, at runtime only. Its
+timers live in its daemon, and its rules log the tag, since they have no comments.
 
 What an administrator forbids with ``forbid`` is not opened, by this module or by any transfer, until it is lifted.
 """
@@ -135,8 +136,8 @@ def list_(prefix=pinholes.PREFIX):
         Only tags that begin so.
 
     Returns a list of dicts: ``tag``, ``source`` (None, if the lease is over and only the inert rule is left), ``port``,
-    ``remaining`` (seconds; None where the firewall does not tell), ``backend``, ``variant``, ``family``, ``table``,
-    ``chain``.
+    ``remaining`` (seconds; None where the firewall does not tell), ``expiry`` (who ends it when its lease is over: the
+    kernel or a daemon), ``backend``, ``variant``, ``family``, ``table``, ``chain``.
 
     CLI Example:
 

@@ -1,5 +1,6 @@
 """What lies on a machine's disk before its first boot: its name, its units, its firewall."""
 import os
+from pathlib import Path
 
 from .errors import LabError
 
@@ -25,6 +26,7 @@ Requires=basic.target lab-booted.service
 BOOTED = """\
 [Unit]
 Description=Tell the lab that the machine is up
+After=firewalld.service
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'echo up >/run/host/booted'
@@ -63,6 +65,15 @@ IPTABLES_RULES = """\
 -A INPUT -i lo -j ACCEPT
 -A INPUT -p {icmp} -j ACCEPT
 {services}COMMIT
+"""
+
+FIREWALLD_TREE = Path(__file__).resolve().parent.parent / ".venv/trees/firewalld"
+POLKIT_POLICY = "/usr/share/polkit-1/actions/org.fedoraproject.FirewallD1.policy"  # which its package would link
+FIREWALLD_ZONE = """\
+<?xml version="1.0" encoding="utf-8"?>
+<zone>
+  <short>Public</short>
+{services}</zone>
 """
 
 ICMP = {"iptables": "icmp", "ip6tables": "ipv6-icmp"}
@@ -110,8 +121,21 @@ def _iptables_legacy(machine, services):
     return _iptables(machine, services, "-legacy")
 
 
+def _firewalld(machine, services):
+    """A real firewalld, from Debian's packages as ./dev unpacked them: installed, they would start it on this host."""
+    if not FIREWALLD_TREE.is_dir():
+        raise LabError(f"firewalld is not unpacked in {FIREWALLD_TREE}: ./dev setup does it")
+    machine.install_tree(FIREWALLD_TREE)
+    machine.install_link(POLKIT_POLICY, f"{POLKIT_POLICY.removesuffix('.policy')}.server.policy.choice")
+    accepts = "".join(f'  <port port="{port}" protocol="tcp"/>\n' for port in services)
+    machine.install("/etc/firewalld/zones/public.xml", FIREWALLD_ZONE.format(services=accepts))
+    machine.install_link(f"{UNITS}/lab.target.wants/firewalld.service", "/usr/lib/systemd/system/firewalld.service")
+    return ["/bin/true"]
+
+
 def _none(machine, services):
     return ["/bin/true"]
 
 
-FIREWALLS = {"nft": _nft, "iptables": _iptables, "iptables-legacy": _iptables_legacy, "none": _none}
+FIREWALLS = {"nft": _nft, "iptables": _iptables, "iptables-legacy": _iptables_legacy, "firewalld": _firewalld,
+             "none": _none}

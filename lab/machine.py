@@ -68,6 +68,10 @@ class Machine:
         place.write_text(text)
         place.chmod(mode)
 
+    def install_tree(self, tree):
+        """Copy a tree of the host, such as unpacked packages, over the / of a machine that does not run."""
+        run_tool("cp", "-a", f"{tree}/.", str(self.home / "upper"))
+
     def install_link(self, path, target):
         """Put a symbolic link onto the disk of a machine that does not run."""
         place = self.home / "upper" / path.lstrip("/")

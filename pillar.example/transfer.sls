@@ -5,7 +5,7 @@ transfer:
 
   # How the destination's firewall is opened. auto finds out; none opens nothing, the port must be
   # open already.
-  # Takes auto, nft, iptables or none.
+  # Takes auto, nft, iptables, firewalld or none.
   #firewall: auto
 
   # Which of the hosts' addresses to use: a network, an address or an interface. Without it a subnet

@@ -15,17 +15,18 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from . import iptables, nft
+from . import firewalld, iptables, nft
 from .commands import Program
 from .errors import FirewallUnreadable, HostToolError, UnknownBackend
-from .pinholes import PREFIX, Chain, Opening, Pinhole
+from .pinholes import PREFIX, Chain, Opening, Pinhole, gone
 
-BACKENDS: dict[str, ModuleType] = {iptables.NAME: iptables, nft.NAME: nft}
+BACKENDS: dict[str, ModuleType] = {firewalld.NAME: firewalld, iptables.NAME: iptables, nft.NAME: nft}
 
-NONE, MIXED, FIREWALLD = "none", "mixed", "firewalld"
-"""No chain decides; chains of several backends decide; rules of firewalld are there, which this version cannot open."""
+NONE, MIXED = "none", "mixed"
+"""No chain decides; chains of several backends decide."""
 
-FIREWALLD_TABLE, FIREWALLD_CHAIN = "firewalld", "INPUT_ZONES"
+OLD_FIREWALLD = "INPUT_ZONES"
+"""A chain that firewalld makes where it writes through iptables."""
 
 
 def backend(name: str) -> ModuleType:
@@ -47,12 +48,37 @@ def survey() -> Program[dict[str, Any]]:
     trouble: list[str] = []
     ruleset = yield from _attempt(nft.read(), trouble)
     saved = yield from _attempt(iptables.read(), trouble)
-    if ruleset is None and saved is None and not trouble:
+    zones = yield from _attempt(_zones(ruleset, saved), trouble)
+    if ruleset is None and saved is None and zones is None and not trouble:
         trouble.append(
             "Neither nft nor iptables is installed on this host, so nobody can tell whether it has a firewall; "
             "install one of them, or pass firewall=none."
         )
-    return facts(ruleset, saved, trouble)
+    return facts(ruleset, saved, zones, trouble)
+
+
+def _zones(ruleset: nft.Ruleset | None, saved: list[iptables.Saved] | None) -> Program[list[Chain] | None]:
+    """What decides in firewalld; None where it owns nothing. Only asked where its rules are, or rules are unknown."""
+    if any(chain == OLD_FIREWALLD for one in saved or () for _, chain, _ in one.chains):
+        raise UnknownBackend(
+            "firewalld writes its rules through iptables here (FirewallBackend=iptables), which this version cannot "
+            "open; let it use nftables, or open the port yourself and pass firewall=none."
+        )
+    if ruleset and not _of_firewalld(ruleset):
+        return None
+    runs = yield from firewalld.runs()
+    if runs:
+        return (yield from firewalld.deciding())
+    if ruleset:
+        raise FirewallUnreadable(
+            "The rules of firewalld are on this host, but it does not answer on the system's bus: start it, or flush "
+            "its rules, or open the port yourself and pass firewall=none."
+        )
+    return None
+
+
+def _of_firewalld(ruleset: nft.Ruleset) -> bool:
+    return any(chain["table"] == firewalld.TABLE for chain in ruleset.chains)
 
 
 def _attempt(program: Program, trouble: list[str]) -> Program:
@@ -64,15 +90,18 @@ def _attempt(program: Program, trouble: list[str]) -> Program:
 
 
 def facts(
-    ruleset: nft.Ruleset | None, saved: list[iptables.Saved] | None, trouble: Iterable[str] = ()
+    ruleset: nft.Ruleset | None,
+    saved: list[iptables.Saved] | None,
+    zones: list[Chain] | None,
+    trouble: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The facts about a host with these rules; None stands for a tool that is not there or said nothing."""
     left = _left_to_iptables(ruleset, saved or [])
     ruleset, saved = ruleset or nft.Ruleset(), saved or []
-    chains = _once(left, nft.deciding(ruleset), *map(iptables.deciding, saved))
+    chains = [*(zones or []), *_once(left, _by_hand(nft.deciding(ruleset)), *map(iptables.deciding, saved))]
     outbound = _once(left, nft.outbound(ruleset), *map(iptables.outbound, saved))
     return {
-        "backend": FIREWALLD if _is_firewalld(ruleset, saved) else _name({chain.backend for chain in chains}, NONE),
+        "backend": _name({chain.backend for chain in chains}, NONE),
         "variant": _name({chain.variant for chain in chains if chain.variant}, ""),
         "drops": bool(chains),
         "chains": [chain.as_dict() for chain in chains],
@@ -83,6 +112,11 @@ def facts(
 
 def _name(found: set[str], nothing: str) -> str:
     return MIXED if len(found) > 1 else next(iter(found), nothing)
+
+
+def _by_hand(chains: list[Chain]) -> list[Chain]:
+    """Those that firewalld did not make: its own say nothing that its zones do not."""
+    return [chain for chain in chains if chain.table != firewalld.TABLE]
 
 
 def _left_to_iptables(ruleset: nft.Ruleset | None, saved: list[iptables.Saved]) -> set[tuple[str, str]]:
@@ -101,20 +135,10 @@ def _once(left: set[tuple[str, str]], *lists: list[Chain]) -> list[Chain]:
     return [chain for chains in lists for chain in chains if is_seen_by_its_owner(chain)]
 
 
-def _is_firewalld(ruleset: nft.Ruleset, saved: list[iptables.Saved]) -> bool:
-    return any(chain["table"] == FIREWALLD_TABLE for chain in ruleset.chains) or any(
-        chain == FIREWALLD_CHAIN for one in saved for _, chain, _ in one.chains
-    )
-
-
 def check_openable(found: Mapping[str, Any]) -> None:
-    """Whether what a survey found can be opened by this version; else the reason in words."""
+    """FirewallUnreadable, with every reason, if what a survey found is not all there is."""
     if found["trouble"]:
         raise FirewallUnreadable(" ".join(found["trouble"]))
-    if found["backend"] == FIREWALLD:
-        raise UnknownBackend(
-            "firewalld manages this host, and this version cannot open it: open the port there yourself."
-        )
 
 
 # Pinholes through all of it.
@@ -130,9 +154,17 @@ def open(pinhole: Pinhole, lease: float) -> Program[None]:
 
 
 def renew(pinhole: Pinhole, lease: float) -> Program[None]:
-    """Let the lease begin anew; PinholeGone when something took the pinhole away."""
+    """Let the lease begin anew; PinholeGone when something took the pinhole away, or decides now beside it."""
     for each, part in _parts(pinhole):
         yield from each.renew(part, lease)
+    found = yield from survey()
+    strange = [str(chain) for chain in _chains(found["chains"]) if not _is_among(chain, pinhole.chains)]
+    if strange and not found["trouble"]:
+        raise gone(pinhole, [f"a packet must pass {each} now" for each in strange])
+
+
+def _is_among(chain: Chain, chains: tuple[Chain, ...]) -> bool:
+    return any(replace(each, policy=chain.policy) == chain for each in chains)
 
 
 def reopen(pinhole: Pinhole, lease: float) -> Program[Pinhole]:
@@ -170,7 +202,11 @@ def openings(prefix: str = PREFIX) -> Program[list[Opening]]:
 
 def with_chains(pinhole: Pinhole, chains: Iterable[Mapping[str, Any]]) -> Pinhole:
     """The pinhole through the chains of a survey or a spec."""
-    return replace(pinhole, chains=tuple(Chain.from_dict(chain) for chain in chains))
+    return replace(pinhole, chains=_chains(chains))
+
+
+def _chains(known: Iterable[Mapping[str, Any]]) -> tuple[Chain, ...]:
+    return tuple(Chain.from_dict(chain) for chain in known)
 
 
 def _parts(pinhole: Pinhole) -> list[tuple[ModuleType, Pinhole]]:

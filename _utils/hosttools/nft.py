@@ -181,8 +181,8 @@ def open(pinhole: Pinhole, lease: float) -> Program[None]:
     """Open for one lease, in place of what the same tag opened before."""
     lease = check_lease(lease)
     stale = yield from _rules_of(pinhole)
-    yield _transaction(
-        [_delete_rule(rule) for rule in stale]
+    yield transaction(
+        [deletion(rule) for rule in stale]
         + [order for place in _places(pinhole) for order in _fill(pinhole, lease, *place)]
         + [_insert(pinhole, chain, family) for chain in pinhole.chains for family in pinhole.families(chain)]
     )
@@ -195,7 +195,7 @@ def renew(pinhole: Pinhole, lease: float) -> Program[None]:
     """Let the lease begin anew. What somebody took away is not put back but reported as PinholeGone."""
     lease = check_lease(lease)
     orders = [order for place in _places(pinhole) for order in _refill(pinhole, lease, *place)]
-    answer = yield _transaction(orders, ok=ANY)
+    answer = yield transaction(orders, ok=ANY)
     missing = [words(answer)] if answer.status else (yield from _missing(pinhole))
     if missing:
         raise gone(pinhole, missing)
@@ -208,7 +208,7 @@ def close(tag: str) -> Program[None]:
         orders = _removal(ruleset, tag) if ruleset else []
         if not orders:
             return
-        answer = yield _transaction(orders, ok=ANY)
+        answer = yield transaction(orders, ok=ANY)
     raise PinholeNotClosed(f"nft still lists the pinhole {tag}: {words(answer)}")
 
 
@@ -283,20 +283,20 @@ def _insert(pinhole: Pinhole, chain: Chain, kind: str) -> dict:
     return {"insert": {"rule": {**place, "comment": pinhole.tag, "expr": [{"match": match}, {"accept": None}]}}}
 
 
-def _delete_rule(rule: dict) -> dict:
+def deletion(rule: dict) -> dict:
     return {"delete": {"rule": {name: rule[name] for name in ("family", "table", "chain", "handle")}}}
 
 
 def _removal(ruleset: Ruleset, tag: str) -> list[dict]:
     names = {_set_name(tag, family) for family in FAMILIES}
-    return [_delete_rule(rule) for rule in ruleset.tagged(tag)] + [
+    return [deletion(rule) for rule in ruleset.tagged(tag)] + [
         {"delete": {"set": {name: held[name] for name in ("family", "table", "name")}}}
         for held in ruleset.sets
         if held["name"] in names
     ]
 
 
-def _transaction(orders: list[dict], ok: frozenset[int] | None = frozenset({0})) -> Command:
+def transaction(orders: list[dict], ok: frozenset[int] | None = frozenset({0})) -> Command:
     return Command(("nft", "-j", "-f", "-"), json.dumps({"nftables": orders}).encode(), ok)
 
 

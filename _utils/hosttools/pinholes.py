@@ -78,6 +78,7 @@ class Opening:
     """What a firewall shows of a pinhole: one row for each chain and source.
 
     Without a source the rule is there and admits nobody. `remaining` is None where the firewall does not tell.
+    `expiry` says who ends it when its lease is over: the kernel, or a daemon that must live for that.
     """
 
     tag: str
@@ -85,14 +86,16 @@ class Opening:
     port: int | None
     source: str | None
     remaining: float | None
+    expiry: str = "kernel"
 
     @property
     def expired(self) -> bool:
         return self.source is None
 
     def as_dict(self) -> dict[str, Any]:
-        row = {"tag": self.tag, "source": self.source, "port": self.port, "remaining": self.remaining}
-        return {**row, **{key: value for key, value in self.chain.as_dict().items() if key != "policy"}}
+        row = {"tag": self.tag, "source": self.source, "port": self.port}
+        chain = {key: value for key, value in self.chain.as_dict().items() if key != "policy"}
+        return {**row, "remaining": self.remaining, "expiry": self.expiry, **chain}
 
 
 def tag(transfer: str, attempt: int | str) -> str:

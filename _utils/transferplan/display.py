@@ -87,6 +87,8 @@ def _way(summary: Mapping[str, Any]) -> str:
 def _firewall(summary: Mapping[str, Any]) -> str:
     if summary["firewall"] == "none":
         return "no firewall is opened"
+    if summary["firewall"] == "firewalld":
+        return "firewalld: opened for the source alone, at runtime, for as long as it takes; its daemon holds the timer"
     return f"{summary['firewall']}: opened for the source alone, for as long as it takes"
 
 

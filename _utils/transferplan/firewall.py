@@ -13,7 +13,7 @@ from .errors import FirewallUnknown, FirewallUnsupported
 from .facts import Facts
 from .settings import Settings
 
-SUPPORTED = ("nft", "iptables", "mixed")
+SUPPORTED = ("nft", "iptables", "firewalld", "mixed")
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,6 @@ def decide(facts: Facts, settings: Settings) -> Opening:
     found, host = facts.firewall, facts.host
     if settings.firewall == "none":
         return Opening("none", warning=_warning(facts) if found.drops else "")
-    if found.backend == "firewalld":
-        raise FirewallUnsupported(
-            f"{host} runs firewalld, which this version cannot open: "
-            "open the port there yourself and give firewall=none"
-        )
     if found.trouble or found.backend not in (*SUPPORTED, "none"):
         why = "; ".join(found.trouble) or f"it reports {found.backend!r}"
         raise FirewallUnknown(
@@ -49,7 +44,7 @@ def decide(facts: Facts, settings: Settings) -> Opening:
             "repair that, or open the port yourself and give firewall=none"
         )
     if found.drops and settings.firewall not in ("auto", found.backend):
-        decide = "nft and iptables" if found.backend == "mixed" else found.backend
+        decide = " and ".join(dict.fromkeys(str(chain["backend"]) for chain in found.chains))
         raise FirewallUnsupported(
             f"{host}'s packets are decided by {decide}, not by {settings.firewall}: "
             f"leave out firewall={settings.firewall}"

@@ -94,7 +94,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "firewall",
-        Choice(("auto", "nft", "iptables", "none")),
+        Choice(("auto", "nft", "iptables", "firewalld", "none")),
         "auto",
         "How the destination's firewall is opened. auto finds out; none opens nothing, the port must be open already.",
         "none",

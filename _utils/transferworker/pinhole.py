@@ -1,14 +1,17 @@
 """The pinhole of a run: registered, opened, renewed, and opened again a few times if somebody took it away.
 
-Never against what an administrator of this host forbids.
+Never against what an administrator of this host forbids. "A few times" are counted over a while: who reloads a firewall
+every hour is no enemy, who closes it again and again means it.
 """
 
 from datamover.host import process
+from datamover.host.lease import Deadline
 from hosttools import firewall, forbidden, pinholes
 from hosttools.commands import drive
-from hosttools.errors import PinholeGone
+from hosttools.errors import ForbidUnreadable, HostToolError, PinholeForbidden, PinholeGone
 
 REOPENED = 3
+WHILE = 600.0
 
 
 class Opening:
@@ -22,7 +25,8 @@ class Opening:
         self._execute = execute
         self._lease = spec["settings"]["lease"]
         self._pinhole = None
-        self._reopened = 0
+        self._held = None
+        self._reopened = []
 
     def open(self, sources, port):
         """Open for one lease."""
@@ -35,23 +39,36 @@ class Opening:
         self._run.undo.register("pinhole", tag=tag)
         self._pinhole = firewall.with_chains(bare, chains)
         drive(firewall.open(self._pinhole, self._lease), self._execute)
+        self._held = Deadline.after(self._lease)
         self._note("pinhole", open=port, sources=list(sources))
 
     def renew(self):
-        """Let the lease begin anew."""
+        """Let the lease begin anew. A firewall that cannot be asked now is asked again, until the lease is over."""
         if self._pinhole is None:
             return
+        try:
+            self._renew()
+            self._held = Deadline.after(self._lease)
+        except (PinholeGone, PinholeForbidden, ForbidUnreadable):
+            raise
+        except HostToolError as error:
+            if self._held.passed:
+                raise
+            self._note("pinhole", trouble=error.text)
+
+    def _renew(self):
         try:
             drive(firewall.renew(self._pinhole, self._lease), self._execute)
         except PinholeGone as gone:
             self._reopen(gone)
 
     def _reopen(self, gone):
-        self._reopened += 1
-        if self._reopened > REOPENED:
+        self._reopened = [each for each in self._reopened if not each.passed]
+        if len(self._reopened) >= REOPENED:
             raise gone
         forbidden.check(self._state_dir, self._pinhole.sources, self._pinhole.port)
-        self._note("pinhole", lost=gone.text, reopened=self._reopened)
+        self._reopened.append(Deadline.after(WHILE))
+        self._note("pinhole", lost=gone.text, reopened=len(self._reopened))
         self._pinhole = drive(firewall.reopen(self._pinhole, self._lease), self._execute)
 
 

@@ -26,6 +26,7 @@ from .chronicle import Chronicle
 from .ends import END_OF
 
 TICK = 1.0
+LONGEST_UNSEEN = 5.0
 CALL_PATIENCE = 50.0
 MOVER_PATIENCE = 30.0
 GOODBYE_PATIENCE = 2.0
@@ -121,8 +122,12 @@ class Worker:
         what = self._end.silence if self._end.armed else "was prepared but never armed"
         return f"the {self._spec['role']} {what} within its lease of {self._spec['settings']['lease']} s; try again"
 
+    def _expect_to_renew(self):
+        # Soon, too, because that is when it is noticed that somebody took the pinhole away.
+        self._renew_at = Deadline.after(min(LONGEST_UNSEEN, self._spec["settings"]["lease"] / 3))
+
     def _renew(self):
-        self._renew_at = Deadline.after(self._spec["settings"]["lease"] / 3)
+        self._expect_to_renew()
         try:
             self._end.renew()
         except Exception as error:
@@ -199,7 +204,7 @@ class Worker:
             self._progress.enter("armed")
             self._expect_within_lease()
             if self._end.listens:
-                self._renew_at = Deadline.after(self._spec["settings"]["lease"] / 3)
+                self._expect_to_renew()
                 self._start_mover()
         return {"phase": self._progress.phase}
 

@@ -9,8 +9,10 @@ from lab.furniture import ICMP, IPTABLES_RULES
 from lab.leftovers import Snapshot
 from lab.salt import CHECKOUT
 
+from tests.support.copying import Copying, slowed
 from tests.support.reach import hears, serve, stop_serving
 from tests.support.runs import ENTRY, assert_ok, differences, names, outcome, plant_at, words
+from tests.support.waiting import eventually
 from transferplan.version import VERSION
 
 PORT = 4471
@@ -53,6 +55,29 @@ def test_a_copy_goes_through_iptables_and_leaves_its_rules_as_they_were(run, dat
         assert_ok(run(src="alpha:/srv/data", dst="beta:/srv/"))
         assert before.leftovers(beta) == []
     assert differences(alpha, beta) == []
+
+
+def test_a_copy_goes_through_firewalld_though_it_is_reloaded_and_leaves_nothing_in_it():
+    with Lab(minions=("alpha", "beta"), firewall={"beta": "firewalld"}) as lab:
+        alpha, beta = map(lab.machine, lab.minions)
+        plant_at(alpha, "/srv/data", ENTRY)
+        before = Snapshot.of(beta)
+        with slowed(beta, "16mbit"), Copying(lab, "alpha:/srv/data", "beta:/srv/") as copying:
+            assert copying.await_event("planned")["warnings"] == []
+            copying.await_moving()
+            assert "salt-transfer" in beta.output("firewall-cmd", "--list-rich-rules")
+            beta.run(["firewall-cmd", "--reload"])
+            assert eventually(lambda: "salt-transfer" in beta.output("firewall-cmd", "--list-rich-rules"), timeout=20)
+            heal(beta)
+            done = copying.finish()
+        assert_ok(done)
+        assert differences(alpha, beta) == []
+        assert [each for each in before.leftovers(beta) if "/srv/" not in each] == []
+
+
+def heal(machine):
+    for link in machine.links:
+        link.heal()
 
 
 # --- the source's firewall and what is between ------------------------------------------------------------------------

@@ -67,6 +67,17 @@ REFUSE
 COMMIT
 """
 
+FIREWALLD_ZONE = """\
+<?xml version="1.0" encoding="utf-8"?>
+<zone target="DROP">
+  <short>Public</short>
+  <service name="ssh"/>
+REFUSE</zone>
+"""
+FIREWALLD_REFUSAL = """\
+  <rule family="FAMILY" priority="32767"><protocol value="tcp"/><reject type="tcp-reset"/></rule>
+"""
+
 NEIGHBOURS = {
     "ip": "",
     "ip6": "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT\n"
@@ -114,6 +125,24 @@ GUARDS = (
     Guard("nft-and-iptables-nft", frozenset({INET_CHAIN} | _both("nft")), "mixed", nft=NFT_INET, iptables="nft"),
     Guard("nft-and-legacy", frozenset(SPLIT_CHAINS | _both("legacy")), "mixed", nft=NFT_SPLIT, iptables="legacy"),
 )
+
+
+class Firewalld:
+    """A real firewalld, on a machine of the lab. It puts its rules back by itself. When it cannot, it is started anew,
+    and its first answer comes when its rules are there.
+    """
+
+    name = backend = "firewalld"
+    chains = frozenset({("firewalld", "", "inet", "zone", "public")})
+
+    def install(self, host, refuse=True):
+        refusals = [FIREWALLD_REFUSAL.replace("FAMILY", family) for family in ("ipv4", "ipv6") if refuse]
+        zone = FIREWALLD_ZONE.replace("REFUSE", "".join(refusals))
+        host.call("tee", "/etc/firewalld/zones/public.xml", stdin=zone)
+        host.call("sh", "-c", "firewall-cmd --reload || { systemctl restart firewalld && firewall-cmd --state; }")
+
+
+FIREWALLD = Firewalld()
 
 
 def snapshot(host):

@@ -54,15 +54,20 @@ class Host:
     def close(self):
         os.close(self._descriptor)
 
+    @property
+    def entry(self):
+        """The words before a command that make it run here."""
+        return ["nsenter", f"--net={self.path}"]
+
     def run(self, command):
         """Carry out a Command of a program here."""
-        argv = ["nsenter", f"--net={self.path}", *command.argv]
+        argv = [*self.entry, *command.argv]
         done = subprocess.run(argv, input=command.stdin, capture_output=True, check=False, timeout=30)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def call(self, *argv, stdin=""):
         """Run a tool here that must succeed; returns what it printed."""
-        argv = ["nsenter", f"--net={self.path}", *argv]
+        argv = [*self.entry, *argv]
         return subprocess.run(argv, input=stdin, capture_output=True, check=True, text=True, timeout=30).stdout
 
     def inside(self, function, *args, **options):
@@ -99,15 +104,38 @@ class Host:
             return True
 
 
+class MachineHost(Host):
+    """A machine of the lab as one of the hosts; its own links are gone."""
+
+    def __init__(self, machine, name):
+        self.name = name
+        self.addresses = ADDRESSES[name]
+        self._machine = machine
+        self.path = f"/proc/{machine.pid}/ns/net"
+        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        for interface in ("eth0", "eth1"):
+            self.call("ip", "link", "delete", interface)
+
+    @property
+    def entry(self):
+        spaces = ("mount", "uts", "ipc", "net", "pid")
+        return ["nsenter", f"--target={self._machine.pid}", *(f"--{each}" for each in spaces)]
+
+
 @contextlib.contextmanager
-def hosts():
-    """destination, source and third, joined by a bridge; yields them by name."""
+def hosts(destination=None):
+    """destination (made here, or this one), source and third, joined by a bridge; yields them by name."""
     with contextlib.ExitStack() as stack:
         bridge = stack.enter_context(contextlib.closing(Host("bridge")))
         bridge.call("ip", "-batch", "-", stdin="link add name br0 up type bridge forward_delay 0\n")
-        found = {name: stack.enter_context(contextlib.closing(Host(name))) for name in ADDRESSES}
+        made = [name for name in ADDRESSES if not (destination and name == destination.name)]
+        found = {name: stack.enter_context(contextlib.closing(Host(name))) for name in made}
+        if destination:
+            found[destination.name] = destination
         for host in found.values():
             _join(bridge, host)
+        if destination:
+            stack.callback(destination.call, "ip", "link", "delete", "eth0")
         yield found
 
 

@@ -133,11 +133,11 @@ def test_on_an_open_host_there_is_nothing_to_open(pinhole):
     assert pinhole("list") == []
 
 
-def test_firewalld_is_recognised_and_refused(pinhole, net):
+def test_a_firewalld_that_does_not_answer_is_not_taken_for_an_open_host(pinhole, net):
     rules = "table inet firewalld {\nchain filter_INPUT {\ntype filter hook input priority 10; policy drop;\n}\n}\n"
     net["destination"].call("nft", "-f", "-", stdin=rules)
-    assert pinhole("survey")["backend"] == "firewalld"
-    with pytest.raises(CommandExecutionError, match="firewalld manages this host"):
+    assert "does not answer" in str(pinhole("survey")["trouble"])
+    with pytest.raises(CommandExecutionError, match="it does not answer on the system's bus"):
         pinhole("open", SOURCE, PORT)
 
 

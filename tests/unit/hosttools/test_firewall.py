@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hosttools import errors, firewall
+from hosttools import errors, firewall, firewalld
 from hosttools.commands import MISSING, Result, drive
 from hosttools.pinholes import Pinhole, tag
 
@@ -21,10 +21,16 @@ def replay(folder):
     """An executor that answers every tool with what it once printed."""
 
     def run(command):
-        printed = folder / command.argv[0]
+        name = command.argv[0] if command.argv[0] != "busctl" else f"busctl-{method(command)}"
+        printed = folder / name
         return Result(0, printed.read_bytes()) if printed.exists() else Result(MISSING)
 
     return run
+
+
+def method(command):
+    """What is called on the bus."""
+    return command.argv[len(firewalld.CALL) + 3]
 
 
 @pytest.mark.parametrize("folder", SURVEYS, ids=lambda folder: folder.name)
@@ -70,7 +76,7 @@ def test_a_host_where_nothing_decides_gets_no_rules():
 def test_a_chain_of_an_unknown_backend_is_refused_by_name():
     hole = Pinhole(TAG, ("192.0.2.1",), "192.0.2.2", 4400)
     strange = [{"backend": "pf", "variant": "", "family": "ip", "table": "t", "chain": "c", "policy": "drop"}]
-    with pytest.raises(errors.UnknownBackend, match="'pf'; it knows iptables, nft"):
+    with pytest.raises(errors.UnknownBackend, match="'pf'; it knows firewalld, iptables, nft"):
         drive(firewall.open(firewall.with_chains(hole, strange), 30), answer())
 
 
@@ -98,8 +104,26 @@ def test_a_firewall_that_cannot_be_read_any_more_is_not_opened_again():
         drive(firewall.reopen(hole, 30), answer(nft=Result(1, stderr=b"boom")))
 
 
-def test_a_firewall_that_firewalld_took_over_is_not_opened_again():
-    hole = Pinhole(TAG, ("192.0.2.1",), "192.0.2.2", 4400)
+def test_rules_of_a_firewalld_that_does_not_answer_are_trouble():
     folder = next(folder for folder in SURVEYS if folder.name == "firewalld")
-    with pytest.raises(errors.UnknownBackend, match="firewalld"):
-        drive(firewall.reopen(hole, 30), replay(folder))
+    deaf = replay(folder)
+    facts = drive(firewall.survey(), lambda command: Result(1) if command.argv[0] == "busctl" else deaf(command))
+    assert facts["trouble"] == [
+        "The rules of firewalld are on this host, but it does not answer on the system's bus: start it, or flush its "
+        "rules, or open the port yourself and pass firewall=none."
+    ]
+
+
+def test_a_firewalld_that_writes_through_iptables_is_trouble():
+    rules = b"*filter\n:INPUT ACCEPT [0:0]\n:INPUT_ZONES - [0:0]\n-A INPUT -j INPUT_ZONES\nCOMMIT\n"
+    facts = drive(firewall.survey(), answer(nft=Result(0, b'{"nftables": []}'), iptables_nft_save=Result(0, rules)))
+    assert "FirewallBackend=iptables" in facts["trouble"][0]
+
+
+def test_firewalld_is_asked_where_nobody_can_list_its_rules():
+    folder = next(folder for folder in SURVEYS if folder.name == "firewalld")
+    answers = replay(folder)
+    facts = drive(
+        firewall.survey(), lambda command: answers(command) if command.argv[0] == "busctl" else Result(MISSING)
+    )
+    assert (facts["backend"], facts["trouble"]) == ("firewalld", [])

@@ -107,6 +107,7 @@ def test_the_digest_is_the_best_that_both_have(wanted, ours, theirs, digest):
             {"backend": "nft", "chains": [CHAIN]},
         ),
         ({"backend": "mixed", "drops": True, "chains": [CHAIN]}, {}, {"backend": "mixed", "chains": [CHAIN]}),
+        ({"backend": "firewalld", "drops": True, "chains": [CHAIN]}, {}, {"backend": "firewalld", "chains": [CHAIN]}),
         ({"backend": "nft", "drops": False, "chains": []}, {}, {"backend": "none", "chains": []}),
         ({"backend": "none", "drops": False}, {"firewall": "iptables"}, {"backend": "none", "chains": []}),
         ({"backend": "firewalld", "drops": True}, {"firewall": "none"}, {"backend": "none", "chains": []}),

@@ -388,12 +388,6 @@ def firewall(**changes):
 
 FIREWALLS = [
     (
-        "firewall-unsupported",
-        firewall(backend="firewalld"),
-        {},
-        "beta runs firewalld, which this version cannot open: open the port there yourself and give firewall=none",
-    ),
-    (
         "firewall-unknown",
         firewall(backend="none", drops=False, trouble=["nft: Operation not permitted"]),
         {},
@@ -409,13 +403,13 @@ FIREWALLS = [
     ),
     (
         "firewall-unsupported",
-        firewall(),
+        firewall(chains=[{"backend": "nft"}]),
         {"firewall": "iptables"},
         "beta's packets are decided by nft, not by iptables: leave out firewall=iptables",
     ),
     (
         "firewall-unsupported",
-        firewall(backend="mixed"),
+        firewall(backend="mixed", chains=[{"backend": "nft"}, {"backend": "iptables"}]),
         {"firewall": "nft"},
         "beta's packets are decided by nft and iptables, not by nft: leave out firewall=nft",
     ),
@@ -446,7 +440,7 @@ def test_every_reason_of_both_hosts_comes_at_once_and_in_order():
             destination(exists=True, kind="file", bytes_free=0, read_only=True, locked_by=OTHER),
             interfaces=[],
             ports={"free": False},
-            firewall={"backend": "firewalld", "drops": True},
+            firewall={"backend": "pf", "drops": True},
         ),
     }
     assert [name for name, _ in refusals(asked(), answers)] == [
@@ -457,7 +451,7 @@ def test_every_reason_of_both_hosts_comes_at_once_and_in_order():
         "destination-unusable",
         "place-locked",
         "no-port",
-        "firewall-unsupported",
+        "firewall-unknown",
         "no-digest",
         "no-address",
     ]

@@ -269,7 +269,7 @@ def _absence(zone: str, source: str) -> str:
     return f"no rule for {source} in the zone {zone}"
 
 
-# What the kernel shows of it: firewalld makes two rules of ours, one that logs the tag and, next to it, one that admits.
+# What the kernel shows: firewalld makes two rules of each, one that logs the tag and, next to it, one that admits.
 
 
 def _pairs(ruleset: nft.Ruleset | None, tag: str = "") -> list[tuple[dict, dict]]:

@@ -63,7 +63,6 @@ def test_a_copy_goes_through_firewalld_though_it_is_reloaded_and_leaves_nothing_
         plant_at(alpha, "/srv/data", ENTRY)
         before = Snapshot.of(beta)
         with slowed(beta, "16mbit"), Copying(lab, "alpha:/srv/data", "beta:/srv/") as copying:
-            assert copying.await_event("planned")["warnings"] == []
             copying.await_moving()
             assert "salt-transfer" in beta.output("firewall-cmd", "--list-rich-rules")
             beta.run(["firewall-cmd", "--reload"])

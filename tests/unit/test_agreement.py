@@ -59,7 +59,8 @@ def test_a_plan_reads_what_is_found_at_a_destination(tmp_path, name):
 
 
 def test_a_plan_reads_what_is_found_of_a_firewall():
-    assert shapes.read(facts.Firewall, firewall.facts(None, None, ["nobody knows"]), "it").trouble == ("nobody knows",)
+    found = firewall.facts(None, None, None, ["nobody knows"])
+    assert shapes.read(facts.Firewall, found, "it").trouble == ("nobody knows",)
 
 
 ENDS = {

@@ -3,8 +3,8 @@ Temporary openings of this host's firewall: from named addresses to one tcp port
 
 A pinhole has a lease. The kernel closes it by itself when nobody renews it, whatever died; ``sweep`` removes the inert
 rule that then remains. Rules carry the tag ``salt-transfer:TRANSFER:ATTEMPT`` as their exact comment. nftables and
-iptables (over nf_tables and legacy) can be opened, also several of them on one host, and firewalld at runtime: there the
-timers live in the daemon, and rules log the tag, since they have no comments.
+iptables (over nf_tables and legacy) can be opened, also several of them on one host, and firewalld at runtime: the
+timers there live in the daemon, and rules log the tag, since they have no comments.
 
 What an administrator forbids with ``forbid`` is not opened, by this module or by any transfer, until it is lifted.
 """

@@ -25,10 +25,11 @@ import saltface
 from datamover.errors import DiskError, MoverError
 from hosttools.errors import HostToolError
 from transferplan import settings, statement
-from transferplan.errors import PlanError, Refused
+from transferplan.errors import BadOption, PlanError, Refused
 from transferworker import bounds
 from transferworker import facts as looking
 from transferworker.desk import Desk
+from transferworker.limits import Limits
 from transferworker.policy import Policy
 
 __virtualname__ = "transfer"
@@ -85,7 +86,7 @@ def prepare(spec, nonce=None):
 
         salt db2 transfer.prepare "$(cat spec.json)"
     """
-    return _answer(nonce, lambda: _desk().prepare(spec, _policy(_settings().state_dir)), *_whose(spec))
+    return _answer(nonce, lambda: _prepare(spec), *_whose(spec))
 
 
 def arm(transfer, roster, role="", attempt=0, nonce=None):
@@ -236,8 +237,9 @@ def list_(nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``runs`` (for each: transfer, role, host, path, phase, alive, wall; at most 100), ``more`` (how many
-    older ones there are).
+    Returns a dict: ``runs`` (for each: transfer, attempt, role, host, path, peers, asked_by, phase, alive, rests:
+    whether what had arrived is kept, age in seconds, bytes, error, wall; at most 100), ``more`` (how many older ones
+    there are).
 
     CLI Example:
 
@@ -363,6 +365,30 @@ def sweep(test=False, partial=False, nonce=None):
     return _answer(nonce, lambda: _desk().sweep(test, partial))
 
 
+def doctor(places=(), nonce=None):
+    """
+    Find what is left over or odd on this host, and tell what to do about it. Changes nothing.
+
+    places
+        Further directories in which staging may lie, as a list or separated by commas; those of all recorded
+        destinations are looked at anyway.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``findings`` (for each: ``what``, ``advice``, and as far as they apply ``transfer``, ``role``,
+    ``path``, ``age`` in seconds, ``bytes``), ``trouble`` (what could not be looked at), ``version``, ``clock`` (seconds
+    since 1970 on this host), ``boot``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.doctor
+    """
+    return _answer(nonce, lambda: _desk().doctor(places.split(",") if isinstance(places, str) else places))
+
+
 # What they share.
 
 
@@ -392,27 +418,37 @@ def _whose(document):
 
 
 def _desk():
-    own = _settings()
-    return Desk(own.state_dir, __opts__["id"], own.keep_runs)
+    return _desk_of(_sound()[0])
 
 
-def _settings(asked=None, given=()):
-    return settings.on_host(asked or {}, given, __pillar__.get("transfer"), __opts__.get("transfer"))
+def _desk_of(own):
+    limits = Limits(own.keep_runs, own.keep_runs_bytes, own.keep_partial_bytes, own.max_transfers)
+    return Desk(own.state_dir, __opts__["id"], limits)
+
+
+def _prepare(spec):
+    """A host whose configuration cannot be understood begins nothing; what began before can be looked at and ended."""
+    own, troubles = _sound()
+    if troubles:
+        raise Refused(map(BadOption.reason, troubles))
+    return _desk_of(own).prepare(spec, _policy(own.state_dir))
+
+
+def _sound(asked=None, given=()):
+    """(the settings in force on this host, what is wrong with others that stand in its configuration)."""
+    return settings.sound_on_host(asked or {}, given, __pillar__.get("transfer"), __opts__.get("transfer"))
 
 
 def _policy(state_dir):
-    return Policy.read((__opts__.get("transfer") or {}).get("policy"), state_dir)
+    config = __opts__.get("transfer")
+    return Policy.read(config.get("policy") if isinstance(config, Mapping) else None, state_dir)
 
 
 def _facts(ask):
-    trouble, known = [], ask if isinstance(ask, Mapping) else {}
-    try:
-        own = _settings(known.get("settings"), known.get("given", ()))
-    except Refused as refused:
-        # The plan tells this beside all other reasons, so the look goes on with what is in force otherwise.
-        trouble = [reason.text for reason in refused.reasons]
-        own = settings.resolve([])
+    """What cannot be understood is told beside all else that is found, so that the plan has every reason at once."""
+    known = ask if isinstance(ask, Mapping) else {}
+    own, trouble = _sound(known.get("settings"), known.get("given", ()))
     policy = _policy(own.state_dir)
     host = looking.Host(__opts__["id"], __grains__.get("saltversion", ""), own.state_dir, own.values("host"), policy)
     told = looking.look(host, ask)
-    return {**told, "trouble": trouble + told["trouble"]}
+    return {**told, "max_transfers": own.max_transfers, "trouble": trouble + told["trouble"]}

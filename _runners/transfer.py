@@ -16,8 +16,8 @@ import time
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, drive, joining, looking, verifying
-from transferplan import course, errors, report, request, settings, whose, words
+from transfermaster import asking, drive, joining, looking, verifying, watching
+from transferplan import course, errors, inventory, report, request, settings, whose, words
 from transferplan.kinds import Span, Truth
 
 __func_alias__ = {"list_": "list"}
@@ -214,6 +214,8 @@ def status(transfer, minions=None):
     Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase, alive, progress in bytes and files, phases in
     seconds, verdict), ``silent`` (minions that did not answer), ``result``, ``reasons``, ``retcode``.
 
+    ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
+
     CLI Example:
 
     .. code-block:: bash
@@ -224,23 +226,30 @@ def status(transfer, minions=None):
 
 
 @_face
-def list_(minions=None):
+def list_(minions=None, state=None):
     """
-    List the transfers that minions know, running and ended, the newest first.
+    List the transfers that minions know, the newest first.
 
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
-    Returns a dict: ``transfers`` (for each: transfer and its ends with host, role, phase), ``more`` (how many older
-    ones are not listed), ``silent``, ``result``, ``reasons``, ``retcode``.
+    state
+        Only those in these states, as a list or separated by commas: ``running`` (a worker lives), ``resumable``
+        (failed, and ``transfer.resume`` can go on with it), ``resting`` (what arrived is kept, but the other end did
+        not answer or has no record), ``orphaned`` (a worker died and nobody has undone after it yet), ``finished``.
+
+    Returns a dict: ``transfers`` (for each: transfer, state, attempt, asked_by, and its ends with host, role, path,
+    phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``silent``, ``result``, ``reasons``,
+    ``retcode``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run transfer.list
+        salt-run transfer.list state=running,resumable
     """
-    return looking.listed(__opts__, minions)
+    return looking.listed(__opts__, minions, inventory.read_states(state))
 
 
 @_face
@@ -259,6 +268,8 @@ def log(transfer, minions=None, after=0):
 
     Returns a dict: ``transfer``, ``ends`` (for each: host, role, lines, more: whether there are further lines),
     ``silent``, ``result``, ``reasons``, ``retcode``.
+
+    ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
 
     CLI Example:
 
@@ -316,6 +327,8 @@ def cancel(transfer, minions=None):
     Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase), ``silent``, ``result``, ``reasons``,
     ``retcode``.
 
+    ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
+
     CLI Example:
 
     .. code-block:: bash
@@ -326,15 +339,70 @@ def cancel(transfer, minions=None):
 
 
 @_face
-def sweep(minions=None, test=False):
+def watch(minions=None, **options):
     """
-    Remove what dead transfers left on minions, and records older than ``keep_runs``. Running ones are not touched.
+    Show all transfers that run, until they have ended or somebody presses Ctrl-C; none of them is touched.
+
+    minions
+        Whom to ask, as a list or separated by commas; every minion without it.
+
+    Options are those of ``transfer.copy`` that concern looking: ``quiet``, ``verbose``, ``job_timeout``.
+
+    Returns a dict: ``transfers`` (for each id what ``transfer.attach`` returns), ``silent``, ``result`` (of the
+    watching, not of what was watched), ``reasons``, ``retcode``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.watch
+        salt-run --out=json transfer.watch minions=db1,db2
+    """
+    return watching.watch(__opts__, minions, options)
+
+
+@_face
+def doctor(minions=None, places=None):
+    """
+    Find what transfers left over on every host, and what else is odd, and tell what to do about it. Changes nothing.
+
+    Leftovers are: dead workers, what was not undone, pinholes without a worker, staging without a record, reservations
+    without a run, half-made directories, records and partial data past their time. Odd are: another version, a clock
+    that is off, records from the future.
+
+    minions
+        Whom to ask, as a list or separated by commas; every minion without it.
+
+    places
+        Further directories in which staging may lie, as a list or separated by commas.
+
+    Returns a dict: ``findings`` (for each: host, what, advice, and as far as they apply transfer, role, path, age in
+    seconds, bytes), ``hosts`` (who was looked at), ``silent``, ``result``, ``reasons``, ``retcode``. Findings are no
+    failure.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.doctor
+    """
+    return looking.examined(__opts__, minions, _words(places))
+
+
+@_face
+def sweep(minions=None, test=False, partial=False):
+    """
+    Remove what dead transfers left on minions, and what is kept no longer (``keep_runs``, ``keep_partial`` and their
+    bounds in bytes). Running ones are not touched. Try it with ``test=True`` first.
 
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
     test : False
         Only list what would be removed.
+
+    partial : False
+        Also give up all that had arrived when transfers failed; they can then not be resumed.
 
     Returns a dict: ``hosts`` (for each: found, removed, trouble), ``silent``, ``result``, ``reasons``, ``retcode``.
 
@@ -344,7 +412,13 @@ def sweep(minions=None, test=False):
 
         salt-run transfer.sweep test=True
     """
-    return looking.swept(__opts__, minions, test=_truth("test", test))
+    return looking.swept(__opts__, minions, test=_truth("test", test), partial=_truth("partial", partial))
+
+
+def _words(value):
+    """What is named as a list or separated by commas."""
+    named = value if isinstance(value, list) else str(value or "").split(",")
+    return [word for each in named if (word := str(each).strip())]
 
 
 def _dry(test):

@@ -424,28 +424,37 @@ class Silence:
     def say(self, lines: Iterable[str]) -> None:
         pass
 
-    def show(self, line: str) -> None:
+    def show(self, *lines: str) -> None:
         pass
 
 
 class Screen:
-    """Lines that stay, and on a terminal one below them that changes; elsewhere that one is written now and then."""
+    """Lines that stay, and on a terminal some below them that change; elsewhere those are written now and then."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic):
         self._stream = stream
         self._clock = clock
         self._live = stream.isatty()
         self._shown_at = -NEVER
+        self._below = 0
 
     def say(self, lines: Iterable[str]) -> None:
-        self._write("".join(f"{CLEAR if self._live else ''}{line}\n" for line in lines))
+        back = self._back() if self._live else ""
+        self._write(back + "".join(f"{CLEAR if self._live else ''}{line}\n" for line in lines))
+        self._below = 0
 
-    def show(self, line: str) -> None:
+    def show(self, *lines: str) -> None:
         if self._live:
-            self._write(f"{CLEAR}{line[: shutil.get_terminal_size().columns - 1]}")
+            width = shutil.get_terminal_size().columns - 1
+            self._write(self._back() + "\n".join(f"{CLEAR}{line[:width]}" for line in lines))
+            self._below = len(lines) - 1
         elif self._clock() - self._shown_at >= BETWEEN_LINES:
             self._shown_at = self._clock()
-            self._write(f"{line}\n")
+            self._write("".join(f"{line}\n" for line in lines))
+
+    def _back(self) -> str:
+        """To the first of the lines that change, all of them wiped out."""
+        return f"\r\x1b[{self._below}A\x1b[J" if self._below > 0 else ""
 
     def _write(self, text: str) -> None:
         """A screen that went away is no reason to end."""

@@ -30,6 +30,19 @@ transfer:
   # Takes a time from 0s to 3650d, such as 30, 30s, 5m, 2h or 1d.
   #keep_runs: 14d
 
+  # How much room the records of ended transfers may take; the oldest go first. 0 is no bound.
+  # Takes a size such as 500MB or 10GiB, or 0.
+  #keep_runs_bytes: 0
+
+  # How much of what arrived before transfers failed is kept on this host, beside the time that
+  # `keep_partial` allows; the oldest goes first. 0 is no bound.
+  # Takes a size such as 500MB or 10GiB, or 0.
+  #keep_partial_bytes: 0
+
+  # In how many transfers this host takes part at once; more are refused. 0 is any number.
+  # Takes a whole number from 0 to 10000.
+  #max_transfers: 0
+
   # Where a minion keeps its run directories and its register.
   # Takes an absolute path without . or .. in it.
   #state_dir: /var/lib/salt-transfer

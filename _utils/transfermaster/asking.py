@@ -36,9 +36,11 @@ def believe(opts: Mapping, member: Member, transfer: str = "", attempt: int = AN
 
 @dataclass(frozen=True)
 class Told:
-    """What came back: payloads by member, who told nothing, and what went wrong with those who had to answer."""
+    """What came back: payloads by the keys of the questions, which are members unless said otherwise; who told nothing;
+    and what went wrong with those who had to answer.
+    """
 
-    payloads: Mapping[Member, Any] = field(default_factory=dict)
+    payloads: Mapping[Any, Any] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     reasons: tuple[errors.Reason, ...] = ()
 
@@ -71,6 +73,11 @@ def members_of(
     return ask(opts, questions, everyone)
 
 
+def record_of(opts: Mapping, member: Member, transfer: str) -> saltface.Question:
+    """The question for what one end has recorded."""
+    return _look(opts, member, "record", {"transfer": transfer, "role": member.role}, LOOK_TIMEOUT, transfer)
+
+
 def every_host(opts: Mapping, function: str, minions: Any, arguments: Mapping[str, Any], timeout: float) -> Told:
     """Ask minions about all that they know."""
     members = [Member(host, "") for host in hosts(opts, minions)]
@@ -85,19 +92,19 @@ def _look(
     return saltface.Question(member.host, f"transfer.{function}", arguments, believed, timeout, LOOK_PATIENCE)
 
 
-def ask(opts: Mapping, questions: Mapping[Member, saltface.Question], everyone: bool) -> Told:
-    """All answers. Who was not asked by name may have nothing to tell."""
+def ask(opts: Mapping, questions: Mapping[Any, saltface.Question], everyone: bool) -> Told:
+    """All answers, by the keys of the questions. Who was not asked by name may have nothing to tell."""
     with saltface.Fleet(opts) as fleet:
         answers = fleet.ask(questions)
     payloads, silent, reasons = {}, set(), []
-    for member, answer in answers.items():
+    for key, answer in answers.items():
         if answer.trouble:
-            silent.add(member.host)
+            silent.add(answer.host)
             reasons += [] if everyone else [answer.trouble.as_reason()]
-        elif reason := planning.error_in(member, answer.payload):
+        elif reason := planning.error_in(Member(answer.host, ""), answer.payload):
             reasons += [reason] if reason.code != UnknownTransfer.code else []
         else:
-            payloads[member] = answer.payload
+            payloads[key] = answer.payload
     return Told(payloads, tuple(sorted(silent)), tuple(dict.fromkeys(reasons)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import saltface
 from transferplan import again, course, errors, events, records
-from transferplan.request import Request
+from transferplan.request import Member, Request
 
 from . import asking, looking
 from .drive import Drive, to_the_end
@@ -95,7 +95,7 @@ def _pair(opts: Mapping, transfer: str, minions: Any) -> records.Pair:
 def _believed(opts: Mapping, transfer: str, minions: Any, told: asking.Told) -> records.Pair:
     """The two ends in what was told; Refused with all that keeps them from being found."""
     try:
-        return records.pair(transfer, _records(told))
+        return records.pair(transfer, read(told.payloads))
     except errors.Refused as refused:
         found = [*told.reasons, *refused.reasons]
         if told.silent:
@@ -103,10 +103,10 @@ def _believed(opts: Mapping, transfer: str, minions: Any, told: asking.Told) -> 
         raise errors.Refused(found or [looking.nobody_knows(transfer, asking.hosts(opts, minions))]) from None
 
 
-def _records(told: asking.Told) -> Sequence[records.Record]:
-    """The records that can be read, each told by the very end that it is of."""
+def read(payloads: Mapping[Member, Any]) -> Sequence[records.Record]:
+    """The records in these answers that are told by the very end that they are of."""
     found = []
-    for member, payload in told.payloads.items():
+    for member, payload in payloads.items():
         record = records.Record.from_payload(payload, member.host)
         if record.member == member:
             found.append(record)

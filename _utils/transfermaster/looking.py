@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import saltface
 from datamover.errors import UnknownTransfer
-from transferplan import errors
+from transferplan import errors, findings, inventory
 from transferplan.request import DESTINATION, SOURCE
 
 from . import asking
@@ -51,20 +53,22 @@ def nobody_knows(transfer: str, hosts: Sequence[str]) -> errors.Reason:
     return errors.Reason(UnknownTransfer.code, UnknownTransfer.name, text)
 
 
-def listed(opts: Mapping, minions: Any) -> dict[str, Any]:
-    """The transfers that minions know."""
+def listed(opts: Mapping, minions: Any, states: Sequence[str] = ()) -> dict[str, Any]:
+    """The transfers that minions know and that are in one of these states; without any, all."""
     told = asking.every_host(opts, "list", minions, {}, asking.LOOK_TIMEOUT)
     runs = [{"host": host, **run} for host, payload in told.by_host.items() for run in payload["runs"]]
     more = sum(payload["more"] for payload in told.by_host.values())
-    return asking.concluded({"transfers": by_transfer(runs), "more": more, "silent": list(told.silent)}, told.reasons)
+    body = {"transfers": inventory.transfers(runs, states), "more": more, "silent": list(told.silent)}
+    return asking.concluded(body, told.reasons)
 
 
-def by_transfer(runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Short statuses of single ends, the newest first, joined to transfers."""
-    joined: dict[str, list[Mapping[str, Any]]] = {}
-    for run in sorted(runs, key=lambda run: str(run.get("wall")), reverse=True):
-        joined.setdefault(run["transfer"], []).append(run)
-    return [{"transfer": transfer, "ends": ends} for transfer, ends in joined.items()]
+def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, Any]:
+    """What is left over or odd on every host."""
+    told = asking.every_host(opts, "doctor", minions, {"places": list(places)}, asking.END_TIMEOUT)
+    found = findings.gathered(told.by_host, time.time())
+    saltface.screen(opts, quiet=False).say(findings.lines(found))
+    body = {"findings": found, "hosts": sorted(told.by_host), "silent": list(told.silent)}
+    return asking.concluded(body, told.reasons)
 
 
 def swept(opts: Mapping, minions: Any, **arguments: Any) -> dict[str, Any]:

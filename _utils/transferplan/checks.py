@@ -33,7 +33,7 @@ NEITHER = "neither a file nor a directory"
 SHOWN = 5
 
 
-def host(facts: Facts) -> Iterator[Reason]:
+def host(facts: Facts, transfer: str = "") -> Iterator[Reason]:
     """Whether a minion can take part at all, and permits it."""
     if facts.uid != 0:
         yield errors.UnfitHost.reason(
@@ -45,10 +45,20 @@ def host(facts: Facts) -> Iterator[Reason]:
             f"{facts.host} runs Salt on Python {facts.python}: "
             f"salt-transfer needs {'.'.join(map(str, OLDEST_PYTHON))} or later"
         )
+    yield from _crowd(facts, transfer)
     for sentence in facts.policy.reasons:
         yield errors.PolicyForbids.reason(f"{facts.host} forbids it: {sentence}")
     for sentence in facts.trouble:
         yield errors.MinionTrouble.reason(f"{facts.host}: {sentence}")
+
+
+def _crowd(facts: Facts, transfer: str) -> Iterator[Reason]:
+    others = sorted(set(facts.running) - {transfer})
+    if facts.max_transfers and len(others) >= facts.max_transfers:
+        yield errors.TooManyTransfers.reason(
+            f"{facts.host} takes part in {len(others)} transfers already ({_some(others, len(others))}) and its "
+            f"max_transfers is {facts.max_transfers}: wait for one of them, or cancel it"
+        )
 
 
 def version_mismatch(name: str, version: str) -> Reason:
@@ -163,7 +173,12 @@ def _clash(place: Endpoint, found: Destination, kind: str | None, overwrite: boo
 
 def _parent(place: Endpoint, found: Destination) -> Iterator[Reason]:
     parent = Endpoint(place.host, found.parent)
-    if not found.parent_exists:
+    if found.blocked_by:
+        yield errors.DestinationParent.reason(
+            f"{Endpoint(place.host, found.blocked_by)} is no directory, so nothing can be put below it: "
+            "choose another place"
+        )
+    elif not found.parent_exists:
         shown = shlex.quote(paths.display(found.parent))
         yield errors.DestinationParent.reason(
             f"{parent} is no directory that exists: choose another place, or create it first, "

@@ -95,7 +95,8 @@ class Source:
 class Destination:
     """What stands at the final name and around it.
 
-    `nearest` is the closest directory above that exists; `above` are device and inode of that one and of all above it.
+    `blocked_by` is what is no directory on the way there; `nearest` is the closest directory above that exists; `above`
+    are device and inode of that one and of all above it.
     """
 
     exists: bool
@@ -117,6 +118,7 @@ class Destination:
     rename_noreplace: bool | None = None
     real: Path | None = None
     locked_by: str | None = None
+    blocked_by: Path | None = None
     above: tuple[tuple[int, ...], ...] = ()
 
 

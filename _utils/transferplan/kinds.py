@@ -209,6 +209,20 @@ class Reserve:
 
 
 @dataclass(frozen=True)
+class Size:
+    """A size; read as bytes."""
+
+    word = "size"
+    takes = "a size such as 500MB or 10GiB, or 0"
+
+    def read(self, value: Any) -> int:
+        return units.parse_size(_text(value, also=int).strip())
+
+    def show(self, value: int) -> str:
+        return units.size(value) if value else "0"
+
+
+@dataclass(frozen=True)
 class Directory:
     word = "path"
     takes = "an absolute path without . or .. in it"

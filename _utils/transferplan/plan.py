@@ -182,7 +182,7 @@ def make(request: Request, answers: Mapping[Member, Answer]) -> Plan:
     ledger.add(request.reasons)
     source, destination = (ledger.attempt(_read_side, request, each, answers.get(each)) for each in request.ends())
     if source:
-        ledger.add(_source_reasons(source))
+        ledger.add(_source_reasons(source, request.transfer))
     if destination:
         ledger.add(_destination_reasons(destination, source, request))
     opening = ledger.attempt(firewall.decide, destination.facts, destination.settings) if destination else None
@@ -242,14 +242,14 @@ def error_in(member: Member, payload: Mapping[str, Any]) -> Reason | None:
     return shapes.read(Told, payload["error"], f"The error from {member}").reason(member.host)
 
 
-def _source_reasons(side: _Side) -> Iterator[Reason]:
-    yield from checks.host(side.facts)
+def _source_reasons(side: _Side, transfer: str) -> Iterator[Reason]:
+    yield from checks.host(side.facts, transfer)
     yield from checks.source(side.place, side.found, side.settings)
 
 
 def _destination_reasons(side: _Side, source: _Side | None, request: Request) -> Iterator[Reason]:
     kind = source.found.kind if source else None
-    yield from checks.host(side.facts)
+    yield from checks.host(side.facts, request.transfer)
     yield from checks.destination(side.place, side.found, kind, side.settings, request.transfer)
     yield from checks.ports(side.facts, side.settings)
     if lacking := _lacks_network(side):

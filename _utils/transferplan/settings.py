@@ -28,6 +28,7 @@ from .kinds import (
     Patterns,
     Ports,
     Reserve,
+    Size,
     Span,
     Truth,
     Whole,
@@ -243,6 +244,31 @@ OPTIONS: tuple[Option, ...] = (
         scope="minion",
     ),
     Option(
+        "keep_runs_bytes",
+        Size(),
+        0,
+        "How much room the records of ended transfers may take; the oldest go first. 0 is no bound.",
+        "1GiB",
+        scope="minion",
+    ),
+    Option(
+        "keep_partial_bytes",
+        Size(),
+        0,
+        "How much of what arrived before transfers failed is kept on this host, beside the time that `keep_partial` "
+        "allows; the oldest goes first. 0 is no bound.",
+        "500GiB",
+        scope="minion",
+    ),
+    Option(
+        "max_transfers",
+        Whole(0, 10_000),
+        0,
+        "In how many transfers this host takes part at once; more are refused. 0 is any number.",
+        "4",
+        scope="minion",
+    ),
+    Option(
         "state_dir",
         Directory(),
         "/var/lib/salt-transfer",
@@ -280,6 +306,9 @@ class Settings:
     quiet: bool
     verbose: bool
     keep_runs: int
+    keep_runs_bytes: int
+    keep_partial_bytes: int
+    max_transfers: int
     state_dir: str
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -324,14 +353,23 @@ def _refuse(troubles: Sequence[str]) -> None:
         raise Refused(map(BadOption.reason, troubles))
 
 
-def on_host(asked: Mapping[str, Any], given: Sequence[str], pillar: Any, config: Any) -> Settings:
-    """The settings as one minion must take them: what it was asked, with its own pillar and config where they count.
+def sound_on_host(
+    asked: Mapping[str, Any], given: Sequence[str], pillar: Any, config: Any
+) -> tuple[Settings, list[str]]:
+    """The settings as one minion must take them, with its own pillar and config where they count; and what is wrong.
 
     `asked` and `given` come from the question for facts; `pillar` and `config` are the minion's `transfer:` sections.
     """
     fixed = {name: value for name, value in asked.items() if name in TABLE and (name in given or not _is_local(name))}
     general = {name: value for name, value in asked.items() if name in TABLE and name not in fixed}
-    return resolve([(MASTER, general), (PILLAR, pillar), (MINION, config), (COMMAND, fixed)])
+    return sound([(MASTER, general), (PILLAR, pillar), (MINION, config), (COMMAND, fixed)])
+
+
+def on_host(asked: Mapping[str, Any], given: Sequence[str], pillar: Any, config: Any) -> Settings:
+    """The same, or Refused with all that is wrong."""
+    found, troubles = sound_on_host(asked, given, pillar, config)
+    _refuse(troubles)
+    return found
 
 
 def as_told(asked: Settings, told: Mapping[str, Any]) -> Settings:

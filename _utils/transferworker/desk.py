@@ -12,8 +12,21 @@ from datamover.errors import Busy, OutOfTurn, PolicyRefused
 from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.rundir import RunDirs
+from datamover.host.seats import Seats
 
-from . import bounds, chronicle, control, launch, residues, undoing, verifying
+from . import (
+    bounds,
+    chronicle,
+    control,
+    examination,
+    launch,
+    residues,
+    resting,
+    retention,
+    undoing,
+    verdicts,
+    verifying,
+)
 from . import spec as specs
 
 ANSWER_PATIENCE = 60.0
@@ -29,11 +42,12 @@ ANY_ATTEMPT = 0
 class Desk:
     """One minion's transfers, below `state_dir`."""
 
-    def __init__(self, state_dir, minion, keep_for):
+    def __init__(self, state_dir, minion, limits):
         self._minion = minion
-        self._keep_for = keep_for
+        self._limits = limits
         self._runs = RunDirs(state_dir)
         self._register = Register(state_dir)
+        self._seats = Seats(state_dir)
 
     # Beginning
 
@@ -45,10 +59,20 @@ class Desk:
         with _only_one(run):
             attached = self._was_started(run)
             if not attached:
+                self._take_seat(run, spec)
                 run.write("place", {"real": safepath.encode_path(_real(_path(spec)))})
                 launch.start(run, spec)
         self._forget_old()
         return {**_answer(run, spec), "attached": attached}
+
+    def _take_seat(self, run, spec):
+        """Busy if as many transfers as this host may take part in do so; then this one has ended before it began."""
+        try:
+            self._seats.take(run, self._limits.max_transfers)
+        except Busy as crowd:
+            with flock.hold(run.lock, END_PATIENCE):
+                undoing.conclude(run, verdicts.died(spec, crowd))
+            raise
 
     def _was_started(self, run):
         """Whether a worker began here, now or earlier; one that failed says why again."""
@@ -150,15 +174,21 @@ class Desk:
 
         Data that keep_partial left in staging is listed too, and removed only with `partial`.
         """
-        found, troubles = residues.find(self._runs, self._register, self._keep_for, partial)
+        found, troubles = residues.find(self._runs, self._register, self._limits, partial)
         removed = [] if test else residues.remove(found, troubles)
         told = {"found": [each.about for each in found], "removed": [each.about for each in removed]}
         return {name: bounds.fitting(each, BYTES_TOLD // 3) for name, each in {**told, "trouble": troubles}.items()}
 
+    def doctor(self, places=()):
+        """What is left over or odd on this host, with what to do about it; changes nothing."""
+        further = [safepath.decode_path(each) for each in places]
+        told = examination.examine(self._runs, self._register, self._limits, further)
+        return {**told, **{name: bounds.fitting(told[name], BYTES_TOLD // 2) for name in ("findings", "trouble")}}
+
     def _forget_old(self):
-        """Never a reason to fail: what is told of records that cannot be removed is the sweep's to tell."""
-        with residues.noting([], "old records could not be removed"):
-            residues.remove(residues.old_records(self._runs, self._keep_for), [])
+        """Never a reason to fail: what cannot be removed is the sweep's to tell."""
+        with residues.noting([], "what is kept no longer could not be removed"):
+            residues.remove(retention.expired(self._runs, self._limits), [])
 
 
 def _refuse_forbidden(spec, policy):
@@ -193,6 +223,17 @@ def _answer(run, spec):
 
 
 def _short(run):
-    status = chronicle.recorded(run)
-    kept = ("transfer", "role", "host", "phase", "alive", "wall")
-    return {name: status[name] for name in kept} | {"path": run.spec["path"]}
+    spec, status = run.spec, chronicle.recorded(run)
+    kept = ("transfer", "attempt", "role", "host", "phase", "alive", "wall")
+    return {
+        **{name: status[name] for name in kept},
+        "alive": status["alive"] or flock.is_held(run.preparing),
+        "path": spec["path"],
+        "peers": [{"host": peer["host"], "role": peer["role"]} for peer in spec["peers"]],
+        "asked_by": spec["asked_by"],
+        "rests": resting.rests(run),
+        "age": resting.age(run),
+        "bytes_done": status["progress"]["bytes_done"],
+        "bytes_total": status["progress"]["bytes_total"],
+        "error": ((status["verdict"] or {}).get("error") or {}).get("name"),
+    }

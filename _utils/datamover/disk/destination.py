@@ -19,6 +19,7 @@ def survey(final):
         "is_mount": real in mounts.at_or_below(real),
         "parent": encode_path(parent),
         "parent_exists": os.path.isdir(parent),
+        "blocked_by": blocked_by(parent),
         "parent_writable": is_writable(parent),
         "real": encode_path(real),
         "above": identities_above(parent),
@@ -75,6 +76,14 @@ def nearest_directory(path):
     while not os.path.isdir(path):
         path = split_final(path)[0]
     return path
+
+
+def blocked_by(path):
+    """What stands where a directory on the way to `path` would have to be, encoded; None if nothing does."""
+    nearest = nearest_directory(path)
+    while path != nearest and split_final(path)[0] != nearest:
+        path = split_final(path)[0]
+    return encode_path(path) if path != nearest and os.path.lexists(path) else None
 
 
 def identities_above(path):

@@ -32,6 +32,19 @@ def test_a_missing_parent_is_told_with_the_nearest_directory(place):
     assert found["bytes_free"] > 0
 
 
+@pytest.mark.parametrize("below", ["file/new", "file/a/b/new", "dangling/new"])
+def test_what_is_no_directory_on_the_way_is_named(tmp_path, below):
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    blocked = tmp_path / below.partition("/")[0]
+    assert destination.survey(os.fsencode(tmp_path / below))["blocked_by"] == str(blocked)
+
+
+def test_a_way_that_is_only_missing_is_not_blocked(place):
+    assert destination.survey(place + b"/a/b/new")["blocked_by"] is None
+    assert destination.survey(place + b"/new")["blocked_by"] is None
+
+
 @pytest.mark.parametrize(("content", "empty"), [([], True), (["x"], False)])
 def test_a_directory_is_empty_or_not(tmp_path, content, empty):
     (tmp_path / "d").mkdir()

@@ -455,7 +455,7 @@ def test_cancel_asks_both_ends_of_every_minion(run, minions):
 def test_sweep_passes_on_whether_it_is_a_test(run, minions):
     answer = run("sweep", test=True)
     assert answer["hosts"]["alpha"]["found"] == [{"what": "pinhole"}]
-    assert minions["alpha"].calls == [("sweep", {"test": True})]
+    assert minions["alpha"].calls == [("sweep", {"test": True, "partial": False})]
 
 
 # --- verifying later -------------------------------------------------------------------------------------------------

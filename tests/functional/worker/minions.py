@@ -20,6 +20,7 @@ from datamover.engine.channel import make_identity
 from datamover.host.rundir import RunDirs
 from tests.unit.transferworker import samples
 from transferworker.desk import Desk
+from transferworker.limits import Limits
 from transferworker.policy import Policy
 
 CLONE_NEWNET = 0x40000000
@@ -90,7 +91,7 @@ class Minion:
         self.state_dir = home / f"{name}-state"
         self.network = network
         self.policy = policy or Policy()
-        self.desk = Desk(self.state_dir, name, LONG_AGO)
+        self.desk = Desk(self.state_dir, name, Limits(LONG_AGO))
 
     def prepare(self, spec):
         return self.network.do(self.desk.prepare, spec, self.policy)

@@ -9,6 +9,7 @@ import pytest
 
 from datamover.errors import MoverError, PolicyRefused, SpecInvalid, SpecMismatch, UnknownTransfer
 from datamover.host import flock
+from transferworker.limits import Limits
 from transferworker.policy import Policy
 
 
@@ -323,7 +324,7 @@ def test_old_records_are_removed_and_new_ones_stay(transfer, tmp_path):
     pair = transfer().prepare("destination")
     pair.destination.ask("cancel", pair.transfer)
     os.utime(pair.run("destination").path / "spec.json", (1, 1))
-    pair.destination.desk._keep_for = 3600
+    pair.destination.desk._limits = Limits(3600)
     assert [each["what"] for each in pair.destination.ask("sweep")["removed"]] == ["old record"]
     with pytest.raises(UnknownTransfer):
         pair.destination.ask("status", pair.transfer)

@@ -85,6 +85,7 @@ def destination(**changes: Any) -> dict[str, Any]:
         "is_mount": False,
         "parent": "/srv",
         "parent_exists": True,
+        "blocked_by": None,
         "parent_writable": True,
         "read_only": False,
         "fs_type": "ext4",

@@ -6,6 +6,7 @@ from datamover.host import flock
 from tests.unit.transferworker.samples import TRANSFER, spec
 from transferworker.control import Refusal
 from transferworker.desk import Desk
+from transferworker.limits import Limits
 from transferworker.policy import Policy
 
 
@@ -21,7 +22,7 @@ def started(monkeypatch):
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
     monkeypatch.setattr("transferworker.desk.END_PATIENCE", 0)
-    return Desk(tmp_path, "alpha", keep_for=-1)
+    return Desk(tmp_path, "alpha", Limits(keep_runs=-1))
 
 
 def test_a_damaged_old_record_does_not_keep_a_new_transfer_from_being_prepared(desk, started):

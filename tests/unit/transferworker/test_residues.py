@@ -10,9 +10,10 @@ from datamover.host.rundir import RunDirs
 from hosttools.errors import FirewallUnreadable
 from tests.unit.transferworker.samples import TRANSFER, spec
 from transferworker import residues
+from transferworker.limits import Limits
 
 DEAD, BY_HAND = f"salt-transfer:{TRANSFER}:1", "salt-transfer:by-hand:4400"
-LONG = 10**9
+LONG = Limits(10**9)
 
 
 @pytest.fixture

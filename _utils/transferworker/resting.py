@@ -1,0 +1,50 @@
+"""What rests on this host: what had arrived when a transfer ended without success, kept for another attempt."""
+
+import os
+import time
+
+from datamover.disk import safepath
+from datamover.disk.staging import staging_name
+
+BUDGET = 2.0
+
+
+def rests(run):
+    """Whether the worker of this run has ended and left in staging what had arrived."""
+    verdict = run.verdict
+    ended = verdict is not None and verdict["result"] == "failed" and not run.alive
+    return ended and any(change.what == "staging" for change in run.undo.pending())
+
+
+def kept_for(spec):
+    """Seconds for which the spec wants what arrived to be kept."""
+    kept = spec["settings"]["keep_partial"]
+    return float("inf") if kept is True else kept
+
+
+def age(run):
+    """Seconds since the run ended, or since it began if it has not."""
+    verdict = run.path / "verdict.json"
+    since = verdict.stat().st_mtime_ns if verdict.exists() else run.begun
+    return max(0, round((time.time_ns() - since) / 1e9))
+
+
+def staging_of(spec):
+    """Where what arrives for this spec lies."""
+    parent, _ = safepath.split_final(safepath.decode_path(spec["path"]))
+    return os.path.join(parent, staging_name(spec["transfer"]))
+
+
+def disk_bytes(path, budget=BUDGET):
+    """What a tree takes on the disk, counted for `budget` seconds at most; links are not followed."""
+    until, total, ahead = time.monotonic() + budget, 0, [os.fsencode(path)]
+    while ahead and time.monotonic() < until:
+        try:
+            with os.scandir(ahead.pop()) as entries:
+                for entry in entries:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        ahead.append(entry.path)
+        except OSError:  # it goes away under us, or is no directory
+            continue
+    return total

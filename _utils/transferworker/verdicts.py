@@ -4,6 +4,7 @@ import resource
 
 from datamover.disk.safepath import encode_path
 from datamover.engine.outcome import Outcome
+from datamover.host import process
 
 from . import bounds, control
 
@@ -61,7 +62,7 @@ def _skipped(outcome):
 
 def _costs():
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu_seconds": round(used.ru_utime + used.ru_stime, 3), "peak_memory": used.ru_maxrss * 1024}
+    return {"cpu_seconds": round(used.ru_utime + used.ru_stime, 3), "peak_memory": process.peak_memory()}
 
 
 def exit_status(verdict):

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain, islice
 from typing import NamedTuple
 
 from ..blocks import DIGEST, Content
@@ -24,6 +25,8 @@ COMMIT_EVERY = 20_000
 ROWS = 1_000
 PAGE = 256
 PAGES = 64
+FEW = 10_000
+"""Names that are sorted in memory."""
 LAST = 2**63 - 1
 
 _SCHEMA = f"""
@@ -32,9 +35,11 @@ CREATE TABLE entries (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, size IN
 CREATE INDEX suspects ON entries (number) WHERE suspect;
 CREATE TABLE contents (number INTEGER, side INTEGER, try INTEGER NOT NULL, length INTEGER NOT NULL, whole BLOB NOT NULL,
     blocks BLOB NOT NULL, PRIMARY KEY (number, side)) WITHOUT ROWID;
+CREATE TABLE listing (name BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE links (device_inode TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
+_LISTING = "SELECT name FROM listing WHERE name > ? ORDER BY name LIMIT ?"
 
 
 class Side(IntEnum):
@@ -151,6 +156,25 @@ class Journal:
                 self._many("INSERT INTO links VALUES (?, ?)", [(key, number)])
             return row[0] if row else number
 
+    def in_order(self, names):
+        """The names (bytes) sorted. A few are sorted in memory, many by the database on the disk.
+
+        One after the other: what was sorted before is forgotten.
+        """
+        few = list(islice(names, FEW))
+        if len(few) < FEW:
+            return iter(sorted(few))
+        return self._sorted_on_disk(chain(few, names))
+
+    def _sorted_on_disk(self, names):
+        with self._lock:
+            self._many("DELETE FROM listing", [()])
+        names = iter(names)
+        while batch := list(islice(names, ROWS)):
+            with self._lock:
+                self._many("INSERT OR IGNORE INTO listing VALUES (?)", [(name,) for name in batch])
+        return (name for page in self._pages_of(_LISTING, first=b"") for (name,) in page)
+
     def flush(self):
         """Commit; until then what was written is lost with the process."""
         with self._lock:
@@ -215,15 +239,17 @@ class Journal:
         return _content(*row) if row else None
 
     def counts(self):
+        """In one pass: to group by kinds sqlite would sort all entries, in memory."""
+        kinds = ", ".join(f"total(kind = {int(kind)})" for kind in Kind)
         with self._lock:
-            rows = self._database.execute("SELECT kind, count(*), sum(size) FROM entries GROUP BY kind").fetchall()
-        number = {kind: count for kind, count, _ in rows}
+            row = self._database.execute(f"SELECT count(*), ifnull(sum(size), 0), {kinds} FROM entries").fetchone()
+        number = dict(zip(Kind, map(int, row[2:]), strict=True))
         return Counts(
-            entries=sum(number.values()),
-            files=number.get(Kind.FILE, 0),
-            directories=number.get(Kind.DIRECTORY, 0),
-            links=number.get(Kind.SYMLINK, 0) + number.get(Kind.HARDLINK, 0),
-            bytes=sum(size for _, _, size in rows),
+            entries=row[0],
+            files=number[Kind.FILE],
+            directories=number[Kind.DIRECTORY],
+            links=number[Kind.SYMLINK] + number[Kind.HARDLINK],
+            bytes=row[1],
         )
 
     def sealed(self, side=Side.OWN):

@@ -170,12 +170,12 @@ class Recheck:
 
     def _compare_bytes(self, entry, now, then):
         """What was only trusted has no digests: of that only the length is known, and no root."""
-        if then is None:
-            self.trusted += 1
-            self._is_whole = False
+        is_trusted = then is None or not then.whole
+        self.trusted += is_trusted
+        self._is_whole &= not is_trusted
         if now.length != entry.size:
             self._tell(entry, "content", f"it has {now.length} bytes, not {entry.size}")
-        elif then is not None and now != then:
+        elif not is_trusted and now != then:
             self._tell(entry, "content", _first_difference(now, then, self._recorded.block_size))
 
     @contextmanager

@@ -162,20 +162,17 @@ class SourceTree:
     def _children(self, number):
         """(entry, whether to go into it) of all that is in a directory."""
         path = self._journal.path(number)
-        with on_source("list", path), self._directories.hold(number) as directory:
-            names = iter(sorted(self._selected(directory, path)))
+        with on_source("list", path), self._directories.hold(number) as directory, os.scandir(directory) as items:
+            names = self._journal.in_order(self._selected(items, path))
         while batch := list(islice(names, BATCH)):
             with self._directories.hold(number) as directory:
                 found = self._batch(directory, number, path, batch)
             self._admit(found)
             yield from ((entry, self._enters(path, entry, status)) for entry, status in found)
 
-    def _selected(self, directory, path):
+    def _selected(self, items, path):
         """The names in a directory that travel."""
-        if not self._selection:
-            return map(os.fsencode, os.listdir(directory))
-        with os.scandir(directory) as items:
-            return [os.fsencode(item.name) for item in items if self._is_selected(item, path)]
+        return (os.fsencode(item.name) for item in items if not self._selection or self._is_selected(item, path))
 
     def _is_selected(self, item, path):
         taken = self._selection.takes(_join(path, os.fsencode(item.name)), item.is_dir(follow_symlinks=False))

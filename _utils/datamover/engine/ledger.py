@@ -11,6 +11,7 @@ from enum import IntEnum
 from ..blocks import block_range
 from ..errors import DigestMismatch, ProtocolError, shown
 from ..manifest import Kind, Lineage
+from .halves import Halves
 
 OPEN_LANDINGS = 65_536
 """Files of which a part has landed; each costs memory. A source that reads file after file has a handful."""
@@ -76,7 +77,7 @@ class Ledger:
         self._states = bytearray()
         self._tries = {}
         self._landings = {}
-        self._halves = {}
+        self._halves = Halves(journal)
         stop.on_set(self._wake)
 
     # What the source tells
@@ -103,7 +104,7 @@ class Ledger:
             if try_ != self._tries.get(number, 1) + 1:
                 raise ProtocolError(f"{entry} begins try {try_} after try {self._tries.get(number, 1)}")
             yield state, self._landings.pop(number, None)
-            self._halves.pop(number, None)
+            self._halves.drop(number)
             self._tries[number] = try_
             self._states[number] = min(state, State.ANNOUNCED)
             self._changed.notify_all()
@@ -176,9 +177,9 @@ class Ledger:
                 self._check_told(number, try_, content)
             if not self._is_current(number, try_):
                 return False
-            half = self._halves.pop(number, None)
+            half = self._halves.take(number)
             if half is None:
-                self._halves[number] = content, ours
+                self._halves.put(number, try_, content, ours)
                 return False
             other, whose = half
             if whose == ours:

@@ -11,11 +11,12 @@ import pytest
 
 from datamover import digests
 from datamover.blocks import BLOCK, ContentBuilder
-from datamover.disk.journal import PAGE, PAGES, Counts, Journal, Side
+from datamover.disk.journal import FEW, PAGE, PAGES, ROWS, Counts, Journal, Side
 from datamover.disk.metadata import Identity
 from datamover.errors import LocalError
 from datamover.manifest import Entry, Kind, RootBuilder
 from tests.conftest import CHECKOUT
+from tests.support.memory import traced
 
 ALGORITHM = "sha256"
 
@@ -249,3 +250,23 @@ def test_memory_is_bounded_for_many_entries(tmp_path):
     ).stdout
     assert int(out) < 6_000, f"{int(out)} KiB more"
     assert os.path.getsize(tmp_path / "entries.db.sums") > 200_000 * 64
+
+
+@pytest.mark.parametrize("count", [0, 3, FEW - 1, FEW, 3 * FEW])
+def test_names_come_in_byte_order_however_many(journal, count):
+    names = [b"%d\xff" % (number * 7919 % 100_003) for number in range(count)]
+    assert list(journal.in_order(iter(names))) == sorted(names)
+    assert list(journal.in_order(iter([b"b", b"a"]))) == [b"a", b"b"]
+
+
+def test_many_names_and_entries_take_little_memory(journal):
+    """What grows with the number of entries is on the disk."""
+    journal.add([root()])
+    with traced() as peak:
+        assert sum(1 for _ in journal.in_order(b"name %d" % number for number in range(10 * FEW))) == 10 * FEW
+        for first in range(1, 60_001, ROWS):
+            journal.add([file(number) for number in range(first, first + ROWS)])
+            journal.put_contents(Side.OWN, [(number, 1, content(b"")) for number in range(first, first + ROWS)])
+        journal.root(BLOCK, ALGORITHM)
+        assert journal.counts().files == 60_000
+    assert peak() < 32 << 20

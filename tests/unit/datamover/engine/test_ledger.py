@@ -7,11 +7,13 @@ import pytest
 
 from datamover.blocks import Content
 from datamover.disk.journal import Journal
+from datamover.engine import halves
 from datamover.engine.ledger import Landing, Ledger, State, difference
 from datamover.engine.stop import Stop, Stopped
 from datamover.errors import DigestMismatch, ManifestInvalid, ProtocolError
 from datamover.manifest import Entry, Kind
 from datamover.wire import Piece
+from tests.support.memory import traced
 
 BLOCK = 100
 TERMS = SimpleNamespace(block_size=BLOCK)
@@ -246,6 +248,38 @@ def test_lengths_and_wholes_are_compared_too():
     assert text == "100 bytes arrived of the 250 that the source read" and evidence == {"here": 100, "source": 250}
     text, evidence = difference(content(1), Content(250, content(1).blocks, b"\2" * 32), BLOCK)
     assert "the digest of the whole" in text and set(evidence) == {"here", "source"}
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_digests_that_run_far_ahead_wait_on_the_disk(ledger, journal, ours_first, monkeypatch):
+    monkeypatch.setattr(halves, "HELD", 2)
+    announce(ledger, journal, ROOT, *(file(number, 250) for number in range(1, 9)))
+    for number in range(1, 9):
+        land(ledger, number)
+        assert not ledger.digested(number, 1, content(number), ours=ours_first)
+    restart(ledger, journal, file(7, 250), 2)
+    land(ledger, 7, try_=2)
+    with pytest.raises(ProtocolError, match="came twice"):
+        ledger.digested(6, 1, content(6), ours=ours_first)
+    with pytest.raises(DigestMismatch, match="f5"):
+        ledger.digested(5, 1, content(6), ours=not ours_first)
+    for number in (8, 4, 3, 2, 1):
+        assert ledger.digested(number, 1, content(number), ours=not ours_first)
+    assert not ledger.digested(7, 2, content(9), ours=not ours_first)
+    assert ledger.digested(7, 2, content(9), ours=ours_first)
+
+
+def test_a_hundred_thousand_files_that_wait_take_a_few_bytes_each(ledger, journal):
+    count = 100_000
+    announce(ledger, journal, ROOT, *(file(number, 250) for number in range(1, 2 * halves.HELD)), last=False)
+    for number in range(1, 2 * halves.HELD):
+        ledger.digested(number, 1, content(1), ours=False)
+    with traced() as peak:
+        for first in range(2 * halves.HELD, count, 1000):
+            announce(ledger, journal, *(file(number, 250) for number in range(first, first + 1000)), last=False)
+            for number in range(first, first + 1000):
+                ledger.digested(number, 1, content(1), ours=False)
+    assert peak() < 16 << 20
 
 
 # Beginning again

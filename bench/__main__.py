@@ -2,7 +2,8 @@
 
     ./dev bench --quick                                a first look, under five minutes
     ./dev bench --only transferpy                      some rows alone; --list shows all
-    ./dev bench --write-docs --time-budget 60m         what stands in docs/benchmarks.md; again to go on
+    ./dev bench --write-docs --with-salt --time-budget 60m
+                                                       what stands in docs/benchmarks.md; again to go on
 
 It alternates the two sides of each row after warming up, takes medians, and checks each time that all arrived equal.
 """
@@ -13,7 +14,8 @@ import json
 import sys
 from dataclasses import asdict, replace
 
-from .campaign import Campaign, Clock
+from . import with_salt
+from .campaign import Campaign, Clock, in_short
 from .data import size_of
 from .errors import BenchError
 from .grounds import Grounds
@@ -69,6 +71,7 @@ def parser():
     own.add_argument("--time-budget", type=span_of, metavar="SPAN", help="such as 20m; rows without time are left out")
     own.add_argument("--destination", metavar="DIR", help="receive below this directory instead of in memory")
     own.add_argument("--json", metavar="FILE", help="keep the figures there, and go on with what is there")
+    own.add_argument("--with-salt", action="store_true", help="whole commands too, beside cp.push; takes minutes")
     own.add_argument("--fresh", action="store_true", help="measure again what is there")
     own.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.{json,md,svg}")
     own.add_argument("--render", action="store_true", help="measure nothing, write the pages from docs/benchmarks.json")
@@ -111,6 +114,10 @@ def measure(rows, options):
     make_sshd_at_home(grounds.things)
     campaign = Campaign(Namespaces(), grounds, scale, runs, record, Clock.of(options.time_budget), say)
     campaign.carry_out(by_importance(rows))
+    if options.with_salt and not record.has(with_salt.KEY):
+        say(with_salt.KEY)
+        record.put(with_salt.KEY, with_salt.measure(scale.lab, runs))
+        say(f"        {in_short(record.rows[with_salt.KEY])}")
     return record
 
 

@@ -27,7 +27,7 @@ class Load:
 
 def summary(runs, load):
     """The medians of some runs, in the units of the table, with each run's rate beside them."""
-    seconds = statistics.median(run.seconds for run in runs)
+    seconds = median_seconds(runs)
     return {
         "seconds": round(seconds, 3),
         "mb_per_s": round(load.bytes / 1e6 / seconds, 1),
@@ -37,6 +37,10 @@ def summary(runs, load):
         **{f"memory_mib_{role}": mebibytes([run.memory[role] for run in runs]) for role in ROLES},
         "runs_mb_per_s": [round(load.bytes / 1e6 / run.seconds, 1) for run in runs],
     }
+
+
+def median_seconds(runs):
+    return statistics.median(run.seconds for run in runs)
 
 
 def per_gib(seconds, load):

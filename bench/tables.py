@@ -27,7 +27,7 @@ def cells(result):
         f"{result['ratio']:.2f}",
         goal(result),
         *(f"{side['processor_per_gib']:.2f}" for side in (ours, theirs)),
-        *(f"{side['memory_mib_source']:.0f} + {side['memory_mib_destination']:.0f}" for side in (ours, theirs)),
+        *(memory(side) for side in (ours, theirs)),
     )
 
 
@@ -51,6 +51,12 @@ def rate(side):
     return f"{number:,.0f}{files}{mark}" if number >= 20 else f"{number:.1f}{files}{mark}"
 
 
+def memory(side):
+    """MiB of source and destination; empty where it was not looked at."""
+    ends = (side["memory_mib_source"], side["memory_mib_destination"])
+    return " + ".join(f"{end:.0f}" for end in ends) if any(ends) else ""
+
+
 def goal(result):
     return f"{result['goal'][0]:g} / {result['goal'][1]:g}: {result['verdict']}" if result["goal"] else ""
 
@@ -60,7 +66,15 @@ def notes(results):
     left = [f"{key}: {without_figures(result)}." for key, result in results if "ratio" not in result]
     theirs = [result["theirs"] for _, result in results if "ratio" in result]
     apart = {(side["name"], side["apart"]) for side in theirs if "apart" in side}
-    return [*left, *(f"{name}: {what} are not in the clock." for name, what in sorted(apart))]
+    lines = [fixed_cost(result) for _, result in results if "line" in result]
+    return [*left, *(f"{name}: {what} are not in the clock." for name, what in sorted(apart)), *lines]
+
+
+def fixed_cost(result):
+    """What a whole command costs however little it moves, and what comes to it."""
+    line = result["line"]
+    goal = f"goal {line['goal']:g} s: {line['verdict']}"
+    return f"{result['ours']['name']}: {line['fixed']} s ({goal}), and {line['per_gib']} s for each GiB."
 
 
 def without_figures(result):

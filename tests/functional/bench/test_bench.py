@@ -13,12 +13,12 @@ from tests.conftest import CHECKOUT
 pytestmark = pytest.mark.root
 
 PRIVATE = ["unshare", "-nmpf", "--kill-child", "--mount-proc", "--propagation", "private"]
-SOCAT = "one file, encrypted / incompressible / salt-transfer / socat TLS"
+SOCAT = "one file, plain / incompressible / salt-transfer, not encrypted / socat"
 DAEMON = "one file, plain / incompressible / salt-transfer, not encrypted / rsync daemon"
 FALSE_SOCAT = """
 case $* in
-    *OPENSSL-LISTEN*) exec nc -l 10.99.0.2 4711 ;;
-    *) exec nc -N 10.99.0.2 4711 </dev/null ;;
+    *TCP-LISTEN*) exec /usr/bin/socat -u TCP-LISTEN:4711,bind=10.99.0.2 STDOUT ;;
+    *) exec /usr/bin/socat -u /dev/null TCP:10.99.0.2:4711 ;;
 esac
 """
 
@@ -51,7 +51,7 @@ def rows(figures):
 def measured(tmp_path_factory):
     """A first run of three rows: what it printed, and its figures."""
     figures = tmp_path_factory.mktemp("bench") / "figures.json"
-    wanted = ("one file, encrypted / * / socat TLS", DAEMON, "many small files / * / tar, nc")
+    wanted = ("one file, plain / * / socat", DAEMON, "many small files / * / rsync daemon")
     return bench("--json", str(figures), *(f"--only={each}" for each in wanted)), figures
 
 
@@ -68,7 +68,7 @@ def test_peers_and_ours_are_measured_side_by_side(measured):
 
 def test_the_table_is_printed(measured):
     done, _ = measured
-    assert "ONE FILE, ENCRYPTED" in done.stdout
+    assert "MANY SMALL FILES" in done.stdout
     assert "goals that were measured are met." in done.stdout
 
 
@@ -79,7 +79,7 @@ def test_no_namespace_is_left_on_the_host(measured):
 def test_what_was_measured_is_kept_and_the_rest_is_added(measured):
     _, figures = measured
     before = rows(figures)
-    done = bench("--json", str(figures), "--only", "one file, encrypted / * / socat TLS, same*")
+    done = bench("--json", str(figures), "--only", "what proof costs / * / salt-transfer, flight")
     assert done.returncode == 0, done.stderr
     assert {key: rows(figures)[key] for key in before} == before
     assert len(rows(figures)) == len(before) + 1
@@ -87,7 +87,7 @@ def test_what_was_measured_is_kept_and_the_rest_is_added(measured):
 
 def test_a_peer_that_delivers_something_else_has_no_figures(figures, tmp_path):
     environment = with_false("socat", FALSE_SOCAT, tmp_path)
-    bench("--json", str(figures), "--only", "one file, encrypted / * / socat TLS", environment=environment)
+    bench("--json", str(figures), "--only", "one file, plain / * / socat", environment=environment)
     assert "did not arrive equal" in rows(figures)[SOCAT]["failed"]
 
 

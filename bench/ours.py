@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datamover import digests
+from transferplan.settings import TABLE
 
 from .end import TRANSFER, arrived
 from .errors import BenchError
@@ -17,13 +18,13 @@ from .figures import ROLES, Run
 from .processes import Conversation, PeakMemory, Watchdog
 
 PROGRAM = Path(__file__).with_name("end.py")
-# What the planner would put into a spec; a variant changes what it is about.
+# What the planner would put into a spec for two hosts of two cores each; a variant changes what it is about.
 SETTINGS = {
     "digest": digests.available()[0],
     "verify": "readback",
     "encrypt": True,
     "streams": 1,
-    "compress": "none",
+    "compress": TABLE["compress"].default if "compress" in TABLE else "none",
     "limit": 0,
     "block_size": 4 << 20,
     "lease": 30,

@@ -1,5 +1,6 @@
 """The page docs/benchmarks.md, made of a record and of nothing else. Pure."""
 
+from .machine import BUSY
 from .peers import PEERS
 from .tables import cells, grouped, in_markdown, notes, score
 
@@ -38,7 +39,10 @@ of the clock, every byte that arrived is compared with the source.
 ## On what
 
 {machine}
-
+{busy}
+"""
+BUSY_WORDS = """
+**This machine had other work when this was measured: take these figures for noise, and measure again.**
 """
 LINES = """\
 ## The command lines
@@ -53,7 +57,8 @@ lie.
 def page(document):
     """The text of the page."""
     about = document["about"]
-    top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(about))
+    busy = BUSY_WORDS if about["load"] > BUSY else ""
+    top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(about), busy=busy)
     parts = [section(group, results) for group, results in grouped(document)]
     return "\n".join([top, *parts, LINES + "\n".join(command_lines(document))]) + "\n"
 

@@ -172,6 +172,13 @@ PROOF_ROWS = of_group(
     one("transferpy, nothing on", ours=PLAIN),
     **BULK,
 )
+STREAM_ROWS = of_group(
+    "several streams",
+    one(STANDARD),
+    one(STANDARD, data="small files", amount="many"),
+    **BULK,
+    ours="salt-transfer, 4 streams",
+)
 LINK_AMOUNTS = {"100 Mbit/s": "slow_link", "1 Gbit/s": "fast_link", UNSHAPED.name: "big"}
 COMPRESSION_ROWS = [
     row
@@ -192,7 +199,7 @@ LONG_ROWS = of_group(
     one("socat TLS", quick=True),
     one("rsync ssh"),
     one("tar, socat TLS", data="small files", amount="some"),
-    one("salt-transfer, 4 streams"),
+    one(STANDARD, ours="salt-transfer, 4 streams"),
     data="incompressible",
     amount="long_way",
     link="200 Mbit/s, 80 ms",
@@ -205,6 +212,7 @@ ROWS = (
     *MIXED_ROWS,
     *PROOF_ROWS,
     *LONG_ROWS,
+    *STREAM_ROWS,
     *COMPRESSION_ROWS,
     *BARE_ROWS,
 )

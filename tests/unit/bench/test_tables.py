@@ -72,6 +72,12 @@ def test_the_page_shows_the_lines_of_what_was_measured_and_no_others():
     assert "rsync --daemon" not in text
 
 
+def test_the_page_warns_of_figures_from_a_busy_machine():
+    told = document(row=result())
+    assert "other work" not in page(told)
+    assert "other work" in page({**told, "about": {**told["about"], "load": 3.0}})
+
+
 def test_the_picture_has_a_bar_for_each_row_with_figures():
     told = document(a=result("nc", 1.0, 2.0, goal=(1, 3)), b=result("<odd>", 2.0, 1.0), c=FAILED)
     drawn = ElementTree.fromstring(picture(told))

@@ -198,6 +198,8 @@ def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
                 f"{host}: {units.span(seconds['total'])} in all; moved {units.size(end['moved_bytes'])} in "
                 f"{units.span(moving)} ({units.rate(end['moved_bytes'] / moving)})"
             )
+        if lost := sum(max(0, stream["connections"] - 1) for stream in end.get("streams", ())):
+            yield f"{host}: {units.count(lost, 'connection')} lost and made again"
 
 
 def _cleanup_lines(result: Mapping[str, Any]) -> list[str]:

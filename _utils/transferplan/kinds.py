@@ -84,6 +84,28 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class AutoOr:
+    """The word auto, or a value of another kind."""
+
+    kind: Kind
+
+    @property
+    def word(self) -> str:
+        return self.kind.word
+
+    @property
+    def takes(self) -> str:
+        return f"auto, or {self.kind.takes}"
+
+    def read(self, value: Any) -> Any:
+        automatic = isinstance(value, str) and value.strip().lower() == "auto"
+        return "auto" if automatic else self.kind.read(value)
+
+    def show(self, value: Any) -> str:
+        return "auto" if value == "auto" else self.kind.show(value)
+
+
+@dataclass(frozen=True)
 class Span:
     """A span of time; read as whole seconds."""
 

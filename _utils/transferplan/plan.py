@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import address, checks, firewall, paths, shapes, space, units
+from . import address, checks, firewall, paths, shapes, space, streams, units
 from .address import Pair
 from .errors import (
     BadAnswer,
@@ -57,6 +57,7 @@ class Plan:
     found: Source
     target: Destination
     digest: str
+    streams: int
     opening: Opening
     kept: space.Room
     held: int
@@ -120,7 +121,7 @@ class Plan:
             "digest": self.digest,
             "verify": asked.verify,
             "encrypt": asked.encrypt,
-            "streams": asked.streams,
+            "streams": self.streams,
             "block_size": BLOCK_SIZE,
             "overwrite": asked.overwrite,
             "owners": asked.owners,
@@ -162,7 +163,7 @@ class Plan:
             "digest": self.digest,
             "verify": asked.verify,
             "encrypt": asked.encrypt,
-            "streams": asked.streams,
+            "streams": self.streams,
             "overwrite": asked.overwrite,
             "options": {name: asked.values()[name] for name in sorted(asked.origins)},
             "warnings": list(self.warnings),
@@ -273,6 +274,13 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
         found=source.found,
         target=destination.found,
         digest=digest,
+        streams=streams.choose(
+            request.settings.streams,
+            request.settings.verify,
+            source.found,
+            (source.facts, destination.facts),
+            routed=not pair.shared,
+        ),
         opening=opening,
         kept=space.reserve(destination.settings.reserve, destination.found),
         held=_held(request, destination),

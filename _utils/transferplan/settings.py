@@ -20,6 +20,7 @@ from typing import Any
 from .errors import BadOption, Refused
 from .kinds import (
     HIGHEST_PORT,
+    AutoOr,
     Choice,
     Choices,
     Directory,
@@ -132,9 +133,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "streams",
-        Whole(1, 16),
-        1,
-        "How many connections carry data side by side.",
+        AutoOr(Whole(1, 16)),
+        "auto",
+        "How many connections carry data side by side. auto decides by how much there is and how many cores are idle "
+        "on both hosts. One that is lost is made again and ends nothing.",
         "4",
         changeable=True,
     ),
@@ -292,7 +294,7 @@ class Settings:
     network: str
     port: int
     ports: tuple[int, int]
-    streams: int
+    streams: str | int
     overwrite: bool
     owners: str
     special: tuple[str, ...]

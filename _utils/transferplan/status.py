@@ -36,6 +36,15 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """What one bulk stream carried: payload bytes in so many pieces, over so many connections."""
+
+    bytes: int
+    pieces: int
+    connections: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How it ended on one host. `root` is over what this host itself read (source) or read back (destination)."""
 
@@ -60,6 +69,7 @@ class Verdict:
     skipped_more: int = 0
     excluded: int = 0
     retried_entries: int = 0
+    streams: tuple[Stream, ...] = ()
     cleanup: tuple[str, ...] = ()
 
 

@@ -51,6 +51,7 @@ def _figures(outcome):
     return {
         "root": outcome.root and outcome.root.hex(),
         **{name: getattr(outcome, name) for name in COUNTED},
+        "streams": list(outcome.streams),
     }
 
 

@@ -1,6 +1,7 @@
 """A copy does not depend on what started it: master, runner and whole machines end in the middle of it."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -52,6 +53,34 @@ def test_a_restarted_master_is_no_event(clean_lab, copying):
 def jobs_on(machine):
     """The processes in which the minion runs jobs."""
     return machine.run(["pgrep", "-f", "Minion._thread_return"], check=False).stdout.split()
+
+
+def test_one_of_several_connections_that_a_firewall_resets_is_made_again(clean_lab):
+    alpha, beta = (clean_lab.machine(name) for name in ENDS)
+    plant_random(alpha, "/srv/big", SLOW_BYTES)
+    copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", streams=2)
+    with slowed(beta, "48mbit"), copying:
+        copying.await_moving()
+        port = eventually(lambda: busiest_port(alpha), timeout=30)
+        alpha.run(["nft", "add table inet obstacle"])
+        alpha.run(["nft", "add chain inet obstacle out { type filter hook output priority 0; }"])
+        alpha.run(["nft", f"add rule inet obstacle out tcp sport {port} reject with tcp reset"])
+        done = finished(clean_lab, copying)
+    alpha.run(["nft", "delete table inet obstacle"])
+    assert (done.returncode, digest(alpha, "/srv/big")) == (0, digest(beta, "/srv/big")), done.stderr
+    streams = done.data["destinations"]["beta"]["streams"]
+    assert sorted(stream["connections"] for stream in streams) == [1, 2]
+    assert sum(stream["bytes"] for stream in streams) == SLOW_BYTES
+
+
+def busiest_port(machine):
+    """The source port of the connection on which most was sent, once that is a good part."""
+    sent = {}
+    for line in machine.output("ss", "-tniOH", "dport", ">=", ":4400", "and", "dport", "<=", ":4499").splitlines():
+        if found := re.search(r"bytes_sent:(\d+)", line):
+            sent[line.split()[3].rpartition(":")[2]] = int(found[1])
+    port = max(sent, key=sent.get, default=None)
+    return port if port and sent[port] > 1_000_000 else None
 
 
 def test_a_killed_runner_leaves_a_copy_that_ends_by_itself(clean_lab, copying):

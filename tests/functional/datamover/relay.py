@@ -29,7 +29,11 @@ class Relay:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self._target)
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:
+                client.close()
+                continue
             self._open += [client, server]
             self._start(self._forward, number, client, server)
             self._start(self._back, server, client)

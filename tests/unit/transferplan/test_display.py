@@ -124,6 +124,12 @@ def test_what_is_left_out_is_counted():
     assert "proved by readback: 1,000 files, 3 directories, 3 links, 10.0 GiB" in lines
 
 
+def test_connections_that_were_made_again_are_counted():
+    streams = [{"bytes": 5, "pieces": 1, "connections": number} for number in (1, 3, 0)]
+    ended = finished(verdict(), verdict(streams=streams))
+    assert "beta: 2 connections lost and made again" in display.result_lines(ended)
+
+
 @pytest.mark.parametrize(
     "what, details, line",
     [

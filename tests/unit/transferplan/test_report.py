@@ -132,6 +132,7 @@ def test_every_end_is_told_with_place_phase_and_figures():
     assert told["source"]["place"] == "alpha:/srv/data"
     assert told["destinations"]["beta"]["phase"] == "published"
     assert told["destinations"]["beta"]["moved_bytes"] == 10 * GIB
+    assert told["destinations"]["beta"]["streams"] == [{"bytes": 10 * GIB, "pieces": 20_480, "connections": 1}]
     assert told["destinations"]["beta"]["skipped"] == [{"path": "/srv/data/s%0A", "why": "socket"}]
     assert told["destinations"]["beta"]["cleanup"] == [r"left \x1b"]
 

@@ -50,6 +50,8 @@ VALUES = [
     ("ports", 4400, (4400, 4400)),
     ("ports", "4400", (4400, 4400)),
     ("streams", 16, 16),
+    ("streams", "2", 2),
+    ("streams", " Auto", "auto"),
     ("special", "setuid,fifos", ("setuid", "fifos")),
     ("special", ["fifos", "setuid", "fifos"], ("setuid", "fifos")),
     ("special", "setuid,capabilities,fifos,devices", ("setuid", "capabilities", "fifos", "devices")),

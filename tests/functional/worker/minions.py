@@ -49,6 +49,9 @@ class Network:
         limit = ["tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", rate, "burst", "128kb", "latency", "1s"]
         self.do(lambda: subprocess.run(limit, check=True))
 
+    def unlimit(self, device="lo"):
+        self.do(lambda: subprocess.run(["tc", "qdisc", "del", "dev", device, "root"], check=True))
+
     def close(self):
         os.close(self._descriptor)
 

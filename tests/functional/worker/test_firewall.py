@@ -14,6 +14,7 @@ from tests.functional.hosttools.guards import GUARDS, snapshot
 from tests.functional.hosttools.hosts import hosts
 from tests.functional.worker.minions import PATIENCE, Minion, Network
 from tests.support.waiting import eventually
+from transferworker.pinhole import Opening
 
 pytestmark = pytest.mark.root
 
@@ -128,8 +129,6 @@ def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard
 
 def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarded, net, guard, tmp_path, monkeypatch):
     from tests.unit.transferworker.samples import spec
-    from transferworker.pinhole import Opening
-
     pair = guarded().prepare("destination")
     told = []
     opening = Opening(
@@ -147,6 +146,25 @@ def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarde
     with pytest.raises(PinholeGone):
         opening.renew()
     assert told == [("pinhole", "open", "sources"), *[("pinhole", "lost", "reopened")] * 3]
+
+
+def test_a_firewall_that_cannot_be_asked_is_asked_again_until_the_lease_is_over(guarded, net, guard):
+    pair = guarded(settings__lease=2).prepare("destination")
+    silent, told = [], []
+
+    def execute(command):
+        return process.Result(1, stderr=b"busy") if silent else net["destination"].run(command)
+
+    opening = Opening(
+        pair.run("destination"), pair.spec("destination"), lambda what, **details: told.append(details), execute
+    )
+    opening.open([net["source"].addresses["ip"]], port_of(pair))
+    silent.append(True)
+    opening.renew()
+    assert "busy" in told[-1]["trouble"]
+    silent.clear()
+    opening.renew()
+    assert net["source"].reaches(net["destination"], "ip", port_of(pair))
 
 
 def test_what_an_administrator_forbids_is_not_opened(guarded, net, guard, srv):

@@ -3,6 +3,16 @@
 
 transfer:
 
+  # How much may travel in a second, over all connections of a transfer together. If both hosts have
+  # a limit the lower one holds. It can be changed while the transfer runs: salt-run transfer.limit.
+  # Takes 0 or none, or a rate from 9.8 KiB/s such as 200MB/s or 1Gbit/s.
+  #limit: none
+
+  # How much of a busy host's processors and disks the worker claims: normal half as much as another
+  # service, low a tenth.
+  # Takes normal or low.
+  #nice: normal
+
   # How the destination's firewall is opened. auto finds out; none opens nothing, the port must be
   # open already.
   # Takes auto, nft, iptables, firewalld or none.

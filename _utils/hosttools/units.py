@@ -13,7 +13,6 @@ from .commands import Command
 from .errors import BadUnit
 from .iptables import LOCK_FILE
 
-WEIGHT = 50
 START_TIMEOUT, STOP_TIMEOUT = 60, 90
 
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,200}")
@@ -34,6 +33,8 @@ class Unit:
     writable: tuple[bytes, ...]
     log: str
     watchdog: int
+    weight: int = 100
+    """Its share of processors and disks where others want them too, beside 100 for another service."""
 
 
 def unit_name(transfer: str, attempt: int, role: str) -> str:
@@ -67,8 +68,8 @@ def _properties(unit: Unit) -> list[tuple[str, object]]:
         ("ProtectSystem", _protection(unit)),
         ("ReadWritePaths", " ".join(_writable(unit))),
         ("NoNewPrivileges", "yes"),
-        ("CPUWeight", WEIGHT),
-        ("IOWeight", WEIGHT),
+        ("CPUWeight", unit.weight),
+        ("IOWeight", unit.weight),
     ]
 
 

@@ -297,6 +297,12 @@ class Unproved(PlanError):
     code, name = 39, "unproved"
 
 
+class NoCodec(PlanError):
+    """The codec that was asked for is not available on every host. Leave out `compress`, or install it."""
+
+    code, name = 120, "no-codec"
+
+
 class NotResumable(PlanError):
     """There is nothing to go on with: the transfer is complete, was cancelled, or one of its ends has no record of it.
     Copy anew; where an end is only silent, bring it back and resume.

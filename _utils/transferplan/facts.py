@@ -147,7 +147,7 @@ class Facts:
     salt: str = ""
     hostname: str = ""
     boottime: float = 0.0
-    codecs: tuple[str, ...] = ("none",)
+    codecs: tuple[str, ...] = ("zlib",)
     cpus: int = 1
     load: tuple[float, ...] = ()
     memory_available: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -242,6 +243,55 @@ class Size:
 
     def show(self, value: int) -> str:
         return units.size(value) if value else "0"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A speed; read as bytes a second, 0 for none."""
+
+    low: int
+    high: int
+    word = "rate"
+
+    @property
+    def takes(self) -> str:
+        return f"0 or none, or a rate from {units.rate(self.low)} such as 200MB/s or 1Gbit/s"
+
+    def read(self, value: Any) -> int:
+        text = _text(value, also=int).strip()
+        rate = 0 if text.lower() == "none" else units.parse_rate(text)
+        if rate:
+            _within(rate, self.low, self.high)
+        return rate
+
+    def show(self, value: int) -> str:
+        return units.rate(value) if value else "none"
+
+
+@dataclass(frozen=True)
+class Compression:
+    """How data travels; read as a word, with `:LEVEL` behind a codec if a level was given."""
+
+    levels: Mapping[str, tuple[int, int]]
+    word = "codec"
+
+    @property
+    def takes(self) -> str:
+        named = (f"{name}:{low} to {name}:{high}" for name, (low, high) in self.levels.items())
+        return f"auto, none, {' or '.join(self.levels)}, or one of these with a level, {' or '.join(named)}"
+
+    def read(self, value: Any) -> str:
+        text = _text(value).strip().lower()
+        name, colon, level = text.partition(":")
+        if colon:
+            low, high = self.levels.get(name, (1, 0))
+            return f"{name}:{Whole(low, high).read(level)}"
+        if name not in ("auto", "none", *self.levels):
+            raise ValueError(value)
+        return name
+
+    def show(self, value: str) -> str:
+        return value
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import address, checks, firewall, paths, shapes, space, streams, units
+from . import address, checks, compression, firewall, paths, shapes, space, streams, units
 from .address import Pair
 from .errors import (
     BadAnswer,
@@ -58,6 +58,7 @@ class Plan:
     target: Destination
     digest: str
     streams: int
+    compression: compression.Compression
     opening: Opening
     kept: space.Room
     held: int
@@ -66,6 +67,11 @@ class Plan:
     @property
     def transfer(self) -> str:
         return self.request.transfer
+
+    @property
+    def limit(self) -> int:
+        """Bytes a second: the lowest of what the hosts allow, 0 if none has a limit."""
+        return min((end.settings.limit for end in self.ends if end.settings.limit), default=0)
 
     @property
     def ends(self) -> tuple[End, End]:
@@ -103,7 +109,7 @@ class Plan:
             "firewall": opening.as_dict(),
             "asked_by": dict(self.request.asked_by),
             "given": self.request.given(),
-            "settings": self._settings(kept),
+            "settings": self._settings(end, kept),
         }
 
     def _expected(self) -> dict[str, Any]:
@@ -115,13 +121,16 @@ class Plan:
             "held": min(self.held, needed.bytes),
         }
 
-    def _settings(self, kept: space.Room) -> dict[str, Any]:
+    def _settings(self, end: End, kept: space.Room) -> dict[str, Any]:
         asked = self.request.settings
         return {
             "digest": self.digest,
             "verify": asked.verify,
             "encrypt": asked.encrypt,
             "streams": self.streams,
+            "compress": asked.compress,
+            "limit": self.limit,
+            "nice": end.settings.nice,
             "block_size": BLOCK_SIZE,
             "overwrite": asked.overwrite,
             "owners": asked.owners,
@@ -164,6 +173,8 @@ class Plan:
             "verify": asked.verify,
             "encrypt": asked.encrypt,
             "streams": self.streams,
+            "compress": self.compression.as_dict(),
+            "limit": self.limit,
             "overwrite": asked.overwrite,
             "options": {name: asked.values()[name] for name in sorted(asked.origins)},
             "warnings": list(self.warnings),
@@ -264,9 +275,10 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
     ledger.attempt(refuse_overlap, source.place, destination.place)
     ledger.attempt(_refuse_detour, source, destination)
     digest = ledger.attempt(choose_digest, request.settings.digest, (source.facts, destination.facts))
+    codec = ledger.attempt(compression.choose, request.settings.compress, (source.facts, destination.facts))
     pair = ledger.attempt(_choose_pair, source, destination)
     ledger.settle()
-    assert digest and pair and opening, "what is missing is in the ledger"
+    assert digest and codec and pair and opening, "what is missing is in the ledger"
     return Plan(
         request=request,
         source=End(source.member, source.place, pair.source, source.settings),
@@ -281,6 +293,7 @@ def _join(request: Request, source: _Side, destination: _Side, opening: Opening 
             (source.facts, destination.facts),
             routed=not pair.shared,
         ),
+        compression=codec,
         opening=opening,
         kept=space.reserve(destination.settings.reserve, destination.found),
         held=_held(request, destination),

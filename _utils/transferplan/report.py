@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from . import course
+from . import bottleneck, course
 from .course import State
 from .errors import Reason, Unproved
 from .paths import encode_path, printable
@@ -60,6 +60,7 @@ def result(state: State) -> dict[str, Any]:
         "source": _end(state, *next(iter(ends.items()))),
         "destinations": {member.host: _end(state, member, ends[member]) for member in _destinations(state)},
         "receipt": receipt(state),
+        "bottleneck": _bottleneck(state),
         "phases": phases(state),
         "reasons": [reason.as_dict() for reason in _all_reasons(state)],
         "retcode": RETCODES[word],
@@ -76,6 +77,7 @@ def refusal(transfer: str, src: Any, dst: Any, reasons: Iterable[Reason]) -> dic
         "source": {"place": printable(str(src))},
         "destinations": {printable(str(place)): {"place": printable(str(place))} for place in places},
         "receipt": None,
+        "bottleneck": None,
         "phases": {},
         "reasons": [reason.as_dict() for reason in reasons],
         "retcode": RETCODES["refused"],
@@ -159,10 +161,22 @@ def receipt(state: State) -> dict[str, Any] | None:
         "destination_roots": {host: each.root if each else None for host, each in verdicts.items()},
         **{name: getattr(known[0], name) for name in COUNTS},
         "moved_bytes": sum(each.moved_bytes for each in verdicts.values() if each),
+        "wire_bytes": sum(each.wire_bytes for each in verdicts.values() if each),
         "skipped": len(known[0].skipped) + known[0].skipped_more,
         "excluded": source.excluded if source else 0,
         "retried_entries": source.retried_entries if source else 0,
     }
+
+
+def _bottleneck(state: State) -> dict[str, Any] | None:
+    """What held the copy up the most, and what to try; None where it did not come so far."""
+    ends = _source(state), _destinations(state)[0]
+    source, destination = (_verdict(state, end) for end in ends)
+    if not (source and destination):
+        return None
+    accounts = (bottleneck.End(ends[0].host, source.stages), bottleneck.End(ends[1].host, destination.stages))
+    found = bottleneck.find(*accounts, max(1, len(destination.streams)), destination.level)
+    return asdict(found) if found else None
 
 
 def _rank(level: str) -> int:

@@ -23,11 +23,13 @@ from .kinds import (
     AutoOr,
     Choice,
     Choices,
+    Compression,
     Directory,
     Kind,
     NetworkName,
     Patterns,
     Ports,
+    Rate,
     Reserve,
     Size,
     Span,
@@ -93,6 +95,32 @@ OPTIONS: tuple[Option, ...] = (
         "How much is proved. readback reads everything again from the destination's disk before it is published; "
         "flight trusts what was handed to its kernel and flushed.",
         "flight",
+    ),
+    Option(
+        "compress",
+        Compression({"zstd": (1, 19), "zlib": (1, 9)}),
+        "auto",
+        "Whether data is compressed on its way. auto takes zstd where both hosts have it, else zlib. It leaves out "
+        "what does not get smaller, and compresses nothing where the network is faster than that.",
+        "zstd:3",
+    ),
+    Option(
+        "limit",
+        Rate(10_000, 10**12),
+        0,
+        "How much may travel in a second, over all connections of a transfer together. If both hosts have a limit the "
+        "lower one holds. It can be changed while the transfer runs: salt-run transfer.limit.",
+        "200MB/s",
+        scope="host",
+    ),
+    Option(
+        "nice",
+        Choice(("normal", "low")),
+        "normal",
+        "How much of a busy host's processors and disks the worker claims: normal half as much as another service, low "
+        "a tenth.",
+        "low",
+        scope="host",
     ),
     Option(
         "firewall",
@@ -290,6 +318,9 @@ class Settings:
     encrypt: bool
     digest: str
     verify: str
+    compress: str
+    limit: int
+    nice: str
     firewall: str
     network: str
     port: int

@@ -62,7 +62,9 @@ class Verdict:
     bytes: int = 0
     sparse_bytes: int = 0
     moved_bytes: int = 0
+    wire_bytes: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     peak_memory: int = 0
     skipped: tuple[Skipped, ...] = ()

@@ -10,6 +10,7 @@ _DECIMAL = {name: 1000**power for power, name in enumerate(("B", "KB", "MB", "GB
 _BINARY = {name: 1024**power for power, name in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB"), start=1)}
 _SHORT = {name[0]: factor for name, factor in _BINARY.items()}
 _SIZES = {name.lower(): factor for name, factor in {**_DECIMAL, **_BINARY, **_SHORT}.items()}
+_BITS = {name: factor // 8 for name, factor in (("kbit", 10**3), ("mbit", 10**6), ("gbit", 10**9))}
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
 _SPAN = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhdw])+", re.IGNORECASE)
@@ -23,6 +24,15 @@ def parse_size(text: str) -> int:
     if not match or match[2].lower() not in {"", *_SIZES}:
         raise ValueError(text)
     return int(Fraction(match[1]) * _SIZES.get(match[2].lower(), 1))
+
+
+def parse_rate(text: str) -> int:
+    """Bytes a second from `200MB/s`, `200MB`, `1Gbit/s` or a plain number; ValueError for anything else."""
+    amount = text.strip().removesuffix("/s").strip()
+    match = _SIZE.fullmatch(amount)
+    if match and match[2].lower() in _BITS:
+        return int(Fraction(match[1]) * _BITS[match[2].lower()])
+    return parse_size(amount)
 
 
 def parse_span(text: str) -> float:

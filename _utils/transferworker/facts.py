@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from datamover import digests
+from datamover import codecs, digests
 from datamover.disk import destination, safepath, survey
 from datamover.errors import SpecInvalid
 from datamover.host import lease, process
@@ -25,7 +25,6 @@ from .policy import Policy
 
 BUDGET = 3.0
 NAMES = 3 * 1024
-CODECS = ("none",)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def look(host, ask):
     return {
         **_machine(host),
         "digests": list(digests.available()),
-        "codecs": list(CODECS),
+        "codecs": list(codecs.available()),
         "interfaces": interfaces(psutil.net_if_addrs(), psutil.net_if_stats()),
         "firewall": drive(firewall.survey(), process.run),
         "ports": _ports(host.settings),

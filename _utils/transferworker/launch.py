@@ -19,7 +19,7 @@ from datamover.host.register import Register
 from hosttools import units
 from hosttools.commands import Command
 
-from . import control, notify
+from . import control, niceness, notify
 
 PACKAGES = ("datamover", "hosttools", "transferworker")
 PATIENCE = 90.0
@@ -65,6 +65,7 @@ def _start_unit(run, spec):
         writable=_writable(run, spec),
         log=str(run.log),
         watchdog=WATCHDOG,
+        weight=niceness.LEVELS[spec["settings"]["nice"]].weight,
     )
     result = process.run(units.start(unit), PATIENCE)
     return result.status == 0, (result.stderr or result.stdout).decode(errors="backslashreplace").strip()

@@ -6,6 +6,7 @@ import os
 import socket
 
 READY = b"READY=1\n"
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +15,7 @@ class Systemd:
     """systemd's protocol (sd_notify, Type=notify) without its library."""
 
     def __init__(self, environment):
-        address = environment["NOTIFY_SOCKET"]
+        address = environment[NOTIFY_SOCKET]
         # A leading @ stands for the NUL of the abstract namespace.
         self._address = "\0" + address[1:] if address.startswith("@") else address
 
@@ -65,6 +66,6 @@ class Pipe(Nobody):
 
 def notifier(environment, descriptor=None):
     """The way to tell that fits how this process was started."""
-    if "NOTIFY_SOCKET" in environment:
+    if NOTIFY_SOCKET in environment:
         return Systemd(environment)
     return Nobody() if descriptor is None else Pipe(descriptor)

@@ -28,8 +28,10 @@ def main(words):
 
 def _run(run, descriptor=None):
     # Only here, so that undoing after a worker does not load what moves bytes.
-    from . import notify, worker
+    from . import niceness, notify, worker
 
+    if notify.NOTIFY_SOCKET not in os.environ:
+        niceness.LEVELS[run.spec["settings"]["nice"]].take()
     return worker.run(run, notify.notifier(os.environ, descriptor))
 
 

@@ -4,11 +4,13 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-from datamover import digests, selection
+from datamover import codecs, digests, selection
 from datamover.disk import safepath, special
 from datamover.errors import SpecInvalid, VersionMismatch
 from datamover.host.rundir import ROLES
 from datamover.version import VERSION
+
+from . import niceness
 
 FORMAT = 1
 PROJECT = "salt-transfer"
@@ -71,6 +73,9 @@ def _setting_rules():
         "encrypt": (_is(bool), "true or false"),
         "overwrite": (_is(bool), "true or false"),
         "keep_partial": (_is(bool), "true or false"),
+        "compress": (_compression, f"auto, none or {' or '.join(codecs.available())}, with a level if any"),
+        "limit": (_whole(0), "bytes a second, 0 for no limit"),
+        "nice": (_one_of(*niceness.LEVELS), " or ".join(niceness.LEVELS)),
         "streams": (_whole(1, 64), "a number from 1 to 64"),
         "block_size": (_whole(64 * KIB, 64 * KIB * KIB), "a number of bytes from 64 KiB to 64 MiB"),
         "owners": (_one_of("names", "numbers"), "names or numbers"),
@@ -127,6 +132,14 @@ def _patterns(with_exceptions=False):
 
 def _identifier(value):
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+
+
+def _compression(value):
+    name, colon, level = str(value).partition(":")
+    if not colon:
+        return name in ("auto", "none", *codecs.available())
+    low, high, _ = codecs.LEVELS.get(name, (1, 0, 0))
+    return name in codecs.available() and level.isdecimal() and low <= int(level) <= high
 
 
 def _plain_path(value):

@@ -41,6 +41,7 @@ COUNTED = (
     "bytes",
     "sparse_bytes",
     "moved_bytes",
+    "wire_bytes",
     "retried_entries",
     "excluded",
     "seconds",
@@ -52,6 +53,7 @@ def _figures(outcome):
         "root": outcome.root and outcome.root.hex(),
         **{name: getattr(outcome, name) for name in COUNTED},
         "streams": list(outcome.streams),
+        "stages": outcome.stages.as_dict(),
     }
 
 

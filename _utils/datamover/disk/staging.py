@@ -14,7 +14,6 @@ import stat
 import threading
 from contextlib import ExitStack, nullcontext, suppress
 
-from .. import digests
 from ..errors import Busy, DiskError, LocalError, ManifestInvalid, shown
 from ..manifest import Kind
 from . import kernel, metadata, sparse
@@ -309,18 +308,17 @@ class Staging:
             with self._on_disk("flush", number), self._opened(number) as descriptor:
                 os.fdatasync(descriptor)
 
-    def read_back(self, number, algorithm, block_size):
+    def read_back(self, number, new_hasher, block_size):
         """The Content of a flushed file as the disk has it: what the page cache holds of it is dropped first."""
         with self._on_disk("read back", number), self._opened(number) as descriptor:
             status = os.fstat(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            content = sparse.digest(descriptor, status, digests.constructor(algorithm), block_size)
+            content = sparse.digest(descriptor, status, new_hasher, block_size)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             return content
 
-    def read_back_many(self, numbers, algorithm, block_size):
+    def read_back_many(self, numbers, new_hasher, block_size):
         """(number, Content) of flushed files; the disk is asked for small ones ahead. None for one that is gone."""
-        new_hasher = digests.constructor(algorithm)
         for start in range(0, len(numbers), AHEAD):
             with ExitStack() as opened:
                 asked = [(number, self._ask_for(number, opened)) for number in numbers[start : start + AHEAD]]
@@ -343,9 +341,8 @@ class Staging:
             return sparse.digest(descriptor, os.fstat(descriptor), new_hasher, block_size)
 
     def read_back_range(self, number, offset, length, builder):
-        """Flush what is written of a file and feed one range of it, as the disk has it, to a ContentBuilder."""
+        """Feed one range of a flushed file, as the disk has it, to a ContentBuilder."""
         with self._on_disk("read back", number), self._opened(number) as descriptor:
-            os.fdatasync(descriptor)
             os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
             sparse.feed(descriptor, os.fstat(descriptor), offset, length, builder)
             os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)

@@ -7,13 +7,17 @@ from ..errors import ProtocolError
 
 
 class Account:
-    """What one stream owes, oldest first. The first of it were sent on the present connection, in this order."""
+    """What one stream owes, oldest first. The first of it were sent on the present connection, in this order.
+
+    `bytes` are those of the payloads that were taken as they travelled, `raw` what they were before.
+    """
 
     def __init__(self, stream):
-        self.pieces = self.bytes = 0
+        self.pieces = self.bytes = self.raw = 0
         self._stream = stream
         self._owed = deque()
         self._sent = deque()
+        self._sent_raw = deque()
         self._sent_bytes = 0
 
     def __len__(self):
@@ -27,9 +31,10 @@ class Account:
         """The first that is owed and was not sent on this connection, or None."""
         return self._owed[len(self._sent)] if len(self._sent) < len(self._owed) else None
 
-    def sending(self, payload):
-        """The first unsent one is being sent, with so many payload bytes."""
+    def sending(self, payload, raw):
+        """The first unsent one is being sent, with so many payload bytes, which stand for `raw` ones."""
         self._sent.append(payload)
+        self._sent_raw.append(raw)
         self._sent_bytes += payload
 
     def skip(self):
@@ -48,11 +53,13 @@ class Account:
         for _ in range(count):
             self._owed.popleft()
             self._sent_bytes -= self._sent.popleft()
+            self.raw += self._sent_raw.popleft()
         self.pieces, self.bytes = pieces, payload
 
     def begin(self):
         """A new connection, on which nothing was sent yet."""
         self._sent.clear()
+        self._sent_raw.clear()
         self._sent_bytes = 0
 
     @property

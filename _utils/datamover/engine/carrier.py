@@ -22,9 +22,10 @@ log = logging.getLogger(__name__)
 class Carrier:
     """`connect(stream, token)` gives a Link, `reread(owed, buffer)` a Load, None for what is void."""
 
-    def __init__(self, stream, streams, host, connect, reread, say, tell, stop):
+    def __init__(self, stream, streams, outlet, host, connect, reread, say, tell, stop):
         self._stream = stream
         self._streams = streams
+        self._outlet = outlet
         self._host = host
         self._connect = connect
         self._reread = reread
@@ -34,6 +35,10 @@ class Carrier:
 
     def run(self):
         """Send all that is put on the stream, until the other end took its end."""
+        with self._outlet.times.on("wait"):
+            self._carry_all()
+
+    def _carry_all(self):
         failures, taken = 0, 0
         while admit := self._stream.admission():
             failures = failures if self._stream.pieces == taken else 0
@@ -82,8 +87,9 @@ class Carrier:
 
     def _send(self, load, link):
         try:
-            self._stream.sending(load.piece.payload)
-            link.send(load.data)
+            piece, data = self._outlet.smaller(load)
+            self._stream.sending(piece.payload, load.piece.payload)
+            self._outlet.send(link, data, load.piece.payload)
         finally:
             self._streams.release(load.buffer)
 

@@ -39,7 +39,9 @@ class Inlet:
     @property
     def figures(self):
         """What was taken, and over how many connections."""
-        return {"bytes": self._tally.bytes, "pieces": self._tally.pieces, "connections": self.connections}
+        tally = self._tally
+        told = {"bytes": tally.raw, "wire_bytes": tally.bytes, "pieces": tally.pieces}
+        return {**told, "connections": self.connections}
 
     @property
     def reached(self):
@@ -58,6 +60,7 @@ class Inlet:
         while not self._tally.ended:
             self._admit()
             if link := self._next_link():
+                link.times = self._intake.times
                 with self._until_lost(link), losing(host, what):
                     self._intake.take_all(self._tally, link.fill, self._tell_taken)
 

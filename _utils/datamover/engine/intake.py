@@ -5,22 +5,26 @@ from ..blocks import Content, ContentBuilder
 from ..errors import ProtocolError
 from ..wire import MAX_PIECE_BODY, PIECE_PREFIX, Count, PieceKind, unpack_piece, unpack_table
 from ..wire.protocol import Tally
+from .compressing import Expander
 
 
 class Intake:
     """Tells `verifier` what is there to be read back. On level `flight` nothing is: then the digests are made here, of
-    what is given to the kernel, and `found` gets them as a list of (number, try, Content).
+    what is given to the kernel, and `found` gets them as a list of (number, try, Content). `agreed` are the features
+    that both ends have.
     """
 
-    def __init__(self, terms, staging, ledger, progress, verifier, found):
+    def __init__(self, terms, staging, ledger, progress, verifier, found, times):
         self.sparse_bytes = 0
+        self.agreed = ()
+        self.times = times
         self._terms = terms
         self._staging = staging
         self._ledger = ledger
         self._progress = progress
         self._verifier = verifier
         self._found = found
-        self._new_hasher = digests.constructor(terms.algorithm)
+        self._new_hasher = times.hashing(digests.constructor(terms.algorithm))
         self._in_flight = terms.level == "flight"
 
     def take_all(self, tally: Tally, receive, tell):
@@ -31,6 +35,7 @@ class Intake:
         """
         prefix = memoryview(bytearray(PIECE_PREFIX))
         buffer = memoryview(bytearray(MAX_PIECE_BODY))
+        expander = Expander(self.agreed, self.times)
         while not tally.ended:
             receive(prefix)
             piece = unpack_piece(prefix)
@@ -41,7 +46,8 @@ class Intake:
                 payload = buffer[: piece.payload]
                 receive(payload)
                 tally.piece(piece)
-                self.take(piece, payload)
+                with self.times.on("write"):
+                    self.take(piece, expander.whole(piece, payload))
 
     def take(self, piece, payload):
         """Write one piece, or what it packs."""

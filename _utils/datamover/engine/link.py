@@ -11,10 +11,12 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from contextlib import contextmanager
 
 from ..errors import ConnectionLost
 from .pulse import is_silent
+from .stages import Timesheet
 from .stop import wait_ready
 
 PORTION = 512 * 1024
@@ -49,6 +51,7 @@ class Link:
 
     `patience` is a Countdown for every wait from now on, or None to wait as long as the work goes on. `silence` is how
     many seconds the other host's kernel may acknowledge nothing of what was sent, or None for as long as ours bears it.
+    `held` are the seconds that it waited for the other end or the way to it; `times` gets what is spent on it.
     """
 
     def __init__(self, sock, stop, patience=None):
@@ -58,6 +61,8 @@ class Link:
         self.patience = patience
         self.silence = None
         self.sent = self.received = 0
+        self.held = 0.0
+        self.times = Timesheet()
         self._unsent = b""
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,22 +73,26 @@ class Link:
 
     def send(self, data):
         """Send all of `data` (bytes-like)."""
-        self._flush()
-        self._unsent = data
-        self._flush()
+        with self.times.on("network"):
+            self._flush()
+            self._unsent = data
+            self._flush()
 
     def receive_into(self, view):
         """Receive at least one byte into a writable view; return how many."""
+        with self.times.on("network"):
+            count = self._receive(view)
+        self.received += count
+        if not count:
+            raise EndOfStream
+        return count
+
+    def _receive(self, view):
         while True:
             try:
-                count = self.socket.recv_into(view)
+                return self.socket.recv_into(view)
             except BlockingIOError:
                 self._wait(select.POLLIN)
-                continue
-            self.received += count
-            if not count:
-                raise EndOfStream
-            return count
 
     def fill(self, view):
         """Receive until the writable view is full."""
@@ -144,6 +153,13 @@ class Link:
             self._unsent = unsent
 
     def _wait(self, events):
+        began = time.monotonic()
+        try:
+            self._await(events)
+        finally:
+            self.held += time.monotonic() - began
+
+    def _await(self, events):
         if self.silence is not None:
             while not wait_ready(self.socket.fileno(), events, LOOK, self.stop):
                 self.check_alive()
@@ -182,7 +198,7 @@ class TlsLink(Link):
         return True
 
     def send(self, data):
-        with self._lock:
+        with self._lock, self.times.on("encrypt"):
             self._tls.write(data)
             cipher = self._outgoing.read()
         super().send(cipher)
@@ -198,7 +214,7 @@ class TlsLink(Link):
         """Decrypt what has been taken into the view, as far as it goes; return how many bytes."""
         at, size, read = 0, len(view), self._tls.read
         try:
-            with self._lock:
+            with self._lock, self.times.on("decrypt"):
                 while at < size and (count := read(size - at, view[at:])):
                     at += count
         except ssl.SSLWantReadError:

@@ -3,13 +3,17 @@
 from dataclasses import dataclass, field
 
 from ..errors import Cancelled, MoverError
+from .stages import Stages
 
 MOVE, VERIFY, PUBLISH = ("proved", "verifying"), ("verifying", "sealed"), ("sealed", "published")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`error` is None when all was published. Counts say how far it came; `cleanup` is trouble beside the error."""
+    """`error` is None when all was published. Counts say how far it came; `cleanup` is trouble beside the error.
+
+    `moved_bytes` are bytes of files that were sent or taken, `wire_bytes` what travelled for them.
+    """
 
     error: MoverError | None = None
     root: bytes | None = None
@@ -20,12 +24,14 @@ class Outcome:
     bytes: int = 0
     sparse_bytes: int = 0
     moved_bytes: int = 0
+    wire_bytes: int = 0
     retried_entries: int = 0
     streams: tuple[dict[str, int], ...] = ()
     skipped: tuple[tuple[bytes, str], ...] = ()
     skipped_more: int = 0
     excluded: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    stages: Stages = Stages()
     cleanup: tuple[str, ...] = ()
 
     @property

@@ -43,8 +43,10 @@ class Receiver:
         receive = self._reception.receive
         self._door = Door(listener, context, self._roster, not terms.encrypt, receive, progress.tell, stop)
         self._ledger = Ledger(terms, journal, stop)
-        self._verifier = Verifier(terms, staging, journal, self._ledger, self._found_here, progress.step, stop)
-        self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, self._found_here)
+        self._times = times = self._session.times
+        found = self._found_here
+        self._verifier = Verifier(terms, staging, journal, self._ledger, found, progress.step, stop, times)
+        self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, found, times)
         self._assembly = wire.Assembly(terms.block_size)
         reception = self._reception
         self._inlets = Inlets(terms.streams, self._intake, reception.expect, self._say, progress.tell, stop)
@@ -77,9 +79,11 @@ class Receiver:
             bytes=counts.bytes,
             sparse_bytes=self._intake.sparse_bytes,
             moved_bytes=sum(stream["bytes"] for stream in self._inlets.figures),
+            wire_bytes=sum(stream["wire_bytes"] for stream in self._inlets.figures),
             streams=self._inlets.figures,
             retried_entries=self._retried,
             seconds=self._session.seconds,
+            stages=self._times.stages(),
             cleanup=troubles,
         )
 
@@ -97,6 +101,7 @@ class Receiver:
 
     def _let_source_in(self):
         link, opening = self._reception.control.get()
+        self._intake.agreed = opening[-1][0].features
         self._session.converse(link, opening, self._hear)
 
     def _land_everything(self):
@@ -120,8 +125,10 @@ class Receiver:
         self._verifier.finish()
         self._ledger.check_verified()
         self._check_seal(seal)
-        self._complete_metadata()
-        self._staging.sync()
+        with self._times.on("write"):
+            self._complete_metadata()
+        with self._times.on("flush"):
+            self._staging.sync()
         self._progress.enter("sealed")
         self._say(Sealed(root=self._root, level=self._terms.level, **self._terms.edition))
 

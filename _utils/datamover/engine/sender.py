@@ -12,14 +12,17 @@ from ..manifest import Kind
 from ..wire import Admit, Bye, Ping, Published, Restart, Seal, Sealed, Taken
 from . import channel, dial
 from .carrier import Carrier
+from .compressing import Compressor, Policy, choose
 from .opening import introduce
 from .outcome import Outcome
+from .outlet import Outlet
 from .rereading import Rereader
 from .session import Session
 from .stop import Lane
 from .streams import Streams
 from .supply import Supply
 from .terms import Roster, Terms
+from .throttle import Throttle
 
 
 class Sender:
@@ -37,7 +40,12 @@ class Sender:
         self._session = Session(self._terms, self._peer, progress, stop)
         self._context = channel.client_context(identity, self._roster.certificates)
         self._streams = self._session.bulk = Streams(self._terms.streams, self._session.stop)
-        self._supply = Supply(self._terms, tree, journal, self._streams, progress, self._record, self._tell_restart)
+        self._times = self._session.times
+        told = progress, self._record, self._tell_restart
+        self._supply = Supply(self._terms, tree, journal, self._streams, *told, self._times)
+        self._policy = Policy(self._terms.compress == "auto", self._terms.streams)
+        self._codec = "none", 0
+        self.throttle = Throttle(self._terms.limit, self._session.stop)
         self._rereader = Rereader(tree, journal, self._streams.outdated)
         self._found = Findings(self._terms, journal, self._say)
         self._published = Lane(1, self._session.stop)
@@ -58,12 +66,14 @@ class Sender:
             bytes=counts.bytes,
             sparse_bytes=self._supply.sparse_bytes,
             moved_bytes=sum(stream["bytes"] for stream in self._streams.figures),
+            wire_bytes=sum(stream["wire_bytes"] for stream in self._streams.figures),
             streams=self._streams.figures,
             retried_entries=self._supply.retried,
             skipped=tuple(skipped.shown),
             skipped_more=skipped.more,
             excluded=self._tree.excluded,
             seconds=self._session.seconds,
+            stages=self._times.stages(),
             cleanup=troubles,
         )
 
@@ -71,6 +81,7 @@ class Sender:
         self._progress.enter("connecting")
         hello = self._terms.hello(self._roster)
         link, welcome = self._connect(self._context, hello)
+        self._codec = choose(self._terms.compress, welcome.features)
         self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
         self._session.crew.start("reading", self._read)
         for stream in self._streams:
@@ -89,9 +100,10 @@ class Sender:
 
     def _read(self):
         self._progress.enter("moving")
-        for announcement in wire.announcements(self._tree.walk(), **self._terms.edition):
+        for announcement in self._times.over("list", wire.announcements(self._tree.walk(), **self._terms.edition)):
             self._say(announcement)
-            self._send_files(announcement.entries)
+            with self._times.on("read"):
+                self._send_files(announcement.entries)
         self._supply.finish()
         counts = self._journal.counts()
         self._progress.put(bytes_total=counts.bytes, files_total=counts.files, estimated=False)
@@ -157,12 +169,19 @@ class Sender:
     def _carrier(self, stream):
         session = self._session
         told = session.control.say, self._progress.tell, session.stop
-        return Carrier(stream, self._streams, self._peer.host, self._open_stream, self._rereader.load, *told)
+        outlet = Outlet(self._compressor(), self._policy, self.throttle, self._times)
+        return Carrier(stream, self._streams, outlet, self._peer.host, self._open_stream, self._rereader.load, *told)
+
+    def _compressor(self):
+        """One stream's, of the codec that was agreed on; None if none was."""
+        name, level = self._codec
+        return None if name == "none" else Compressor(name, level, self._policy, self._times)
 
     def _open_stream(self, stream, token):
         context = self._context if self._terms.encrypt else None
         link, _ = self._connect(context, self._terms.hello(self._roster, "bulk", stream, token))
         link.silence = self._terms.silence
+        link.times = self._times
         return link
 
     # Hearing, in the control connection's thread

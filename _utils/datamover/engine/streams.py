@@ -61,7 +61,9 @@ class Stream:
     @property
     def figures(self):
         """What was taken of it, and over how many connections."""
-        return {"bytes": self._account.bytes, "pieces": self._account.pieces, "connections": self.connections}
+        account = self._account
+        told = {"bytes": account.raw, "wire_bytes": account.bytes, "pieces": account.pieces}
+        return {**told, "connections": self.connections}
 
     @property
     def pieces(self):
@@ -178,10 +180,10 @@ class Stream:
                 self._stop.check()
             return due
 
-    def sending(self, payload):
-        """What next() gave is being sent, with so many payload bytes."""
+    def sending(self, payload, raw):
+        """What next() gave is being sent, with so many payload bytes, which stand for `raw` ones."""
         with self._changed:
-            self._account.sending(payload)
+            self._account.sending(payload, raw)
             pieces, size = self._unmarked
             self._unmarked = pieces + 1, size + payload
 

@@ -18,9 +18,12 @@ TRIES = 4
 
 
 class Supply:
-    """`record(number, try, Content)` is told of every file that was read, `restart(entry, try)` of every new try."""
+    """`record(number, try, Content)` is told of every file that was read, `restart(entry, try)` of every new try.
 
-    def __init__(self, terms, tree, journal, streams, progress, record, restart):
+    What it does is reading, and in `times` digesting where there is enough to be worth a look at the clock.
+    """
+
+    def __init__(self, terms, tree, journal, streams, progress, record, restart, times):
         self.retried = 0
         self.sparse_bytes = 0
         self._terms = terms
@@ -30,7 +33,9 @@ class Supply:
         self._progress = progress
         self._record = record
         self._restart = restart
+        self._times = times
         self._new_hasher = digests.constructor(terms.algorithm)
+        self._timed_hasher = times.hashing(self._new_hasher)
         self._pack = None
 
     def send(self, entry, try_=1):
@@ -68,7 +73,8 @@ class Supply:
         pack, self._pack = self._pack, None
         if pack is None:
             return
-        self._streams.put(pack.load(self._streams.choose(), self._terms.leaf))
+        with self._times.on("wait"):
+            self._streams.put(pack.load(self._streams.choose(), self._terms.leaf))
         self._progress.add(bytes_done=pack.bytes, files_done=len(pack.rows))
 
     def _sent(self, entry, try_):
@@ -84,17 +90,17 @@ class Supply:
         if self._pack is not None and not self._pack.has_room(entry.size):
             self.finish()
         if self._pack is None:
-            self._pack = Pack(self._streams.buffer())
+            self._pack = Pack(self._buffer())
         view = self._pack.room(entry.size)
         self._tree.read_small(entry, view)
         self._pack.add(entry.number, try_, entry.size)
-        builder = self._builder()
+        builder = ContentBuilder(self._new_hasher, self._terms.block_size)
         builder.update(view)
         return builder.finish()
 
     def _send_large(self, entry, try_):
         self.finish()
-        builder = self._builder()
+        builder = ContentBuilder(self._timed_hasher, self._terms.block_size)
         try:
             with self._tree.open(entry) as file:
                 self._send_pieces(file, try_, builder)
@@ -120,7 +126,7 @@ class Supply:
         self._put(self._piece(number, try_, offset, length, 0, PieceKind.HOLE))
 
     def _send_data(self, file, try_, offset, length, builder):
-        buffer = self._streams.buffer()
+        buffer = self._buffer()
         payload = memoryview(buffer)[PIECE_PREFIX : PIECE_PREFIX + length]
         if file.read_into(offset, payload) < length:
             self._streams.release(buffer)
@@ -129,9 +135,14 @@ class Supply:
         self._put(self._piece(file.entry.number, try_, offset, length, length, PieceKind.DATA), buffer)
 
     def _put(self, piece, buffer=None):
-        buffer = self._streams.buffer() if buffer is None else buffer
+        buffer = self._buffer() if buffer is None else buffer
         pack_piece_into(buffer, 0, piece)
-        self._streams.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
+        with self._times.on("wait"):
+            self._streams.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
+
+    def _buffer(self):
+        with self._times.on("wait"):
+            return self._streams.buffer()
 
     def _piece(self, number, try_, offset, length, payload, kind):
         stream = self._streams.choose(keeping=self._unit(number, try_, offset))
@@ -140,6 +151,3 @@ class Supply:
     def _unit(self, number, try_, offset):
         """What must stay on one stream because its pieces come in order: a block, on level `flight` a file."""
         return number, try_, self._terms.level != "flight" and offset // self._terms.block_size
-
-    def _builder(self):
-        return ContentBuilder(self._new_hasher, self._terms.block_size)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from .. import wire
+from .. import codecs, wire
 from ..errors import LocalError
 from ..wire import protocol
 from .channel import der
+from .compressing import feature
 
 LONGEST_SILENCE = 20.0
 
@@ -27,6 +28,8 @@ class Terms:
     level: str
     encrypt: bool
     streams: int
+    compress: str
+    limit: int
     block_size: int
     stall_timeout: float
     lease: float
@@ -41,6 +44,8 @@ class Terms:
             level=settings["verify"],
             encrypt=settings["encrypt"],
             streams=settings["streams"],
+            compress=settings["compress"],
+            limit=settings["limit"],
             block_size=settings["block_size"],
             stall_timeout=settings["stall_timeout"],
             lease=settings["lease"],
@@ -56,7 +61,18 @@ class Terms:
         """What the other end must have been told too, or nothing would fit."""
         bulk = "bulk-tls" if self.encrypt else "bulk-plain"
         words = (bulk, f"digest-{self.algorithm}", f"verify-{self.level}")
-        return tuple(sorted((*words, f"block-{self.block_size}", f"streams-{self.streams}")))
+        return tuple(sorted((*words, f"block-{self.block_size}", f"streams-{self.streams}", *self._codec)))
+
+    @property
+    def _codec(self):
+        """The codec that was asked for, as a feature; nothing for auto, which takes what there is."""
+        name = self.compress.partition(":")[0]
+        return () if name in ("auto", "none") else (feature(name),)
+
+    @property
+    def options(self):
+        """What is used if the other end has it too."""
+        return tuple(map(feature, codecs.available())) if self.compress == "auto" else ()
 
     @property
     def edition(self):
@@ -74,6 +90,7 @@ class Terms:
             stream=stream,
             token=token,
             required=self.features,
+            optional=self.options,
             **self.edition,
         )
 

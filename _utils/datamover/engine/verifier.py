@@ -24,14 +24,15 @@ EVERYTHING = None
 class Verifier:
     """`found` gets what was read back, a list of (number, try, Content). run() is for one thread, the rest for any."""
 
-    def __init__(self, terms, staging, journal, ledger, found, step, stop):
+    def __init__(self, terms, staging, journal, ledger, found, step, stop, times):
         self._terms = terms
         self._staging = staging
         self._journal = journal
         self._ledger = ledger
         self._found = found
         self._step = step
-        self._new_hasher = digests.constructor(terms.algorithm)
+        self._times = times
+        self._new_hasher = times.hashing(digests.constructor(terms.algorithm))
         self._lane = Lane(WAITING, stop)
         self._done = Lane(1, stop)
         self._waiting = {}
@@ -43,11 +44,15 @@ class Verifier:
         if landing.frontier - landing.told < RANGE:
             return
         landing.told = landing.frontier
-        self._lane.put([(landing.entry.number, landing.try_, landing.frontier)])
+        self._put([(landing.entry.number, landing.try_, landing.frontier)])
 
     def complete(self, files):
         """These files, (number, try) each, have landed whole."""
-        self._lane.put([(number, try_, EVERYTHING) for number, try_ in files])
+        self._put([(number, try_, EVERYTHING) for number, try_ in files])
+
+    def _put(self, items):
+        with self._times.on("wait"):
+            self._lane.put(items)
 
     def finish(self):
         """Nothing lands any more: return when all has been read back."""
@@ -57,13 +62,18 @@ class Verifier:
     def run(self):
         """Read back until finish() is called."""
         while (items := self._lane.get()) is not None:
-            for item in items:
-                self._take(*item)
-            if len(self._waiting) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
-                self._read_back_waiting()
+            with self._times.on("read_back"):
+                self._take_all(items)
         if self._waiting:
-            self._read_back_waiting()
+            with self._times.on("read_back"):
+                self._read_back_waiting()
         self._done.put(True)
+
+    def _take_all(self, items):
+        for item in items:
+            self._take(*item)
+        if len(self._waiting) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
+            self._read_back_waiting()
 
     def _take(self, number, try_, upto):
         size = self._journal.entry(number).size
@@ -85,6 +95,7 @@ class Verifier:
         builder = self._builder(number, try_)
         for offset in range(builder.length, upto, RANGE):
             with self._unless_void(number, try_):
+                self._flush([number])
                 self._staging.read_back_range(number, offset, min(RANGE, upto - offset), builder)
             self._step()
         return builder
@@ -107,7 +118,7 @@ class Verifier:
     def _read_back_waiting(self):
         waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
         files = dict(self._flushed(list(waiting.items())))
-        how = self._terms.algorithm, self._terms.block_size
+        how = self._new_hasher, self._terms.block_size
         found = []
         for number, content in self._staging.read_back_many(list(files), *how):
             with self._unless_void(number, files[number]):
@@ -119,12 +130,16 @@ class Verifier:
         """Flush files together; those whose try is still meant."""
         files = [file for file in files if self._ledger.is_current(*file)]
         try:
-            self._staging.flush([number for number, _ in files])
+            self._flush([number for number, _ in files])
         except MoverError:
             if all(self._ledger.is_current(*file) for file in files):
                 raise
             return self._flushed(files)
         return files
+
+    def _flush(self, numbers):
+        with self._times.on("flush"):
+            self._staging.flush(numbers)
 
     @contextmanager
     def _unless_void(self, number, try_):

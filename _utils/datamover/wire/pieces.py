@@ -30,14 +30,22 @@ class PieceKind(IntEnum):
 
 
 class Codec(IntEnum):
-    """How a payload is written. Others come as features that are agreed in Hello and Welcome."""
+    """How a payload is written: as it is, or made smaller in a way that both ends agreed on in Hello and Welcome."""
 
     NONE = 0
+    ZSTD = 1
+    ZLIB = 2
+
+
+_CODECS = frozenset(Codec)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The prefix of a piece: it stands for `length` bytes of a file, and `payload` bytes follow it."""
+    """The prefix of a piece: it stands for `length` bytes of a file, and `payload` bytes follow it.
+
+    Of a pack `length` counts the table too: it is what the payload has when it is written as it is.
+    """
 
     entry: int
     try_: int
@@ -127,21 +135,28 @@ def _piece_trouble(piece):
     """Why a piece cannot be, or an empty text."""
     if not 0 < piece.stream <= MAX_STREAMS:
         return f"has stream {piece.stream}; bulk streams are 1 to {MAX_STREAMS}"
-    if piece.codec != Codec.NONE:
-        return f"has codec {piece.codec}, which was not agreed"
+    if piece.codec not in _CODECS:
+        return f"has codec {piece.codec}, which wire version 1 does not have"
     if not (0 <= piece.entry <= MAX_NUMBER and 0 <= piece.try_ < 2**16 and 0 <= piece.leaf < 2**32):
         return "is of no entry, try or leaf that can be"
     if piece.offset < 0 or piece.length < 1 or piece.offset + piece.length > LONGEST:
         return f"covers {piece.length} bytes from {piece.offset}, which no file has"
     if piece.kind == PieceKind.DATA:
-        return "" if piece.payload == piece.length <= MAX_DATA else f"has {piece.payload} bytes for {piece.length}"
+        return "" if _is_carried(piece, MAX_DATA) else f"has {piece.payload} bytes for {piece.length}"
     if piece.kind == PieceKind.HOLE:
-        return f"is a hole with {piece.payload} bytes" if piece.payload else ""
+        return f"is a hole with {piece.payload} bytes" if piece.payload or piece.codec else ""
     if piece.kind == PieceKind.PACKED:
         placeless = not (piece.entry or piece.try_ or piece.offset)
-        fits = piece.payload == piece.length <= MAX_PIECE_BODY - _PIECE_HEADER
-        return "" if placeless and fits else f"is a pack of {piece.payload} bytes for {piece.length}, or claims a place"
+        fits = placeless and _is_carried(piece, MAX_PIECE_BODY - _PIECE_HEADER)
+        return "" if fits else f"is a pack of {piece.payload} bytes for {piece.length}, or claims a place"
     return f"is of kind {piece.kind}, which wire version 1 does not have"
+
+
+def _is_carried(piece, most):
+    """Whether the payload can be that of `length` bytes, at most `most`; what is not smaller travels as it is."""
+    if piece.codec == Codec.NONE:
+        return piece.payload == piece.length <= most
+    return 0 < piece.payload < piece.length <= most
 
 
 # A pack of small files: a table, then their bytes one after another.

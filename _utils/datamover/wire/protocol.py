@@ -242,12 +242,16 @@ class _Party:
 
 
 class Tally:
-    """Counts what was taken of one bulk stream over all its connections, so that its end can be told from a loss."""
+    """Counts what was taken of one bulk stream over all its connections, so that its end can be told from a loss.
+
+    `bytes` are those of the payloads as they travel, `raw` what they are when they are whole.
+    """
 
     def __init__(self, stream: int):
         self.stream = stream
         self.pieces = 0
         self.bytes = 0
+        self.raw = 0
         self.ended = False
 
     def piece(self, piece: wire.Piece) -> None:
@@ -255,6 +259,7 @@ class Tally:
             raise ProtocolError(f"stream {self.stream} {'has ended' if self.ended else 'got'}: {piece}")
         self.pieces += 1
         self.bytes += piece.payload
+        self.raw += piece.length if piece.payload else 0
 
     def check(self, said: wire.Mark | wire.End) -> None:
         """What the source counted must be what was counted here."""

@@ -29,6 +29,8 @@ SETTINGS = {
     "verify": "readback",
     "encrypt": True,
     "streams": 1,
+    "compress": "none",
+    "limit": 0,
     "block_size": 1024 * 1024,
     "stall_timeout": 20,
     "lease": 30,

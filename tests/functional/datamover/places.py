@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import hashlib
 import os
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from datamover.selection import EVERYTHING
 
 TRANSFER = "0123456789abcdef" * 2
 ALGORITHM = "sha256"
+HASHER = hashlib.sha256
 _NEW_MOUNTS = 0x00020000 | 0x00000200
 
 
@@ -135,7 +137,7 @@ def send(tree, journal, staging, received, small=64 * 1024):
         _send_file(tree, journal, staging, entry, small)
     staging.sync()
     for entry in received.entries((Kind.FILE,)):
-        received.put_content(entry.number, 1, staging.read_back(entry.number, ALGORITHM, BLOCK))
+        received.put_content(entry.number, 1, staging.read_back(entry.number, HASHER, BLOCK))
     staging.make_specials()
     staging.apply_metadata()
     roots = journal.root(BLOCK, ALGORITHM), received.root(BLOCK, ALGORITHM)

@@ -20,7 +20,17 @@ from datamover.disk.staging import AHEAD, Staging
 from datamover.disk.windows import WINDOW
 from datamover.errors import Busy, DiskError, LocalError, ManifestInvalid, MoverError, NoInodes, NoSpace, SpecialRefused
 from datamover.manifest import Entry, Kind
-from tests.functional.datamover.places import ALGORITHM, TRANSFER, destination, ext4, plant, private_mounts, run, tmpfs
+from tests.functional.datamover.places import (
+    ALGORITHM,
+    HASHER,
+    TRANSFER,
+    destination,
+    ext4,
+    plant,
+    private_mounts,
+    run,
+    tmpfs,
+)
 
 MIB = 1024 * 1024
 
@@ -297,7 +307,7 @@ def test_holes_and_data_are_digested_as_the_bytes_they_read_as(staging, tmp_path
     staging.write(2, 1, 0, plain)
     staging.finish(2)
     staging.flush([1, 2])
-    sparse, dense = (staging.read_back(number, ALGORITHM, BLOCK) for number in (1, 2))
+    sparse, dense = (staging.read_back(number, HASHER, BLOCK) for number in (1, 2))
     assert sparse == dense and len(sparse.blocks) == 4
     expected = run("sha256sum", os.path.join(os.fsdecode(staging.path), "data", "plain"))
     assert sparse.whole.hex().encode() == expected[:64]
@@ -311,11 +321,11 @@ def test_what_was_spoiled_on_the_disk_is_seen_when_it_is_read_back(staging):
     staging.write(1, 1, 0, b"x" * 3 * MIB)
     staging.finish(1)
     staging.flush([1])
-    good = staging.read_back(1, ALGORITHM, BLOCK)
+    good = staging.read_back(1, HASHER, BLOCK)
     with open(os.path.join(os.fsdecode(staging.path), "data", "f"), "r+b") as spoil:
         spoil.seek(2 * MIB)
         spoil.write(b"y")
-    assert staging.read_back(1, ALGORITHM, BLOCK) != good
+    assert staging.read_back(1, HASHER, BLOCK) != good
 
 
 def test_many_files_are_read_back_together(staging):
@@ -326,13 +336,13 @@ def test_many_files_are_read_back_together(staging):
         staging.put_small(number, 1, bytes([number % 256]) * size)
     staging.flush(list(sizes))
     os.unlink(os.path.join(staging.path, b"data", b"7"))
-    found = dict(staging.read_back_many(list(sizes), ALGORITHM, BLOCK))
+    found = dict(staging.read_back_many(list(sizes), HASHER, BLOCK))
     assert found.pop(7) is None, "it was discarded for another try"
-    assert found == {number: staging.read_back(number, ALGORITHM, BLOCK) for number in sizes if number != 7}
+    assert found == {number: staging.read_back(number, HASHER, BLOCK) for number in sizes if number != 7}
 
 
 def whole(staging):
-    return staging.read_back(1, ALGORITHM, BLOCK)
+    return staging.read_back(1, HASHER, BLOCK)
 
 
 def by_ranges(staging):
@@ -492,7 +502,7 @@ def test_a_file_exchanged_for_a_link_is_never_followed(final, tmp_path, action):
             {
                 "write": lambda: staging.write(1, 1, 0, b"bad"),
                 "put_small": lambda: staging.put_small(1, 1, b"bad"),
-                "read_back": lambda: staging.read_back(1, ALGORITHM, BLOCK),
+                "read_back": lambda: staging.read_back(1, HASHER, BLOCK),
             }[action]()
         assert precious.read_bytes() == b"precious"
 

@@ -123,7 +123,10 @@ def test_the_table_of_bounds_holds(name, value):
     assert {row[0]: row[1] for row in rows(section("Bounds"))}[name] == str(value)
 
 
-@pytest.mark.parametrize("kind", [manifest.Kind, wire.Operation, wire.PieceKind], ids=lambda kind: kind.__name__)
+NUMBERED = manifest.Kind, wire.Operation, wire.PieceKind, wire.Codec
+
+
+@pytest.mark.parametrize("kind", NUMBERED, ids=lambda kind: kind.__name__)
 def test_numbered_words_are_those_of_the_code(kind):
     found = {row[1]: row[0] for row in rows(section(kind.__name__))}
     assert found == {each.name.lower().replace("_", "-"): str(int(each)) for each in kind}

@@ -105,7 +105,8 @@ def test_the_receipt_holds_both_roots():
     assert (told["files"], told["bytes"], told["algorithm"]) == (1000, 10 * GIB, "blake3")
 
 
-KEYS = ["transfer", "attempt", "result", "source", "destinations", "receipt", "phases", "reasons", "retcode"]
+KEYS = ["transfer", "attempt", "result", "source", "destinations", "receipt", "bottleneck"]
+KEYS += ["phases", "reasons", "retcode"]
 
 
 def test_the_keys_are_stable_however_it_ends():

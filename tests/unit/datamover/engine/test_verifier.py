@@ -9,6 +9,7 @@ from datamover.digests import constructor
 from datamover.disk.journal import Journal
 from datamover.engine import verifier
 from datamover.engine.ledger import Landing, Ledger
+from datamover.engine.stages import Timesheet
 from datamover.engine.stop import Stop
 from datamover.engine.verifier import Verifier
 from datamover.errors import DiskError
@@ -32,16 +33,16 @@ class Disk:
         for number in numbers:
             self._look(number)
 
-    def read_back(self, number, algorithm, block_size):
+    def read_back(self, number, new_hasher, block_size):
         self.asked.append(("whole", number))
-        builder = ContentBuilder(constructor(algorithm), block_size)
+        builder = ContentBuilder(new_hasher, block_size)
         builder.update(self._look(number))
         return builder.finish()
 
-    def read_back_many(self, numbers, algorithm, block_size):
+    def read_back_many(self, numbers, new_hasher, block_size):
         for number in numbers:
             try:
-                yield number, self.read_back(number, algorithm, block_size)
+                yield number, self.read_back(number, new_hasher, block_size)
             except DiskError:
                 yield number, None
 
@@ -70,7 +71,8 @@ def prepare(journal, files):
     ledger.check(entries)
     journal.add(entries)
     ledger.announce(entries, True)
-    return Verifier(TERMS, disk, journal, ledger, found.extend, lambda: None, stop), disk, ledger, found
+    checker = Verifier(TERMS, disk, journal, ledger, found.extend, lambda: None, stop, Timesheet())
+    return checker, disk, ledger, found
 
 
 def run(checker):
@@ -120,13 +122,8 @@ def test_a_large_file_is_read_back_in_ranges_behind_its_frontier(journal, monkey
         checker.reach(landing)
     checker.complete([(1, 1)])
     run(checker)
-    assert disk.asked == [
-        ("range", 1, 0, 2 * BLOCK),
-        ("range", 1, 2 * BLOCK, 2 * BLOCK),
-        ("range", 1, 4 * BLOCK, BLOCK),
-        ("range", 1, 5 * BLOCK, 2 * BLOCK),
-        ("range", 1, 7 * BLOCK, 4),
-    ]
+    ranges = [(0, 2 * BLOCK), (2 * BLOCK, 2 * BLOCK), (4 * BLOCK, BLOCK), (5 * BLOCK, 2 * BLOCK), (7 * BLOCK, 4)]
+    assert disk.asked == [asked for where in ranges for asked in (("flush", 1), ("range", 1, *where))]
     assert found == [(1, 1, content_of(data))]
 
 

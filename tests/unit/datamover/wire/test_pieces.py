@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from datamover import manifest, wire
 from datamover.errors import FrameTooLarge, LocalError, ProtocolError
-from datamover.wire import PIECE_PREFIX, End, Mark, Piece, PieceKind
+from datamover.wire import PIECE_PREFIX, Codec, End, Mark, Piece, PieceKind
 
 from .. import strategies
 from ..strategies import relaxed
@@ -19,6 +19,7 @@ GOLDEN = json.loads((Path(__file__).parents[3] / "golden" / "wire-1.json").read_
 
 PIECES = {
     "data piece": Piece(5, 1, 4194304, 4194304, 4194304, leaf=1, stream=2),
+    "compressed piece": Piece(5, 1, 4194304, 4194304, 1000000, codec=Codec.ZSTD, stream=2),
     "hole piece": Piece(5, 1, 8388608, 2**40, 0, PieceKind.HOLE),
     "packed piece": Piece(0, 0, 0, 1000, 1000, PieceKind.PACKED),
 }
@@ -49,11 +50,19 @@ def pieces(draw):
     place = {"leaf": draw(st.integers(0, 2**32 - 1)), "stream": draw(st.integers(1, wire.MAX_STREAMS))}
     if kind == PieceKind.PACKED:
         size = draw(st.integers(1, wire.MAX_PIECE_BODY - 32))
-        return Piece(0, 0, 0, size, size, kind, **place)
+        return Piece(0, 0, 0, size, kind=kind, **draw(written(size)), **place)
     length = draw(st.integers(1, wire.MAX_DATA if kind == PieceKind.DATA else 2**63 - 1))
     offset = draw(st.integers(0, 2**63 - 1 - length))
     entry, try_ = draw(st.integers(0, manifest.MAX_NUMBER)), draw(st.integers(0, 2**16 - 1))
-    return Piece(entry, try_, offset, length, length if kind == PieceKind.DATA else 0, kind, **place)
+    how = draw(written(length)) if kind == PieceKind.DATA else {"payload": 0}
+    return Piece(entry, try_, offset, length, kind=kind, **how, **place)
+
+
+@st.composite
+def written(draw, length):
+    """How so many bytes travel: as they are, or compressed to fewer."""
+    codec = draw(st.sampled_from(Codec)) if length > 1 else Codec.NONE
+    return {"codec": codec, "payload": draw(st.integers(1, length - 1)) if codec else length}
 
 
 numbers = st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(1, wire.MAX_STREAMS)
@@ -162,6 +171,13 @@ def test_a_piece_beyond_the_bound_is_refused_by_its_prefix():
         Piece(5, 1, 0, 10, 10, kind=PieceKind.BASE_COPY),
         Piece(5, 1, 0, 10, 10, kind=9),
         Piece(5, 1, 0, 10, 10, codec=1),
+        Piece(5, 1, 0, 10, 11, codec=2),
+        Piece(5, 1, 0, 10, 0, codec=2),
+        Piece(5, 1, 0, 10, 9, codec=0),
+        Piece(5, 1, 0, 10, 9, codec=3),
+        Piece(5, 1, 0, 10, 0, PieceKind.HOLE, codec=1),
+        Piece(5, 1, 0, wire.MAX_DATA + 1, 9, codec=1),
+        Piece(0, 0, 0, wire.MAX_PIECE_BODY, 9, PieceKind.PACKED, codec=1),
         Piece(5, 1, 0, 10, 10, stream=0),
         Piece(5, 1, 0, 10, 10, leaf=2**32),
         Piece(0, 0, 0, wire.MAX_PIECE_BODY, wire.MAX_PIECE_BODY, kind=PieceKind.PACKED),

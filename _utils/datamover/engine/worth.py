@@ -1,0 +1,85 @@
+"""Whether compressing pays: pure decisions from what was measured.
+
+Smaller payloads only help when the way to the other end is what holds us up. So while we compress and nothing holds us
+up, plain sending is tried now and then; while we send plainly and are held up, the way's speed is known, and compared
+with what would come out of the compressor. If smaller payloads then do not arrive faster, it is the other end that
+holds us up, and its processor has better things to do.
+"""
+
+from dataclasses import dataclass, replace
+
+HELD = 0.1
+"""The part of its time that a connection waits when something behind it is the limit."""
+GAIN = 1.1
+"""What must be won at least: it costs processor time at both ends."""
+SAME = 0.8
+"""A way that takes so much of what it took before is the limit still."""
+HOPE = 0.5
+"""The ratio that is assumed until one was seen."""
+PAUSE = 4.0
+LONGEST_PAUSE = 64.0
+"""Seconds until the other way is tried again; twice as many each time."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What was seen while some megabytes were sent: raw bytes, what travelled for them, seconds, and the part of the
+    time that was spent waiting for the way to take more.
+    """
+
+    raw: int
+    wire: int
+    seconds: float
+    held: float
+
+
+@dataclass(frozen=True)
+class Worth:
+    """The present decision and what it rests on. Rates are in bytes a second, 0 where none is known yet.
+
+    `way` is what the way takes, `speed` what all compressors together can take in, `ratio` what they make of it.
+    """
+
+    compress: bool = True
+    way: float = 0.0
+    speed: float = 0.0
+    ratio: float = HOPE
+    again_at: float = 0.0
+    pause: float = PAUSE
+
+    def after(self, span: Span, now: float) -> "Worth":
+        """The decision after this much more was sent; `now` counts from the beginning."""
+        if span.held < HELD:
+            return self._not_held(span, now)
+        return self._held_compressing(span, now) if self.compress else self._held_plain(span, now)
+
+    def _not_held(self, span, now):
+        """The way takes more than we can give it: smaller payloads cannot help, but do they hinder?"""
+        if self.compress and now >= self.again_at:
+            return replace(self, compress=False)
+        return self
+
+    def _held_compressing(self, span, now):
+        if not self.way and now >= PAUSE:
+            return replace(self, compress=False)
+        taken = span.wire / span.seconds
+        if taken >= SAME * self.way or span.raw / span.seconds >= GAIN * self.way:
+            return self
+        return self._wait(now, compress=False)
+
+    def _held_plain(self, span, now):
+        known = replace(self, way=span.wire / span.seconds)
+        if now >= self.again_at and known.gain >= GAIN:
+            return known._wait(now, compress=True)
+        return known
+
+    def _wait(self, now, compress):
+        """Stay with a decision for a while."""
+        pause = min(2 * self.pause, LONGEST_PAUSE)
+        return replace(self, compress=compress, again_at=now + self.pause, pause=pause)
+
+    @property
+    def gain(self) -> float:
+        """How many times faster it would be with compression, on a way that is the limit without it."""
+        compressed = self.way / self.ratio
+        return (min(self.speed, compressed) if self.speed else compressed) / self.way

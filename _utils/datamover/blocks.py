@@ -114,6 +114,25 @@ class ContentBuilder:
                 self.update(_ZEROS[:size])
                 length -= size
 
+    @property
+    def latest(self) -> bytes:
+        """The digest of the block that was taken last, as far as it was."""
+        return self.blocks[-1] if self._room == self._block_size else self._block.digest()
+
+    def mark(self):
+        """What restored() needs to go on from here; only where a block ends."""
+        return self._whole.copy()
+
+    @classmethod
+    def restored(cls, new_hasher: Callable, block_size: int, blocks: list[bytes], mark) -> "ContentBuilder":
+        """A builder that has taken these blocks, all of them full and at least one."""
+        builder = cls(new_hasher, block_size)
+        builder._whole = mark.copy()
+        builder._block = new_hasher()
+        builder.blocks = list(blocks)
+        builder.length = len(blocks) * block_size
+        return builder
+
     def finish(self) -> Content:
         """The content of everything taken; more may still follow."""
         unfinished = self._room < self._block_size

@@ -6,9 +6,12 @@ survive, are not kept here. Any thread may call any method: there is one connect
 committed in batches.
 """
 
+import logging
+import os
 import sqlite3
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain, islice
@@ -36,10 +39,22 @@ CREATE INDEX suspects ON entries (number) WHERE suspect;
 CREATE TABLE contents (number INTEGER, side INTEGER, try INTEGER NOT NULL, length INTEGER NOT NULL, whole BLOB NOT NULL,
     blocks BLOB NOT NULL, PRIMARY KEY (number, side)) WITHOUT ROWID;
 CREATE TABLE listing (name BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE remembered (identity BLOB PRIMARY KEY, length INTEGER NOT NULL, whole BLOB NOT NULL, blocks BLOB NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE links (device_inode TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
 _LISTING = "SELECT name FROM listing WHERE name > ? ORDER BY name LIMIT ?"
+
+
+_REMEMBER = """
+INSERT OR IGNORE INTO remembered SELECT identity_of(body), contents.length, whole, blocks FROM earlier.entries
+    JOIN earlier.contents USING (number, try) WHERE side = 0 AND NOT suspect;
+INSERT OR IGNORE INTO remembered SELECT * FROM earlier.remembered;
+"""
+
+
+log = logging.getLogger(__name__)
 
 
 class Side(IntEnum):
@@ -174,6 +189,34 @@ class Journal:
             with self._lock:
                 self._many("INSERT OR IGNORE INTO listing VALUES (?)", [(name,) for name in batch])
         return (name for page in self._pages_of(_LISTING, first=b"") for (name,) in page)
+
+    def remember(self, path):
+        """Take over what the journal of an earlier attempt knows of files, if there is one and it can be read.
+
+        What was so young when it was read that a change could go unseen is not taken.
+        """
+        if not os.path.exists(path):
+            return
+        with self._lock:
+            self.flush()
+            self._database.create_function("identity_of", 1, records.identity_of, deterministic=True)
+            try:
+                self._database.execute("ATTACH DATABASE ? AS earlier", (os.fspath(path),))
+                self._database.executescript(_REMEMBER)
+            except sqlite3.Error as error:
+                log.warning("what the earlier attempt read cannot be used, it is read again: %s", error)
+            finally:
+                self.flush()
+                with suppress(sqlite3.Error):
+                    self._database.execute("DETACH DATABASE earlier")
+
+    def remembered(self, identity):
+        """The Content that a file of exactly this identity had in an earlier attempt, or None."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT length, whole, blocks FROM remembered WHERE identity = ?", (records.identity_bytes(identity),)
+            ).fetchone()
+        return _content(*row) if row else None
 
     def flush(self):
         """Commit; until then what was written is lost with the process."""

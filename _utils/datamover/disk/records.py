@@ -2,12 +2,14 @@
 
 import marshal
 from operator import attrgetter
+from struct import Struct
 
 from ..manifest import Entry, Kind
 from .metadata import Identity
 
 _KINDS = {int(kind): kind for kind in Kind}
 _VERSION = 4
+_IDENTITY = Struct(">QQQqq")
 
 _head = attrgetter("number", "parent", "name")
 _tail = attrgetter("mode", "uid", "gid", "owner", "group", "size", "mtime_ns", "device", "target", "link", "xattrs")
@@ -18,6 +20,16 @@ def pack(entry, identity):
     return marshal.dumps(
         (_head(entry), int(entry.kind), _tail(entry), None if identity is None else tuple(identity)), _VERSION
     )
+
+
+def identity_of(body):
+    """The identity alone, as bytes that compare; None if there is none."""
+    identity = marshal.loads(body)[3]
+    return identity and _IDENTITY.pack(*identity)
+
+
+def identity_bytes(identity):
+    return _IDENTITY.pack(*identity)
 
 
 def unpack(body):

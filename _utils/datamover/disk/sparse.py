@@ -4,6 +4,7 @@ import errno
 import os
 
 from ..blocks import ContentBuilder
+from . import kernel
 
 CHUNK = 1024 * 1024
 HOLE = 1024 * CHUNK
@@ -54,6 +55,17 @@ def has_holes(status):
     Compressing file systems may say so of files without holes.
     """
     return status.st_blocks * 512 < status.st_size
+
+
+def clear(descriptor, offset, length):
+    """Make a range a hole, or zeros where the file system cannot."""
+    try:
+        kernel.punch_hole(descriptor, offset, length)
+    except OSError as error:
+        if error.errno not in kernel.UNSUPPORTED:
+            raise
+        for at in range(offset, offset + length, CHUNK):
+            os.pwrite(descriptor, bytes(min(CHUNK, offset + length - at)), at)
 
 
 def read_into(descriptor, offset, view):

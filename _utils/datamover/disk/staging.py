@@ -16,7 +16,7 @@ from contextlib import ExitStack, nullcontext, suppress
 
 from ..errors import Busy, DiskError, LocalError, ManifestInvalid, shown
 from ..manifest import Kind
-from . import kernel, metadata, sparse
+from . import holdings, kernel, metadata, sparse
 from .headroom import Headroom
 from .removal import empty
 from .safepath import (
@@ -36,6 +36,7 @@ from .windows import Windows
 PREFIX = b".salt-transfer-"
 DATA = b"data"
 ABOUT = b"about.json"
+PART = b"about.part"
 FORMAT = 1
 OPEN_FILES = 64
 FEW = 8
@@ -57,7 +58,7 @@ class _Stale(Exception):
 
 
 class Staging:
-    """Made by create() or reopen().
+    """Made by create(), take_over() or reopen(). `holdings` (see there) are asked for what a new file may begin with.
 
     Several threads may write; announce, restart and what follows are for one at a time.
     """
@@ -76,6 +77,8 @@ class Staging:
         self._directories = Directories(anchor, DATA, journal.location if journal else None)
         self._files = Descriptors(self._open_for_writing, OPEN_FILES)
         self._begun = set()
+        self._given = set()
+        self.holdings = []
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
         self._windows = Windows(self._headroom)
 
@@ -102,8 +105,22 @@ class Staging:
         return staging
 
     @classmethod
-    def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0)):
-        """The staging directory that is there, to remove it or to finish; None if there is none. It takes no specials.
+    def take_over(cls, final, transfer, about, journal, owners="names", reserve=(0, 0), *, special):
+        """What an earlier attempt left, as holdings beside a tree that begins anew; if there is nothing, a new one."""
+        staging = cls.reopen(final, transfer, journal, owners, reserve, special)
+        if staging is None:
+            return cls.create(final, transfer, about, journal, owners, reserve, special=special)
+        with on_disk("take over", staging.path), ExitStack() as undo:
+            undo.callback(staging.close)
+            holdings.set_aside(staging.anchor, DATA)
+            staging._describe(about)
+            staging.holdings = holdings.left_by_earlier_attempts(staging.anchor, journal)
+            undo.pop_all()
+        return staging
+
+    @classmethod
+    def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0), special=()):
+        """The staging directory that is there, to remove it or to finish; None if there is none.
 
         DiskError if it is not one that create() made for this transfer: nothing may be done with it.
         """
@@ -117,7 +134,7 @@ class Staging:
             undo.callback(os.close, anchor)
             _check_ours(anchor, transfer)
             undo.pop_all()
-        return cls(final, transfer, journal, anchor, parent, owners, reserve, special=())
+        return cls(final, transfer, journal, anchor, parent, owners, reserve, special)
 
     def _describe(self, about):
         document = {
@@ -126,12 +143,14 @@ class Staging:
             "transfer": self.transfer,
             "final": encode_path(self.final),
         }
-        with open(os.open(ABOUT, _CREATE | os.O_EXCL, 0o600, dir_fd=self.anchor), "w", encoding="ascii") as out:
+        with open(os.open(PART, _CREATE | os.O_TRUNC, 0o600, dir_fd=self.anchor), "w", encoding="ascii") as out:
             json.dump({**about, **document}, out)
             out.flush()
             os.utime(out.fileno(), ns=(_ODD_TIME, _ODD_TIME))
             self.granularity = metadata.time_granularity(_ODD_TIME, os.fstat(out.fileno()).st_mtime_ns)
             os.fsync(out.fileno())
+        os.rename(PART, ABOUT, src_dir_fd=self.anchor, dst_dir_fd=self.anchor)
+        os.fsync(self.anchor)
 
     def __enter__(self):
         return self
@@ -141,8 +160,7 @@ class Staging:
 
     def close(self):
         """Let go of every descriptor; the directory stays."""
-        self._files.close()
-        self._directories.close()
+        self._let_go()
         os.close(self.anchor)
         os.close(self.parent)
 
@@ -151,11 +169,32 @@ class Staging:
 
         Never asked before recover() (see publish).
         """
-        self._files.close()
-        self._directories.close()
+        self._let_go()
         with on_disk("remove", self.path), suppress(FileNotFoundError):
             empty(self.anchor, last=ABOUT)
             os.rmdir(staging_name(self.transfer), dir_fd=self.parent)
+
+    def _let_go(self):
+        self._files.close()
+        self._directories.close()
+        for holding in self.holdings:
+            holding.close()
+
+    # What is there already
+
+    def held(self, entry, block_size):
+        """The HeldFile of a file of which nothing has been written yet, or None; a context manager."""
+        return holdings.found(self.holdings, entry, block_size)
+
+    def keep(self, number, try_):
+        """A range of a file is there already. False if it belongs to an older try."""
+        try:
+            with self._files.hold((number, try_)):
+                return True
+        except _Stale:
+            return False
+        except OSError as error:
+            raise self._trouble(error, "open", number) from error
 
     # Writing
 
@@ -200,6 +239,8 @@ class Staging:
         try:
             with self._files.hold((number, try_)) as descriptor:
                 self._windows.hole((number, try_), descriptor, offset, length)
+                if (number, try_) in self._given:
+                    sparse.clear(descriptor, offset, length)
         except _Stale:
             return False
         except OSError as error:
@@ -262,6 +303,7 @@ class Staging:
         self._windows.forget(key)
         self._files.drop(key)
         self._begun.discard(key)
+        self._given.discard(key)
 
     def _create(self, number, try_):
         """(entry, descriptor): a new file for this try."""
@@ -274,14 +316,22 @@ class Staging:
     def _open_for_writing(self, key):
         number, try_ = key
         self._headroom.take_inode()
-        # One that was closed meanwhile to make room is opened again; what another entry made never is.
-        once = 0 if key in self._begun else os.O_EXCL
         with self._guard(number):
-            place, name = self._place(self._meant(number, try_))
+            entry = self._meant(number, try_)
+            place, name = self._place(entry)
             with self._directories.hold(place) as directory:
-                descriptor = os.open(name, _CREATE | once, 0o600, dir_fd=directory)
+                # One that was closed meanwhile to make room is opened again; what another entry made never is.
+                known = key in self._begun or self._is_given(entry, try_, directory, name)
+                descriptor = os.open(name, _CREATE | (0 if known else os.O_EXCL), 0o600, dir_fd=directory)
         self._begun.add(key)
         return descriptor
+
+    def _is_given(self, entry, try_, directory, name):
+        """Whether a file begins with what a holding has of it. What begins again begins with nothing."""
+        given = try_ == 1 and any(holding.give(entry, directory, name) for holding in self.holdings)
+        if given:
+            self._given.add((entry.number, try_))
+        return given
 
     def _meant(self, number, try_):
         """The entry, if it is a file and this is its present try."""
@@ -498,7 +548,8 @@ def _make_private(parent, name):
 
 def _check_ours(anchor, transfer):
     """Refuse a directory that somebody put under our name. An empty one was only just made, or is all but removed."""
-    ours = os.fstat(anchor).st_uid == os.geteuid() and (not os.listdir(anchor) or _described(anchor) == transfer)
+    only_begun = {*map(os.fsencode, os.listdir(anchor))} <= {PART}
+    ours = os.fstat(anchor).st_uid == os.geteuid() and (only_begun or _described(anchor) == transfer)
     if not ours:
         name = shown(staging_name(transfer))
         raise DiskError(f"{name} was not made by this transfer; nothing is done with it, look who put it there")

@@ -300,6 +300,16 @@ class SourceTree:
             self._journal.suspect(entry.number)
         return file
 
+    def remembered(self, entry):
+        """The Content of a FILE entry as an earlier attempt read it, if the file is unchanged since; else None.
+
+        SourceChanged if it is no longer the file that was listed.
+        """
+        content = self._journal.remembered(self._journal.known(entry.number).identity)
+        if content:
+            self.open(entry).close()
+        return content
+
     def read_small(self, entry, view):
         """Open, read the whole file into `view` and check it, in one go; SourceChanged if it changed meanwhile."""
         with self.open(entry) as file:

@@ -1,5 +1,7 @@
 """The destination's bulk connections: pieces are checked and written; a file that is complete goes to be verified."""
 
+import threading
+
 from .. import digests
 from ..blocks import Content, ContentBuilder
 from ..errors import ProtocolError
@@ -14,13 +16,17 @@ class Intake:
     that both ends have.
     """
 
-    def __init__(self, terms, staging, ledger, progress, verifier, found, times):
+    def __init__(self, terms, staging, ledger, holdings, progress, verifier, found, times):
         self.sparse_bytes = 0
+        self.held_bytes = 0
+        self.resent_bytes = 0
         self.agreed = ()
         self.times = times
         self._terms = terms
         self._staging = staging
         self._ledger = ledger
+        self._holdings = holdings
+        self._counting = threading.Lock()
         self._progress = progress
         self._verifier = verifier
         self._found = found
@@ -73,6 +79,7 @@ class Intake:
         meant = self._ledger.await_try(number, try_) and self._ledger.small(number, try_, len(view))
         if not (meant and self._staging.put_small(number, try_, view)):
             return False
+        self._count_again(number, 0, len(view))
         with self._ledger.completing(number, try_) as current:
             return current
 
@@ -94,6 +101,8 @@ class Intake:
 
     def _write(self, landing, piece, payload):
         """Write a piece or its hole, and digest it if that is done here; False if its try became void."""
+        if piece.kind == PieceKind.HELD:
+            return self._keep(landing, piece)
         if piece.kind == PieceKind.HOLE:
             self.sparse_bytes += piece.length
             if landing.builder:
@@ -101,7 +110,22 @@ class Intake:
             return self._staging.hole(piece.entry, piece.try_, piece.offset, piece.length)
         if landing.builder:
             landing.builder.update(payload)
+        self._count_again(piece.entry, piece.offset, piece.length)
         return self._staging.write(piece.entry, piece.try_, piece.offset, payload)
+
+    def _keep(self, landing, piece):
+        """A block stays as it is on the disk."""
+        kept = self._staging.keep(piece.entry, piece.try_)
+        if kept and landing.builder:
+            self._staging.read_back_range(piece.entry, piece.offset, piece.length, landing.builder)
+        with self._counting:
+            self.held_bytes += piece.length
+        return kept
+
+    def _count_again(self, number, offset, length):
+        if offset < self._holdings.told(number):
+            with self._counting:
+                self.resent_bytes += length
 
     def _complete(self, landing):
         number, try_ = landing.entry.number, landing.try_
@@ -110,13 +134,15 @@ class Intake:
                 self._staging.finish(number)
         if current:
             self._progress.add(files_done=1)
-            self._hand_on(number, try_, landing.builder)
+            self._hand_on(landing)
 
-    def _hand_on(self, number, try_, builder):
-        if builder:
-            self._found([(number, try_, builder.finish())])
+    def _hand_on(self, landing):
+        number, try_ = landing.entry.number, landing.try_
+        if landing.builder:
+            self._holdings.forget(number)
+            self._found([(number, try_, landing.builder.finish())])
         else:
-            self._verifier.complete([(number, try_)])
+            self._verifier.complete([(number, try_)], landing.held)
 
     def _maybe_builder(self):
         return self._builder() if self._in_flight else None

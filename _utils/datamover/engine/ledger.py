@@ -11,6 +11,7 @@ from enum import IntEnum
 from ..blocks import block_range
 from ..errors import DigestMismatch, ProtocolError, shown
 from ..manifest import Kind, Lineage
+from ..wire import PieceKind
 from .halves import Halves
 
 OPEN_LANDINGS = 65_536
@@ -38,17 +39,27 @@ class Landing:
         self.builder = builder
         self._block_size = block_size
         self._filled = {}
+        self.changed = entry.size
 
     @property
     def complete(self):
         return self.landed == self.entry.size
+
+    @property
+    def held(self):
+        """How much of the file's beginning was held: final once the frontier is beyond it.
+
+        A file that began again began with nothing.
+        """
+        return min(self.frontier, self.changed) if self.try_ == 1 else 0
 
     def check(self, piece):
         """ProtocolError for a piece that is not the next of its block."""
         at = piece.offset % self._block_size
         known = self.frontier <= piece.offset and piece.offset + piece.length <= self.entry.size
         in_block = at == self._filled.get(piece.offset - at, 0) and at + piece.length <= self._block_size
-        if not (known and in_block) or (self.builder and piece.offset != self.builder.length):
+        whole = piece.kind != PieceKind.HELD or (known and piece.length == self._length_of(piece.offset - at))
+        if not (known and in_block and whole) or (self.builder and piece.offset != self.builder.length):
             raise ProtocolError(f"{piece} is not the next of {self.entry}, of which {self.landed} bytes have landed")
 
     def add(self, piece):
@@ -56,6 +67,8 @@ class Landing:
         block = piece.offset - piece.offset % self._block_size
         self._filled[block] = self._filled.get(block, 0) + piece.length
         self.landed += piece.length
+        if piece.kind != PieceKind.HELD:
+            self.changed = min(self.changed, block)
         while self.frontier in self._filled and self._filled[self.frontier] == self._length_of(self.frontier):
             self.frontier += self._filled.pop(self.frontier)
 

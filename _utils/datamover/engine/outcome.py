@@ -25,6 +25,8 @@ class Outcome:
     sparse_bytes: int = 0
     moved_bytes: int = 0
     wire_bytes: int = 0
+    held_bytes: int = 0
+    resent_bytes: int = 0
     retried_entries: int = 0
     streams: tuple[dict[str, int], ...] = ()
     skipped: tuple[tuple[bytes, str], ...] = ()

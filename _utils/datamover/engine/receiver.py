@@ -1,8 +1,8 @@
 """The destination's end of a transfer: let the source in, write, verify against what it read, publish.
 
 Threads: one at the door (and one for each connection that is being greeted), one for each bulk stream, one reads back,
-two hold the control connection, one watches. This file is the story; see reception, inlets, intake, ledger, verifier,
-session for its parts.
+two hold the control connection, one watches; in a further attempt one looks at what is there already. This file is the
+story; see reception, holdings, inlets, intake, ledger, verifier, session for its parts.
 """
 
 from .. import wire
@@ -11,6 +11,7 @@ from ..errors import MetadataMismatch, ProtocolError, SealInvalid
 from ..wire import Announce, Bye, Digests, Lost, Ping, Published, Restart, Seal, Sealed
 from . import channel
 from .door import Door
+from .holdings import Holdings
 from .inlets import Inlets
 from .intake import Intake
 from .ledger import Ledger, State
@@ -44,9 +45,10 @@ class Receiver:
         self._door = Door(listener, context, self._roster, not terms.encrypt, receive, progress.tell, stop)
         self._ledger = Ledger(terms, journal, stop)
         self._times = times = self._session.times
-        found = self._found_here
-        self._verifier = Verifier(terms, staging, journal, self._ledger, found, progress.step, stop, times)
-        self._intake = Intake(terms, staging, self._ledger, progress, self._verifier, found, times)
+        self._holdings = Holdings(terms, staging, self._say, progress.step, stop, times)
+        known, found = (self._ledger, self._holdings), self._found_here
+        self._verifier = Verifier(terms, staging, journal, *known, found, progress.step, stop, times)
+        self._intake = Intake(terms, staging, *known, progress, self._verifier, found, times)
         self._assembly = wire.Assembly(terms.block_size)
         reception = self._reception
         self._inlets = Inlets(terms.streams, self._intake, reception.expect, self._say, progress.tell, stop)
@@ -80,6 +82,8 @@ class Receiver:
             sparse_bytes=self._intake.sparse_bytes,
             moved_bytes=sum(stream["bytes"] for stream in self._inlets.figures),
             wire_bytes=sum(stream["wire_bytes"] for stream in self._inlets.figures),
+            held_bytes=self._intake.held_bytes,
+            resent_bytes=self._intake.resent_bytes,
             streams=self._inlets.figures,
             retried_entries=self._retried,
             seconds=self._session.seconds,
@@ -103,6 +107,8 @@ class Receiver:
         link, opening = self._reception.control.get()
         self._intake.agreed = opening[-1][0].features
         self._session.converse(link, opening, self._hear)
+        if self._terms.considers:
+            self._session.crew.start("looking", self._holdings.run)
 
     def _land_everything(self):
         self._progress.enter("moving")
@@ -189,6 +195,8 @@ class Receiver:
         self._ledger.check(announcement.entries)
         self._staging.announce(announcement.entries)
         self._ledger.announce(announcement.entries, last=not announcement.more)
+        if self._terms.considers:
+            self._holdings.consider(announcement.entries, last=not announcement.more)
         if not announcement.more:
             counts = self._journal.counts()
             self._progress.put(bytes_total=counts.bytes, files_total=counts.files, estimated=False)
@@ -200,6 +208,7 @@ class Receiver:
     def _take_restart(self, restart):
         self._retried += 1
         self._assembly.forget(restart.entry.number)
+        self._holdings.forget(restart.entry.number)
         with self._ledger.restarting(restart.entry, restart.try_) as (state, landing):
             size = self._journal.entry(restart.entry.number).size
             self._staging.restart(restart.entry, restart.try_)

@@ -1,7 +1,8 @@
 """The source's end of a transfer: list, read, digest, send, seal, and wait for the destination to publish.
 
 Threads: one reads the tree into loads, one for each bulk stream carries them, two hold the control connection, one
-watches. This file is the story; see supply, loads, streams, carrier, control, session for its parts.
+watches; in a further attempt one announces ahead of the reading, so that the destination can look what it has. This
+file is the story; see listing, supply, loads, streams, carrier, control, session for its parts.
 """
 
 from .. import wire
@@ -9,10 +10,11 @@ from ..blocks import Content
 from ..disk.journal import Side
 from ..errors import ProtocolError, SealInvalid
 from ..manifest import Kind
-from ..wire import Admit, Bye, Ping, Published, Restart, Seal, Sealed, Taken
+from ..wire import Admit, Bye, Have, Ping, Published, Restart, Seal, Sealed, Taken
 from . import channel, dial
 from .carrier import Carrier
 from .compressing import Compressor, Policy, choose
+from .listing import Listing
 from .opening import introduce
 from .outcome import Outcome
 from .outlet import Outlet
@@ -23,6 +25,7 @@ from .streams import Streams
 from .supply import Supply
 from .terms import Roster, Terms
 from .throttle import Throttle
+from .told import Nothing, Told
 
 
 class Sender:
@@ -39,13 +42,15 @@ class Sender:
         self._peer = self._roster.destination
         self._session = Session(self._terms, self._peer, progress, stop)
         self._context = channel.client_context(identity, self._roster.certificates)
-        self._streams = self._session.bulk = Streams(self._terms.streams, self._session.stop)
-        self._times = self._session.times
-        told = progress, self._record, self._tell_restart
-        self._supply = Supply(self._terms, tree, journal, self._streams, *told, self._times)
+        stop, self._times = self._session.stop, self._session.times
+        self._streams = self._session.bulk = Streams(self._terms.streams, stop)
+        self._told = Told(self._terms, journal, stop) if self._terms.considers else Nothing()
+        self._listing = Listing(self._terms, tree, self._say, self._session.crew, stop, self._times)
+        read = progress, self._record, self._tell_restart, self._times
+        self._supply = Supply(self._terms, tree, journal, self._streams, self._told, *read)
         self._policy = Policy(self._terms.compress == "auto", self._terms.streams)
         self._codec = "none", 0
-        self.throttle = Throttle(self._terms.limit, self._session.stop)
+        self.throttle = Throttle(self._terms.limit, stop)
         self._rereader = Rereader(tree, journal, self._streams.outdated)
         self._found = Findings(self._terms, journal, self._say)
         self._published = Lane(1, self._session.stop)
@@ -67,6 +72,8 @@ class Sender:
             sparse_bytes=self._supply.sparse_bytes,
             moved_bytes=sum(stream["bytes"] for stream in self._streams.figures),
             wire_bytes=sum(stream["wire_bytes"] for stream in self._streams.figures),
+            held_bytes=self._supply.held_bytes,
+            resent_bytes=self._supply.resent_bytes,
             streams=self._streams.figures,
             retried_entries=self._supply.retried,
             skipped=tuple(skipped.shown),
@@ -100,10 +107,9 @@ class Sender:
 
     def _read(self):
         self._progress.enter("moving")
-        for announcement in self._times.over("list", wire.announcements(self._tree.walk(), **self._terms.edition)):
-            self._say(announcement)
+        for entries in self._listing.announced():
             with self._times.on("read"):
-                self._send_files(announcement.entries)
+                self._send_files(entries)
         self._supply.finish()
         counts = self._journal.counts()
         self._progress.put(bytes_total=counts.bytes, files_total=counts.files, estimated=False)
@@ -195,6 +201,8 @@ class Sender:
                 self._streams[message.stream].admit(message)
             case Taken():
                 self._streams[message.stream].taken(message)
+            case Have() if self._terms.considers:
+                self._told.hear(message, self._listing.count)
             case Sealed():
                 self._check_root(message.root)
                 self._progress.enter("sealed")

@@ -1,7 +1,8 @@
 """The source's files as pieces: read once, digested while they are in the cache, handed to the bulk connections.
 
 Small files are packed together. Large ones leave in pieces that never cross a block; where a file has holes only their
-extent travels. A file that changed while it was read begins again, with another try.
+extent travels. A file that changed while it was read begins again, with another try. What the destination holds already
+is only named (see comparison).
 """
 
 from .. import digests
@@ -9,6 +10,7 @@ from ..blocks import ContentBuilder
 from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
+from .comparison import Comparison
 from .loads import Load, Pack, cut
 
 SMALL = 64 * 1024
@@ -20,10 +22,11 @@ TRIES = 4
 class Supply:
     """`record(number, try, Content)` is told of every file that was read, `restart(entry, try)` of every new try.
 
-    What it does is reading, and in `times` digesting where there is enough to be worth a look at the clock.
+    `told` says what the destination has already. What this does is reading, and in `times` digesting where there is
+    enough to be worth a look at the clock.
     """
 
-    def __init__(self, terms, tree, journal, streams, progress, record, restart, times):
+    def __init__(self, terms, tree, journal, streams, told, progress, record, restart, times):
         self.retried = 0
         self.sparse_bytes = 0
         self._terms = terms
@@ -36,12 +39,24 @@ class Supply:
         self._times = times
         self._new_hasher = digests.constructor(terms.algorithm)
         self._timed_hasher = times.hashing(self._new_hasher)
+        self._told = told
+        self._comparison = Comparison(terms, told, self, times)
         self._pack = None
+        self._queued = 0
+
+    @property
+    def held_bytes(self):
+        return self._comparison.held_bytes
+
+    @property
+    def resent_bytes(self):
+        return self._comparison.resent_bytes
 
     def send(self, entry, try_=1):
         """Read a file and queue all of it, again if it changed meanwhile; return the entry as it then was."""
         while not self._sent(entry, try_):
             entry, try_ = self.begin_again(entry)
+        self._told.forget(entry.number)
         return entry
 
     def send_again(self, entry):
@@ -70,9 +85,9 @@ class Supply:
 
     def finish(self):
         """Queue what waits in a pack."""
-        pack, self._pack = self._pack, None
-        if pack is None:
+        if self._pack is None or not self._pack.rows:
             return
+        pack, self._pack = self._pack, None
         with self._times.on("wait"):
             self._streams.put(pack.load(self._streams.choose(), self._terms.leaf))
         self._progress.add(bytes_done=pack.bytes, files_done=len(pack.rows))
@@ -87,45 +102,76 @@ class Supply:
         return True
 
     def _send_small(self, entry, try_):
+        asked = self._comparison.asks(entry, try_)
+        known = self._tree.remembered(entry) if asked else None
+        if known and self._comparison.holds_small(entry, known.whole):
+            self._progress.add(files_done=1)
+            return known
+        return self._send_packed(entry, try_, asked)
+
+    def _send_packed(self, entry, try_, asked):
         if self._pack is not None and not self._pack.has_room(entry.size):
             self.finish()
         if self._pack is None:
             self._pack = Pack(self._buffer())
         view = self._pack.room(entry.size)
         self._tree.read_small(entry, view)
-        self._pack.add(entry.number, try_, entry.size)
         builder = ContentBuilder(self._new_hasher, self._terms.block_size)
         builder.update(view)
-        return builder.finish()
+        content = builder.finish()
+        if asked and self._comparison.holds_small(entry, content.whole):
+            self._progress.add(files_done=1)
+        else:
+            self._pack.add(entry.number, try_, entry.size)
+            self._comparison.sent_again(entry.size if asked else 0)
+        return content
 
     def _send_large(self, entry, try_):
         self.finish()
-        builder = ContentBuilder(self._timed_hasher, self._terms.block_size)
+        self._queued = 0
         try:
             with self._tree.open(entry) as file:
-                self._send_pieces(file, try_, builder)
+                content = self._send_pieces(file, try_)
                 if not file.unchanged():
                     raise SourceChanged("its size, times or inode are others than before")
         except SourceChanged:
-            self._progress.add(bytes_done=-builder.length)
+            self._progress.add(bytes_done=-self._queued)
             raise
         self._progress.add(files_done=1)
+        return content
+
+    def _send_pieces(self, file, try_):
+        builder = ContentBuilder(self._timed_hasher, self._terms.block_size)
+        if self._comparison.asks(file.entry, try_):
+            return self._comparison.send(file, builder, self._tree.remembered(file.entry))
+        for part in cut(file.extents(), self._terms.block_size):
+            self.part(file, try_, *part, builder)
         return builder.finish()
 
-    def _send_pieces(self, file, try_, builder):
-        for offset, length, is_hole in cut(file.extents(), self._terms.block_size):
-            if is_hole:
-                self._send_hole(file.entry.number, try_, offset, length)
-                builder.hole(length)
-            else:
-                self._send_data(file, try_, offset, length, builder)
-            self._progress.add(bytes_done=length)
+    # Pieces of one file
 
-    def _send_hole(self, number, try_, offset, length):
+    def part(self, file, try_, offset, length, is_hole, builder):
+        """Read, digest and queue a range that is one piece."""
+        if is_hole:
+            self.hole(file.entry.number, try_, offset, length)
+            builder.hole(length)
+        else:
+            self._read(file, try_, offset, length, builder)
+
+    def hole(self, number, try_, offset, length):
         self.sparse_bytes += length
         self._put(self._piece(number, try_, offset, length, 0, PieceKind.HOLE))
 
-    def _send_data(self, file, try_, offset, length, builder):
+    def held(self, number, try_, offset, length):
+        self._put(self._piece(number, try_, offset, length, 0, PieceKind.HELD))
+
+    def data(self, number, try_, offset, view):
+        """Queue bytes that were read and digested already."""
+        buffer, length = self._buffer(), len(view)
+        memoryview(buffer)[PIECE_PREFIX : PIECE_PREFIX + length] = view
+        self._put(self._piece(number, try_, offset, length, length, PieceKind.DATA), buffer)
+
+    def _read(self, file, try_, offset, length, builder):
         buffer = self._buffer()
         payload = memoryview(buffer)[PIECE_PREFIX : PIECE_PREFIX + length]
         if file.read_into(offset, payload) < length:
@@ -139,6 +185,8 @@ class Supply:
         pack_piece_into(buffer, 0, piece)
         with self._times.on("wait"):
             self._streams.put(Load(piece, memoryview(buffer)[: PIECE_PREFIX + piece.payload], buffer))
+        self._queued += piece.length
+        self._progress.add(bytes_done=piece.length)
 
     def _buffer(self):
         with self._times.on("wait"):

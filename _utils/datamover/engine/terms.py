@@ -57,6 +57,11 @@ class Terms:
         return min(LONGEST_SILENCE, self.stall_timeout / 8)
 
     @property
+    def considers(self):
+        """Whether the destination looks at what it has already and tells it, and the source waits for that."""
+        return self.attempt > 1
+
+    @property
     def features(self):
         """What the other end must have been told too, or nothing would fit."""
         bulk = "bulk-tls" if self.encrypt else "bulk-plain"

@@ -22,13 +22,17 @@ EVERYTHING = None
 
 
 class Verifier:
-    """`found` gets what was read back, a list of (number, try, Content). run() is for one thread, the rest for any."""
+    """`found` gets what was read back, a list of (number, try, Content). run() is for one thread, the rest for any.
 
-    def __init__(self, terms, staging, journal, ledger, found, step, stop, times):
+    What `holdings` read already of what was held is not read again.
+    """
+
+    def __init__(self, terms, staging, journal, ledger, holdings, found, step, stop, times):
         self._terms = terms
         self._staging = staging
         self._journal = journal
         self._ledger = ledger
+        self._holdings = holdings
         self._found = found
         self._step = step
         self._times = times
@@ -37,18 +41,19 @@ class Verifier:
         self._done = Lane(1, stop)
         self._waiting = {}
         self._waiting_bytes = 0
+        self._known = []
         self._rereads = {}
 
     def reach(self, landing):
         """More of a file has landed; it is read back when there is enough of it."""
-        if landing.frontier - landing.told < RANGE:
+        if landing.frontier - max(landing.told, landing.held) < RANGE:
             return
         landing.told = landing.frontier
-        self._put([(landing.entry.number, landing.try_, landing.frontier)])
+        self._put([(landing.entry.number, landing.try_, landing.held, landing.frontier)])
 
-    def complete(self, files):
-        """These files, (number, try) each, have landed whole."""
-        self._put([(number, try_, EVERYTHING) for number, try_ in files])
+    def complete(self, files, held=0):
+        """These files, (number, try) each, have landed whole; so much of their beginning was held."""
+        self._put([(number, try_, held, EVERYTHING) for number, try_ in files])
 
     def _put(self, items):
         with self._times.on("wait"):
@@ -64,7 +69,7 @@ class Verifier:
         while (items := self._lane.get()) is not None:
             with self._times.on("read_back"):
                 self._take_all(items)
-        if self._waiting:
+        if self._waiting or self._known:
             with self._times.on("read_back"):
                 self._read_back_waiting()
         self._done.put(True)
@@ -72,17 +77,24 @@ class Verifier:
     def _take_all(self, items):
         for item in items:
             self._take(*item)
-        if len(self._waiting) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
+        if len(self._waiting) + len(self._known) >= TOGETHER or self._waiting_bytes >= TOGETHER_BYTES:
             self._read_back_waiting()
 
-    def _take(self, number, try_, upto):
+    def _take(self, number, try_, held, upto):
+        if upto is EVERYTHING:
+            self._take_whole(number, try_, held)
+            self._holdings.forget(number)
+        # A slow stream may tell of a range when all of the file is here; then it is read with the rest, or was.
+        elif self._ledger.is_landing(number, try_):
+            self._read_on(number, try_, held, upto)
+
+    def _take_whole(self, number, try_, held):
         size = self._journal.entry(number).size
-        if upto is not EVERYTHING:
-            # A slow stream may tell of a range when all of the file is here; then it is read with the rest, or was.
-            if self._ledger.is_landing(number, try_):
-                self._read_on(number, try_, upto)
+        known = self._holdings.content(number) if held == size else None
+        if known:
+            self._known.append((number, try_, known))
         elif size > RANGE:
-            self._read_to_the_end(number, try_, size)
+            self._read_to_the_end(number, try_, held, size)
         else:
             self._rereads.pop(number, None)
             self._waiting[number] = try_
@@ -90,9 +102,9 @@ class Verifier:
 
     # Ranges of large files
 
-    def _read_on(self, number, try_, upto):
+    def _read_on(self, number, try_, held, upto):
         """Read back what follows of a file, up to this offset; return its builder."""
-        builder = self._builder(number, try_)
+        builder = self._builder(number, try_, held)
         for offset in range(builder.length, upto, RANGE):
             with self._unless_void(number, try_):
                 self._flush([number])
@@ -100,26 +112,28 @@ class Verifier:
             self._step()
         return builder
 
-    def _read_to_the_end(self, number, try_, size):
-        content = self._read_on(number, try_, size).finish()
+    def _read_to_the_end(self, number, try_, held, size):
+        content = self._read_on(number, try_, held, size).finish()
         del self._rereads[number]
         self._found([(number, try_, content)])
 
-    def _builder(self, number, try_):
-        """The builder of a file, a new one if there is none of this try."""
+    def _builder(self, number, try_, held):
+        """The builder of a file; if there is none of this try, one that has taken what was held, or a new one."""
         known, builder = self._rereads.get(number, (0, None))
         if known != try_:
-            builder = ContentBuilder(self._new_hasher, self._terms.block_size)
+            was_read = self._holdings.builder(number, held) if held else None
+            builder = was_read or ContentBuilder(self._new_hasher, self._terms.block_size)
             self._rereads[number] = try_, builder
         return builder
 
     # Whole files
 
     def _read_back_waiting(self):
+        known, self._known = self._known, []
         waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
         files = dict(self._flushed(list(waiting.items())))
         how = self._new_hasher, self._terms.block_size
-        found = []
+        found = known
         for number, content in self._staging.read_back_many(list(files), *how):
             with self._unless_void(number, files[number]):
                 found.append((number, files[number], content or self._staging.read_back(number, *how)))

@@ -55,6 +55,7 @@ from .messages import (
     Welcome,
     announcements,
     digest_messages,
+    have_messages,
     seal_statement,
 )
 from .pieces import (
@@ -133,6 +134,7 @@ __all__ = [
     "batched",
     "digest_messages",
     "entry_size",
+    "have_messages",
     "pack_count",
     "pack_piece_into",
     "pack_table",

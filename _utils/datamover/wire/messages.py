@@ -306,12 +306,15 @@ class Lost(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Have(Edition):
-    """What the destination has already: all of the generation with this root, or parts of files, page by page."""
+    """What the destination found on its disk already: all of the generation with this root, or blocks of files.
+
+    Of every entry below `considered` all has been told.
+    """
 
     TYPE = Type.HAVE
 
     root: bytes = carried(Fixed(DIGEST), default=NO_ROOT)
-    more: bool = carried(Flag(), default=False)
+    considered: int = carried(COUNT, default=0)
     parts: tuple[Part, ...] = carried(Parts(), default=())
 
 
@@ -446,16 +449,29 @@ MESSAGES: dict[int, type[Message]] = {
 """The messages of a control connection, by type."""
 
 
-def announcements(entries: Iterable[Entry], **edition) -> Iterator[Announce]:
-    """All entries in numbered batches, the last one marked; `edition` are the fields of Edition."""
+def announcements(entries: Iterable[Entry], size_of=entry_size, **edition) -> Iterator[Announce]:
+    """All entries in numbered batches, the last one marked; `edition` are the fields of Edition.
+
+    `size_of(entry)` is at least what the entry takes in a batch.
+    """
     sequence = 0
     held: tuple[Entry, ...] = ()
-    for batch in batched(entries, entry_size):
+    for batch in batched(entries, size_of):
         if held:
             yield Announce(sequence=sequence, more=True, entries=held, **edition)
             sequence += 1
         held = batch
     yield Announce(sequence=sequence, more=False, entries=held, **edition)
+
+
+def have_messages(parts: Iterable[Part], considered: int, **edition) -> Iterator[Have]:
+    """Parts in batches; the last one says up to which entry all has been told."""
+    held: tuple[Part, ...] = ()
+    for batch in batched(parts, part_size):
+        if held:
+            yield Have(parts=held, **edition)
+        held = batch
+    yield Have(considered=considered, parts=held, **edition)
 
 
 def digest_messages(parts: Iterable[Part], **edition) -> Iterator[Digests]:

@@ -21,11 +21,11 @@ _PIECE_HEADER = PIECE_PREFIX - HEADER_SIZE
 
 
 class PieceKind(IntEnum):
-    """What a piece stands for: bytes of a file, zeros (not sent), bytes of the base (reserved), many small files."""
+    """What a piece stands for: bytes of a file, zeros (not sent), bytes that the other end has, many small files."""
 
     DATA = 1
     HOLE = 2
-    BASE_COPY = 3
+    HELD = 3
     PACKED = 4
 
 
@@ -143,8 +143,9 @@ def _piece_trouble(piece):
         return f"covers {piece.length} bytes from {piece.offset}, which no file has"
     if piece.kind == PieceKind.DATA:
         return "" if _is_carried(piece, MAX_DATA) else f"has {piece.payload} bytes for {piece.length}"
-    if piece.kind == PieceKind.HOLE:
-        return f"is a hole with {piece.payload} bytes" if piece.payload or piece.codec else ""
+    if piece.kind in (PieceKind.HOLE, PieceKind.HELD):
+        carries = piece.payload or piece.codec
+        return f"carries {piece.payload} bytes, but its kind {piece.kind} has none" if carries else ""
     if piece.kind == PieceKind.PACKED:
         placeless = not (piece.entry or piece.try_ or piece.offset)
         fits = placeless and _is_carried(piece, MAX_PIECE_BODY - _PIECE_HEADER)

@@ -37,9 +37,9 @@ SETTINGS = {
 }
 
 
-def spec(role, host, **settings):
+def spec(role, host, attempt=1, **settings):
     """What the engine reads of a spec."""
-    place = {"transfer": TRANSFER, "attempt": 1, "dataset": DATASET, "generation": 1, "epoch": 1, "leaf": 0}
+    place = {"transfer": TRANSFER, "attempt": attempt, "dataset": DATASET, "generation": 1, "epoch": 1, "leaf": 0}
     return {**place, "role": role, "host": host, "settings": {**SETTINGS, **settings}}
 
 
@@ -69,18 +69,31 @@ class End:
 
 
 class Ends:
-    """alpha:`root` to beta:`folder`/final over `address`. run() carries it out and gives the outcomes of both."""
+    """alpha:`root` to beta:`folder`/final over `address`. run() carries it out and gives the outcomes of both.
+
+    An `attempt` after the first goes on with what is staged; `journals` are the files of both ends' journals.
+    """
 
     made = []
     """Those that a test has made; the fixture `everything_closed` closes them."""
 
     def __init__(
-        self, root, folder, address="127.0.0.1", staging=Staging, tree=SourceTree, receiver=Receiver, **settings
+        self,
+        root,
+        folder,
+        address="127.0.0.1",
+        staging=Staging,
+        tree=SourceTree,
+        receiver=Receiver,
+        attempt=1,
+        journals=("", ""),
+        **settings,
     ):
         self.root = os.fsencode(root)
         self.folder = Path(folder)
-        self.alpha = End(spec("source", "alpha", **settings), channel.make_identity("alpha"), Journal(""))
-        self.beta = End(spec("destination", "beta", **settings), channel.make_identity("beta"), Journal(""))
+        self.attempt = attempt
+        self.alpha = self._end("source", "alpha", journals[0], settings)
+        self.beta = self._end("destination", "beta", journals[1], settings)
         self.listener = channel.bind([address], 0, PORTS)
         self.roster = self._roster(address)
         self.staging_class, self.tree_class, self.receiver_class = staging, tree, receiver
@@ -93,11 +106,14 @@ class Ends:
         for each in self._opened:
             each.close()
 
+    def _end(self, role, host, journal, settings):
+        return End(spec(role, host, self.attempt, **settings), channel.make_identity(host), Journal(journal))
+
     def _roster(self, address):
         port = self.listener.getsockname()[1]
         return {
             "transfer": TRANSFER,
-            "attempt": 1,
+            "attempt": self.attempt,
             "epoch": 1,
             "members": [
                 member("alpha", "source", [address], None, self.alpha.identity),
@@ -123,7 +139,8 @@ class Ends:
     def receiver(self):
         end = self.beta
         final = os.fsencode(self.folder / "final")
-        self.staging = self.staging_class.create(final, TRANSFER, {}, end.journal, special=frozenset(NAMES))
+        make = self.staging_class.create if self.attempt == 1 else self.staging_class.take_over
+        self.staging = make(final, TRANSFER, {}, end.journal, special=frozenset(NAMES))
         self._opened.append(self.staging)
         return self.receiver_class(
             end.spec,

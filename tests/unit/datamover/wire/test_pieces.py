@@ -21,6 +21,7 @@ PIECES = {
     "data piece": Piece(5, 1, 4194304, 4194304, 4194304, leaf=1, stream=2),
     "compressed piece": Piece(5, 1, 4194304, 4194304, 1000000, codec=Codec.ZSTD, stream=2),
     "hole piece": Piece(5, 1, 8388608, 2**40, 0, PieceKind.HOLE),
+    "held piece": Piece(5, 1, 4194304, 4194304, 0, PieceKind.HELD),
     "packed piece": Piece(0, 0, 0, 1000, 1000, PieceKind.PACKED),
 }
 END, MARK = End(3, 4195304, 2), Mark(2, 4194304, 2)
@@ -46,7 +47,7 @@ def released():
 
 @st.composite
 def pieces(draw):
-    kind = draw(st.sampled_from([PieceKind.DATA, PieceKind.HOLE, PieceKind.PACKED]))
+    kind = draw(st.sampled_from([PieceKind.DATA, PieceKind.HOLE, PieceKind.HELD, PieceKind.PACKED]))
     place = {"leaf": draw(st.integers(0, 2**32 - 1)), "stream": draw(st.integers(1, wire.MAX_STREAMS))}
     if kind == PieceKind.PACKED:
         size = draw(st.integers(1, wire.MAX_PIECE_BODY - 32))
@@ -168,7 +169,8 @@ def test_a_piece_beyond_the_bound_is_refused_by_its_prefix():
         Piece(5, 65536, 0, 10, 10),
         Piece(5, 1, -1, 10, 10),
         Piece(5, 1, 2**63 - 1, 1, 1),
-        Piece(5, 1, 0, 10, 10, kind=PieceKind.BASE_COPY),
+        Piece(5, 1, 0, 10, 10, kind=PieceKind.HELD),
+        Piece(5, 1, 0, 10, 10, kind=PieceKind.HOLE),
         Piece(5, 1, 0, 10, 10, kind=9),
         Piece(5, 1, 0, 10, 10, codec=1),
         Piece(5, 1, 0, 10, 11, codec=2),

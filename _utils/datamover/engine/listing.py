@@ -1,0 +1,51 @@
+"""The source's list of entries, announced batch by batch; ahead of what is sent where the destination looks first.
+
+How far ahead is bounded by what the answers take: digests of blocks, which are kept until their file is sent.
+"""
+
+from .. import wire
+from ..blocks import DIGEST, block_count
+from .stop import Lane
+
+AHEAD = 8
+"""Batches that are announced ahead."""
+ANSWER = 64
+"""Bytes of an answer about one file, beside the digests of its blocks."""
+LAST = None
+
+
+class Listing:
+    """`count` entries have been announced."""
+
+    def __init__(self, terms, tree, say, crew, stop, times):
+        self.count = 0
+        self._terms = terms
+        self._tree = tree
+        self._say = say
+        self._times = times
+        self._crew = crew
+        self._ahead = Lane(AHEAD, stop)
+
+    def announced(self):
+        """The entries of each batch, after it was announced."""
+        if not self._terms.considers:
+            yield from self._announce(wire.entry_size)
+            return
+        self._crew.start("announcing", self._announce_ahead)
+        while (entries := self._ahead.get()) is not LAST:
+            yield entries
+
+    def _announce_ahead(self):
+        for entries in self._announce(self._size_with_answer):
+            self._ahead.put(entries)
+        self._ahead.put(LAST)
+
+    def _announce(self, size_of):
+        announcements = wire.announcements(self._tree.walk(), size_of, **self._terms.edition)
+        for announcement in self._times.over("list", announcements):
+            self.count += len(announcement.entries)
+            self._say(announcement)
+            yield announcement.entries
+
+    def _size_with_answer(self, entry):
+        return wire.entry_size(entry) + ANSWER + DIGEST * block_count(entry.size, self._terms.block_size)

@@ -1,0 +1,73 @@
+"""What the destination told of files that it has already: digests of their blocks, as its disk gave them just now."""
+
+import threading
+
+from ..blocks import block_count
+from ..errors import ProtocolError
+from ..manifest import Kind
+
+
+class Told:
+    """Heard in one thread, asked in another, which waits until what it asks for was told or will not be."""
+
+    def __init__(self, terms, journal, stop):
+        self._block_size = terms.block_size
+        self._journal = journal
+        self._stop = stop
+        self._changed = threading.Condition()
+        self._considered = 0
+        self._blocks = {}
+        self._latest = 0
+        stop.on_set(self._wake)
+
+    def hear(self, have, announced):
+        """Take a Have; ProtocolError if it cannot be one while so many entries were announced."""
+        if have.considered > announced:
+            raise ProtocolError(f"{have} speaks of more than the {announced} entries that were announced")
+        with self._changed:
+            for part in have.parts:
+                self._check(part, announced)
+                self._blocks.setdefault(part.entry, []).extend(part.blocks or [part.whole])
+                self._latest = part.entry
+            self._considered = max(self._considered, have.considered)
+            self._changed.notify_all()
+
+    def _check(self, part, announced):
+        if not max(self._considered, self._latest) <= part.entry < announced:
+            raise ProtocolError(f"{part} was told where entry {max(self._considered, self._latest)} was next")
+        entry, known = self._journal.entry(part.entry), len(self._blocks.get(part.entry, ()))
+        count = block_count(entry.size, self._block_size) if entry.kind == Kind.FILE else 0
+        told = 1 if part.whole and not part.blocks else len(part.blocks) if not part.whole else 0
+        right = bool(part.whole) == (count == 1) and part.first == known and 0 < told <= count - known
+        if part.try_ != 1 or not right:
+            raise ProtocolError(f"{part} was told of {entry}, of which {known} of {count} blocks were told before")
+
+    def block(self, number, index):
+        """The digest of a block of a file as the destination has it; None if it has not, or not what comes before."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop.is_set() or self._knows(number, index))
+            self._stop.check()
+            blocks = self._blocks.get(number, ())
+            return blocks[index] if index < len(blocks) else None
+
+    def _knows(self, number, index):
+        return number < self._considered or index < len(self._blocks.get(number, ()))
+
+    def forget(self, number):
+        """Nothing more will be asked about a file."""
+        with self._changed:
+            self._blocks.pop(number, None)
+
+    def _wake(self, _reason):
+        with self._changed:
+            self._changed.notify_all()
+
+
+class Nothing:
+    """In the place of Told where the destination is not asked, because it cannot have anything."""
+
+    def block(self, _number, _index):
+        return None
+
+    def forget(self, _number):
+        """There is nothing to forget."""

@@ -27,15 +27,15 @@ class Comparison:
 
     def asks(self, entry, try_):
         """Whether the destination has anything of a file; what begins again is sent as if it had nothing."""
-        return try_ == 1 and entry.size > 0 and self._block(entry, 0) is not None
+        return try_ == 1 and entry.size > 0 and self._digest_of(entry, 0) is not None
 
-    def _block(self, entry, index):
+    def _digest_of(self, entry, index):
         with self._times.on("network"):
             return self._told.block(entry.number, index)
 
     def holds_small(self, entry, digest):
         """Whether the destination holds a file of one block with this digest: then that is said in its place."""
-        if self._block(entry, 0) != digest:
+        if self._digest_of(entry, 0) != digest:
             return False
         self._hold(entry, 0)
         return True
@@ -50,7 +50,7 @@ class Comparison:
         """
         extents = cut(file.extents(), self._block_size)
         for index, parts in groupby(extents, lambda part: part[0] // self._block_size):
-            digest = self._block(file.entry, index)
+            digest = self._digest_of(file.entry, index)
             if known and digest == known.blocks[index]:
                 self._hold(file.entry, index)
             elif known:

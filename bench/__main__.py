@@ -62,7 +62,7 @@ def parser():
     own = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    own.add_argument("--quick", action="store_true", help="the main rows, with little data")
+    own.add_argument("--quick", action="store_true", help="little data, and without --only the main rows")
     own.add_argument("--only", action="append", metavar="PATTERN", help="rows with this in their name; * and ? match")
     own.add_argument("--list", action="store_true", help="name the rows, measure nothing")
     own.add_argument("--size", type=size_of, help="of one big file, such as 4G")
@@ -84,8 +84,8 @@ def span_of(text):
 
 
 def chosen(rows, options):
-    if options.quick:
-        rows = [row for row in rows if row.quick]
+    if options.quick and not options.only:
+        return [row for row in rows if row.quick]
     return [row for row in rows if any(fits(row.key, pattern) for pattern in options.only or ["*"])]
 
 

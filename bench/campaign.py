@@ -32,8 +32,8 @@ def obstacle(side):
     """Why this side cannot run here, in words; empty if it can."""
     if isinstance(side, Tool):
         return f"{' and '.join(side.missing)} is not here" if side.missing else ""
-    lacking = [f"{name}={value}" for name, value in side.changes.items() if not takes(name, value)]
-    return f"this version has no {' and no '.join(lacking)}" if lacking else ""
+    lacking = [name for name, value in side.changes.items() if not takes(name, value)]
+    return f"this version has no {' and no '.join(lacking)} of that kind" if lacking else ""
 
 
 def takes(name, value):
@@ -90,7 +90,7 @@ class Campaign:
     def _result(self, row):
         head = {"group": row.group, "data": row.data, "link": row.link, "place": row.place, "goal": list(row.goal)}
         sides = [side_of(name) for name in (row.ours, row.theirs)]
-        troubles = list(filter(None, map(obstacle, sides)))
+        troubles = list(dict.fromkeys(filter(None, map(obstacle, sides))))
         try:
             found = self._without(row, troubles) if troubles else self._measure(row, sides)
         except NoTime as error:

@@ -63,11 +63,19 @@ def goal(result):
 
 def notes(results):
     """Sentences below a table: what was left out, failed or concluded, and what the clock does not show."""
-    left = [f"{key}: {without_figures(result)}." for key, result in results if "ratio" not in result]
+    left = [(without_figures(result), key) for key, result in results if "ratio" not in result]
     theirs = [result["theirs"] for _, result in results if "ratio" in result]
-    apart = {(side["name"], side["apart"]) for side in theirs if "apart" in side}
+    apart = [(f"{side['apart']} are not in the clock", side["name"]) for side in theirs if "apart" in side]
     lines = [fixed_cost(result) for _, result in results if "line" in result]
-    return [*left, *(f"{name}: {what} are not in the clock." for name, what in sorted(apart)), *lines]
+    return [*said_once(left), *said_once(apart), *lines]
+
+
+def said_once(pairs):
+    """Sentences made of (what is said, of whom), each said once of all."""
+    whom = {}
+    for words, name in pairs:
+        whom.setdefault(words, {})[name] = True
+    return [f"{'; '.join(names)}: {words}." for words, names in whom.items()]
 
 
 def fixed_cost(result):

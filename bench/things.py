@@ -18,6 +18,7 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 PermitRootLogin yes
+Subsystem sftp internal-sftp
 """
 SSH_CONFIG = """\
 Host *
@@ -31,6 +32,7 @@ Host *
 """
 RSYNCD_CONFIG = """\
 use chroot = no
+munge symlinks = no
 uid = root
 gid = root
 [place]

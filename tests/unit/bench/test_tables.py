@@ -61,6 +61,11 @@ def test_what_the_clock_does_not_show_is_told():
     assert "socat: 3 s of sleep are not in the clock." in in_text(document(row=apart))
 
 
+def test_what_is_true_of_several_rows_is_said_once():
+    told = in_text(document(one=LEFT_OUT, other=LEFT_OUT))
+    assert "one; other: left out: pigz is not here." in told
+
+
 def test_only_what_was_measured_counts_among_the_goals():
     rows = {"a": result(goal=(1, 9)), "b": result(goal=(5, 9)), "c": result(), "d": GUESSED}
     assert score(document(**rows)) == "1 of 2 goals that were measured are met."

@@ -66,7 +66,7 @@ def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, An
     """What is left over or odd on every host."""
     told = asking.every_host(opts, "doctor", minions, {"places": list(places)}, asking.END_TIMEOUT)
     found = findings.gathered(told.by_host, time.time())
-    saltface.screen(opts, quiet=False).say(findings.lines(found))
+    saltface.screen(opts, quiet=False).say(findings.lines(found, told.silent))
     body = {"findings": found, "hosts": sorted(told.by_host), "silent": list(told.silent)}
     return asking.concluded(body, told.reasons)
 

@@ -15,6 +15,7 @@ import saltface
 from tests.functional.worker.minions import Network
 from tests.unit.transferworker.samples import TRANSFER, spec
 from transferplan.facts import Facts
+from transferplan.records import Record
 from transferplan.statement import LARGEST_PAYLOAD, Question, Signed
 from transferplan.status import Status
 
@@ -142,6 +143,63 @@ def test_facts_change_nothing(call, srv, opts, tmp_path):
     call("facts", {"role": "destination", "path": str(srv / "data")})
     assert list(srv.iterdir()) == []
     assert not (tmp_path / "state").exists()
+
+
+def test_one_bad_setting_hides_none_of_the_others(call, opts, srv):
+    opts["transfer"].update(port=4444, lease="soon", keep_runs="never", policy={"sources": 7, "peers": ["a*"]})
+    ask = {"role": "source", "path": str(srv), "peers": [{"host": "beta"}]}
+    facts = call("facts", ask)
+    assert facts["settings"]["port"] == 4444 and facts["source"]["exists"]
+    assert [name for name in ("lease", "keep_runs") if any(name in each for each in facts["trouble"])] == [
+        "lease",
+        "keep_runs",
+    ]
+    assert len(facts["policy"]["reasons"]) == 2
+
+
+@pytest.mark.parametrize("config", [["a list"], "a text", 7])
+def test_a_configuration_that_is_no_mapping_hides_no_facts(call, opts, srv, config):
+    opts["transfer"] = config
+    facts = call("facts", {"role": "source", "path": str(srv)})
+    assert facts["source"]["exists"] and "must hold options" in facts["trouble"][0]
+
+
+def test_a_bad_setting_begins_nothing_and_keeps_nothing_from_being_ended(call, opts, srv):
+    call("prepare", own_spec(srv))
+    opts["transfer"]["keep_runs"] = "never"
+    again = salt.loader.minion_mods({name: value for name, value in opts.items() if name != "key"})
+    assert again["transfer.cancel"](TRANSFER)["phase"] == "cancelled"
+    with pytest.raises(CommandExecutionError, match="keep_runs .* must be"):
+        again["transfer.prepare"](own_spec(srv, transfer="f" * 32))
+
+
+def test_a_host_takes_part_in_no_more_transfers_than_it_allows(call, opts, srv):
+    opts["transfer"]["max_transfers"] = 1
+    call("prepare", own_spec(srv))
+    assert call("facts", {"role": "source", "path": str(srv)})["max_transfers"] == 1
+    with pytest.raises(CommandExecutionError, match=f"1 transfers already .{TRANSFER}. and its max_transfers is 1"):
+        call("prepare", spec(host="minion", path=str(srv / "other"), transfer="f" * 32))
+    assert call("status", "f" * 32)["verdict"]["error"]["name"] == "busy"
+    assert call("cancel", TRANSFER)["phase"] == "cancelled"
+    assert not call("prepare", own_spec(srv, transfer="e" * 32))["attached"]
+    call("cancel", "e" * 32)
+
+
+def test_the_record_of_an_end_is_its_spec_and_how_far_it_came(call, srv):
+    call("prepare", own_spec(srv))
+    record = Record.from_payload(call("record", TRANSFER), "minion")
+    assert record.spec.path == bytes(srv / "data") and record.runs
+    call("cancel", TRANSFER)
+    assert Record.from_payload(call("record", TRANSFER), "minion").result == "cancelled"
+
+
+def test_withdrawing_keeps_what_a_cancel_would_give_up(call, srv):
+    call("prepare", own_spec(srv, settings__keep_partial=True))
+    assert call("cancel", TRANSFER, keep=True) == {"phase": "failed"}
+    assert call("list")["runs"][0]["rests"] is True
+    assert call("doctor")["findings"][0]["what"] == "partial data"
+    assert call("sweep", partial=True)["removed"][0]["what"] == "partial data"
+    assert list(srv.iterdir()) == []
 
 
 def test_facts_of_a_place_whose_parent_is_missing_are_told(call, srv):

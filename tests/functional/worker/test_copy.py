@@ -291,7 +291,7 @@ def test_kept_partial_data_is_listed_and_removed_only_when_asked(halted, srv):
     pair.worker("source").resume()
     pair.verdict("source")
     found = pair.destination.ask("sweep")
-    assert [each["what"] for each in found["found"]] == ["not undone: staging"] and found["removed"] == []
+    assert [each["what"] for each in found["found"]] == ["partial data"] and found["removed"] == []
     assert os.listdir(srv) == [f".salt-transfer-{pair.transfer}"]
     assert len(pair.destination.ask("sweep", False, True)["removed"]) == 1
     nothing_open(pair, srv)

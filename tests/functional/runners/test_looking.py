@@ -1,0 +1,144 @@
+"""Looking at many: what runs is watched, what is left over is found, states are told apart."""
+
+import io
+import os
+import signal
+
+import saltface
+from tests.support.fleet import FakeFleet
+from tests.unit.transferplan import samples
+from transferplan.request import Member
+from transferplan.version import VERSION
+
+TRANSFER = samples.TRANSFER
+ENDS = {"alpha": "source", "beta": "destination"}
+
+
+def names(answer):
+    return [reason["name"] for reason in answer["reasons"]]
+
+
+def runs(minions, **changes):
+    """Both ends know of one transfer that runs."""
+    specs = {member.host: spec for member, spec in samples.specs().items()}
+    for name, minion in minions.items():
+        minion.specs[TRANSFER, ENDS[name]] = specs[name]
+        minion.says["record"] = _record(specs[name], ENDS[name])
+        minion.says["list"] = {"runs": [_run(name, **changes)], "more": 0}
+
+
+def _record(spec, own):
+    return lambda transfer, role, **_: samples.record(spec) if role == own else {"error": _unknown()}
+
+
+def _unknown():
+    return {"code": 102, "name": "unknown-transfer", "text": "never heard of it"}
+
+
+def _run(name, **changes):
+    peers = [{"host": peer, "role": role} for peer, role in ENDS.items() if peer != name]
+    run = {"transfer": TRANSFER, "attempt": 1, "role": ENDS[name], "phase": "moving", "alive": True, "peers": peers}
+    return {**run, "rests": False, "wall": "2026-01-01T00:00:00", **changes}
+
+
+# --- list ------------------------------------------------------------------------------------------------------------
+
+
+def test_list_tells_states_and_filters_by_them(run, minions):
+    runs(minions)
+    assert [each["state"] for each in run("list")["transfers"]] == ["running"]
+    assert run("list", state="finished,resumable")["transfers"] == []
+
+
+def test_a_state_that_is_none_is_refused(run, minions):
+    assert names(run("list", state="asleep")) == ["bad-option"]
+    assert minions["alpha"].calls == []
+
+
+# --- watch -----------------------------------------------------------------------------------------------------------
+
+
+def test_watch_follows_what_runs_to_its_end_and_touches_nothing(run, minions, fleet, capsys):
+    runs(minions)
+    answer = run("watch")
+    assert (answer["result"], answer["retcode"]) == ("ok", 0)
+    assert answer["transfers"][TRANSFER]["result"] == "ok"
+    assert set(minions["beta"].asked()) == {"list", "record", "follow"} and fleet.told == []
+    out, err = capsys.readouterr()
+    assert out == "" and f"transfer {TRANSFER}" in err
+
+
+def test_what_was_watched_may_fail_without_the_watching(run, minions):
+    runs(minions)
+    failed = samples.status(Member("beta", "destination"), verdict=samples.failure())
+    minions["beta"].says["follow"] = failed
+    answer = run("watch")
+    assert (answer["retcode"], answer["transfers"][TRANSFER]["result"]) == (0, "failed")
+
+
+def test_with_nothing_to_watch_it_ends_at_once(run, minions):
+    runs(minions, alive=False, phase="published")
+    assert run("watch")["transfers"] == {}
+    assert set(minions["beta"].asked()) == {"list"}
+
+
+def test_who_watches_may_leave_at_any_time(run, minions):
+    runs(minions)
+
+    def strike(**_):
+        os.kill(os.getpid(), signal.SIGINT)
+        return samples.status(Member("beta", "destination"))
+
+    minions["beta"].says["follow"] = strike
+    answer = run("watch")
+    assert (answer["retcode"], answer["transfers"][TRANSFER]["result"]) == (0, "unknown")
+    assert "cancel" not in minions["beta"].asked()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_each_transfer_has_a_line_that_changes():
+    stream = Terminal()
+    screen = saltface.Screen(stream)
+    screen.show("a 1 %", "b 1 %")
+    screen.show("a 2 %", "b 1 %")
+    screen.say(["a is done"])
+    above = "\r\x1b[1A\x1b[J"
+    wipe = "\r\x1b[K"
+    assert stream.getvalue() == (
+        f"{wipe}a 1 %\n{wipe}b 1 %{above}{wipe}a 2 %\n{wipe}b 1 %{above}{wipe}a is done\n"
+    )
+
+
+# --- doctor and sweep ------------------------------------------------------------------------------------------------
+
+
+def healthy():
+    return {"findings": [], "trouble": [], "version": VERSION, "clock": saltface.time.time(), "boot": "x"}
+
+
+def test_doctor_gathers_what_every_host_tells(run, minions, capsys):
+    dead = {"what": "dead worker", "transfer": TRANSFER, "path": "/srv/data", "age": 60, "advice": "sweep it"}
+    minions["alpha"].says["doctor"] = healthy()
+    minions["beta"].says["doctor"] = {**healthy(), "findings": [dead]}
+    answer = run("doctor", places="/srv,/data")
+    assert (answer["result"], answer["hosts"]) == ("ok", ["alpha", "beta"])
+    assert answer["findings"] == [{"host": "beta", **dead}]
+    assert minions["beta"].calls[0][1]["places"] == ["/srv", "/data"]
+    assert "beta: dead worker" in capsys.readouterr().err
+
+
+def test_doctor_names_who_is_silent(run, minions, capsys):
+    minions["alpha"].says["doctor"] = lambda **_: FakeFleet.SILENT
+    minions["beta"].says["doctor"] = healthy()
+    answer = run("doctor")
+    assert (answer["silent"], answer["hosts"]) == (["alpha"], ["beta"])
+    assert "alpha did not answer" in capsys.readouterr().err
+
+
+def test_sweep_gives_up_partial_data_only_when_asked(run, minions):
+    run("sweep", partial=True)
+    assert minions["beta"].calls == [("sweep", {"test": False, "partial": True})]

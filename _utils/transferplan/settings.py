@@ -103,6 +103,7 @@ OPTIONS: tuple[Option, ...] = (
         "Whether data is compressed on its way. auto takes zstd where both hosts have it, else zlib. It leaves out "
         "what does not get smaller, and compresses nothing where the network is faster than that.",
         "zstd:3",
+        changeable=True,
     ),
     Option(
         "limit",
@@ -112,6 +113,7 @@ OPTIONS: tuple[Option, ...] = (
         "lower one holds. It can be changed while the transfer runs: salt-run transfer.limit.",
         "200MB/s",
         scope="host",
+        changeable=True,
     ),
     Option(
         "nice",
@@ -121,6 +123,7 @@ OPTIONS: tuple[Option, ...] = (
         "a tenth.",
         "low",
         scope="host",
+        changeable=True,
     ),
     Option(
         "firewall",

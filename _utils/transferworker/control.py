@@ -12,7 +12,7 @@ import socket
 import threading
 from pathlib import Path
 
-from datamover.errors import MoverError, Stalled
+from datamover.errors import LocalError, MoverError, Stalled
 
 from . import bounds
 
@@ -132,4 +132,12 @@ def _read_line(connection):
         line = stream.readline(LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise EOFError("the connection ended in the middle of a line")
-    return json.loads(line)
+    return parse(line)
+
+
+def parse(line):
+    """The document in one line; LocalError if it holds none."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise LocalError(f"what came over the control socket is no JSON: {error}") from error

@@ -14,11 +14,11 @@ from datamover.engine import channel
 from datamover.engine.receiver import Receiver
 from datamover.engine.sender import Sender
 from datamover.engine.terms import Roster
-from datamover.errors import Busy, Cancelled, PolicyRefused, RosterMismatch
+from datamover.errors import Busy, Cancelled, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
 
-from . import launch, pinhole, verdicts
+from . import launch, pinhole, rosters, verdicts
 
 ANY_PORT = 9
 SHORT = 2.0
@@ -63,7 +63,7 @@ class End:
         """Take the roster; False if it was taken before. One that does not fit is refused."""
         if self._roster == roster:
             return False
-        check_roster(roster, self._spec, self._identity.certificate, self._roster)
+        rosters.check(roster, self._spec, self._identity.certificate, self._roster)
         self._run.write(f"{self._run.attempt(self._spec['attempt'])}/roster", roster)
         self._roster = roster
         return True
@@ -251,23 +251,3 @@ def own_address(peer):
         except OSError:
             return None
         return probe.getsockname()[0]
-
-
-def check_roster(roster, spec, certificate, before):
-    """RosterMismatch unless the roster is of this attempt and names this end's certificate and the expected peers."""
-    members = {(each["host"], each["role"]): each for each in roster["members"]}
-    ours = spec["host"], spec["role"]
-    expected = {ours, *((peer["host"], peer["role"]) for peer in spec["peers"])}
-    troubles = [
-        f"its {name} is {roster[name]!r}, not {spec[name]!r}"
-        for name in ("transfer", "attempt", "epoch")
-        if roster[name] != spec[name]
-    ]
-    if set(members) != expected or len(roster["members"]) != len(expected):
-        troubles.append(f"it names {sorted(members)}, not {sorted(expected)}")
-    elif members[ours]["certificate"] != certificate:
-        troubles.append("it names another certificate for this end than the one made here")
-    if before is not None:
-        troubles.append("this end is armed with another one already")
-    if troubles:
-        raise RosterMismatch(f"the roster does not fit {spec['host']}: {'; '.join(troubles)}", troubles=troubles)

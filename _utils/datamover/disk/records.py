@@ -3,13 +3,16 @@
 import marshal
 from operator import attrgetter
 from struct import Struct
+from zlib import crc32
 
+from ..errors import LocalError
 from ..manifest import Entry, Kind
 from .metadata import Identity
 
 _KINDS = {int(kind): kind for kind in Kind}
 _VERSION = 4
 _IDENTITY = Struct(">QQQqq")
+_CHECK = 4
 
 _head = attrgetter("number", "parent", "name")
 _tail = attrgetter("mode", "uid", "gid", "owner", "group", "size", "mtime_ns", "device", "target", "link", "xattrs")
@@ -17,14 +20,15 @@ _tail = attrgetter("mode", "uid", "gid", "owner", "group", "size", "mtime_ns", "
 
 def pack(entry, identity):
     """One entry and its identity at the source (or None)."""
-    return marshal.dumps(
+    body = marshal.dumps(
         (_head(entry), int(entry.kind), _tail(entry), None if identity is None else tuple(identity)), _VERSION
     )
+    return body + crc32(body).to_bytes(_CHECK, "big")
 
 
 def identity_of(body):
     """The identity alone, as bytes that compare; None if there is none."""
-    identity = marshal.loads(body)[3]
+    identity = _whole(body)[3]
     return identity and _IDENTITY.pack(*identity)
 
 
@@ -34,6 +38,13 @@ def identity_bytes(identity):
 
 def unpack(body):
     """(entry, identity), as they were packed; what was written has been checked before."""
-    head, kind, tail, identity = marshal.loads(body)
+    head, kind, tail, identity = _whole(body)
     number, parent, name = head
     return Entry(number, parent, name, _KINDS[kind], *tail), identity and Identity(*identity)
+
+
+def _whole(body):
+    """What was packed; LocalError where the disk gives back something else, which marshal would not survive."""
+    if crc32(body[:-_CHECK]).to_bytes(_CHECK, "big") != body[-_CHECK:]:
+        raise LocalError("the journal is damaged: one of its entries is not what was written")
+    return marshal.loads(body)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datamover.errors import LocalError
 from tests.fuzz.__main__ import trouble_with
 from tests.fuzz.mutation import drawn
 from tests.fuzz.targets import targets
@@ -54,6 +55,12 @@ def test_trailing_bytes_are_refused_in_a_declared_way(name):
     for seed in TARGETS[name].seeds:
         for more in (b"\0", b"\xff" * 100, seed):
             TARGETS[name](seed + more)
+
+
+@pytest.mark.parametrize("body", [b"", b"\0", b"\0" * 4, b"\0" * 100, b"\xff" * 100])
+def test_a_row_of_the_journal_that_was_wiped_is_found(body):
+    with pytest.raises(LocalError, match="the journal is damaged"):
+        TARGETS["record"].run(body)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -23,7 +23,7 @@ def pack(entry, identity):
     body = marshal.dumps(
         (_head(entry), int(entry.kind), _tail(entry), None if identity is None else tuple(identity)), _VERSION
     )
-    return body + crc32(body).to_bytes(_CHECK, "big")
+    return body + _check(body)
 
 
 def identity_of(body):
@@ -43,8 +43,16 @@ def unpack(body):
     return Entry(number, parent, name, _KINDS[kind], *tail), identity and Identity(*identity)
 
 
+def _check(body):
+    """Begun with 1, so that no bytes at all, or zeros, are not right."""
+    return crc32(body, 1).to_bytes(_CHECK, "big")
+
+
 def _whole(body):
-    """What was packed; LocalError where the disk gives back something else, which marshal would not survive."""
-    if crc32(body[:-_CHECK]).to_bytes(_CHECK, "big") != body[-_CHECK:]:
-        raise LocalError("the journal is damaged: one of its entries is not what was written")
-    return marshal.loads(body)
+    """What was packed; LocalError where the disk gives back something else, which marshal might not survive."""
+    try:
+        if _check(body[:-_CHECK]) == body[-_CHECK:]:
+            return marshal.loads(body)
+    except (ValueError, EOFError, TypeError) as error:
+        raise LocalError(f"the journal is damaged: one of its entries cannot be read: {error}") from error
+    raise LocalError("the journal is damaged: one of its entries is not what was written")

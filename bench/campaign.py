@@ -112,7 +112,9 @@ class Campaign:
         source, load = self._grounds.source(row.data, getattr(self._scale, row.amount))
         measured = self._alternate(row, sides, source, load)
         named = ({"name": side.name, "effort": side.effort} for side in sides)
-        ours, theirs = (name | summary(runs, load) for name, runs in zip(named, measured, strict=True))
+        ours, theirs = (
+            name | summary(runs, load) | runs[-1].more for name, runs in zip(named, measured, strict=True)
+        )
         times = ratio(ours, theirs)
         return {
             "bytes": load.bytes,

@@ -35,9 +35,8 @@ def main(role):
     roster = hear()
     before = processor_seconds()
     outcome = end(role, order, roster, identity, listener).run()
-    told = outcome.error and outcome.error.text
-    seconds = processor_seconds() - before
-    say({"seconds": outcome.seconds, "processor": seconds, "moved_bytes": outcome.moved_bytes, "error": told})
+    spent = {"processor": processor_seconds() - before, "stages": outcome.stages.as_dict()}
+    say({**spent, "wire_bytes": outcome.wire_bytes, "error": outcome.error and outcome.error.text})
     return 0
 
 

@@ -1,7 +1,7 @@
 """What one run gave, and what several runs give together. Pure."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -10,11 +10,15 @@ ROLES = ("source", "destination")
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one side: seconds by the clock, and by role processor seconds and bytes of memory."""
+    """One run of one side: seconds by the clock, and by role processor seconds and bytes of memory.
+
+    `more` is what only some sides tell, as it is to stand in the record.
+    """
 
     seconds: float
     processor: dict
     memory: dict
+    more: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

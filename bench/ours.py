@@ -24,7 +24,7 @@ SETTINGS = {
     "verify": "readback",
     "encrypt": True,
     "streams": 1,
-    "compress": TABLE["compress"].default if "compress" in TABLE else "none",
+    "compress": TABLE["compress"].default,
     "limit": 0,
     "block_size": 4 << 20,
     "lease": 30,
@@ -59,7 +59,8 @@ class Ours:
         memory = PeakMemory({role: end.pid for role, end in ends.items()}, with_roots=True)
         with ends["destination"], ends["source"], Watchdog(stage.limit, ends.values()), memory:
             seconds, told = self._transfer(stage, ends)
-        return Run(seconds, {role: told[role]["processor"] for role in ROLES}, memory.bytes())
+        processor, stages = ({role: told[role][name] for role in ROLES} for name in ("processor", "stages"))
+        return Run(seconds, processor, memory.bytes(), {"stages": stages, "wire_bytes": told["source"]["wire_bytes"]})
 
     def _transfer(self, stage, ends):
         paths = {"source": stage.source, "destination": stage.place / stage.source.name}

@@ -1,5 +1,6 @@
 """The page docs/benchmarks.md, made of a record and of nothing else. Pure."""
 
+from .figures import ROLES
 from .machine import BUSY
 from .peers import PEERS
 from .tables import cells, grouped, in_markdown, notes, score
@@ -44,6 +45,16 @@ of the clock, every byte that arrived is compared with the source.
 BUSY_WORDS = """
 **This machine had other work when this was measured: take these figures for noise, and measure again.**
 """
+STAGES = """\
+## Where our time goes
+
+Seconds by stage, added up over the threads of each end, in the last run of each row; the longest three. Waiting for
+other threads is left out. A stage can be longer than the run, where several threads are in it.
+
+| row | on the wire | source | destination |
+|---|--:|---|---|
+"""
+LONGEST = 3
 LINES = """\
 ## The command lines
 
@@ -60,7 +71,8 @@ def page(document):
     busy = BUSY_WORDS if about["load"] > BUSY else ""
     top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(about), busy=busy)
     parts = [section(group, results) for group, results in grouped(document)]
-    return "\n".join([top, *parts, LINES + "\n".join(command_lines(document))]) + "\n"
+    parts += [STAGES + "\n".join(stages(document)) + "\n", LINES + "\n".join(command_lines(document))]
+    return "\n".join([top, *parts]) + "\n"
 
 
 def machine(about):
@@ -88,6 +100,20 @@ def efforts(results):
     """What each side of a group does beside moving."""
     sides = [result[side] for _, result in results if "ratio" in result for side in ("ours", "theirs")]
     return [f"{name}: {effort}." for name, effort in dict.fromkeys((side["name"], side["effort"]) for side in sides)]
+
+
+def stages(document):
+    """A line for each row: what travelled for its bytes, and the longest stages of both ends."""
+    for key, result in document["rows"].items():
+        if "stages" in result.get("ours", {}):
+            ends = (longest(result["ours"]["stages"][role]) for role in ROLES)
+            share = result["ours"]["wire_bytes"] / result["bytes"]
+            yield f"| {key} | {share:.0%} | {' | '.join(ends)} |"
+
+
+def longest(times):
+    known = sorted(((seconds, name) for name, seconds in times.items() if name != "wait"), reverse=True)
+    return ", ".join(f"{name.replace('_', ' ')} {seconds:.2f}" for seconds, name in known[:LONGEST])
 
 
 def command_lines(document):

@@ -77,6 +77,13 @@ def test_the_page_shows_the_lines_of_what_was_measured_and_no_others():
     assert "rsync --daemon" not in text
 
 
+def test_the_page_shows_the_longest_stages_of_both_ends():
+    told = result()
+    times = {"read": 0.5, "encrypt": 2.0, "wait": 9.0, "read_back": 1.0, "digest": 0.1}
+    told["ours"] |= {"stages": {"source": times, "destination": {"write": 0.25}}, "wire_bytes": told["bytes"] // 2}
+    assert "| row | 50% | encrypt 2.00, read back 1.00, read 0.50 | write 0.25 |" in page(document(row=told))
+
+
 def test_the_page_warns_of_figures_from_a_busy_machine():
     told = document(row=result())
     assert "other work" not in page(told)

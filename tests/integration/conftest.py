@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.support.copying import SLOW_BYTES, Copying, plant_random, slowed
 from tests.support.runs import ENTRY, plant_at
 
 
@@ -31,6 +32,16 @@ def run(clean_lab):
         return clean_lab.run_runner(f"transfer.{function}", **options)
 
     return run
+
+
+@pytest.fixture
+def copying(clean_lab):
+    """A copy of a big file over a link that is slow until it is healed, just when bytes have begun to move."""
+    plant_random(clean_lab.machine("alpha"), "/srv/big", SLOW_BYTES)
+    copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s")
+    with slowed(clean_lab.machine("beta"), "6mbit"), copying:
+        copying.await_moving()
+        yield copying
 
 
 @pytest.fixture

@@ -6,29 +6,14 @@ import signal
 
 import pytest
 
-from tests.support.copying import SLOW_BYTES, Copying, digest, plant_random, slowed
+from tests.support.copying import SLOW_BYTES, Copying, digest, heal, plant_random, slowed
 from tests.support.waiting import eventually
 
 ENDS = ("alpha", "beta")
 
 
-@pytest.fixture
-def copying(clean_lab):
-    """A copy of a big file over a link that is slow until `finished`, just when bytes have begun to move."""
-    plant_random(clean_lab.machine("alpha"), "/srv/big", SLOW_BYTES)
-    copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s")
-    with slowed(clean_lab.machine("beta"), "6mbit"), copying:
-        copying.await_moving()
-        yield copying
-
-
 def slow(value):
     return pytest.param(value, marks=pytest.mark.slow)
-
-
-def heal(lab):
-    for link in lab.machine("beta").links:
-        link.heal()
 
 
 def finished(lab, copying):

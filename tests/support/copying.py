@@ -1,6 +1,7 @@
 """A copy in the lab as a user starts it, and what can be seen of it from outside while it lasts."""
 
 import contextlib
+import functools
 import subprocess
 
 from lab.lab import Result
@@ -46,6 +47,31 @@ class Copying:
         """What the runner returned, printed and ended with."""
         out, err = self.process.communicate(timeout=timeout)
         return Result(self.process.returncode, out, err)
+
+
+@contextlib.contextmanager
+def started(lab, function, *arguments, **options):
+    """`salt-run transfer.FUNCTION` under way on the master; gives a function that waits for its Result."""
+    given = [*arguments, *(f"{name}={value}" for name, value in options.items())]
+    argv = ["salt-run", "--config-dir=/etc/salt", "--out=json", f"transfer.{function}", *given]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with lab.master.popen(argv, **pipes) as process:
+        try:
+            yield functools.partial(_finished, process)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def _finished(process):
+    out, err = process.communicate(timeout=120)
+    return Result(process.returncode, out, err)
+
+
+def heal(lab):
+    """The links are as fast as ever again."""
+    for link in lab.machine("beta").links:
+        link.heal()
 
 
 def plant_random(machine, path, size):

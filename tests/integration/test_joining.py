@@ -1,0 +1,78 @@
+"""Any process of the master can join a transfer: follow it, end it, go on with it, and what is told is the same."""
+
+import signal
+
+from tests.support.copying import digest, heal, started
+from tests.support.runs import names, outcome
+from tests.support.waiting import eventually
+
+PLACES = {"src": "alpha:/srv/big", "dst": "beta:/srv/"}
+
+
+def kill_runner(lab, copying):
+    lab.master.signal(copying.process, signal.SIGKILL)
+    copying.process.communicate()
+
+
+def assert_same_file(lab):
+    assert digest(lab.machine("alpha"), "/srv/big") == digest(lab.machine("beta"), "/srv/big")
+
+
+def states(run):
+    return {each["transfer"]: each["state"] for each in run("list", minions="alpha,beta").data["transfers"]}
+
+
+# --- what runs -------------------------------------------------------------------------------------------------------
+
+
+def test_attach_after_a_killed_runner_tells_what_the_copy_would_have_told(clean_lab, copying, run):
+    kill_runner(clean_lab, copying)
+    assert states(run)[copying.transfer] == "running"
+    heal(clean_lab)
+    attached = run("attach", transfer=copying.transfer)
+    assert outcome(attached) == (0, "ok"), attached.stdout
+    assert (attached.data["transfer"], attached.data["receipt"]["proved"]) == (copying.transfer, True)
+    assert_same_file(clean_lab)
+    assert states(run)[copying.transfer] == "finished"
+
+
+def test_attach_after_a_restarted_master_tells_the_true_result(clean_lab, copying, run):
+    kill_runner(clean_lab, copying)
+    clean_lab.master.run(["systemctl", "restart", "salt-master"])
+    heal(clean_lab)
+
+    def attached():
+        """What is told as soon as the minions have found their master again."""
+        told = run("attach", transfer=copying.transfer, minions="alpha,beta")
+        return told if told.returncode == 0 else None
+
+    assert eventually(attached, timeout=60).data["result"] == "ok"
+    assert_same_file(clean_lab)
+
+
+def test_the_same_copy_again_attaches_and_watch_sees_one_transfer(clean_lab, copying):
+    with started(clean_lab, "copy", **PLACES) as again, started(clean_lab, "watch") as watch:
+        joined = next(data for tag, data in copying.bus.events(60) if tag.endswith("/joined"))
+        assert (joined["other"], joined["how"]) == (copying.transfer, "attached")
+        heal(clean_lab)
+        first, second, watched = copying.finish(), again(), watch()
+    assert [outcome(each) for each in (first, second)] == [(0, "ok"), (0, "ok")]
+    assert second.data["transfer"] == copying.transfer and second.data["receipt"] == first.data["receipt"]
+    assert set(watched.data["transfers"]) <= {copying.transfer} and watched.returncode == 0
+
+
+def test_another_copy_to_the_same_place_is_refused_with_what_differs(copying, run):
+    refused = run("copy", **PLACES, verify="flight")
+    assert outcome(refused) == (3, "refused") and {"already-running", "place-locked"} <= names(refused)
+    assert "its verify is readback" in refused.stdout
+
+
+def test_a_cancel_can_be_repeated_while_it_runs_and_when_it_is_over(clean_lab, copying, run):
+    cancel = ("cancel", copying.transfer)
+    with started(clean_lab, *cancel) as first, started(clean_lab, *cancel) as second:
+        ended = [first(), second()]
+    ended.append(run("cancel", transfer=copying.transfer))
+    for each in ended:
+        assert each.returncode == 0 and {end["phase"] for end in each.data["ends"]} == {"cancelled"}, each.stdout
+    assert copying.finish().data["result"] == "cancelled"
+    assert names(run("resume", transfer=copying.transfer)) == {"not-resumable"}

@@ -310,6 +310,33 @@ def verify(transfer, shown=200, role="", nonce=None):
     return _answer(nonce, lambda: _desk().verify(transfer, shown, role), transfer, role)
 
 
+def limit(transfer, rate, role="source", nonce=None):
+    """
+    Change how much a transfer may send in a second, while it runs.
+
+    transfer
+        Its id: 32 hex digits.
+
+    rate
+        Such as 50MB/s or 1Gbit/s; 0 or none lifts the limit.
+
+    role : source
+        Only a source holds a limit.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``limit`` (bytes a second that are in force now, 0 for no limit), ``phase``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 transfer.limit 0123456789abcdef0123456789abcdef 50MB/s
+    """
+    return _answer(nonce, lambda: _desk().limit(transfer, settings.read("limit", rate), role), transfer, role)
+
+
 def cancel(transfer, role="", keep=False, attempt=0, nonce=None):
     """
     End this host's part of a transfer and wait until everything is undone. Can be repeated; what is published stays.

@@ -312,6 +312,34 @@ def verify(transfer, minions=None, source=False, timeout="1h"):
 
 
 @_face
+def limit(transfer, rate, minions=None):
+    """
+    Change how much a running transfer may send in a second. It holds for further attempts too.
+
+    transfer
+        Its id: 32 hex digits.
+
+    rate
+        Such as 50MB/s or 1Gbit/s; 0 or none lifts the limit.
+
+    minions
+        Whom to ask, as a list or separated by commas; every minion without it.
+
+    Returns a dict: ``transfer``, ``ends`` (the source: host, role, phase, limit in bytes a second), ``silent``,
+    ``result``, ``reasons``, ``retcode``.
+
+    ``result`` is ``unknown`` (6) when nobody told of it and a minion is silent that may be its source.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.limit 0123456789abcdef0123456789abcdef 50MB/s
+    """
+    return looking.limited(__opts__, transfer, minions, settings.read("limit", rate))
+
+
+@_face
 def cancel(transfer, minions=None):
     """
     End a transfer: its workers undo what they opened and reserved, and nothing appears under the final name.

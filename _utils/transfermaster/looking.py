@@ -9,7 +9,7 @@ from typing import Any
 import saltface
 from datamover.errors import UnknownTransfer
 from transferplan import errors, findings, inventory
-from transferplan.request import DESTINATION, SOURCE
+from transferplan.request import DESTINATION, SOURCE, Member
 
 from . import asking
 
@@ -26,6 +26,18 @@ def about(
     if not ends and not told.reasons:
         return asking.concluded(body, [nobody_knows(transfer, asking.hosts(opts, minions))])
     return asking.concluded(body, told.reasons)
+
+
+def limited(opts: Mapping, transfer: str, minions: Any, rate: int) -> dict[str, Any]:
+    """What the source of a transfer makes of another limit."""
+    asking.refuse_no_transfer(transfer)
+    hosts = asking.hosts(opts, minions)
+    sources, patience = [Member(host, SOURCE) for host in hosts], asking.LOOK_TIMEOUT
+    told = asking.members_of(opts, "limit", transfer, sources, patience, everyone=minions is None, rate=rate)
+    if told.silent and not told.reasons and not told.payloads:
+        return half_seen(transfer, told)
+    reasons = told.reasons if told.payloads or told.reasons else [nobody_knows(transfer, hosts)]
+    return asking.concluded({"transfer": transfer, "ends": _ends(told), "silent": list(told.silent)}, reasons)
 
 
 def half_seen(transfer: str, told: asking.Told) -> dict[str, Any]:

@@ -49,10 +49,20 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
         ("room", _room(summary)),
         ("way", _way(summary)),
         ("firewall", _firewall(summary)),
+        *_flow(summary),
         ("proof", f"{summary['digest']}, {summary['verify']}"),
         *(("note", warning) for warning in summary["warnings"]),
     ]
     return [printable(f"{title:>8}  {text}") for title, text in rows]
+
+
+def _flow(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """How the data is made smaller, and held back."""
+    compress = summary["compress"]
+    if compress["codec"] != "none":
+        yield "compress", f"{compress['codec']}, {compress['why']}"
+    if summary["limit"]:
+        yield "limit", units.rate(summary["limit"])
 
 
 def _what(summary: Mapping[str, Any]) -> str:
@@ -170,6 +180,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     if receipt and receipt["proved"]:
         lines += [printable(line) for line in _receipt_lines(receipt)]
         lines += [printable(line) for line in _speed_lines(result)]
+        lines += _slowest_line(result["bottleneck"])
     return [*lines, *_cleanup_lines(result), printable(f"transfer {result['transfer']}")]
 
 
@@ -196,10 +207,21 @@ def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
             moving = seconds.get("move") or seconds["total"]
             yield (
                 f"{host}: {units.span(seconds['total'])} in all; moved {units.size(end['moved_bytes'])} in "
-                f"{units.span(moving)} ({units.rate(end['moved_bytes'] / moving)})"
+                f"{units.span(moving)} ({units.rate(end['moved_bytes'] / moving)}){_travelled(end)}"
             )
         if lost := sum(max(0, stream["connections"] - 1) for stream in end.get("streams", ())):
             yield f"{host}: {units.count(lost, 'connection')} lost and made again"
+
+
+def _travelled(end: Mapping[str, Any]) -> str:
+    """How much less travelled than was moved, if it was less."""
+    smaller = end["wire_bytes"] < end["moved_bytes"]
+    return f"; {units.size(end['wire_bytes'])} travelled, compressed" if smaller else ""
+
+
+def _slowest_line(bottleneck: Mapping[str, Any] | None) -> Iterator[str]:
+    if bottleneck:
+        yield printable(f"slowest, {units.span(bottleneck['seconds'])}: {bottleneck['text']}")
 
 
 def _cleanup_lines(result: Mapping[str, Any]) -> list[str]:

@@ -186,7 +186,14 @@ def recorded(found: Pair) -> dict[str, Any]:
     """The options that were in force, as far as the ends recorded them."""
     spec = found.destination.spec
     inherited = {name: value for name, value in spec.settings.items() if _is_inherited(name)}
-    return {**inherited, **{name: value for name, value in spec.given.items() if name in TABLE}}
+    given = {name: value for name, value in spec.given.items() if name in TABLE}
+    return {**inherited, **given, **_changed_limit(found.source)}
+
+
+def _changed_limit(source: Record) -> dict[str, Any]:
+    """The limit that was set while it ran, if one was."""
+    limit = source.status.limit
+    return {} if limit in (None, source.spec.settings.get("limit")) else {"limit": limit}
 
 
 def _is_inherited(name: str) -> bool:

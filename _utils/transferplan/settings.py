@@ -417,6 +417,14 @@ def as_told(asked: Settings, told: Mapping[str, Any]) -> Settings:
     return replace(asked, **read)
 
 
+def read(name: str, value: Any) -> Any:
+    """The value of one option in its one form; Refused in words if it is none."""
+    try:
+        return TABLE[name].kind.read(value)
+    except ValueError:
+        raise Refused([BadOption.reason(f"{name} must be {TABLE[name].kind.takes}, not {_shown(value)}")]) from None
+
+
 def _is_local(name: str) -> bool:
     return TABLE[name].scope == "host"
 

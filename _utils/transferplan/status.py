@@ -37,11 +37,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Stream:
-    """What one bulk stream carried: payload bytes in so many pieces, over so many connections."""
+    """What one bulk stream carried: bytes of files, and what travelled for them, in so many pieces and connections."""
 
     bytes: int
     pieces: int
     connections: int
+    wire_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Status:
     alive: bool
     progress: Progress
     attempt: int = 1
+    limit: int | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
     phases: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     verdict: Verdict | None = None

@@ -25,7 +25,7 @@ NOTHING_COUNTED = {
     "bytes_verified": 0,
     "estimated": True,
 }
-NEW = {"phase": "preparing", "phases": {}, "wall": None, "progress": NOTHING_COUNTED}
+NEW = {"phase": "preparing", "phases": {}, "wall": None, "progress": NOTHING_COUNTED, "limit": None, "stages": {}}
 
 
 class Chronicle:
@@ -89,6 +89,8 @@ class Chronicle:
             "phases": self._phases,
             "wall": self._wall,
             "progress": asdict(self._progress.counters),
+            "limit": self._progress.limit,
+            "stages": self._progress.times.stages().as_dict(),
         }
 
     def status(self, after_seq=0):
@@ -143,6 +145,8 @@ def status(spec, state, events, verdict, alive, after_seq):
         "seq": told[-1]["seq"] if told else after_seq,
         "alive": alive,
         "progress": state["progress"],
+        "limit": state.get("limit"),
+        "stages": state.get("stages", {}),
         "phases": state["phases"],
         "wall": state["wall"],
         "events": told,

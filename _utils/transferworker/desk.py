@@ -99,6 +99,10 @@ class Desk:
             raise OutOfTurn(f"transfer {transfer} is at attempt {present} on this host, not {attempt}; attach to it")
         return run
 
+    def limit(self, transfer, rate, role=""):
+        """Let at most so many bytes a second travel from now on, 0 for any number."""
+        return self._ask(transfer, role, ANY_ATTEMPT, {"do": "limit", "rate": rate})
+
     def _ask(self, transfer, role, attempt, request):
         run = self._open(transfer, role, attempt)
         try:

@@ -14,6 +14,7 @@ from datamover.engine import channel
 from datamover.engine.receiver import Receiver
 from datamover.engine.sender import Sender
 from datamover.engine.terms import Roster
+from datamover.engine.throttle import Throttle
 from datamover.errors import Busy, Cancelled, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
@@ -107,6 +108,16 @@ class SourceEnd(End):
 
     silence = "was armed but never told to go"
 
+    def __init__(self, *shared):
+        super().__init__(*shared)
+        self._throttle = Throttle(self._settings["limit"], self._stop)
+        self._progress.limit = self._throttle.rate
+
+    def limit(self, rate):
+        """From now on at most so many bytes a second travel, 0 for any number."""
+        self._throttle.change(rate)
+        self._progress.limit = rate
+
     def prepare(self):
         with on_source("look at", self._path):
             os.lstat(self._path)
@@ -126,7 +137,7 @@ class SourceEnd(End):
         tree = self._tree()
         try:
             work = (self._spec, self._roster, self._identity, tree, self._journal, self._progress, self._stop)
-            return Sender(*work).run()
+            return Sender(*work, self._throttle).run()
         finally:
             tree.close()
 

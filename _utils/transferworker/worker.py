@@ -183,6 +183,8 @@ class Worker:
                 return self._call(self._arm, roster)
             case {"do": "go"}:
                 return self._call(self._go)
+            case {"do": "limit", "rate": int(rate)}:
+                return self._call(self._limit, rate)
             case {"do": "cancel"}:
                 return self._call(self._cancel, "transfer.cancel")
             case {"do": "withdraw"}:
@@ -228,6 +230,15 @@ class Worker:
             self._deadline = None
             self._start_mover()
         return {"phase": self._progress.phase}
+
+    def _limit(self, rate):
+        self._refuse_if_over()
+        if self._end.listens:
+            raise OutOfTurn("a destination takes what comes; only the source of a transfer holds its limit")
+        self._end.limit(rate)
+        self._chronicle.save()
+        self._chronicle.note("limit", rate=rate)
+        return {"phase": self._progress.phase, "limit": rate}
 
     def _refuse_if_over(self):
         if self._outcome:

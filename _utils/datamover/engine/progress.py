@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, replace
 
 from ..wire import PHASES
+from .stages import Timesheet
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,10 @@ class Counters:
 
 
 class Progress:
-    """Phase and counters of this end, and what the other end last told of its own."""
+    """Phase and counters of this end, where its time goes, and what the other end last told of its own.
+
+    `limit` is how many bytes a second may travel, 0 for any number, and None at an end that does not send.
+    """
 
     def __init__(self, phase="prepared", **counters):
         self._lock = threading.Lock()
@@ -27,6 +31,8 @@ class Progress:
         self._counters = Counters(**counters)
         self.peer = None
         self.steps = 0
+        self.times = Timesheet()
+        self.limit = None
         self._listeners = []
 
     @property

@@ -29,9 +29,11 @@ from .told import Nothing, Told
 
 
 class Sender:
-    """One use: run() carries out one attempt. `tree` must write into `journal`."""
+    """One use: run() carries out one attempt. `tree` must write into `journal`; `throttle` holds a limit that may
+    change meanwhile.
+    """
 
-    def __init__(self, spec, roster, identity, tree, journal, progress, stop):
+    def __init__(self, spec, roster, identity, tree, journal, progress, stop, throttle=None):
         self._terms = Terms.of(spec)
         self._roster = Roster(roster)
         self._identity = identity
@@ -50,7 +52,7 @@ class Sender:
         self._supply = Supply(self._terms, tree, journal, self._streams, self._told, *read)
         self._policy = Policy(self._terms.compress == "auto", self._terms.streams)
         self._codec = "none", 0
-        self.throttle = Throttle(self._terms.limit, stop)
+        self._throttle = throttle or Throttle(self._terms.limit, stop)
         self._rereader = Rereader(tree, journal, self._streams.outdated)
         self._found = Findings(self._terms, journal, self._say)
         self._published = Lane(1, self._session.stop)
@@ -175,7 +177,7 @@ class Sender:
     def _carrier(self, stream):
         session = self._session
         told = session.control.say, self._progress.tell, session.stop
-        outlet = Outlet(self._compressor(), self._policy, self.throttle, self._times)
+        outlet = Outlet(self._compressor(), self._policy, self._throttle, self._times)
         return Carrier(stream, self._streams, outlet, self._peer.host, self._open_stream, self._rereader.load, *told)
 
     def _compressor(self):

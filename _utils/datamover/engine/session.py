@@ -12,7 +12,6 @@ from ..errors import ConnectionLost, HandshakeRefused, LocalError, MoverError, P
 from ..wire import Failed, Ping
 from .control import Control
 from .outcome import seconds_of
-from .stages import Timesheet
 from .stop import Crew, Stopped
 from .watch import Watch
 
@@ -41,7 +40,7 @@ class Session:
         self.stop = stop.child()
         self.crew = Crew(terms.role, self.stop)
         self.control = None
-        self.times = Timesheet()
+        self.times = progress.times
         self.bulk = None
         self._link = None
         self._times = {}

@@ -452,6 +452,30 @@ def test_cancel_asks_both_ends_of_every_minion(run, minions):
     assert {arguments["role"] for _, arguments in minions["beta"].calls} == {"source", "destination"}
 
 
+@pytest.mark.parametrize(("rate", "told"), [("50MB/s", 50_000_000), ("1Gbit/s", 125_000_000), ("none", 0), (0, 0)])
+def test_a_limit_goes_to_the_source_alone(run, minions, rate, told):
+    minions["alpha"].says["limit"] = lambda rate, **_: {"phase": "moving", "limit": rate}
+    minions["beta"].says["limit"] = fail(102, "unknown-transfer")
+    answer = run("limit", TRANSFER, rate)
+    assert answer["result"] == "ok"
+    assert answer["ends"] == [{"host": "alpha", "role": "source", "phase": "moving", "limit": told}]
+    assert {arguments["role"] for minion in minions.values() for _, arguments in minion.calls} == {"source"}
+
+
+@pytest.mark.parametrize("rate", ["fast", "-1", "1KB/s", True, None])
+def test_what_is_no_limit_is_refused_before_anybody_is_asked(run, minions, rate):
+    assert names(run("limit", TRANSFER, rate)) == ["bad-option"]
+    assert minions["alpha"].calls == []
+
+
+def test_a_limit_for_a_transfer_that_nobody_knows_or_who_does_is_silent(run, minions):
+    for minion in minions.values():
+        minion.says["limit"] = fail(102, "unknown-transfer")
+    assert names(run("limit", TRANSFER, 0)) == ["unknown-transfer"]
+    minions["beta"].says["limit"] = lambda **_: FakeFleet.SILENT
+    assert run("limit", TRANSFER, 0)["result"] == "unknown"
+
+
 def test_sweep_passes_on_whether_it_is_a_test(run, minions):
     answer = run("sweep", test=True)
     assert answer["hosts"]["alpha"]["found"] == [{"what": "pinhole"}]

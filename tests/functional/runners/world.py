@@ -25,7 +25,7 @@ class FakeMinion:
 
     def functions(self):
         told = ("record", "facts", "follow", "status", "list", "log", "verify")
-        names = (*told, "doctor", "prepare", "arm", "go", "cancel", "sweep")
+        names = (*told, "doctor", "prepare", "arm", "go", "limit", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
     def _function(self, name):

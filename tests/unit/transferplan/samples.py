@@ -138,7 +138,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
         "skipped": [],
         "skipped_more": 0,
         "retried_entries": 0,
-        "streams": [{"bytes": 10 * GIB, "pieces": 20_480, "connections": 1}],
+        "streams": [{"bytes": 10 * GIB, "wire_bytes": 4 * GIB, "pieces": 20_480, "connections": 1}],
         "cleanup": [],
         **changes,
     }

@@ -243,6 +243,50 @@ def test_the_plan_shows_the_patterns_and_what_they_leave_out():
     assert plan_made.specs()[ALPHA]["settings"]["exclude"] == ["/tmp/", "*.log"]
 
 
+def test_a_limit_and_a_codec_of_ones_own_are_shown():
+    lines = display.plan_lines(made(asked(limit="200MB/s", compress="zlib:9")).summary())
+    assert "compress  zlib, asked for" in lines and "   limit  190.7 MiB/s" in lines
+    lines = display.plan_lines(made(asked(compress="none")).summary())
+    assert not [line for line in lines if "compress" in line or "limit" in line]
+
+
+def test_the_lower_limit_of_both_hosts_holds_at_the_source():
+    ends = {"alpha": alpha(settings={"limit": 300}), "beta": beta(settings={"limit": 20_000})}
+    with pytest.raises(errors.Refused):
+        made(asked(), **ends)
+    ends["alpha"] = alpha(settings={"limit": 300_000})
+    planned = made(asked(), **ends)
+    assert planned.specs()[ALPHA]["settings"]["limit"] == planned.summary()["limit"] == 20_000
+    assert made(asked(limit="1MB/s"), **ends).limit == 1_000_000, "the command line has the last word"
+
+
+def test_each_host_is_as_nice_as_its_own_settings_say():
+    specs = made(asked(), alpha=alpha(settings={"nice": "low"})).specs()
+    assert [specs[member]["settings"]["nice"] for member in (ALPHA, BETA)] == ["low", "normal"]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "codecs", "codec", "why"),
+    [
+        ("auto", ["zstd", "zlib"], "zstd", "where it helps"),
+        ("auto", ["zlib"], "zlib", "where it helps (beta without zstd)"),
+        ("auto", [], "none", "where it helps (beta without zstd; beta without zlib)"),
+        ("none", ["zstd"], "none", "not asked for"),
+        ("zstd:3", ["zstd", "zlib"], "zstd", "asked for"),
+    ],
+)
+def test_the_codec_is_one_that_both_have(asked_for, codecs, codec, why):
+    told = made(asked(compress=asked_for), beta=beta(codecs=codecs)).summary()["compress"]
+    assert told == {"asked": asked_for, "codec": codec, "why": why}
+
+
+def test_a_codec_that_a_host_lacks_is_refused_in_words():
+    with pytest.raises(errors.Refused) as refused:
+        made(asked(compress="zstd"), beta=beta(codecs=["zlib"]))
+    assert [reason.name for reason in refused.value.reasons] == ["no-codec"]
+    assert "beta cannot compress with zstd" in refused.value.reasons[0].text
+
+
 def test_the_plan_fits_on_a_screen():
     assert display.plan_lines(made(asked(port=4444, encrypt=False)).summary()) == [
         "    copy  alpha:/srv/data  (directory, 1,000 files, 10.0 GiB)",
@@ -250,6 +294,7 @@ def test_the_plan_fits_on_a_screen():
         "    room  40.0 GiB free there, 2.0 GiB of it stay free",
         "     way  10.77.1.11 to 10.77.1.12, port 4444, NOT encrypted",
         "firewall  nft: opened for the source alone, for as long as it takes",
+        "compress  zstd, where it helps",
         "   proof  blake3, readback",
         "    note  the data travels unencrypted from 10.77.1.11 to 10.77.1.12",
     ]

@@ -58,6 +58,14 @@ def test_another_attempt_has_the_settings_of_the_first_and_fixed_options_of_host
     assert "network" in request.settings.given()
 
 
+def test_a_limit_that_was_changed_while_it_ran_holds_for_another_attempt():
+    limited = failed_records(limit="50MB/s")
+    assert again(pair(limited)).settings.limit == 50_000_000
+    limited[ALPHA]["status"]["limit"] = 20_000_000
+    assert again(pair(limited)).settings.limit == 20_000_000
+    assert again(pair(limited), limit=0).settings.limit == 0
+
+
 def test_its_specs_differ_from_the_last_in_what_may_differ():
     request = again(lease="1m")
     made = plan.make(request, {ALPHA: alpha(), BETA: beta(resumable=[{"transfer": TRANSFER, "bytes": 6 * GIB}])})

@@ -128,12 +128,20 @@ def test_a_request_that_could_not_be_read_is_shown_as_it_was_written():
     assert told["destinations"] == {"None": {"place": "None"}}
 
 
+def test_the_slowest_stage_is_told_with_what_to_try():
+    told = result(verdict(stages={"read": 1.0, "network": 0.5}), verdict(stages={"network": 6.0, "write": 9.0}))
+    assert (told["bottleneck"]["stage"], told["bottleneck"]["host"]) == ("write", "beta")
+    assert told["bottleneck"]["text"].startswith("beta, writing: ") and told["bottleneck"]["seconds"] == 9.0
+    assert result(None, failure())["bottleneck"] is None
+
+
 def test_every_end_is_told_with_place_phase_and_figures():
     told = result(OK, verdict(skipped=[{"path": "/srv/data/s%0A", "why": "socket"}], cleanup=["left \x1b"]))
     assert told["source"]["place"] == "alpha:/srv/data"
     assert told["destinations"]["beta"]["phase"] == "published"
     assert told["destinations"]["beta"]["moved_bytes"] == 10 * GIB
-    assert told["destinations"]["beta"]["streams"] == [{"bytes": 10 * GIB, "pieces": 20_480, "connections": 1}]
+    carried = {"bytes": 10 * GIB, "wire_bytes": 4 * GIB, "pieces": 20_480, "connections": 1}
+    assert told["destinations"]["beta"]["streams"] == [carried]
     assert told["destinations"]["beta"]["skipped"] == [{"path": "/srv/data/s%0A", "why": "socket"}]
     assert told["destinations"]["beta"]["cleanup"] == [r"left \x1b"]
 

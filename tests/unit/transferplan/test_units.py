@@ -89,3 +89,17 @@ def test_a_span_is_shown_in_two_units(seconds, shown):
 @pytest.mark.parametrize("number, shown", [(0, "0 entries"), (1, "1 entry"), (12034, "12,034 entries")])
 def test_things_are_counted_in_words(number, shown):
     assert units.count(number, "entry", "entries") == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("200MB/s", 200_000_000), ("200 MB", 200_000_000), ("1GiB/s", 1024**3), ("100Mbit/s", 12_500_000), ("7", 7)],
+)
+def test_rates_are_read_in_bytes_and_bits(text, rate):
+    assert units.parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "/s", "fast", "1MB/m", "Mbit", "-1MB/s", "1 MB / s"])
+def test_what_is_no_rate_is_refused(text):
+    with pytest.raises(ValueError, match=".*"):
+        units.parse_rate(text)

@@ -112,11 +112,12 @@ def measure(rows, options):
     see_unpacked(UNPACKED)
     furnish(grounds.things, grounds.place)
     make_sshd_at_home(grounds.things)
-    campaign = Campaign(Namespaces(), grounds, scale, runs, record, Clock.of(options.time_budget), say)
+    clock = Clock.of(options.time_budget)
+    campaign = Campaign(Namespaces(), grounds, scale, runs, record, clock, say)
     campaign.carry_out(by_importance(rows))
     if options.with_salt and not record.has(with_salt.KEY):
         say(with_salt.KEY)
-        record.put(with_salt.KEY, with_salt.measure(scale.lab, runs))
+        record.put(with_salt.KEY, with_salt.measure(scale.lab, runs, clock.over))
         say(f"        {in_short(record.rows[with_salt.KEY])}")
     return record
 

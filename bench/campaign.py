@@ -15,6 +15,7 @@ from .rows import VARIANTS
 from .stage import Stage, check_equal
 from .tool import Tool
 
+NO_TIME = "no time was left for it"
 FEWEST_RUNS = 3
 """What a median needs; a row that has no time for it is left for another day."""
 
@@ -55,13 +56,17 @@ class Clock:
     def of(cls, budget):
         return cls(budget and time.monotonic() + budget)
 
+    @property
+    def over(self):
+        return self.until is not None and time.monotonic() >= self.until
+
     def runs(self, wanted, round_seconds):
         """How many of the wanted rounds there is time for."""
         if self.until is None:
             return wanted
         possible = int((self.until - time.monotonic()) / round_seconds)
         if possible < min(wanted, FEWEST_RUNS):
-            raise NoTime("no time was left for it")
+            raise NoTime(NO_TIME)
         return min(wanted, possible)
 
 

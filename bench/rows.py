@@ -143,11 +143,11 @@ SMALL_ROWS = of_group(
     one("rsync daemon", (1.5, 2.0), ours=PLAIN, quick=True),
     one("tar, nc" + EFFORT, ours=PLAIN),
     one("tar, socat TLS" + EFFORT, quick=True),
-    one("tar, nc", ours=PLAIN),
     one("tar, socat TLS", quick=True),
-    one("rsync ssh"),
     one("WDT aes128gcm"),
-    one("cp", ours=PLAIN),
+    one("tar, nc", ours=PLAIN, amount="some"),
+    one("rsync ssh", amount="some"),
+    one("cp", ours=PLAIN, amount="some"),
     data="small files",
     amount="many",
     place=EXT4,
@@ -175,7 +175,7 @@ PROOF_ROWS = of_group(
 STREAM_ROWS = of_group(
     "several streams",
     one(STANDARD),
-    one(STANDARD, data="small files", amount="many"),
+    one(STANDARD, data="small files", amount="some", place=EXT4),
     **BULK,
     ours="salt-transfer, 4 streams",
 )

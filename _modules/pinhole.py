@@ -18,6 +18,7 @@ from hosttools import commands, firewall, forbidden, pinholes
 from hosttools.errors import HostToolError, PinholeGone
 from transferplan import settings
 from transferplan.errors import PlanError
+from transferworker import audit
 
 __virtualname__ = "pinhole"
 
@@ -125,6 +126,7 @@ def close(tag):
     with _told():
         found = _openings(pinholes.check_tag(tag))
         commands.drive(firewall.close(tag), process.run)
+        _note("pinhole closed", tag=tag)
         return {"tag": tag, "closed": bool(found)}
 
 
@@ -170,6 +172,7 @@ def sweep(test=False):
         over = sorted({opening.tag for opening in found} - open_tags)
         for tag in [] if test else over:
             commands.drive(firewall.close(tag), process.run)
+            _note("pinhole closed", tag=tag)
         return {"found": over, "removed": [] if test else over}
 
 
@@ -195,7 +198,9 @@ def forbid(source="", ports="", reason=""):
         salt db2 pinhole.forbid source=198.51.100.0/24 reason='guests do not get data'
     """
     with _told():
-        return _shown(forbidden.add(_state_dir(), forbidden.Entry(str(source), str(ports), str(reason))))
+        entries = forbidden.add(_state_dir(), forbidden.Entry(str(source), str(ports), str(reason)))
+        _note("pinholes forbidden", source=str(source), ports=str(ports), reason=str(reason))
+        return _shown(entries)
 
 
 def lift(source="", ports=""):
@@ -217,7 +222,9 @@ def lift(source="", ports=""):
         salt db2 pinhole.lift source=198.51.100.0/24
     """
     with _told():
-        return _shown(forbidden.remove(_state_dir(), forbidden.Entry(str(source), str(ports))))
+        entries = forbidden.remove(_state_dir(), forbidden.Entry(str(source), str(ports)))
+        _note("pinholes no longer forbidden", source=str(source), ports=str(ports))
+        return _shown(entries)
 
 
 def allowed(source, port):
@@ -267,6 +274,7 @@ def _open(pinhole, lease):
     found = commands.drive(firewall.survey(), process.run)
     firewall.check_openable(found)
     hole = firewall.with_chains(pinhole, found["chains"])
+    _note("pinhole opened", tag=hole.tag, sources=list(hole.sources), port=hole.port, lease=lease)
     with _closed_on_failure(hole.tag):
         commands.drive(firewall.open(hole, lease), process.run)
     return {
@@ -286,6 +294,10 @@ def _closed_on_failure(tag):
         with contextlib.suppress(HostToolError):
             commands.drive(firewall.close(tag), process.run)
         raise
+
+
+def _note(what, **details):
+    audit.note(_state_dir(), what, by="hand", **details)
 
 
 def _openings(tag):

@@ -416,6 +416,34 @@ def doctor(places=(), nonce=None):
     return _answer(nonce, lambda: _desk().doctor(places.split(",") if isinstance(places, str) else places))
 
 
+def audit(after=0, limit=200, transfer="", nonce=None):
+    """
+    Show this host's audit trail: what was moved, opened and refused here, and who asked. Changes nothing.
+
+    after : 0
+        Only lines with numbers beyond this one.
+
+    limit : 200
+        How many at most; 500 are the most.
+
+    transfer
+        Only lines about this one.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``lines`` (the oldest first, for each: ``n``, ``at``, ``what`` and what belongs to it; see the
+    operations page) and ``more`` (whether there are further ones).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.audit transfer=0123456789abcdef0123456789abcdef
+    """
+    return _answer(nonce, lambda: _desk().audit(int(after), int(limit), str(transfer)))
+
+
 # What they share.
 
 

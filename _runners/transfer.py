@@ -18,10 +18,11 @@ from dataclasses import replace
 import saltface
 from transfermaster import asking, drive, joining, looking, verifying, watching
 from transferplan import course, errors, inventory, report, request, settings, whose, words
-from transferplan.kinds import Span, Truth
+from transferplan.kinds import Span, Truth, Whole
 
 __func_alias__ = {"list_": "list"}
 
+MANY = 2**53
 SALTS_OWN = {"__kwarg__", "__id__", "__sls__", "__env__", "__orchestration_jid__", "__jid__", "__tag__", "__user__"}
 
 
@@ -441,6 +442,36 @@ def sweep(minions=None, test=False, partial=False):
         salt-run transfer.sweep test=True
     """
     return looking.swept(__opts__, minions, test=_truth("test", test), partial=_truth("partial", partial))
+
+
+@_face
+def audit(minions=None, transfer="", after=0, limit=200):
+    """
+    Show what minions wrote into their audit trails: what was moved, opened and refused there, and who asked.
+
+    minions
+        Whom to ask, as a list or separated by commas; every minion without it.
+
+    transfer
+        Only lines about this one.
+
+    after : 0
+        Only lines with numbers beyond this one; each minion counts for itself.
+
+    limit : 200
+        How many of each minion at most; 500 are the most.
+
+    Returns a dict: ``hosts`` (for each: lines, the oldest first, and more: whether there are further ones), ``silent``,
+    ``result``, ``reasons``, ``retcode``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.audit minions=db1,db2 transfer=0123456789abcdef0123456789abcdef
+    """
+    page = {"after": _read("after", Whole(0, MANY), after), "limit": _read("limit", Whole(1, 500), limit)}
+    return looking.audited(__opts__, minions, transfer=str(transfer), **page)
 
 
 def _words(value):

@@ -83,6 +83,12 @@ def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, An
     return asking.concluded(body, told.reasons)
 
 
+def audited(opts: Mapping, minions: Any, **page: Any) -> dict[str, Any]:
+    """A page of every minion's audit trail."""
+    told = asking.every_host(opts, "audit", minions, page, asking.LOOK_TIMEOUT)
+    return asking.concluded({"hosts": told.by_host, "silent": list(told.silent)}, told.reasons)
+
+
 def swept(opts: Mapping, minions: Any, **arguments: Any) -> dict[str, Any]:
     """What every minion's sweep found and removed."""
     told = asking.every_host(opts, "sweep", minions, arguments, asking.END_TIMEOUT)

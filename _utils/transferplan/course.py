@@ -527,4 +527,5 @@ def _news(member: Member, before: Watch, after: Watch) -> tuple[Action, ...]:
         told.append(Tell("phase", who))
     if not before.status or before.status.progress != after.status.progress:
         told.append(Tell("progress", {**who, **asdict(after.status.progress)}))
+    told += [Tell("pinhole", {**each, **who}) for each in after.status.events if each.get("what") == "pinhole"]
     return tuple(told)

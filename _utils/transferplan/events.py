@@ -67,6 +67,12 @@ KINDS: tuple[Kind, ...] = (
         ),
         "A worker's counters have changed.",
     ),
+    Kind(
+        "pinhole",
+        ("host", "role", "change", "port", "sources", "why"),
+        "A worker opened its pinhole, opened it again because somebody took it away (why), could not renew it, or "
+        "closed it: change is opened, reopened, not renewed or closed.",
+    ),
     Kind("withdrawn", ("host", "role"), "It was given up before it began; this host has undone what it prepared."),
     Kind(
         "finished",

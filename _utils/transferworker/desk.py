@@ -15,6 +15,7 @@ from datamover.host.rundir import RunDirs
 from datamover.host.seats import Seats
 
 from . import (
+    audit,
     bounds,
     chronicle,
     control,
@@ -54,7 +55,7 @@ class Desk:
     def prepare(self, spec, policy):
         """Start the worker of `spec`, or attach to the one that the same spec started before."""
         specs.check(spec, self._minion)
-        _refuse_forbidden(spec, policy)
+        self._refuse_forbidden(spec, policy)
         run = self._runs.establish(spec)
         with _only_one(run):
             attached = self._was_started(run)
@@ -64,6 +65,15 @@ class Desk:
                 launch.start(run, spec)
         self._forget_old()
         return {**_answer(run, spec), "attached": attached}
+
+    def _refuse_forbidden(self, spec, policy):
+        path = _path(spec)
+        peers = [peer["host"] for peer in spec["peers"]]
+        paths = (path, _real(path), os.path.realpath(path))
+        reasons = policy.reasons(spec["role"], paths, peers, spec["settings"]["special"])
+        if reasons:
+            audit.refused(self._runs.state_dir, spec, reasons)
+            raise PolicyRefused(f"this minion's own policy forbids it: {'; '.join(reasons)}", reasons=reasons)
 
     def _take_seat(self, run, spec):
         """Busy if as many transfers as this host may take part in do so; then this one has ended before it began."""
@@ -162,6 +172,10 @@ class Desk:
         """What is on the disk now, against the record of a transfer that was published."""
         return verifying.verify(self._runs.open(transfer, role), shown)
 
+    def audit(self, after=0, limit=audit.LINES_TOLD, transfer=""):
+        """A page of this host's audit trail."""
+        return audit.page(self._runs.state_dir, after, limit, transfer)
+
     # Ending
 
     def cancel(self, transfer, role="", keep=False, attempt=ANY_ATTEMPT):
@@ -193,15 +207,6 @@ class Desk:
         """Never a reason to fail: what cannot be removed is the sweep's to tell."""
         with residues.noting([], "what is kept no longer could not be removed"):
             residues.remove(retention.expired(self._runs, self._limits), [])
-
-
-def _refuse_forbidden(spec, policy):
-    path = _path(spec)
-    peers = [peer["host"] for peer in spec["peers"]]
-    paths = (path, _real(path), os.path.realpath(path))
-    reasons = policy.reasons(spec["role"], paths, peers, spec["settings"]["special"])
-    if reasons:
-        raise PolicyRefused(f"this minion's own policy forbids it: {'; '.join(reasons)}", reasons=reasons)
 
 
 def _path(spec):

@@ -80,6 +80,11 @@ class End:
     def renew(self):
         """Renew what would end with the lease."""
 
+    @property
+    def opened(self):
+        """The port of the pinhole that was opened; None without any."""
+        return None
+
     def account(self):
         """Tell this host how much room is needed still."""
 
@@ -209,6 +214,10 @@ class DestinationEnd(End):
 
     def renew(self):
         self._pinhole.renew()
+
+    @property
+    def opened(self):
+        return self._pinhole.port
 
     def account(self):
         done, expected = self._progress.counters, self._spec["expect"]

@@ -16,6 +16,7 @@ from datamover.disk.safepath import decode_path
 from datamover.errors import StartFailed
 from datamover.host import process
 from datamover.host.register import Register
+from datamover.host.trail import Trail
 from hosttools import units
 from hosttools.commands import Command
 
@@ -57,6 +58,7 @@ def command(run, *words):
 
 def _start_unit(run, spec):
     Register(run.path.parents[1]).make()
+    Trail(run.path.parents[1]).make()
     unit = units.Unit(
         name=unit_name(spec),
         description=f"salt-transfer {spec['transfer']}, {spec['role']}",
@@ -76,11 +78,12 @@ def unit_name(spec):
 
 
 def _writable(run, spec):
-    """All that a worker must write: its run directory; at a destination the register and the final name's parent."""
-    own = os.fsencode(run.path)
+    """All that a worker must write: its records; at a destination the register and the final name's parent too."""
+    state_dir = run.path.parents[1]
+    own = (os.fsencode(run.path), os.fsencode(Trail(state_dir).directory))
     if spec["role"] == "source":
-        return (own,)
-    return (own, os.fsencode(Register(run.path.parents[1]).directory), os.path.dirname(decode_path(spec["path"])))
+        return own
+    return (*own, os.fsencode(Register(state_dir).directory), os.path.dirname(decode_path(spec["path"])))
 
 
 def stop(run):

@@ -10,6 +10,8 @@ from hosttools import firewall, forbidden, pinholes
 from hosttools.commands import drive
 from hosttools.errors import ForbidUnreadable, HostToolError, PinholeForbidden, PinholeGone
 
+from . import audit
+
 REOPENED = 3
 WHILE = 600.0
 
@@ -38,9 +40,15 @@ class Opening:
         bare = pinholes.Pinhole(tag, tuple(sources), self._spec["listen"]["addresses"][0], port)
         self._run.undo.register("pinhole", tag=tag)
         self._pinhole = firewall.with_chains(bare, chains)
+        audit.opens(self._run, self._spec, "opened", port, sources, chains)
         drive(firewall.open(self._pinhole, self._lease), self._execute)
         self._held = Deadline.after(self._lease)
-        self._note("pinhole", open=port, sources=list(sources))
+        self._note("pinhole", change="opened", port=port, sources=list(sources))
+
+    @property
+    def port(self):
+        """The port that was opened; None if none was."""
+        return self._pinhole and self._pinhole.port
 
     def renew(self):
         """Let the lease begin anew. A firewall that cannot be asked now is asked again, until the lease is over."""
@@ -54,7 +62,7 @@ class Opening:
         except HostToolError as error:
             if self._held.passed:
                 raise
-            self._note("pinhole", trouble=error.text)
+            self._note("pinhole", change="not renewed", port=self.port, why=error.text)
 
     def _renew(self):
         try:
@@ -68,8 +76,14 @@ class Opening:
             raise gone
         forbidden.check(self._state_dir, self._pinhole.sources, self._pinhole.port)
         self._reopened.append(Deadline.after(WHILE))
-        self._note("pinhole", lost=gone.text, reopened=len(self._reopened))
         self._pinhole = drive(firewall.reopen(self._pinhole, self._lease), self._execute)
+        self._tell_reopened(gone.text)
+
+    def _tell_reopened(self, why):
+        hole = self._pinhole
+        chains = [chain.as_dict() for chain in hole.chains]
+        audit.opens(self._run, self._spec, "reopened", hole.port, hole.sources, chains, why)
+        self._note("pinhole", change="reopened", port=hole.port, sources=list(hole.sources), why=why)
 
 
 def close(tag):

@@ -10,7 +10,7 @@ from hosttools.commands import drive
 from hosttools.firewall import BACKENDS
 from hosttools.pinholes import transfer_of
 
-from . import bounds, pinhole, resting, retention, undoing
+from . import audit, bounds, pinhole, resting, retention, undoing
 from .residue import PATIENCE, Residue, of_run
 
 TRANSFER = re.compile("[0-9a-f]{32}")
@@ -115,6 +115,7 @@ def _closed(runs, tag):
     if _lives(runs, tag):
         return False
     pinhole.close(tag)
+    audit.closed(runs.state_dir, tag, "a sweep")
     return True
 
 

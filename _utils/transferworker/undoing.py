@@ -6,6 +6,7 @@ one who does the same, and may be repeated.
 
 import contextlib
 import os
+from functools import partial
 
 from datamover.disk import publish, safepath
 from datamover.disk.staging import Staging
@@ -14,18 +15,19 @@ from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.undo import KEPT
 
-from . import bounds, chronicle, control, pinhole, verdicts
+from . import audit, bounds, chronicle, control, pinhole, verdicts
 
 PATIENCE = 30.0
 PUBLISHED = "published"
 CLEANUP = 8 * 1024
 
 
-def handlers(run, spec, published, keep=True):
+def handlers(run, verdict, keep=True):
     """{what: callable} for the undo log of `run`. `keep` lets keep_partial have its way."""
+    spec = run.spec
 
     def remove_staging():
-        if not published:
+        if verdict["result"] != PUBLISHED:
             if keep and spec["settings"]["keep_partial"]:
                 return KEPT
             _refuse_if_published(run)
@@ -35,15 +37,22 @@ def handlers(run, spec, published, keep=True):
         return None
 
     return {
-        "pinhole": pinhole.close,
+        "pinhole": partial(_close_pinhole, run, verdict),
         "place": lambda: Register(run.path.parents[1]).release(run.transfer),
         "staging": remove_staging,
+        "trail": lambda: audit.ended(run, verdict),
     }
+
+
+def _close_pinhole(run, verdict, tag):
+    pinhole.close(tag)
+    died = verdict["error"] and verdict["error"]["name"] == WorkerDied.name
+    audit.closed(run.path.parents[1], tag, "who undid after the worker" if died else "the worker")
 
 
 def close_pinholes(run):
     """Undo only what lets others in; returns sentences about what failed."""
-    return run.undo.run({"pinhole": pinhole.close, "place": _kept, "staging": _kept})
+    return run.undo.run({"pinhole": pinhole.close, "place": _kept, "staging": _kept, "trail": _kept})
 
 
 def _kept():
@@ -87,7 +96,7 @@ def undo_dead(run, patience=PATIENCE, keep=True):
 def conclude(run, verdict, keep=True):
     """Write the verdict, undo everything, add what could not be undone; the caller holds the run's lock."""
     verdict = _written(run, _in_truth(run, verdict))
-    troubles = run.undo.run(handlers(run, run.spec, verdict["result"] == PUBLISHED, keep))
+    troubles = run.undo.run(handlers(run, verdict, keep))
     verdict = _written(run, _with_trouble(verdict, *troubles))
     control.remove(run.path)
     return verdict

@@ -21,7 +21,7 @@ from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTur
 from datamover.host import flock
 from datamover.host.lease import Deadline
 
-from . import control, undoing, verdicts
+from . import audit, control, undoing, verdicts
 from .chronicle import Chronicle
 from .ends import END_OF
 
@@ -84,6 +84,8 @@ class Worker:
     # The course
 
     def _prepare(self):
+        self._run.undo.register("trail")
+        audit.begun(self._run, self._spec)
         self._run.write(f"{self._run.attempt(self._spec['attempt'])}/answer", self._end.prepare())
         self._progress.enter("prepared")
         self._expect_within_lease()
@@ -261,6 +263,8 @@ class Worker:
             self._leave_to_undo()
         self._close_end()
         verdict = undoing.conclude(self._run, verdicts.verdict(self._spec, self._outcome))
+        if self._end.opened:
+            self._chronicle.note("pinhole", change="closed", port=self._end.opened)
         if self._progress.phase != verdict["result"]:
             self._progress.enter(verdict["result"])
         self._chronicle.conclude(verdict)

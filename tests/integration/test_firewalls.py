@@ -72,6 +72,10 @@ def test_a_copy_goes_through_firewalld_though_it_is_reloaded_and_leaves_nothing_
         assert_ok(done)
         assert differences(alpha, beta) == []
         assert [each for each in before.leftovers(beta) if "/srv/" not in each] == []
+        trails = lab.run_runner("transfer.audit", transfer=copying.transfer).data["hosts"]
+        told = ["begun", "pinhole opened", "pinhole reopened", "pinhole closed", "ended"]
+        assert [line["what"] for line in trails["beta"]["lines"]] == told
+        assert [line["what"] for line in trails["alpha"]["lines"]] == ["begun", "ended"]
 
 
 def heal(machine):

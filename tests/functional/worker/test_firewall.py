@@ -7,6 +7,7 @@ import pytest
 
 from datamover.errors import MoverError
 from datamover.host import flock, process
+from datamover.host.trail import Trail
 from hosttools import firewall, forbidden
 from hosttools.commands import drive
 from hosttools.errors import PinholeGone
@@ -76,6 +77,17 @@ def test_the_pinhole_is_there_for_the_source_alone_and_only_while_needed(guarded
     assert snapshot(net["destination"]) == before
 
 
+def test_the_trail_tells_where_a_pinhole_was_opened_for_whom_and_who_closed_it(guarded, net, guard):
+    pair = guarded().prepare().arm()
+    pair.kill("destination")
+    pair.verdict("destination")
+    lines = [line for line in Trail(pair.destination.state_dir).read() if line["what"].startswith("pinhole")]
+    assert [line["what"] for line in lines] == ["pinhole opened", "pinhole closed"]
+    assert (lines[0]["port"], lines[0]["sources"]) == (port_of(pair), [net["source"].addresses["ip"]])
+    assert lines[0]["chains"] == ["nft inet filter input"]
+    assert lines[1]["by"] == "who undid after the worker"
+
+
 def test_a_cancel_closes_the_pinhole(guarded, net, guard):
     before = snapshot(net["destination"])
     pair = guarded().prepare().arm()
@@ -134,7 +146,7 @@ def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarde
     opening = Opening(
         pair.run("destination"),
         spec(firewall=pair.spec("destination")["firewall"], listen=pair.spec("destination")["listen"]),
-        lambda what, **details: told.append((what, *details)),
+        lambda what, **details: told.append((what, details["change"])),
         net["destination"].run,
     )
     opening.open([net["source"].addresses["ip"]], port_of(pair))
@@ -145,7 +157,7 @@ def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarde
     NFT.install(net["destination"])
     with pytest.raises(PinholeGone):
         opening.renew()
-    assert told == [("pinhole", "open", "sources"), *[("pinhole", "lost", "reopened")] * 3]
+    assert told == [("pinhole", "opened"), *[("pinhole", "reopened")] * 3]
 
 
 def test_a_firewall_that_cannot_be_asked_is_asked_again_until_the_lease_is_over(guarded, net, guard):
@@ -161,7 +173,7 @@ def test_a_firewall_that_cannot_be_asked_is_asked_again_until_the_lease_is_over(
     opening.open([net["source"].addresses["ip"]], port_of(pair))
     silent.append(True)
     opening.renew()
-    assert "busy" in told[-1]["trouble"]
+    assert told[-1]["change"] == "not renewed" and "busy" in told[-1]["why"]
     silent.clear()
     opening.renew()
     assert net["source"].reaches(net["destination"], "ip", port_of(pair))

@@ -84,7 +84,7 @@ def test_one_that_hangs_while_it_publishes_is_left_to_who_undoes(begin, tmp_path
     with pytest.raises(Exited):
         made._conclude()
     assert made._run.verdict is None and closed == ["salt-transfer:x:1"]
-    assert {change.what for change in made._run.undo.pending()} == {"staging", "place"}
+    assert {change.what for change in made._run.undo.pending()} == {"staging", "place", "trail"}
     go_on.set()
     hanging.join()
     made._server.close(1)

@@ -154,9 +154,10 @@ def test_the_record_keeps_what_tells_of_it_and_nothing_else(transfer):
         "log",
         "verdict.json",
         "entries.db",
+        "undo.log",
     }
     assert set(os.listdir(pair.run("source").path)) == kept
-    assert set(os.listdir(pair.run("destination").path)) == kept | {"undo.log", "intent.json"}
+    assert set(os.listdir(pair.run("destination").path)) == kept | {"intent.json"}
 
 
 def test_phases_and_events_tell_the_story_in_order(transfer):

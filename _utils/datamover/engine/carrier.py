@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Carrier:
-    """`connect(stream, token)` gives a Link, `reread(owed, buffer)` a Load, None for what is void."""
+    """`connect(admit)` gives a Link, `reread(owed, buffer)` a Load, None for what is void."""
 
     def __init__(self, stream, streams, outlet, host, connect, reread, say, tell, stop):
         self._stream = stream
@@ -63,7 +63,7 @@ class Carrier:
         self._say(Lost(stream=admit.stream, connection=admit.connection))
 
     def _carry(self, admit):
-        link = self._connect(admit.stream, admit.token)
+        link = self._connect(admit)
         try:
             self._stream.begin(link)
             with losing(self._host, f"bulk (stream {admit.stream})"):

@@ -9,6 +9,7 @@ import select
 import threading
 
 from ..errors import MoverError
+from ..wire import Type
 from .link import PORTION, EndOfStream, Link, TlsLink
 from .opening import PATIENCE
 from .stop import Countdown, Stopped, wait_ready
@@ -20,20 +21,23 @@ PAUSE = 0.2
 """Seconds until accepting is tried again where this host had no room for one more connection."""
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _TLS_RECORD = b"\x16"
+_KNOCK = bytes((Type.KNOCK,))
 
 
 class Door:
     """Calls `receive(link, member)` for each connection; `member` is None where nobody was proved, on plain TCP.
 
-    `receive` owns the link unless it raises. Nothing that a connection does ends more than this connection.
+    `receive` owns the link unless it raises. `unsealed(link)` gives link and member for who knocks on a plain one.
+    Nothing that a connection does ends more than this connection.
     """
 
-    def __init__(self, listener, context, roster, plain_too, receive, tell, stop):
+    def __init__(self, listener, context, roster, plain_too, unsealed, receive, tell, stop):
         listener.setblocking(False)
         self._listener = listener
         self._context = context
         self._roster = roster
         self._plain_too = plain_too
+        self._unsealed = unsealed
         self._receive = receive
         self._tell = tell
         self._stop = stop
@@ -99,7 +103,10 @@ class Door:
 
     def _prove(self, link):
         """TLS, and whose certificate it showed; a plain connection as it is, where those are expected."""
-        if self._plain_too and link.peek() != _TLS_RECORD:
+        first = link.peek()
+        if first == _KNOCK:
+            return self._unsealed(link)
+        if self._plain_too and first != _TLS_RECORD:
             return link, None
         secure = TlsLink(link.socket, self._context, True, self._stop, link.patience, PORTION)
         secure.handshake()

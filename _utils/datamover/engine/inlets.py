@@ -10,8 +10,9 @@ import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import ConnectionLost, ProtocolError
-from ..wire import Admit, Taken
+from ..wire import NO_SECRET, Admit, Taken
 from ..wire.protocol import Tally
+from . import sealing
 from .link import losing
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Inlet:
             if link := self._next_link():
                 link.times = self._intake.times
                 with self._until_lost(link), losing(host, what):
-                    self._intake.take_all(self._tally, link.fill, self._tell_taken)
+                    self._intake.take_all(self._tally, link.take, self._tell_taken)
 
     def lost(self, connection):
         """The source lost this connection, or could not make it."""
@@ -82,9 +83,10 @@ class Inlet:
             self._admitted += 1
             connection = self._admitted
         token = secrets.token_bytes(32)
-        self._expect(self._tally.stream, token, lambda link: self._come(connection, link))
+        secret = secrets.token_bytes(32) if sealing.FEATURE in self._intake.agreed else NO_SECRET
+        self._expect(self._tally.stream, token, secret, lambda link: self._come(connection, link))
         counts = {"pieces": self._tally.pieces, "bytes": self._tally.bytes}
-        self._say(Admit(stream=self._tally.stream, connection=connection, token=token, **counts))
+        self._say(Admit(stream=self._tally.stream, connection=connection, token=token, secret=secret, **counts))
 
     def _come(self, connection, link):
         """The source opened this connection, for which this stream may have stopped waiting."""

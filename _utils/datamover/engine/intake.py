@@ -5,7 +5,7 @@ import threading
 from .. import digests
 from ..blocks import Content, ContentBuilder
 from ..errors import ProtocolError
-from ..wire import MAX_PIECE_BODY, PIECE_PREFIX, Count, PieceKind, unpack_piece, unpack_table
+from ..wire import PIECE_PREFIX, Count, PieceKind, unpack_piece, unpack_table
 from ..wire.protocol import Tally
 from .compressing import Expander
 
@@ -33,24 +33,20 @@ class Intake:
         self._new_hasher = times.hashing(digests.constructor(terms.algorithm))
         self._in_flight = terms.level == "flight"
 
-    def take_all(self, tally: Tally, receive, tell):
+    def take_all(self, tally: Tally, take, tell):
         """Take every piece of one bulk connection up to the stream's authenticated end.
 
-        `receive(view)` fills a view, `tell()` answers a Mark or End. When either raises, all that was counted was
+        `take(size)` gives the next bytes, `tell()` answers a Mark or End. When either raises, all that was counted was
         taken, and nothing else.
         """
-        prefix = memoryview(bytearray(PIECE_PREFIX))
-        buffer = memoryview(bytearray(MAX_PIECE_BODY))
         expander = Expander(self.agreed, self.times)
         while not tally.ended:
-            receive(prefix)
-            piece = unpack_piece(prefix)
+            piece = unpack_piece(take(PIECE_PREFIX))
             if isinstance(piece, Count):
                 tally.check(piece)
                 tell()
             else:
-                payload = buffer[: piece.payload]
-                receive(payload)
+                payload = take(piece.payload)
                 tally.piece(piece)
                 with self.times.on("write"):
                     self.take(piece, expander.whole(piece, payload))

@@ -64,6 +64,7 @@ class Link:
         self.held = 0.0
         self.times = Timesheet()
         self._unsent = b""
+        self._taken = memoryview(b"")
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -99,6 +100,14 @@ class Link:
         at = 0
         while at < len(view):
             at += self.receive_into(view[at:])
+
+    def take(self, size):
+        """The next bytes, where the next call will put others."""
+        if size > len(self._taken):
+            self._taken = memoryview(bytearray(size))
+        taken = self._taken[:size]
+        self.fill(taken)
+        return taken
 
     def peek(self):
         """The first byte that waits to be received."""

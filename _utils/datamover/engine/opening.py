@@ -9,19 +9,24 @@ from contextlib import contextmanager
 
 from ..errors import HandshakeRefused, PeerUnreachable
 from ..wire import Failed, Reader, Welcome, protocol
+from . import sealing
 from .link import PORTION, SMALL_PORTION, EndOfStream, Link, TlsLink, reason_of
+from .sealedlink import SealedLink
 from .stop import Countdown
 
 PATIENCE = 20.0
 """Seconds for one handshake, from the first byte to the Welcome."""
 
 
-def introduce(sock, context, hello, peer, stop):
-    """Say Hello on a connection that we made and get a Link with the member `peer`; `context` is None for plain TCP."""
-    link = _link(sock, context, hello.role, stop)
+def introduce(sock, context, hello, peer, stop, secret=None):
+    """Say Hello on a connection that we made and get a Link with the member `peer`.
+
+    It is sealed by the secret if there is one, else in TLS by the context; without either it is plain TCP.
+    """
+    link = _link(sock, context, hello.role, stop, secret)
     try:
         with _refusal(peer):
-            _prove(link, peer)
+            _prove(link, peer, hello)
             link.send(hello.encode())
             answer = read_message(link, Welcome, Failed)
         if isinstance(answer, Failed):
@@ -41,15 +46,21 @@ def is_passing(error):
     return broke or not isinstance(error, HandshakeRefused)
 
 
-def _link(sock, context, role, stop):
+def _link(sock, context, role, stop, secret):
     patience = Countdown(PATIENCE)
+    if secret is not None:
+        return SealedLink(sock, secret, sealing.OUT, stop, patience)
     if context is None:
         return Link(sock, stop, patience)
     return TlsLink(sock, context, False, stop, patience, SMALL_PORTION if role == "control" else PORTION)
 
 
-def _prove(link, peer):
-    """Make sure that TLS ends at this member and no other of the roster. A plain link has its token instead."""
+def _prove(link, peer, hello):
+    """Make sure that TLS ends at this member and no other of the roster. A plain link has its token instead, and who
+    can open a sealed one heard its secret on control.
+    """
+    if isinstance(link, SealedLink):
+        link.knock(hello.token)
     if not isinstance(link, TlsLink):
         return
     link.handshake()

@@ -41,8 +41,8 @@ class Receiver:
         stop = self._session.stop
         self._reception = Reception(terms, self._roster, stop)
         context = channel.server_context(identity, self._roster.certificates)
-        receive = self._reception.receive
-        self._door = Door(listener, context, self._roster, not terms.encrypt, receive, progress.tell, stop)
+        receive = self._reception.unsealed, self._reception.receive
+        self._door = Door(listener, context, self._roster, not terms.encrypt, *receive, progress.tell, stop)
         self._ledger = Ledger(terms, journal, stop)
         self._times = times = self._session.times
         self._holdings = Holdings(terms, staging, self._say, progress.step, stop, times)

@@ -9,9 +9,11 @@ import threading
 from contextlib import contextmanager
 
 from ..errors import MoverError, NotAPeer
-from ..wire import Failed, Hello, protocol
+from ..wire import NO_SECRET, Failed, Hello, Knock, protocol
+from . import sealing
 from .link import TlsLink
 from .opening import read_message
+from .sealedlink import SealedLink
 from .stop import Lane
 
 
@@ -27,10 +29,19 @@ class Reception:
         self._address = None
         self._expected = {}
 
-    def expect(self, stream, token, take):
+    def expect(self, stream, token, secret, take):
         """Call `take(link)` for who shows this token for this stream. No other token of the stream holds any more."""
         with self._lock:
-            self._expected[stream] = token, take
+            self._expected[stream] = token, secret, take
+
+    def unsealed(self, link):
+        """The link of who knocks on this plain one: only the source can know by which secret the rest is sealed."""
+        token = read_message(link, Knock).token
+        with self._lock:
+            known = [secret for other, secret, _ in self._expected.values() if hmac.compare_digest(other, token)]
+        if not known or known[0] == NO_SECRET:
+            raise NotAPeer(f"{link.peer_address} knocked with no valid token")
+        return SealedLink(link.socket, known[0], sealing.BACK, link.stop, link.patience), self._roster.source
 
     def receive(self, link, member):
         """Take a connection that the door accepted. What the source itself does wrong ends the transfer; only a token
@@ -82,9 +93,9 @@ class Reception:
 
     def _use_token(self, link, hello):
         """Use up the token of a bulk connection; return who expects it."""
-        plain = not isinstance(link, TlsLink)
+        plain = not isinstance(link, TlsLink | SealedLink)
         with self._lock:
-            token, take = self._expected.get(hello.stream, (None, None))
+            token, _, take = self._expected.get(hello.stream, (None, None, None))
             fits = token is not None and hmac.compare_digest(token, hello.token)
             if not fits or (plain and link.peer_address != self._address):
                 raise NotAPeer(f"{link.peer_address} showed no valid token for stream {hello.stream}")

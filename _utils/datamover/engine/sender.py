@@ -11,7 +11,7 @@ from ..disk.journal import Side
 from ..errors import ProtocolError, SealInvalid
 from ..manifest import Kind
 from ..wire import Admit, Bye, Have, Ping, Published, Restart, Seal, Sealed, Taken
-from . import channel, dial
+from . import channel, dial, sealing
 from .carrier import Carrier
 from .compressing import Compressor, Policy, choose
 from .listing import Listing
@@ -91,6 +91,7 @@ class Sender:
         hello = self._terms.hello(self._roster)
         link, welcome = self._connect(self._context, hello)
         self._codec = choose(self._terms.compress, welcome.features)
+        self._sealed = sealing.FEATURE in welcome.features
         self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
         self._session.crew.start("reading", self._read)
         for stream in self._streams:
@@ -101,9 +102,9 @@ class Sender:
         self._progress.enter("published")
         return (Bye(),)
 
-    def _connect(self, context, hello):
+    def _connect(self, context, hello, secret=None):
         stop, budget = self._session.stop, min(dial.BUDGET, dial.SHARE * self._terms.lease)
-        return introduce(dial.connect(self._peer, stop, budget), context, hello, self._peer, stop)
+        return introduce(dial.connect(self._peer, stop, budget), context, hello, self._peer, stop, secret)
 
     # Reading, in a thread of its own
 
@@ -185,9 +186,10 @@ class Sender:
         name, level = self._codec
         return None if name == "none" else Compressor(name, level, self._policy, self._times)
 
-    def _open_stream(self, stream, token):
+    def _open_stream(self, admit):
         context = self._context if self._terms.encrypt else None
-        link, _ = self._connect(context, self._terms.hello(self._roster, "bulk", stream, token))
+        secret = admit.secret if self._sealed else None
+        link, _ = self._connect(context, self._terms.hello(self._roster, "bulk", admit.stream, admit.token), secret)
         link.silence = self._terms.silence
         link.times = self._times
         return link

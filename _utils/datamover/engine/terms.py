@@ -6,6 +6,7 @@ from functools import cached_property
 from .. import codecs, wire
 from ..errors import LocalError
 from ..wire import protocol
+from . import sealing
 from .channel import der
 from .compressing import feature
 
@@ -77,7 +78,8 @@ class Terms:
     @property
     def options(self):
         """What is used if the other end has it too."""
-        return tuple(map(feature, codecs.available())) if self.compress == "auto" else ()
+        sealed = (sealing.FEATURE,) if self.encrypt and sealing.available() else ()
+        return (*sealed, *(map(feature, codecs.available()) if self.compress == "auto" else ()))
 
     @property
     def edition(self):

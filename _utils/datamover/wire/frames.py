@@ -26,6 +26,7 @@ class Type(IntEnum):
     HELLO = 0x01
     WELCOME = 0x02
     ADMIT = 0x03
+    KNOCK = 0x04
     ANNOUNCE = 0x10
     DIGESTS = 0x11
     RESTART = 0x12

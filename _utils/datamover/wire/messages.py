@@ -50,7 +50,7 @@ PHASES = (
     "failed",
     "cancelled",
 )
-NO_TOKEN = bytes(32)
+NO_TOKEN = NO_SECRET = bytes(32)
 NO_ROOT = bytes(DIGEST)
 
 
@@ -230,6 +230,16 @@ class Admit(Message):
     connection: int = carried(Number(4, 1), default=1)
     pieces: int = carried(COUNT, default=0)
     bytes: int = carried(COUNT, default=0)
+    token: bytes = carried(Fixed(32), secret=True)
+    secret: bytes = carried(Fixed(32), secret=True, default=NO_SECRET)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock(Message):
+    """First on a sealed bulk connection, before its Hello: all that follows is sealed by the secret of this token."""
+
+    TYPE = Type.KNOCK
+
     token: bytes = carried(Fixed(32), secret=True)
 
 
@@ -439,7 +449,7 @@ class Bye(Message):
     TYPE = Type.BYE
 
 
-_OPENING: list[type[Message]] = [Hello, Welcome, Admit]
+_OPENING: list[type[Message]] = [Hello, Welcome, Admit, Knock]
 _FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal, Lost]
 _FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Taken, Credit, Pause, Limit]
 _FROM_EITHER: list[type[Message]] = [Ping, Failed, Bye]

@@ -42,7 +42,7 @@ class Opened:
         listener = Short(self.listener, list(troubles))
         tell = lambda what, **details: self.told.append(details["why"])  # noqa: E731
         receive = lambda link, member: self.came.put(link)  # noqa: E731
-        self.door = Door(listener, None, ROSTER, True, receive, tell, self.stop)
+        self.door = Door(listener, None, ROSTER, True, None, receive, tell, self.stop)
         self.crew = Crew("door", self.stop)
         self.crew.start("door", self.door.run)
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from datamover.disk.tree import SourceTree
+from datamover.engine import sealing
 from datamover.selection import Selection
 from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.places import age, independent_differences, plant, run
@@ -65,10 +66,11 @@ def mixed_tree(root):
 
 
 @pytest.mark.parametrize("level", ["readback", "flight"])
-@pytest.mark.parametrize("encrypt", [True, False])
+@pytest.mark.parametrize("bulk", ["sealed", "tls", "plain"])
 @pytest.mark.parametrize("streams", [1, 3])
-def test_a_tree_with_everything_arrives_equal(root, folder, level, encrypt, streams):
-    ends = Ends(mixed_tree(root), folder, verify=level, encrypt=encrypt, streams=streams)
+def test_a_tree_with_everything_arrives_equal(monkeypatch, root, folder, level, bulk, streams):
+    monkeypatch.setattr(sealing, "available", lambda: bulk == "sealed")
+    ends = Ends(mixed_tree(root), folder, verify=level, encrypt=bulk != "plain", streams=streams)
     sent, received = arrived(ends)
     for outcome in (sent, received):
         assert (outcome.files, outcome.directories, outcome.links, outcome.entries) == (8, 4, 3, 16)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from datamover.disk.staging import Staging
-from datamover.engine import carrier
+from datamover.engine import carrier, sealing
 from datamover.engine.loads import PIECE
 from datamover.engine.sender import Sender
 from datamover.engine.terms import Terms
@@ -74,10 +74,12 @@ CUTS = {
 
 
 @pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("encrypt", [True, False], ids=["tls", "plain"])
-@pytest.mark.parametrize("level", ["readback", "flight"])
-def test_what_is_cut_goes_on_where_it_was(mixed, folder, cut, encrypt, level):
-    ends = Ends(mixed, folder, streams=3, encrypt=encrypt, verify=level)
+@pytest.mark.parametrize(
+    "bulk, level", [("sealed", "readback"), ("sealed", "flight"), ("tls", "readback"), ("plain", "readback")]
+)
+def test_what_is_cut_goes_on_where_it_was(monkeypatch, mixed, folder, cut, bulk, level):
+    monkeypatch.setattr(sealing, "available", lambda: bulk == "sealed")
+    ends = Ends(mixed, folder, streams=3, encrypt=bulk != "plain", verify=level)
     relayed(ends, cut_at(CUTS[cut]))
     sent, received = arrived(ends)
     assert sum(connections(sent)) > 3
@@ -135,7 +137,10 @@ def test_the_others_carry_on_while_one_cannot_be_made(mixed, folder):
     assert sum(size > 3 * MIB for number, size in at_work.items() if number) >= 3
 
 
-def test_a_bit_flipped_in_flight_with_encryption_costs_a_connection_and_nothing_else(mixed, folder):
+@pytest.mark.parametrize("bulk", ["sealed", "tls"])
+def test_a_bit_flipped_in_flight_with_encryption_costs_a_connection_and_nothing_else(monkeypatch, mixed, folder, bulk):
+    monkeypatch.setattr(sealing, "available", lambda: bulk == "sealed")
+
     def flip(number, data, at):
         if number == 1 and at <= 3 * MIB < at + len(data):
             data = bytearray(data)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from datamover import blocks, manifest, wire
+from datamover.engine import sealing
 from datamover.wire import MESSAGES, Type, batches, fields, protocol
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "wire-protocol.md").read_text(encoding="utf-8")
@@ -101,6 +102,7 @@ def test_the_tables_of_turns_are_those_of_the_code(party):
         ("Hello and Welcome", wire.MAX_HELLO),
         ("data of one piece", wire.MAX_DATA),
         ("body of one piece", wire.MAX_PIECE_BODY),
+        ("sealed by one record", sealing.MAX_RECORD),
         ("batch", wire.BATCH),
         ("bulk streams", wire.MAX_STREAMS),
         ("files in a pack", wire.MAX_PACKED),

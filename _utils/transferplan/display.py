@@ -209,6 +209,8 @@ def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
                 f"{host}: {units.span(seconds['total'])} in all; moved {units.size(end['moved_bytes'])} in "
                 f"{units.span(moving)} ({units.rate(end['moved_bytes'] / moving)}){_travelled(end)}"
             )
+        if held := end.get("held_bytes"):
+            yield f"{host}: {units.size(held)} were there already, {units.size(end['resent_bytes'])} were sent again"
         if lost := sum(max(0, stream["connections"] - 1) for stream in end.get("streams", ())):
             yield f"{host}: {units.count(lost, 'connection')} lost and made again"
 

@@ -161,6 +161,8 @@ def receipt(state: State) -> dict[str, Any] | None:
         "destination_roots": {host: each.root if each else None for host, each in verdicts.items()},
         **{name: getattr(known[0], name) for name in COUNTS},
         "moved_bytes": sum(each.moved_bytes for each in verdicts.values() if each),
+        "held_bytes": sum(each.held_bytes for each in verdicts.values() if each),
+        "resent_bytes": sum(each.resent_bytes for each in verdicts.values() if each),
         "wire_bytes": sum(each.wire_bytes for each in verdicts.values() if each),
         "skipped": len(known[0].skipped) + known[0].skipped_more,
         "excluded": source.excluded if source else 0,

@@ -237,10 +237,11 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "keep_partial",
-        Truth(),
-        False,
-        "Leave what has arrived in its staging directory when a transfer fails, instead of removing it.",
-        "True",
+        Span(0, 365 * DAY),
+        7 * DAY,
+        "How long what has arrived stays in its staging directory when a transfer fails, so that transfer.resume can "
+        "go on with it. 0 removes it at once. A transfer that is cancelled keeps nothing.",
+        "2d",
         changeable=True,
     ),
     Option(
@@ -337,7 +338,7 @@ class Settings:
     reserve: str | int
     lease: int
     stall_timeout: int
-    keep_partial: bool
+    keep_partial: int
     job_timeout: int
     quiet: bool
     verbose: bool

@@ -63,6 +63,8 @@ class Verdict:
     bytes: int = 0
     sparse_bytes: int = 0
     moved_bytes: int = 0
+    held_bytes: int = 0
+    resent_bytes: int = 0
     wire_bytes: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, float] = field(default_factory=dict)

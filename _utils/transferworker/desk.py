@@ -15,6 +15,7 @@ from datamover.host.rundir import RunDirs
 from datamover.host.seats import Seats
 
 from . import (
+    attempts,
     audit,
     bounds,
     chronicle,
@@ -58,6 +59,7 @@ class Desk:
         self._refuse_forbidden(spec, policy)
         run = self._runs.establish(spec)
         with _only_one(run):
+            attempts.take_up(run, spec, END_PATIENCE)
             attached = self._was_started(run)
             if not attached:
                 self._take_seat(run, spec)
@@ -88,7 +90,7 @@ class Desk:
         """Whether a worker began here, now or earlier; one that failed says why again."""
         if run.alive:
             return True
-        if run.read("state") or run.undo.pending():
+        if run.read("state") or {change.what for change in run.undo.pending()} - {"staging"}:
             undoing.undo_dead(run, END_PATIENCE)
         verdict = run.verdict
         if verdict and verdict["error"]:
@@ -183,6 +185,8 @@ class Desk:
         run = self._open(transfer, role, attempt)
         with _only_one(run), contextlib.suppress(control.NobodyThere):
             control.ask(run.path, {"do": "withdraw" if keep else "cancel"}, ANSWER_PATIENCE)
+        if not keep and resting.rests(run):
+            retention.given_up(run)
         if not flock.wait_free(run.lock, END_PATIENCE):
             raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
         return {"phase": self._settled(run)["phase"]}

@@ -19,7 +19,7 @@ from datamover.errors import Busy, Cancelled, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
 
-from . import launch, pinhole, rosters, verdicts
+from . import attempts, launch, pinhole, rosters, verdicts
 
 ANY_PORT = 9
 SHORT = 2.0
@@ -50,7 +50,8 @@ class End:
     def prepare(self):
         """Do all that can be refused before the ends meet; returns what the others must know of this one."""
         self._identity = channel.make_identity(self._spec["host"])
-        self._journal = Journal(self._run.path / "entries.db")
+        earlier = attempts.journals(self._run, self._spec["attempt"] - 1)
+        self._journal = Journal(self._run.path / "entries.db", earlier)
         peers = [address for peer in self._spec["peers"] for address in peer["addresses"]]
         return {
             "certificate": self._identity.certificate,
@@ -190,9 +191,10 @@ class DestinationEnd(End):
     def _new_staging(self):
         about = {"run": os.fspath(self._run.path), "host": self._spec["host"], "attempt": self._spec["attempt"]}
         reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
-        registered = self._run.undo.register("staging")
+        registered = self._register_staging()
+        make = Staging.create if self._spec["attempt"] == 1 else Staging.take_over
         try:
-            return Staging.create(
+            return make(
                 self._path,
                 self._spec["transfer"],
                 about,
@@ -204,6 +206,11 @@ class DestinationEnd(End):
         except Busy:  # what is there is not this run's, so not its to remove
             self._run.undo.done(registered)
             raise
+
+    def _register_staging(self):
+        """The number of the change in the undo log; what an earlier attempt left there is registered already."""
+        kept = (change.seq for change in self._run.undo.pending() if change.what == "staging")
+        return next(kept, None) or self._run.undo.register("staging")
 
     def arm(self, roster):
         """Open the pinhole for the source too."""

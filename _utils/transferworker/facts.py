@@ -20,11 +20,13 @@ from datamover.version import VERSION
 from hosttools import firewall
 from hosttools.commands import drive
 
-from . import bounds, launch
+from . import bounds, launch, resting
 from .policy import Policy
 
 BUDGET = 3.0
 NAMES = 3 * 1024
+MOST_RESTING = 5
+COUNTING = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def look(host, ask):
         "source": _source(path, ask) if role == "source" else None,
         "destination": _destination(path, register) if role == "destination" else None,
         "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
+        "resumable": resumable(runs, path) if role == "destination" else [],
         "running": [run.transfer for run in runs.all() if run.alive],
         "settings": host.settings,
         "trouble": [],
@@ -146,6 +149,19 @@ def _destination(path, register):
     bytes_promised, inodes_promised = register.promised(found["device"])
     holder = register.holder(Place.of(path)) if found["parent_exists"] else None
     return {**found, "reserved_bytes": bytes_promised, "reserved_inodes": inodes_promised, "locked_by": holder}
+
+
+def resumable(runs, path):
+    """What rests of transfers to this very place, the latest first."""
+    final = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    found = [run for run in runs.all() if run.role == "destination" and resting.may_rest(run)]
+    return [_rest(run) for run in found if resting.final_of(run) == final][:MOST_RESTING]
+
+
+def _rest(run):
+    spec = run.spec
+    about = {name: spec[name] for name in ("transfer", "role", "attempt")}
+    return {**about, "bytes": resting.disk_bytes(resting.staging_of(spec), COUNTING)}
 
 
 def _forbidden(policy, role, path, ask):

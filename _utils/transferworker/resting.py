@@ -5,6 +5,7 @@ import time
 
 from datamover.disk import safepath
 from datamover.disk.staging import staging_name
+from datamover.host import flock
 
 BUDGET = 2.0
 
@@ -16,10 +17,23 @@ def rests(run):
     return ended and any(change.what == "staging" for change in run.undo.pending())
 
 
+def may_rest(run):
+    """Whether it rests, or will as soon as somebody undoes after its dead worker."""
+    if rests(run):
+        return True
+    unsettled = run.verdict is None and not run.alive and not flock.is_held(run.preparing)
+    return unsettled and any(change.what == "staging" for change in run.undo.pending())
+
+
+def final_of(run):
+    """Where the final name of a run really lies, as it was found when it was prepared."""
+    place = run.read("place")
+    return safepath.decode_path(place["real"] if place else run.spec["path"])
+
+
 def kept_for(spec):
     """Seconds for which the spec wants what arrived to be kept."""
-    kept = spec["settings"]["keep_partial"]
-    return float("inf") if kept is True else kept
+    return spec["settings"]["keep_partial"]
 
 
 def age(run):

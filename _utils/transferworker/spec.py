@@ -72,7 +72,7 @@ def _setting_rules():
         "verify": (_one_of("readback", "flight"), "readback or flight"),
         "encrypt": (_is(bool), "true or false"),
         "overwrite": (_is(bool), "true or false"),
-        "keep_partial": (_is(bool), "true or false"),
+        "keep_partial": (_whole(0), "seconds from 0"),
         "compress": (_compression, f"auto, none or {' or '.join(codecs.available())}, with a level if any"),
         "limit": (_whole(0), "bytes a second, 0 for no limit"),
         "nice": (_one_of(*niceness.LEVELS), " or ".join(niceness.LEVELS)),

@@ -15,10 +15,10 @@ from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.undo import KEPT
 
-from . import audit, bounds, chronicle, control, pinhole, verdicts
+from . import audit, bounds, chronicle, control, pinhole, resting, verdicts
 
 PATIENCE = 30.0
-PUBLISHED = "published"
+PUBLISHED, FAILED = "published", "failed"
 CLEANUP = 8 * 1024
 
 
@@ -28,7 +28,7 @@ def handlers(run, verdict, keep=True):
 
     def remove_staging():
         if verdict["result"] != PUBLISHED:
-            if keep and spec["settings"]["keep_partial"]:
+            if keep and verdict["result"] == FAILED and resting.kept_for(spec) and _has_arrived(spec):
                 return KEPT
             _refuse_if_published(run)
         if staging := _staging(spec):
@@ -42,6 +42,15 @@ def handlers(run, verdict, keep=True):
         "staging": remove_staging,
         "trail": lambda: audit.ended(run, verdict),
     }
+
+
+def _has_arrived(spec):
+    """Whether anything is staged that another attempt could go on with."""
+    staging = _staging(spec)
+    if staging is None:
+        return False
+    with contextlib.closing(staging):
+        return staging.has_arrived
 
 
 def _close_pinhole(run, verdict, tag):

@@ -41,6 +41,8 @@ COUNTED = (
     "bytes",
     "sparse_bytes",
     "moved_bytes",
+    "held_bytes",
+    "resent_bytes",
     "wire_bytes",
     "retried_entries",
     "excluded",

@@ -82,9 +82,13 @@ class Counts:
 
 
 class Journal:
-    """`step` is called for each page that is read, so that a long walk through the entries is seen to get on."""
+    """`step` is called for each page that is read, so that a long walk through the entries is seen to get on.
 
-    def __init__(self, path):
+    `earlier` are the journals of earlier attempts, the latest first; they are looked into when remembered() is asked.
+    """
+
+    def __init__(self, path, earlier=()):
+        self._earlier = list(earlier)
         self.step = lambda: None
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False)
@@ -190,29 +194,30 @@ class Journal:
                 self._many("INSERT OR IGNORE INTO listing VALUES (?)", [(name,) for name in batch])
         return (name for page in self._pages_of(_LISTING, first=b"") for (name,) in page)
 
-    def remember(self, path):
+    def _remember(self, path):
         """Take over what the journal of an earlier attempt knows of files, if there is one and it can be read.
 
         What was so young when it was read that a change could go unseen is not taken.
         """
         if not os.path.exists(path):
             return
-        with self._lock:
+        self.flush()
+        self._database.create_function("identity_of", 1, records.identity_of, deterministic=True)
+        try:
+            self._database.execute("ATTACH DATABASE ? AS earlier", (os.fspath(path),))
+            self._database.executescript(_REMEMBER)
+        except sqlite3.Error as error:
+            log.warning("what the earlier attempt read cannot be used, it is read again: %s", error)
+        finally:
             self.flush()
-            self._database.create_function("identity_of", 1, records.identity_of, deterministic=True)
-            try:
-                self._database.execute("ATTACH DATABASE ? AS earlier", (os.fspath(path),))
-                self._database.executescript(_REMEMBER)
-            except sqlite3.Error as error:
-                log.warning("what the earlier attempt read cannot be used, it is read again: %s", error)
-            finally:
-                self.flush()
-                with suppress(sqlite3.Error):
-                    self._database.execute("DETACH DATABASE earlier")
+            with suppress(sqlite3.Error):
+                self._database.execute("DETACH DATABASE earlier")
 
     def remembered(self, identity):
         """The Content that a file of exactly this identity had in an earlier attempt, or None."""
         with self._lock:
+            while self._earlier:
+                self._remember(self._earlier.pop(0))
             row = self._database.execute(
                 "SELECT length, whole, blocks FROM remembered WHERE identity = ?", (records.identity_bytes(identity),)
             ).fetchone()

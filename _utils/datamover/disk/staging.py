@@ -186,6 +186,12 @@ class Staging:
         """The HeldFile of a file of which nothing has been written yet, or None; a context manager."""
         return holdings.found(self.holdings, entry, block_size)
 
+    @property
+    def has_arrived(self):
+        """Whether this or an earlier attempt has put anything here."""
+        names = map(os.fsencode, os.listdir(self.anchor))
+        return any(name == DATA or name.startswith(holdings.EARLIER) for name in names)
+
     def keep(self, number, try_):
         """A range of a file is there already. False if it belongs to an older try."""
         try:

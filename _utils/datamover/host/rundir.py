@@ -5,7 +5,7 @@ One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
     format          version of this layout
     spec.json       what was asked of this host; its digest tells a repeated request from another one
     place.json      where that really lay when this minion's policy was asked
-    attempts/N/     answer.json (certificate, port), roster.json
+    attempts/N/     answer.json (certificate, port), roster.json; of an earlier attempt all that tells of it
     code/           the copy of the program that the worker runs from; removed after its end
     lock            held by the live worker, or by who undoes after it; `preparing` by who starts it
     state.json      phase and progress; events.jsonl what happened, numbered; log for people
@@ -106,7 +106,10 @@ class RunDirs:
         self._runs = self.state_dir / "runs"
 
     def establish(self, spec):
-        """The run directory of this spec, made if it is not there; another spec for the same end is refused."""
+        """The run directory of this spec, made if it is not there, or that of an earlier attempt.
+
+        Another spec for the same end is refused.
+        """
         path = self._path(spec["transfer"], spec["role"])
         self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._creating():
@@ -114,12 +117,16 @@ class RunDirs:
                 self._create(path, spec)
         run = RunDir(path)
         run.check()
-        if documents.digest(run.spec) != documents.digest(spec):
-            raise SpecMismatch(
-                f"transfer {run.transfer} exists on this host with another specification ({path}/spec.json)",
-                existing=documents.digest(run.spec), asked=documents.digest(spec),
-            )
+        self._refuse_another(run, spec)
         return run
+
+    def _refuse_another(self, run, spec):
+        known, asked = documents.digest(run.spec), documents.digest(spec)
+        if known != asked and spec["attempt"] <= run.spec["attempt"]:
+            raise SpecMismatch(
+                f"transfer {run.transfer} exists on this host with another specification ({run.path}/spec.json)",
+                existing=known, asked=asked,
+            )
 
     def _creating(self):
         held = flock.hold(self.state_dir / "creating", seconds=PATIENCE)

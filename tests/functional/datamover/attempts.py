@@ -20,11 +20,8 @@ class Attempts:
         """The Ends of the next attempt; the source's journal remembers what the one before found."""
         self.number += 1
         paths = [self._memory / f"{number}.db" for number in (self.number - 1, self.number)]
-        ends = Ends(
-            self.root, self.folder, attempt=self.number, journals=(paths[1], ""), **{**self.settings, **more}
-        )
-        ends.alpha.journal.remember(paths[0])
-        return ends
+        more = {**self.settings, **more}
+        return Ends(self.root, self.folder, attempt=self.number, journals=(paths[1], ""), earlier=paths[:1], **more)
 
     def cut(self, portion, **more):
         """An attempt that loses its connection when this portion of all bytes has landed; its outcomes."""

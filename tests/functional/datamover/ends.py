@@ -71,7 +71,8 @@ class End:
 class Ends:
     """alpha:`root` to beta:`folder`/final over `address`. run() carries it out and gives the outcomes of both.
 
-    An `attempt` after the first goes on with what is staged; `journals` are the files of both ends' journals.
+    An `attempt` after the first goes on with what is staged; `journals` are the files of both ends' journals, `earlier`
+    those of the source in attempts before.
     """
 
     made = []
@@ -87,13 +88,14 @@ class Ends:
         receiver=Receiver,
         attempt=1,
         journals=("", ""),
+        earlier=(),
         **settings,
     ):
         self.root = os.fsencode(root)
         self.folder = Path(folder)
         self.attempt = attempt
-        self.alpha = self._end("source", "alpha", journals[0], settings)
-        self.beta = self._end("destination", "beta", journals[1], settings)
+        self.alpha = self._end("source", "alpha", Journal(journals[0], earlier), settings)
+        self.beta = self._end("destination", "beta", Journal(journals[1]), settings)
         self.listener = channel.bind([address], 0, PORTS)
         self.roster = self._roster(address)
         self.staging_class, self.tree_class, self.receiver_class = staging, tree, receiver
@@ -107,7 +109,7 @@ class Ends:
             each.close()
 
     def _end(self, role, host, journal, settings):
-        return End(spec(role, host, self.attempt, **settings), channel.make_identity(host), Journal(journal))
+        return End(spec(role, host, self.attempt, **settings), channel.make_identity(host), journal)
 
     def _roster(self, address):
         port = self.listener.getsockname()[1]

@@ -1,10 +1,15 @@
 """A network of their own, two minions in it, and transfers between them."""
 
 import contextlib
+import os
+import signal
 
 import pytest
 
 from tests.functional.worker.minions import Minion, Network, Pair
+from tests.support.waiting import eventually
+
+BIG = 64 * 1024 * 1024
 
 
 @pytest.fixture
@@ -55,3 +60,37 @@ def transfer(alpha, beta, data, srv):
     yield make
     for pair in pairs:
         pair.end()
+
+
+@pytest.fixture
+def big(tmp_path):
+    """A file that takes a moment, so that something can happen meanwhile."""
+    path = tmp_path / "big"
+    with open(path, "wb") as file:
+        for _ in range(BIG >> 20):
+            file.write(os.urandom(1 << 20))
+    return path
+
+
+@pytest.fixture
+def halted(transfer, big, network):
+    """halted(**changes) -> a transfer in the middle of its data: the source's worker stands still.
+
+    It is stopped by SIGSTOP, so that the moment is certain and not a matter of luck.
+    """
+    network.limit("40mbit")
+    stopped = []
+
+    def halt(**changes):
+        pair = transfer(src=big, **changes).begin()
+        pair.follow_until("destination", "moving")
+        # Counters are no events, so nobody announces the first byte.
+        assert eventually(lambda: pair.destination.ask("status", pair.transfer)["progress"]["bytes_done"])
+        pair.worker("source").suspend()
+        stopped.append(pair.worker("source"))
+        return pair
+
+    yield halt
+    for worker in stopped:
+        if worker.is_running():
+            worker.send_signal(signal.SIGCONT)

@@ -123,6 +123,7 @@ class Pair:
         self.transfer = secrets.token_hex(16)
         self.src, self.dst = Path(src), Path(dst)
         self._changes = changes
+        self.attempt = 1
         self.answers = {}
 
     def spec(self, role, **changes):
@@ -131,6 +132,7 @@ class Pair:
         peer_role = "destination" if role == "source" else "source"
         ours = {
             "transfer": self.transfer,
+            "attempt": self.attempt,
             "dataset": self.transfer,
             "host": own.name,
             "path": encode_path(os.fsencode(self.src if role == "source" else self.dst)),
@@ -165,7 +167,7 @@ class Pair:
             }
             for role, answer in sorted(self.answers.items(), reverse=True)
         ]
-        return {"transfer": self.transfer, "attempt": 1, "epoch": 1, "members": members}
+        return {"transfer": self.transfer, "attempt": self.attempt, "epoch": 1, "members": members}
 
     def arm(self, *roles):
         for role in roles or ("destination", "source"):
@@ -178,6 +180,12 @@ class Pair:
 
     def begin(self):
         return self.prepare().arm().go()
+
+    def again(self, **changes):
+        """The next attempt, begun."""
+        self.attempt += 1
+        self._changes |= changes
+        return self.begin()
 
     def verdicts(self):
         """(source's, destination's) when both have one."""

@@ -2,7 +2,6 @@
 
 import filecmp
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,20 +12,7 @@ from datamover.disk.journal import Journal
 from datamover.errors import Busy, OutOfTurn
 from datamover.host import flock
 from tests.functional.worker.minions import PATIENCE
-from tests.support.waiting import eventually
 from transferworker import launch
-
-BIG = 64 * 1024 * 1024
-
-
-@pytest.fixture
-def big(tmp_path):
-    """A file that takes a moment, so that something can happen meanwhile."""
-    path = tmp_path / "big"
-    with open(path, "wb") as file:
-        for _ in range(BIG >> 20):
-            file.write(os.urandom(1 << 20))
-    return path
 
 
 def equal(one, other):
@@ -211,28 +197,7 @@ def test_the_worker_needs_nothing_of_where_its_code_came_from(transfer, data, sr
     assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
 
 
-# Ends before the time. The source is stopped by SIGSTOP, so that the moment is certain and not a matter of luck.
-
-
-@pytest.fixture
-def halted(transfer, big, network):
-    """halted(**changes) -> a transfer in the middle of its data: the source's worker stands still."""
-    network.limit("40mbit")
-    stopped = []
-
-    def halt(**changes):
-        pair = transfer(src=big, **changes).begin()
-        pair.follow_until("destination", "moving")
-        # Counters are no events, so nobody announces the first byte.
-        assert eventually(lambda: pair.destination.ask("status", pair.transfer)["progress"]["bytes_done"])
-        pair.worker("source").suspend()
-        stopped.append(pair.worker("source"))
-        return pair
-
-    yield halt
-    for worker in stopped:
-        if worker.is_running():
-            worker.send_signal(signal.SIGCONT)
+# Ends before the time.
 
 
 def test_kill_minus_9_of_the_destination_leaves_nothing_and_the_source_says_so(halted, srv):
@@ -285,7 +250,7 @@ def test_a_cancel_after_the_end_changes_nothing(transfer, data, srv):
 
 
 def test_kept_partial_data_is_listed_and_removed_only_when_asked(halted, srv):
-    pair = halted(settings__keep_partial=True)
+    pair = halted(settings__keep_partial=60)
     pair.kill("destination")
     assert pair.verdict("destination")["error"]["name"] == "worker-died"
     assert os.listdir(srv) == [f".salt-transfer-{pair.transfer}"]

@@ -18,7 +18,7 @@ SETTINGS = {
     "exclude": [],
     "lease": 30,
     "stall_timeout": 300,
-    "keep_partial": False,
+    "keep_partial": 0,
     "reserve_bytes": 0,
     "reserve_inodes": 0,
 }

@@ -41,7 +41,7 @@ WRONG = {
     "settings__exclude": ["a//b"],
     "settings__lease": 0,
     "settings__stall_timeout": 0,
-    "settings__keep_partial": 1,
+    "settings__keep_partial": True,
     "settings__overwrite": None,
     "settings__reserve_bytes": -1,
     "settings__reserve_inodes": 2.5,

@@ -71,6 +71,7 @@ class Scale:
     many: int = 100_000
     some: int = 10_000
     software: int = 12_000
+    little_software: int = 1_500
     lab: int = 512 << 20
 
 
@@ -83,6 +84,7 @@ QUICK = Scale(
     many=5_000,
     some=1_000,
     software=1_500,
+    little_software=400,
     lab=64 << 20,
 )
 
@@ -181,20 +183,24 @@ STREAM_ROWS = of_group(
 )
 AUTO_GOAL = (0.9, 1.0)
 """As good as the best fixed choice, but for a tenth."""
-LINK_AMOUNTS = {"100 Mbit/s": "slow_link", "1 Gbit/s": "fast_link", UNSHAPED.name: "big"}
+LINK_AMOUNTS = {
+    "100 Mbit/s": ("slow_link", "little_software"),
+    "1 Gbit/s": ("fast_link", "software"),
+    UNSHAPED.name: ("big", "software"),
+}
+"""Bytes of a file, and files of a tree."""
 COMPRESSION_ROWS = [
     row
-    for link, amount in LINK_AMOUNTS.items()
-    for data in ("incompressible", "database", "mixed tree")
+    for link, (size, files) in LINK_AMOUNTS.items()
+    for data, amount in {"incompressible": size, "database": size, "mixed tree": files}.items()
     for row in of_group(
         "compression",
         *(one(f"salt-transfer, {codec}", AUTO_GOAL) for codec in ("not compressed", "zstd", "zlib")),
         data=data,
-        amount="software" if data == "mixed tree" else amount,
+        amount=amount,
         ours="salt-transfer, auto",
         link=link,
     )
-    if not (data == "mixed tree" and link == "100 Mbit/s")
 ]
 LONG_ROWS = of_group(
     "a long way",

@@ -1,0 +1,49 @@
+"""The command line of the bench."""
+
+import pytest
+from bench.__main__ import chosen, parser, scale_of, span_of
+from bench.rows import QUICK, ROWS, Scale
+
+
+def options(*words):
+    return parser().parse_args(words)
+
+
+def names(*words):
+    return [row.key for row in chosen(ROWS, options(*words))]
+
+
+def test_without_a_word_it_is_everything():
+    assert len(names()) == len(ROWS)
+
+
+def test_quick_means_the_main_rows_and_little_data():
+    assert 10 < len(names("--quick")) < len(ROWS) / 2
+    assert scale_of(options("--quick")) == QUICK
+
+
+def test_rows_are_chosen_by_a_part_of_their_name():
+    assert names("--only", "transferpy") == [row.key for row in ROWS if "transferpy" in row.key]
+
+
+def test_a_pattern_is_for_the_whole_name():
+    assert names("--only", "* / socat") == [row.key for row in ROWS if row.key.endswith(" / socat")]
+
+
+def test_several_choices_add_up():
+    both = names("--only", "scp", "--only", "* / socat")
+    assert sorted(both) == sorted(names("--only", "scp") + names("--only", "* / socat"))
+
+
+def test_who_names_rows_gets_them_even_if_quick_would_not_take_them():
+    assert names("--quick", "--only", "scp")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)])
+def test_spans_are_read(text, seconds):
+    assert span_of(text) == seconds
+
+
+def test_sizes_can_be_given():
+    scale = scale_of(options("--size", "4G", "--files", "7"))
+    assert (scale.big, scale.many, scale.for_slow) == (4 << 30, 7, Scale().for_slow)

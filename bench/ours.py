@@ -46,9 +46,8 @@ class Ours:
         settings = SETTINGS | self.changes
         proof = "read back" if settings["verify"] == "readback" else "not read back"
         encryption = "TLS 1.3" if settings["encrypt"] else "plain"
-        compression = settings["compress"]
-        told = [encryption, *([compression] * (compression != "none")), settings["digest"], "flushed", proof]
-        return ", ".join(told)
+        compression = {"none": "", "auto": "compressed where it helps"}.get(settings["compress"], settings["compress"])
+        return ", ".join(filter(None, [encryption, compression, settings["digest"], "flushed", proof]))
 
     def arrival(self, place, name):
         return Path(arrived(place / name))

@@ -8,7 +8,7 @@ import contextlib
 import os
 
 from datamover.errors import Busy, OutOfTurn, SpecMismatch
-from datamover.host import documents
+from datamover.host import documents, flock
 
 from . import launch, undoing
 
@@ -51,9 +51,11 @@ def take_up(run, spec, patience):
         raise Busy(f"{attempt} still runs on this host; attach to it or cancel it")
     launch.stop(run)
     _refuse_final(run)
-    _archive(run, present)
-    (run.path / run.attempt(spec["attempt"])).mkdir(mode=0o700, exist_ok=True)
-    run.write("spec", spec)
+    # Whoever undoes after the last worker comes before or after all of this.
+    with flock.hold(run.lock, patience):
+        _archive(run, present)
+        (run.path / run.attempt(spec["attempt"])).mkdir(mode=0o700, exist_ok=True)
+        run.write("spec", spec)
 
 
 def _refuse_another(run, present, spec):

@@ -35,11 +35,11 @@ def _run(run, descriptor=None):
     return worker.run(run, notify.notifier(os.environ, descriptor))
 
 
-def _undo(run):
+def _undo(run, attempt=None):
     from . import undoing
 
     if run.verdict is None or run.undo.pending():
-        undoing.undo_dead(run)
+        undoing.undo_dead(run, attempt=attempt)
     return 0
 
 
@@ -48,10 +48,11 @@ def _guard(path, descriptor):
     if os.fork():
         return 0
     os.setsid()
+    attempt = RunDir(path).spec["attempt"]
     program = [sys.executable, "-I", "-B", sys.argv[0]]
     with subprocess.Popen([*program, "run", path, str(descriptor)], pass_fds=[descriptor]) as worker:
         os.close(descriptor)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: worker.terminate())
         worker.wait()
-    return _undo(RunDir(path))
+    return _undo(RunDir(path), attempt)

@@ -91,14 +91,17 @@ def _discard(run, staging):
         publish.discard(staging, publish.Intent.from_dict(intent["publish"]))
 
 
-def undo_dead(run, patience=PATIENCE, keep=True):
-    """Undo what the dead worker of `run` left and give it a verdict. False if it lives."""
+def undo_dead(run, patience=PATIENCE, keep=True, attempt=None):
+    """Undo what the dead worker of `run` left and give it a verdict. False if it lives.
+
+    Of an `attempt` that was told nothing is left to undo when a later one has been taken up.
+    """
     held = flock.hold(run.lock, patience)
     if held is None:
         return False
     with held:
-        verdict = run.verdict or _last_words(run)
-        conclude(run, verdict, keep)
+        if attempt in (None, run.spec["attempt"]):
+            conclude(run, run.verdict or _last_words(run), keep)
     return True
 
 

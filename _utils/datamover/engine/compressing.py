@@ -16,8 +16,9 @@ SMALLER = 0.9
 """What does not get at least so small travels as it is."""
 LEAST = 1024
 SPAN_BYTES = 16 * 1024 * 1024
+FIRST_BYTES = 4 * 1024 * 1024
 SPAN_SECONDS = 0.25
-"""How long a decision stands before it is judged."""
+"""How long a decision stands before it is judged, the first one less."""
 SETTLING = 0.1
 """Seconds that are not counted after a change, while what was queued before still leaves."""
 SMOOTH = 0.2
@@ -46,6 +47,7 @@ class Policy:
         self._lock = threading.Lock()
         self._began = clock()
         self.worth = Worth()
+        self._enough = FIRST_BYTES
         self._begin(settling=False)
 
     def _begin(self, settling):
@@ -69,21 +71,23 @@ class Policy:
                 ratio=known.ratio + SMOOTH * (packed / raw - known.ratio),
             )
 
-    def sent(self, raw, wire, held):
-        """A payload was sent; `held` are the seconds that this had to wait."""
+    def sent(self, raw, wire, waited, busy):
+        """A payload was sent. `waited` are the seconds that this had to wait; `busy` are further ones, before it, for
+        which the way had enough to do with earlier ones.
+        """
         if not self._adaptive:
             return
         with self._lock:
-            self._raw, self._wire, self._held = self._raw + raw, self._wire + wire, self._held + held
+            self._raw, self._wire, self._held = self._raw + raw, self._wire + wire, self._held + waited + busy
             now = self._clock()
             seconds = max(now - self._since, 1e-9)
-            if self._settling and (held or seconds >= SETTLING):
+            if self._settling and (waited or seconds >= SETTLING):
                 self._begin(settling=False)
-            elif not self._settling and (seconds >= SPAN_SECONDS or self._raw >= SPAN_BYTES):
+            elif not self._settling and (seconds >= SPAN_SECONDS or self._raw >= self._enough):
                 self._judge(seconds, now)
 
     def _judge(self, seconds, now):
-        before = self.worth.compress
+        before, self._enough = self.worth.compress, SPAN_BYTES
         held = self._held / (seconds * self._streams)
         self.worth = self.worth.after(Span(self._raw, self._wire, seconds, held), now - self._began)
         self._begin(settling=self.worth.compress != before)

@@ -6,10 +6,12 @@ cost fewer processor seconds than a record at a time.
 """
 
 import errno
+import fcntl
 import select
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from .stop import wait_ready
 PORTION = 512 * 1024
 """How much is taken from the kernel at once on a bulk connection; control needs less."""
 SMALL_PORTION = 32 * 1024
+_UNSENT_BYTES = 0x894B  # SIOCOUTQNSD
 LOOK = 1.0
 """Seconds after which who waits on a connection looks whether the other host still answers."""
 
@@ -94,6 +97,11 @@ class Link:
                 return self.socket.recv_into(view)
             except BlockingIOError:
                 self._wait(select.POLLIN)
+
+    @property
+    def backlog(self):
+        """Bytes that the kernel took of us and has not sent yet."""
+        return int.from_bytes(fcntl.ioctl(self.socket, _UNSENT_BYTES, bytes(4)), sys.byteorder)
 
     def fill(self, view):
         """Receive until the writable view is full."""

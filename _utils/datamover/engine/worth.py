@@ -8,8 +8,8 @@ holds us up, and its processor has better things to do.
 
 from dataclasses import dataclass, replace
 
-HELD = 0.1
-"""The part of its time that a connection waits when something behind it is the limit."""
+HELD = 0.3
+"""The part of the time for which the way is busy, at least, when it or what is behind it is the limit."""
 GAIN = 1.1
 """What must be won at least: it costs processor time at both ends."""
 SAME = 0.8
@@ -24,7 +24,7 @@ LONGEST_PAUSE = 64.0
 @dataclass(frozen=True)
 class Span:
     """What was seen while some megabytes were sent: raw bytes, what travelled for them, seconds, and the part of the
-    time that was spent waiting for the way to take more.
+    time for which the way had enough to do.
     """
 
     raw: int

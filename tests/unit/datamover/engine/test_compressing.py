@@ -109,7 +109,7 @@ def live(policy, clock, way, codec=350e6, spans=20):
             policy.compressed(MIB, wire, MIB / codec)
         work, sending = (MIB / codec if policy.compress else 0.0), wire / way
         clock.now += max(work, sending)
-        policy.sent(MIB, wire, max(0.0, sending - work))
+        policy.sent(MIB, wire, max(0.0, sending - work), work if sending > work else 0.0)
     return policy.compress
 
 
@@ -137,13 +137,13 @@ def test_an_order_is_not_reconsidered(clock):
 
 def test_what_was_queued_before_a_change_is_not_counted_after_it(clock):
     policy = Policy(True, 1, clock)
-    policy.sent(SPAN_BYTES, SPAN_BYTES, 0.0)
+    policy.sent(SPAN_BYTES, SPAN_BYTES, 0.0, 0.0)
     assert not policy.compress, "nothing held it up"
     clock.now += compressing.SETTLING / 2
-    policy.sent(100 * SPAN_BYTES, 100 * SPAN_BYTES, 0.0)
+    policy.sent(100 * SPAN_BYTES, 100 * SPAN_BYTES, 0.0, 0.0)
     clock.now += compressing.SETTLING
-    policy.sent(MIB, MIB, 0.05)
+    policy.sent(MIB, MIB, 0.05, 0.0)
     policy.compressed(MIB, MIB // 3, MIB / 350e6)
     clock.now += 0.3
-    policy.sent(int(0.3 * 12.5e6), int(0.3 * 12.5e6), 0.29)
+    policy.sent(int(0.3 * 12.5e6), int(0.3 * 12.5e6), 0.29, 0.0)
     assert policy.compress and policy.worth.way == pytest.approx(12.5e6)

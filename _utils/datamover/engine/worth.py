@@ -16,9 +16,10 @@ SAME = 0.8
 """A way that takes so much of what it took before is the limit still."""
 HOPE = 0.5
 """The ratio that is assumed until one was seen."""
+FIRST_PAUSE = 1.0
 PAUSE = 4.0
 LONGEST_PAUSE = 64.0
-"""Seconds until the other way is tried again; twice as many each time."""
+"""Seconds until the other way is tried again; twice as many each time. The first time it is not even known yet."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Worth:
         return self
 
     def _held_compressing(self, span, now):
-        if not self.way and now >= PAUSE:
+        if not self.way and now >= FIRST_PAUSE:
             return replace(self, compress=False)
         taken = span.wire / span.seconds
         if taken >= SAME * self.way or span.raw / span.seconds >= GAIN * self.way:

@@ -167,3 +167,16 @@ def test_an_aborted_link_leaves_nothing_for_the_kernel_to_offer(stop):
             with pytest.raises(ConnectionResetError):
                 while theirs.recv(1 << 20):
                     pass
+
+
+def test_what_the_kernel_still_holds_is_seen(stop):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = Link(socket.create_connection(listener.getsockname()), stop, Countdown(0.2))
+        theirs, _ = listener.accept()
+        with theirs:
+            assert ours.backlog == 0
+            with pytest.raises(TimeoutError):
+                ours.send(bytes(100_000_000))
+            assert ours.backlog > 0
+            assert ours.held >= 0.15
+            ours.close()

@@ -32,6 +32,10 @@ def test_the_whole_group_ends_and_then_it_is_undone():
     assert found["ExecStopPost"] == '"/bin/work" "undo"'
 
 
+def test_a_unit_claims_as_much_as_it_was_given():
+    assert [properties(changed(weight=10))[name] for name in ("CPUWeight", "IOWeight")] == ["10", "10"]
+
+
 def test_only_declared_paths_and_the_lock_of_iptables_can_be_written():
     found = properties(changed(writable=(b"/srv/my data", b"/var/lib/x", b"/srv/my data")))
     assert found["ProtectSystem"] == "strict"

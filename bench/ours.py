@@ -26,6 +26,7 @@ SETTINGS = {
     "streams": 1,
     "compress": TABLE["compress"].default,
     "limit": 0,
+    "in_place": False,
     "block_size": 4 << 20,
     "lease": 30,
     "stall_timeout": 60,

@@ -210,6 +210,28 @@ class PublishFailed(MoverError):
     name = "publish-failed"
 
 
+class DestinationChanged(MoverError):
+    """With `update=True`: what stands at the destination changed while it was compared. Stop what writes there."""
+
+    code = 82
+    name = "destination-changed"
+    retryable = True
+
+
+class KindClash(MoverError):
+    """With `update=True`: a file stands where a directory is to be, or the like. Remove it, or add `overwrite=True`."""
+
+    code = 83
+    name = "kind-clash"
+
+
+class DeletionRefused(MoverError):
+    """With `delete=True`: more would be deleted than `delete_limit` permits. Look at the source, or raise the limit."""
+
+    code = 84
+    name = "deletion-refused"
+
+
 # Peers, network and time.
 
 

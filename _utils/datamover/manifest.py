@@ -28,6 +28,7 @@ MAX_DEVICE = 2**64 - 1
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 
 _LEAF_TAG = b"salt-transfer entry 1\0"
+_TRUSTED_TAG = b"salt-transfer trusted 1\0"
 _ROOT_TAG = b"salt-transfer manifest 1\0"
 
 
@@ -285,11 +286,12 @@ class Lineage:
 
 
 def sealed_leaf(entry: Entry, content: Content | None, block_size: int, algorithm: str) -> bytes:
-    """One digest over an entry and, for a file, its bytes."""
+    """One digest over an entry and, for a file, its bytes; a file that nobody read is sealed as such."""
     encoded = encode_entry(entry)
     hasher = digests.new(algorithm)
-    hasher.update(_LEAF_TAG + len(encoded).to_bytes(4, "big") + encoded)
-    if content is not None:
+    trusted = content is not None and content.trusted
+    hasher.update((_TRUSTED_TAG if trusted else _LEAF_TAG) + len(encoded).to_bytes(4, "big") + encoded)
+    if content is not None and not trusted:
         hasher.update(content_root(content, block_size, algorithm) + content.whole)
     return hasher.digest()
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from . import errors, paths, space, units
+from . import errors, paths, space, units, updating
 from .errors import Reason
 from .facts import Destination, Facts, Source
 from .request import Endpoint
@@ -138,7 +138,7 @@ def destination(
     place: Endpoint, found: Destination, kind: str | None, settings: Settings, transfer: str
 ) -> Iterator[Reason]:
     """Whether something of this kind can appear at the final name."""
-    yield from _occupied(place, found, kind, settings.overwrite)
+    yield from _occupied(place, found, kind, settings.overwrite or settings.update)
     yield from _parent(place, found)
     if found.locked_by not in (None, transfer):
         yield errors.PlaceLocked.reason(
@@ -147,16 +147,16 @@ def destination(
         )
 
 
-def _occupied(place: Endpoint, found: Destination, kind: str | None, overwrite: bool) -> Iterator[Reason]:
+def _occupied(place: Endpoint, found: Destination, kind: str | None, may_change: bool) -> Iterator[Reason]:
     if found.is_mount:
         yield errors.MountPoint.reason(
             f"{place} is a mount point, which cannot be replaced: dst={place}/ copies into it"
         )
-    elif found.exists and (sentence := _clash(place, found, kind, overwrite)):
+    elif found.exists and (sentence := _clash(place, found, kind, may_change)):
         yield errors.DestinationExists.reason(sentence)
 
 
-def _clash(place: Endpoint, found: Destination, kind: str | None, overwrite: bool) -> str:
+def _clash(place: Endpoint, found: Destination, kind: str | None, may_change: bool) -> str:
     """Why what stands at the final name is in the way; empty if it is not."""
     if found.kind not in ("file", "directory"):
         return f"{place} is {KINDS.get(found.kind or '', NEITHER)}: remove it or choose another name"
@@ -164,11 +164,14 @@ def _clash(place: Endpoint, found: Destination, kind: str | None, overwrite: boo
         return f"{place} is a directory: dst={place}/ copies the file into it"
     if found.kind == "file" and kind == "directory":
         return f"{place} is a file, the source is a directory: choose another name"
-    if overwrite or (found.kind == "directory" and found.empty):
+    if may_change or (found.kind == "directory" and found.empty):
         return ""
     if found.kind == "directory":
-        return f"{place} is a directory that is not empty: dst={place}/ copies into it, overwrite=True replaces it"
-    return f"{place} exists: overwrite=True replaces it"
+        return (
+            f"{place} is a directory that is not empty: dst={place}/ copies into it, update=True changes what differs, "
+            "overwrite=True replaces it"
+        )
+    return f"{place} exists: update=True changes what differs, overwrite=True replaces it"
 
 
 def _parent(place: Endpoint, found: Destination) -> Iterator[Reason]:
@@ -201,7 +204,9 @@ def room(
     """Whether the destination has space and inodes enough beside the bytes that are `held` already."""
     where = str(Endpoint(place.host, found.parent if found.parent_exists else found.nearest))
     kept = space.reserve(settings.reserve, found)
-    sentences = space.shortages(where, space.need(from_source).less(held), kept, found, from_source.estimated)
+    needed = updating.room(settings, from_source, found).less(held)
+    estimated = updating.is_estimate(settings, from_source, found)
+    sentences = space.shortages(where, needed, kept, found, estimated)
     yield from (errors.NoSpace.reason(sentence) for sentence in sentences)
 
 

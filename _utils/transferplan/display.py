@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import units
+from . import units, updating
 from .paths import printable
 from .request import DESTINATION, SOURCE, Member
 from .status import Progress, Status
@@ -46,6 +46,7 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
         ("copy", f"{summary['source']}  ({_what(summary)})"),
         *_choice(summary),
         *(("to", place) for place in summary["destinations"]),
+        *(("update", line) for line in updating.lines(summary["update"])),
         ("room", _room(summary)),
         ("way", _way(summary)),
         ("firewall", _firewall(summary)),
@@ -179,6 +180,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     receipt = result["receipt"]
     if receipt and receipt["proved"]:
         lines += [printable(line) for line in _receipt_lines(receipt)]
+        lines += [printable(line) for line in _update_lines(result)]
         lines += [printable(line) for line in _speed_lines(result)]
         lines += _slowest_line(result["bottleneck"])
     return [*lines, *_cleanup_lines(result), printable(f"transfer {result['transfer']}")]
@@ -198,6 +200,11 @@ def _receipt_lines(receipt: Mapping[str, Any]) -> Iterator[str]:
         yield f"{units.count(receipt['excluded'], 'entry', 'entries')} left out by include and exclude"
     if receipt["skipped"]:
         yield f"{units.count(receipt['skipped'], 'entry', 'entries')} left out, listed as skipped"
+
+
+def _update_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    for host, end in result["destinations"].items():
+        yield from (f"{host}: {line}" for line in updating.result_lines(end))
 
 
 def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:

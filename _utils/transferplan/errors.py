@@ -325,4 +325,10 @@ class TooManyTransfers(PlanError):
     code, name, retryable = 124, "too-many-transfers", True
 
 
+class DeletionLimit(PlanError):
+    """`delete=True` would remove more than `delete_limit` permits. Look at the source, then raise the limit."""
+
+    code, name = 125, "deletion-limit"
+
+
 ERRORS: tuple[type[PlanError], ...] = tuple(PlanError.__subclasses__())

@@ -92,6 +92,16 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How much stands at the final name, of what the patterns take; looked up for update=True."""
+
+    entries: int
+    bytes: int
+    disk_bytes: int
+    estimated: bool
+
+
+@dataclass(frozen=True)
 class Destination:
     """What stands at the final name and around it.
 
@@ -120,6 +130,7 @@ class Destination:
     locked_by: str | None = None
     blocked_by: Path | None = None
     above: tuple[tuple[int, ...], ...] = ()
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True)

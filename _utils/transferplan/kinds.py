@@ -17,6 +17,8 @@ from . import units
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
 _SHARE = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?)\s*%")
+_PORTION = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _PORTS = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?")
 _COMMA = re.compile(r"(?<!\\),")
 _PATTERN_TOKEN = re.compile(r"\\x([0-9a-fA-F]{2})|\\(.)|(.)", re.DOTALL)
@@ -292,6 +294,26 @@ class Compression:
 
     def show(self, value: str) -> str:
         return value
+
+
+@dataclass(frozen=True)
+class Portion:
+    """How many of something; read as a share such as `50%`, or a number."""
+
+    word = "share"
+    takes = "a share from 0% to 100%, or a number of entries"
+
+    def read(self, value: Any) -> str | int:
+        text = _text(value, also=int).strip()
+        if _NUMBER.fullmatch(text):
+            return int(text)
+        if not (match := _PORTION.fullmatch(text)):
+            raise ValueError(value)
+        _within(float(match[1]), 0, 100)
+        return f"{float(match[1]):g}%"
+
+    def show(self, value: str | int) -> str:
+        return str(value)
 
 
 @dataclass(frozen=True)

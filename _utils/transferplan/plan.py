@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import address, checks, compression, firewall, paths, shapes, space, streams, units
+from . import address, checks, compression, firewall, paths, shapes, space, streams, units, updating
 from .address import Pair
 from .errors import (
     BadAnswer,
@@ -113,11 +113,12 @@ class Plan:
         }
 
     def _expected(self) -> dict[str, Any]:
-        needed = space.need(self.found)
+        asked = self.request.settings
+        needed = updating.room(asked, self.found, self.target)
         return {
             "bytes": needed.bytes,
             "entries": needed.inodes,
-            "estimated": self.found.estimated,
+            "estimated": updating.is_estimate(asked, self.found, self.target),
             "held": min(self.held, needed.bytes),
         }
 
@@ -133,6 +134,7 @@ class Plan:
             "nice": end.settings.nice,
             "block_size": BLOCK_SIZE,
             "overwrite": asked.overwrite,
+            **updating.told(asked, self.target),
             "owners": asked.owners,
             "special": list(asked.special),
             "include": list(asked.include),
@@ -176,6 +178,7 @@ class Plan:
             "compress": self.compression.as_dict(),
             "limit": self.limit,
             "overwrite": asked.overwrite,
+            "update": updating.summary(asked, self.found, self.target),
             "options": {name: asked.values()[name] for name in sorted(asked.origins)},
             "warnings": list(self.warnings),
         }
@@ -269,6 +272,7 @@ def _destination_reasons(side: _Side, source: _Side | None, request: Request) ->
     barred_pseudo = side.facts.policy.reasons and not side.found.bytes_total
     if source and source.found.exists and not barred_pseudo:
         yield from checks.room(side.place, side.found, source.found, side.settings, _held(request, side))
+        yield from updating.reasons(side.place, side.found, source.found, side.settings)
 
 
 def _join(request: Request, source: _Side, destination: _Side, opening: Opening | None, ledger: Ledger) -> Plan:
@@ -372,7 +376,8 @@ def _warnings(request: Request, source: _Side, destination: _Side, opening: Open
         if asked != side.place:
             yield f"{asked} is really {side.place}"
     yield from _source_warnings(source.place, source.found)
-    if destination.found.exists and request.settings.overwrite:
+    yield from updating.warnings(request.settings, destination.place, destination.found)
+    if destination.found.exists and request.settings.overwrite and not request.settings.update:
         yield f"{destination.place} exists and will be replaced"
     if not request.settings.encrypt:
         yield f"the data travels unencrypted from {pair.source} to {pair.destination}"

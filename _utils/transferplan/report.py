@@ -20,7 +20,7 @@ from .status import CANCELLED, PUBLISHED, Skipped, Status, Verdict
 VAIN = ("cancelled", "no-go")
 UNREACHABLE = "peer-unreachable"
 LEVELS = ("flight", "readback")
-COUNTS = ("files", "directories", "links", "entries", "bytes", "sparse_bytes")
+COUNTS = ("files", "directories", "links", "entries", "bytes", "sparse_bytes", "trusted")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def unproved(source: Verdict, destination: Verdict, level: str) -> str:
         return "not both ends report success"
     if destination.level not in LEVELS or LEVELS.index(destination.level) < LEVELS.index(level):
         return f"the level {level} was asked for, the destination tells {destination.level or 'none'}"
-    for name in ("algorithm", "block_size", "entries", "bytes"):
+    for name in ("algorithm", "block_size", "entries", "bytes", "trusted"):
         if getattr(source, name) != getattr(destination, name):
             return f"their {name} differ: {getattr(source, name)} and {getattr(destination, name)}"
     if not source.root or source.root != destination.root:

@@ -28,6 +28,7 @@ from .kinds import (
     Kind,
     NetworkName,
     Patterns,
+    Portion,
     Ports,
     Rate,
     Reserve,
@@ -175,8 +176,41 @@ OPTIONS: tuple[Option, ...] = (
         "overwrite",
         Truth(),
         False,
-        "Replace what stands at the final name, at one stroke, once the copy is proved.",
+        "Replace what stands at the final name, at one stroke, once the copy is proved. With update=True: replace what "
+        "is of another kind too (a file where the source has a directory, and the like).",
         "True",
+    ),
+    Option(
+        "update",
+        Truth(),
+        False,
+        "Bring what stands at the final name up to date: only what differs moves, of large files only the blocks that "
+        "differ. Each file changes at one stroke, but not the tree as a whole.",
+        "True",
+    ),
+    Option(
+        "compare",
+        Choice(("time", "digest")),
+        "time",
+        "How update=True finds what differs. time trusts files that are equal in size and time, and the receipt "
+        "counts them; digest reads all of them on both hosts.",
+        "digest",
+    ),
+    Option(
+        "delete",
+        Truth(),
+        False,
+        "With update=True: remove from the destination what the source does not have. What include and exclude leave "
+        "out is not removed, nor what lies on another file system.",
+        "True",
+    ),
+    Option(
+        "delete_limit",
+        Portion(),
+        "50%",
+        "How much delete=True may remove, of all entries at the destination or as a number. More is refused before "
+        "anything is changed.",
+        "100",
     ),
     Option(
         "owners",
@@ -331,6 +365,10 @@ class Settings:
     ports: tuple[int, int]
     streams: str | int
     overwrite: bool
+    update: bool
+    compare: str
+    delete: bool
+    delete_limit: str | int
     owners: str
     special: tuple[str, ...]
     include: tuple[str, ...]
@@ -382,6 +420,8 @@ def sound(layers: Iterable[Layer]) -> tuple[Settings, list[str]]:
         troubles += bad
     if values["quiet"] and values["verbose"]:
         troubles.append("quiet and verbose exclude each other: give one of them")
+    if values["delete"] and not values["update"]:
+        troubles.append("delete=True is only for update=True: a copy to a new place has nothing to delete")
     return Settings(**values, origins=origins), troubles
 
 

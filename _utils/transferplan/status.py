@@ -66,6 +66,11 @@ class Verdict:
     held_bytes: int = 0
     resent_bytes: int = 0
     wire_bytes: int = 0
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    trusted: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float = 0.0

@@ -10,6 +10,7 @@ from datamover.disk.journal import Journal
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
 from datamover.disk.trouble import on_source
+from datamover.disk.update import Asked, UpdateStaging
 from datamover.engine import channel
 from datamover.engine.receiver import Receiver
 from datamover.engine.sender import Sender
@@ -19,7 +20,7 @@ from datamover.errors import Busy, Cancelled, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
 
-from . import attempts, launch, pinhole, rosters, verdicts
+from . import attempts, launch, pinhole, publishing, rosters, verdicts
 
 ANY_PORT = 9
 SHORT = 2.0
@@ -191,18 +192,15 @@ class DestinationEnd(End):
     def _new_staging(self):
         about = {"run": os.fspath(self._run.path), "host": self._spec["host"], "attempt": self._spec["attempt"]}
         reserve = self._settings["reserve_bytes"], self._settings["reserve_inodes"]
+        how = self._path, self._spec["transfer"], about, self._journal, self._settings["owners"], reserve
+        options = {"special": frozenset(self._settings["special"])}
+        kind = Staging
+        if self._settings["in_place"]:
+            kind, options["asked"] = UpdateStaging, Asked.of(self._settings)
         registered = self._register_staging()
-        make = Staging.create if self._spec["attempt"] == 1 else Staging.take_over
+        make = kind.create if self._spec["attempt"] == 1 else kind.take_over
         try:
-            return make(
-                self._path,
-                self._spec["transfer"],
-                about,
-                self._journal,
-                self._settings["owners"],
-                reserve,
-                special=frozenset(self._settings["special"]),
-            )
+            return make(*how, **options)
         except Busy:  # what is there is not this run's, so not its to remove
             self._run.undo.done(registered)
             raise
@@ -227,6 +225,8 @@ class DestinationEnd(End):
         return self._pinhole.port
 
     def account(self):
+        if self._settings["in_place"]:
+            return  # what stands there counts as done too, and takes no room
         done, expected = self._progress.counters, self._spec["expect"]
         bytes_left, inodes_left = expected["bytes"] - done.bytes_done, expected["entries"] - done.files_done
         self._register.shrink(self._run.transfer, bytes_left, inodes_left, SHORT)
@@ -252,9 +252,9 @@ class DestinationEnd(End):
 
     def _publish_now(self):
         verdict = verdicts.verdict(self._spec, self._receiver.outcome())
-        intent = publish.intend(self._staging, self._settings["overwrite"])
+        intent = publishing.intend(self._staging, self._settings)
         self._run.write("intent", {"publish": intent.as_dict(), "verdict": verdict})
-        if not publish.publish(self._staging, intent):
+        if not publishing.carry_out(self._staging, intent, self._progress.step):
             self._note(
                 "warning", text="the final name was not given in one atomic step: the file system cannot do that"
             )

@@ -52,7 +52,7 @@ def look(host, ask):
         "firewall": drive(firewall.survey(), process.run),
         "ports": _ports(host.settings),
         "source": _source(path, ask) if role == "source" else None,
-        "destination": _destination(path, register) if role == "destination" else None,
+        "destination": _destination(path, register, ask) if role == "destination" else None,
         "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
         "resumable": resumable(runs, path) if role == "destination" else [],
         "running": [run.transfer for run in runs.all() if run.alive],
@@ -144,11 +144,20 @@ def _selection(settings):
         raise SpecInvalid(f"the question has patterns that are none: {error}") from error
 
 
-def _destination(path, register):
-    found = destination.survey(path)
+def _destination(path, register, ask):
+    found = {**destination.survey(path), "standing": _standing(path, ask)}
     bytes_promised, inodes_promised = register.promised(found["device"])
     holder = register.holder(Place.of(path)) if found["parent_exists"] else None
     return {**found, "reserved_bytes": bytes_promised, "reserved_inodes": inodes_promised, "locked_by": holder}
+
+
+def _standing(path, ask):
+    """How much stands there, if an update is asked for."""
+    settings = ask.get("settings") or {}
+    if not settings.get("update"):
+        return None
+    found = survey.survey(path, ask.get("budget", BUDGET), _selection(settings))
+    return {name: found[name] for name in ("entries", "bytes", "disk_bytes", "estimated")} if found["exists"] else None
 
 
 def resumable(runs, path):

@@ -72,6 +72,11 @@ def _setting_rules():
         "verify": (_one_of("readback", "flight"), "readback or flight"),
         "encrypt": (_is(bool), "true or false"),
         "overwrite": (_is(bool), "true or false"),
+        "update": (_is(bool), "true or false"),
+        "in_place": (_is(bool), "true or false"),
+        "compare": (_one_of("time", "digest"), "time or digest"),
+        "delete": (_is(bool), "true or false"),
+        "delete_limit": (_portion, "a number from 0, or a share such as 50%"),
         "keep_partial": (_whole(0), "seconds from 0"),
         "compress": (_compression, f"auto, none or {' or '.join(codecs.available())}, with a level if any"),
         "limit": (_whole(0), "bytes a second, 0 for no limit"),
@@ -96,6 +101,12 @@ def _contradictions(spec):
         yield "a destination listens and a source does not"
     if any(peer["role"] == spec["role"] for peer in spec["peers"]):
         yield "no peer has our own role"
+
+
+def _portion(value):
+    if isinstance(value, str):
+        return re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?%", value) is not None
+    return _whole(0)(value)
 
 
 def _is(kind):

@@ -8,14 +8,15 @@ import contextlib
 import os
 from functools import partial
 
-from datamover.disk import publish, safepath
+from datamover.disk import safepath
+from datamover.disk.publish import Found
 from datamover.disk.staging import Staging
 from datamover.errors import LocalError, WorkerDied
 from datamover.host import flock
 from datamover.host.register import Register
 from datamover.host.undo import KEPT
 
-from . import audit, bounds, chronicle, control, pinhole, resting, verdicts
+from . import audit, bounds, chronicle, control, pinhole, publishing, resting, verdicts
 
 PATIENCE = 30.0
 PUBLISHED, FAILED = "published", "failed"
@@ -77,9 +78,9 @@ def _staging(spec):
 def _refuse_if_published(run):
     # Raises too when it cannot be found out: what was there before the exchange may be in staging.
     found = _recovered(run)
-    if found is publish.Found.PUBLISHED:
+    if found is Found.PUBLISHED:
         raise LocalError("the data is published, though the verdict says otherwise; nothing is removed")
-    if found is publish.Found.LOST:
+    if found is Found.LOST:
         raise LocalError("the data is neither staged nor under its final name; look who moved it. Nothing is removed")
 
 
@@ -88,7 +89,7 @@ def _discard(run, staging):
     if intent is None:
         staging.remove()
     else:
-        publish.discard(staging, publish.Intent.from_dict(intent["publish"]))
+        publishing.discard(staging, intent["publish"])
 
 
 def undo_dead(run, patience=PATIENCE, keep=True, attempt=None):
@@ -146,7 +147,7 @@ def _is_published(verdict):
 
 def _publishing(run):
     """The verdict that goes with the intent to publish if the final name is the staged inode, and that is finished."""
-    return run.read("intent")["verdict"] if _recovered(run) is publish.Found.PUBLISHED else None
+    return run.read("intent")["verdict"] if _recovered(run) is Found.PUBLISHED else None
 
 
 def _recovered(run):
@@ -158,7 +159,7 @@ def _recovered(run):
     if staging is None:
         return None
     with contextlib.closing(staging):
-        return publish.recover(staging, publish.Intent.from_dict(intent["publish"]))
+        return publishing.recover(staging, intent["publish"])
 
 
 def _last_words(run):

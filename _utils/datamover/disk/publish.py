@@ -101,14 +101,19 @@ def publish(staging, intent):
 
 
 def _publish_new(staging, name):
+    return move_new(staging.anchor, DATA, staging.parent, name)
+
+
+def move_new(source, source_name, directory, name):
+    """Rename without replacing anything; True if it happened in one atomic step."""
     try:
-        kernel.rename(staging.anchor, DATA, staging.parent, name, kernel.RENAME_NOREPLACE)
+        kernel.rename(source, source_name, directory, name, kernel.RENAME_NOREPLACE)
     except OSError as error:
         if error.errno not in kernel.UNSUPPORTED:
             raise
     else:
         return True
-    _move_without_flags(staging.anchor, DATA, staging.parent, name)
+    _move_without_flags(source, source_name, directory, name)
     return False
 
 

@@ -34,6 +34,16 @@ def empty(top, last):
         os.unlink(last, dir_fd=top)
 
 
+def clear(top, name):
+    """Remove the directory `name` in the open directory `top`, and all that is in it."""
+    directory = os.open(name, OPEN_DIRECTORY, dir_fd=top)
+    try:
+        empty(directory, last=b"last")
+    finally:
+        os.close(directory)
+    os.rmdir(name, dir_fd=top)
+
+
 def _lift_directories(directory, top, numbers, spared=None):
     """Unlink all else in `directory`, save what is spared, and move its directories into `top`; their new names."""
     os.fchmod(directory, 0o700)

@@ -18,6 +18,7 @@ from ..errors import Busy, DiskError, LocalError, ManifestInvalid, shown
 from ..manifest import Kind
 from . import holdings, kernel, metadata, sparse
 from .headroom import Headroom
+from .planning import Tallies
 from .removal import empty
 from .safepath import (
     OPEN_DIRECTORY,
@@ -79,6 +80,7 @@ class Staging:
         self._begun = set()
         self._given = set()
         self.holdings = []
+        self.tallies = Tallies()
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
         self._windows = Windows(self._headroom)
 
@@ -192,7 +194,15 @@ class Staging:
         names = map(os.fsencode, os.listdir(self.anchor))
         return any(name == DATA or name.startswith(holdings.EARLIER) for name in names)
 
-    def keep(self, number, try_):
+    def in_place(self, _number):
+        """Whether what is held of a file is read where it was when it was told of."""
+        return True
+
+    def feed_held(self, number, offset, length, builder):
+        """Give a range that is held to a ContentBuilder, as the disk has it."""
+        self.read_back_range(number, offset, length, builder)
+
+    def keep(self, number, try_, _offset, _length):
         """A range of a file is there already. False if it belongs to an older try."""
         try:
             with self._files.hold((number, try_)):

@@ -18,6 +18,7 @@ class Comparison:
     def __init__(self, terms, told, pieces, times):
         self.held_bytes = 0
         self.resent_bytes = 0
+        self._terms = terms
         self._told = told
         self._times = times
         self._pieces = pieces
@@ -41,7 +42,7 @@ class Comparison:
         return True
 
     def sent_again(self, length):
-        self.resent_bytes += length
+        self.resent_bytes += length if self._terms.attempt > 1 else 0
 
     def send(self, file, builder, known):
         """Send a file, digested into `builder`; what is `known` of it from an earlier attempt is not read again.

@@ -58,9 +58,13 @@ class Reading:
 
 
 class Holdings:
-    """`say` tells the source. run() is for one thread, consider() for another, the rest for any."""
+    """`say` tells the source; `look_first` is called with every batch and whether it is the last.
 
-    def __init__(self, terms, staging, say, step, stop, times):
+    run() is for one thread, consider() for another, the rest for any.
+    """
+
+    def __init__(self, terms, staging, look_first, say, step, stop, times):
+        self._look_first = look_first
         self._terms = terms
         self._staging = staging
         self._say = say
@@ -84,6 +88,7 @@ class Holdings:
         while not last:
             entries, last = self._lane.get()
             with self._times.on("read_back"):
+                self._look_first(entries, last)
                 self._tell(entries)
 
     def _tell(self, entries):

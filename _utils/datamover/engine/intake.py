@@ -111,15 +111,15 @@ class Intake:
 
     def _keep(self, landing, piece):
         """A block stays as it is on the disk."""
-        kept = self._staging.keep(piece.entry, piece.try_)
+        kept = self._staging.keep(piece.entry, piece.try_, piece.offset, piece.length)
         if kept and landing.builder:
-            self._staging.read_back_range(piece.entry, piece.offset, piece.length, landing.builder)
+            self._staging.feed_held(piece.entry, piece.offset, piece.length, landing.builder)
         with self._counting:
             self.held_bytes += piece.length
         return kept
 
     def _count_again(self, number, offset, length):
-        if offset < self._holdings.told(number):
+        if self._terms.attempt > 1 and offset < self._holdings.told(number):
             with self._counting:
                 self.resent_bytes += length
 

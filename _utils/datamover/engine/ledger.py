@@ -107,6 +107,12 @@ class Ledger:
             self.listed = last
             self._changed.notify_all()
 
+    def trust(self, number):
+        """A file that is not to come, because it is kept as it is; its size."""
+        with self._lock:
+            self._states[number] = State.VERIFIED
+            return self._journal.entry(number).size
+
     @contextmanager
     def restarting(self, entry, try_):
         """Around discarding what came of an earlier try. Gives its state and Landing (or None)."""

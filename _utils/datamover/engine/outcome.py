@@ -27,6 +27,11 @@ class Outcome:
     wire_bytes: int = 0
     held_bytes: int = 0
     resent_bytes: int = 0
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    trusted: int = 0
     retried_entries: int = 0
     streams: tuple[dict[str, int], ...] = ()
     skipped: tuple[tuple[bytes, str], ...] = ()

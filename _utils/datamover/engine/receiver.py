@@ -5,6 +5,8 @@ two hold the control connection, one watches; in a further attempt one looks at 
 story; see reception, holdings, inlets, intake, ledger, verifier, session for its parts.
 """
 
+from dataclasses import asdict
+
 from .. import wire
 from ..disk.journal import Side
 from ..errors import MetadataMismatch, ProtocolError, SealInvalid
@@ -14,6 +16,7 @@ from .door import Door
 from .holdings import Holdings
 from .inlets import Inlets
 from .intake import Intake
+from .keeping import Keeping, nothing
 from .ledger import Ledger, State
 from .outcome import Outcome
 from .reception import Reception
@@ -44,8 +47,9 @@ class Receiver:
         receive = self._reception.unsealed, self._reception.receive
         self._door = Door(listener, context, self._roster, not terms.encrypt, *receive, progress.tell, stop)
         self._ledger = Ledger(terms, journal, stop)
+        look = Keeping(terms, staging, journal, self._ledger, progress, self._say).look if terms.compare else nothing
         self._times = times = self._session.times
-        self._holdings = Holdings(terms, staging, self._say, progress.step, stop, times)
+        self._holdings = Holdings(terms, staging, look, self._say, progress.step, stop, times)
         known, found = (self._ledger, self._holdings), self._found_here
         self._verifier = Verifier(terms, staging, journal, *known, found, progress.step, stop, times)
         self._intake = Intake(terms, staging, *known, progress, self._verifier, found, times)
@@ -82,6 +86,7 @@ class Receiver:
             sparse_bytes=self._intake.sparse_bytes,
             moved_bytes=sum(stream["bytes"] for stream in self._inlets.figures),
             wire_bytes=sum(stream["wire_bytes"] for stream in self._inlets.figures),
+            **asdict(self._staging.tallies),
             held_bytes=self._intake.held_bytes,
             resent_bytes=self._intake.resent_bytes,
             streams=self._inlets.figures,

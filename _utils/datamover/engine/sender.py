@@ -10,7 +10,7 @@ from ..blocks import Content
 from ..disk.journal import Side
 from ..errors import ProtocolError, SealInvalid
 from ..manifest import Kind
-from ..wire import Admit, Bye, Have, Ping, Published, Restart, Seal, Sealed, Taken
+from ..wire import Admit, Bye, Have, Kept, Ping, Published, Restart, Seal, Sealed, Taken
 from . import channel, dial, sealing
 from .carrier import Carrier
 from .compressing import Compressor, Policy, choose
@@ -71,6 +71,7 @@ class Sender:
             directories=counts.directories,
             links=counts.links,
             bytes=counts.bytes,
+            trusted=self._supply.trusted,
             sparse_bytes=self._supply.sparse_bytes,
             moved_bytes=sum(stream["bytes"] for stream in self._streams.figures),
             wire_bytes=sum(stream["wire_bytes"] for stream in self._streams.figures),
@@ -148,7 +149,10 @@ class Sender:
         return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
 
     def _record(self, number, try_, content: Content):
-        self._found.add(number, try_, content)
+        if self._told.keeps(number):
+            self._found.keep(number, content)
+        else:
+            self._found.add(number, try_, content)
 
     def _tell_restart(self, entry, try_):
         self._say(Restart(try_=try_, entry=entry, **self._terms.edition))
@@ -207,6 +211,8 @@ class Sender:
                 self._streams[message.stream].taken(message)
             case Have() if self._terms.considers:
                 self._told.hear(message, self._listing.count)
+            case Kept() if self._terms.compare:
+                self._told.keep(message, self._listing.count)
             case Sealed():
                 self._check_root(message.root)
                 self._progress.enter("sealed")
@@ -225,6 +231,10 @@ class Sender:
             )
 
 
+ROW = 64
+"""What is counted for each file beside its digests."""
+
+
 class Findings:
     """The digests of what was read, kept in the journal and told in batches."""
 
@@ -235,10 +245,16 @@ class Findings:
         self._contents, self._parts, self._size = [], [], 0
 
     def add(self, number, try_, content):
-        parts = tuple(wire.parts_of(number, try_, content))
+        self._note(number, try_, content, tuple(wire.parts_of(number, try_, content)))
+
+    def keep(self, number, content):
+        """The destination keeps this file, and needs not be told."""
+        self._note(number, 1, content, ())
+
+    def _note(self, number, try_, content, parts):
         self._contents.append((number, try_, content))
         self._parts += parts
-        self._size += sum(map(wire.part_size, parts))
+        self._size += ROW + sum(map(wire.part_size, parts))
         if self._size >= wire.BATCH:
             self.flush()
 

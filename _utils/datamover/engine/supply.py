@@ -6,7 +6,7 @@ is only named (see comparison).
 """
 
 from .. import digests
-from ..blocks import ContentBuilder
+from ..blocks import Content, ContentBuilder
 from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
@@ -27,7 +27,7 @@ class Supply:
     """
 
     def __init__(self, terms, tree, journal, streams, told, progress, record, restart, times):
-        self.retried = 0
+        self.retried = self.trusted = 0
         self.sparse_bytes = 0
         self._terms = terms
         self._tree = tree
@@ -54,10 +54,19 @@ class Supply:
 
     def send(self, entry, try_=1):
         """Read a file and queue all of it, again if it changed meanwhile; return the entry as it then was."""
-        while not self._sent(entry, try_):
-            entry, try_ = self.begin_again(entry)
+        if self._told.keeps(entry.number):
+            self._leave(entry)
+        else:
+            while not self._sent(entry, try_):
+                entry, try_ = self.begin_again(entry)
         self._told.forget(entry.number)
         return entry
+
+    def _leave(self, entry):
+        """The destination keeps a file as it is."""
+        self.trusted += entry.size > 0
+        self._record(entry.number, 1, Content.kept(entry.size, self._new_hasher))
+        self._progress.add(bytes_done=entry.size, files_done=1)
 
     def send_again(self, entry):
         """What was sent is out of date: begin again, and if it is a file send it again."""

@@ -34,6 +34,8 @@ class Terms:
     block_size: int
     stall_timeout: float
     lease: float
+    compare: str | None = None
+    """How what stands at the destination is compared, if that is to be updated."""
 
     @classmethod
     def of(cls, spec):
@@ -50,6 +52,7 @@ class Terms:
             block_size=settings["block_size"],
             stall_timeout=settings["stall_timeout"],
             lease=settings["lease"],
+            compare=settings["compare"] if settings["in_place"] else None,
         )
 
     @property
@@ -60,14 +63,20 @@ class Terms:
     @property
     def considers(self):
         """Whether the destination looks at what it has already and tells it, and the source waits for that."""
-        return self.attempt > 1
+        return self.attempt > 1 or self.compare is not None
+
+    @property
+    def trusts(self):
+        """Whether the destination may keep files unread that are equal in size and time."""
+        return self.compare == "time"
 
     @property
     def features(self):
         """What the other end must have been told too, or nothing would fit."""
         bulk = "bulk-tls" if self.encrypt else "bulk-plain"
         words = (bulk, f"digest-{self.algorithm}", f"verify-{self.level}")
-        return tuple(sorted((*words, f"block-{self.block_size}", f"streams-{self.streams}", *self._codec)))
+        update = (f"update-{self.compare}",) if self.compare else ()
+        return tuple(sorted((*words, *update, f"block-{self.block_size}", f"streams-{self.streams}", *self._codec)))
 
     @property
     def _codec(self):

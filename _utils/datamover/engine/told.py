@@ -18,6 +18,8 @@ class Told:
         self._considered = 0
         self._blocks = {}
         self._latest = 0
+        self._kept = set()
+        self._trusts = terms.trusts
         stop.on_set(self._wake)
 
     def hear(self, have, announced):
@@ -53,10 +55,33 @@ class Told:
     def _knows(self, number, index):
         return number < self._considered or index < len(self._blocks.get(number, ()))
 
+    def keep(self, kept, announced):
+        """Take a Kept: these files are not to be sent."""
+        with self._changed:
+            for first, count in kept.entries:
+                if not self._considered <= first <= first + count <= announced:
+                    raise ProtocolError(f"{kept} was told where entries {self._considered} to {announced} were next")
+                self._kept.update(self._checked(number) for number in range(first, first + count))
+            self._changed.notify_all()
+
+    def _checked(self, number):
+        entry = self._journal.entry(number)
+        if entry.kind != Kind.FILE or (entry.size and not self._trusts):
+            raise ProtocolError(f"{entry} was said to be kept, which it cannot be")
+        return number
+
+    def keeps(self, number):
+        """Whether the destination keeps this file as it is."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop.is_set() or number in self._kept or self._knows(number, 0))
+            self._stop.check()
+            return number in self._kept
+
     def forget(self, number):
         """Nothing more will be asked about a file."""
         with self._changed:
             self._blocks.pop(number, None)
+            self._kept.discard(number)
 
     def _wake(self, _reason):
         with self._changed:
@@ -68,6 +93,9 @@ class Nothing:
 
     def block(self, _number, _index):
         return None
+
+    def keeps(self, _number):
+        return False
 
     def forget(self, _number):
         """There is nothing to forget."""

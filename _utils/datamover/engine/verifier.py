@@ -81,6 +81,7 @@ class Verifier:
             self._read_back_waiting()
 
     def _take(self, number, try_, held, upto):
+        held = held if self._staging.in_place(number) else 0
         if upto is EVERYTHING:
             self._take_whole(number, try_, held)
             self._holdings.forget(number)

@@ -9,7 +9,18 @@ who may say what when.
 from collections.abc import Iterator
 
 from ..errors import FrameTooLarge, MoverError, ProtocolError
-from .batches import BATCH, MAX_PART_BLOCKS, Assembly, Operation, Part, batched, entry_size, part_size, parts_of
+from .batches import (
+    BATCH,
+    MAX_PART_BLOCKS,
+    Assembly,
+    Operation,
+    Part,
+    batched,
+    entry_size,
+    part_size,
+    parts_of,
+    ranges_of,
+)
 from .frames import (
     CRITICAL,
     HEADER_SIZE,
@@ -42,6 +53,7 @@ from .messages import (
     Have,
     Hello,
     Introduction,
+    Kept,
     Knock,
     Landed,
     Limit,
@@ -95,6 +107,7 @@ __all__ = [
     "HEADER_SIZE",
     "Have",
     "Hello",
+    "Kept",
     "Introduction",
     "Knock",
     "LEVELS",
@@ -144,6 +157,7 @@ __all__ = [
     "pack_table",
     "part_size",
     "parts_of",
+    "ranges_of",
     "seal_statement",
     "table_rows",
     "unpack_piece",

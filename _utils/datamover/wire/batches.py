@@ -141,6 +141,55 @@ def _split(digests):
     return tuple(digests[at : at + DIGEST] for at in range(0, len(digests), DIGEST))
 
 
+_RANGE = Struct(">QI")
+
+
+class Ranges(Field):
+    """Numbers of entries as ranges: their count in four bytes, then for each its first number and its length.
+
+    They ascend and do not touch, so that a set of numbers has one form.
+    """
+
+    def __init__(self):
+        super().__init__(4, MAX_BODY)
+
+    def pack(self, value):
+        if trouble := _ranges_trouble(value):
+            raise LocalError(trouble)
+        return len(value).to_bytes(4, "big") + b"".join(_RANGE.pack(*each) for each in value)
+
+    def take(self, cursor):
+        count = cursor.number(4)
+        if count * _RANGE.size > cursor.left:
+            raise ProtocolError(f"has no room for {count} ranges in {cursor.left} bytes")
+        ranges = tuple(_RANGE.unpack(cursor.take(_RANGE.size)) for _ in range(count))
+        if trouble := _ranges_trouble(ranges):
+            raise ProtocolError(trouble)
+        return ranges
+
+
+def _ranges_trouble(ranges):
+    """Why these cannot be ranges, or an empty text."""
+    beyond = -1
+    for first, count in ranges:
+        if first <= beyond or not 0 < count < 2**32 or first + count - 1 > manifest.MAX_NUMBER:
+            return f"has the range {first}+{count} where only entries beyond {beyond} can come"
+        beyond = first + count
+    return ""
+
+
+def ranges_of(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Ascending numbers as ranges."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        first, count = ranges[-1] if ranges else (number, 0)
+        if number == first + count:
+            ranges[-1:] = [(first, count + 1)]
+        else:
+            ranges.append((number, 1))
+    return tuple(ranges)
+
+
 def batched(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
     """The items in tuples that fit one batch each."""
     batch: list[T] = []

@@ -36,6 +36,7 @@ class Type(IntEnum):
     LANDED = 0x21
     SEALED = 0x22
     PUBLISHED = 0x23
+    KEPT = 0x24
     TAKEN = 0x25
     CREDIT = 0x30
     PAUSE = 0x31

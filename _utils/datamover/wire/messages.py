@@ -14,7 +14,7 @@ from .. import version
 from ..blocks import DIGEST, LARGEST_BLOCK, SMALLEST_BLOCK
 from ..errors import LocalError, MoverError, PeerFailed, ProtocolError, VersionMismatch
 from ..manifest import Entry
-from .batches import Entries, OneEntry, Part, Parts, batched, entry_size, part_size
+from .batches import Entries, OneEntry, Part, Parts, Ranges, batched, entry_size, part_size
 from .fields import (
     COUNT,
     U16,
@@ -329,6 +329,15 @@ class Have(Edition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Edition):
+    """Files that stand at the destination and are left unread, because they are equal in size and time."""
+
+    TYPE = Type.KEPT
+
+    entries: tuple[tuple[int, int], ...] = carried(Ranges())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Landed(Edition):
     """Every entry below the watermark is on the destination's disk, and on those of the hosts named."""
 
@@ -451,7 +460,7 @@ class Bye(Message):
 
 _OPENING: list[type[Message]] = [Hello, Welcome, Admit, Knock]
 _FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal, Lost]
-_FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Taken, Credit, Pause, Limit]
+_FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Kept, Taken, Credit, Pause, Limit]
 _FROM_EITHER: list[type[Message]] = [Ping, Failed, Bye]
 MESSAGES: dict[int, type[Message]] = {
     kind.TYPE: kind for kind in (*_OPENING, *_FROM_SOURCE, *_FROM_DESTINATION, *_FROM_EITHER)

@@ -27,6 +27,7 @@ from ..wire import (
     Failed,
     Have,
     Hello,
+    Kept,
     Landed,
     Limit,
     Lost,
@@ -132,7 +133,7 @@ SOURCE: Table = {
 }
 DESTINATION: Table = {
     "taking": {
-        **dict.fromkeys((Have, Landed, Taken, Credit, Pause, Limit, Ping), STAY),
+        **dict.fromkeys((Have, Kept, Landed, Taken, Credit, Pause, Limit, Ping), STAY),
         Sealed: Move("verified", after=("sealed",)),
     },
     "verified": {Landed: STAY, Ping: STAY, Published: Move("published")},

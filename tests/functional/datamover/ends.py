@@ -31,6 +31,7 @@ SETTINGS = {
     "streams": 1,
     "compress": "none",
     "limit": 0,
+    "in_place": False,
     "block_size": 1024 * 1024,
     "stall_timeout": 20,
     "lease": 30,
@@ -153,8 +154,12 @@ class Ends:
             end.journal,
             end.progress,
             end.stop,
-            lambda: self.sealed.append(True),
+            self.publish,
         )
+
+    def publish(self):
+        """What the destination does when all is verified."""
+        self.sealed.append(True)
 
     def run(self):
         """(source's outcome, destination's outcome), each end in threads of this process."""

@@ -88,6 +88,7 @@ _VALUES = {
     batches.Entries: lambda field: st.lists(entries(), max_size=4).map(tuple),
     batches.OneEntry: lambda field: entries(),
     batches.Parts: lambda field: st.lists(parts(), max_size=4).map(tuple),
+    batches.Ranges: lambda field: st.sets(st.integers(0, 300), max_size=9).map(sorted).map(batches.ranges_of),
 }
 
 

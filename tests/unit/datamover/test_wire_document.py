@@ -48,6 +48,7 @@ _FORMS = {
     batches.Entries: lambda field: "entries",
     batches.OneEntry: lambda field: "entry",
     batches.Parts: lambda field: "parts",
+    batches.Ranges: lambda field: "ranges",
 }
 
 

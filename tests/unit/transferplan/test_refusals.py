@@ -177,7 +177,7 @@ DESTINATIONS = [
         "destination-exists",
         {"exists": True, "kind": "directory", "empty": False},
         "beta:/srv/data is a directory that is not empty: dst=beta:/srv/data/ copies into it, "
-        "overwrite=True replaces it",
+        "update=True changes what differs, overwrite=True replaces it",
     ),
     (
         "destination-exists",
@@ -250,7 +250,7 @@ def test_a_destination_that_cannot_take_it(name, changes, text):
 
 
 FILES = [
-    (False, {"kind": "file"}, "beta:/srv/data exists: overwrite=True replaces it"),
+    (False, {"kind": "file"}, "beta:/srv/data exists: update=True changes what differs, overwrite=True replaces it"),
     (True, {"kind": "file"}, ""),
     (
         False,

@@ -28,6 +28,9 @@ class Disk:
         self.asked = []
         self.meanwhile = lambda: None
 
+    def in_place(self, _number):
+        return True
+
     def flush(self, numbers):
         self.asked.append(("flush", *numbers))
         for number in numbers:

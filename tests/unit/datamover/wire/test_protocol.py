@@ -126,8 +126,8 @@ WELCOME = protocol.answer(BETA, ALPHA, "alpha")
 EDITION = {"dataset": DATASET, "generation": 3, "leaf": 1}
 FIRST = Announce(sequence=0, more=True, entries=ENTRIES, **EDITION)
 LAST = Announce(sequence=1, more=False, entries=(), **EDITION)
-DIGESTS, RESTART, SEAL, HAVE, LANDED = (
-    dataclasses.replace(SAMPLES[name], base=0) for name in ("Digests", "Restart", "Seal", "Have", "Landed")
+DIGESTS, RESTART, SEAL, HAVE, KEPT, LANDED = (
+    dataclasses.replace(SAMPLES[name], base=0) for name in ("Digests", "Restart", "Seal", "Have", "Kept", "Landed")
 )
 SEALED, PUBLISHED = Sealed(root=ROOT, level="readback", **EDITION), Published(root=ROOT, **EDITION)
 FAILED, PING, BYE = SAMPLES["Failed"], SAMPLES["Ping"], Bye()

@@ -74,6 +74,7 @@ SAMPLES = {
     "Landed": wire.Landed(**EDITION, watermark=2, bytes=9_000_000, held_by=("beta", "gamma")),
     "Sealed": wire.Sealed(**EDITION, root=ROOT, level="readback"),
     "Published": wire.Published(**EDITION, root=ROOT),
+    "Kept": wire.Kept(**EDITION, entries=((1, 2), (9, 1))),
     "Taken": wire.Taken(stream=2, pieces=5, bytes=9_000_000, ended=True),
     "Credit": wire.Credit(limit=268435456),
     "Pause": wire.Pause(paused=True, reason="the disk is busy"),

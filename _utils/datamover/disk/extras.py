@@ -1,0 +1,165 @@
+"""What stands at the destination and is not in the source's list: found for delete=True, with all that protects it.
+
+Never found, so never deleted: staging directories, what something is mounted on, what the request leaves out
+(`protected`), and every directory that holds one of these. What is found inside a directory comes before the directory.
+"""
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..errors import DeletionRefused, shown
+from ..manifest import Kind
+from .bases import Extra
+from .safepath import descend
+from .staging import PREFIX
+
+EXAMPLES = 5
+
+
+def nothing_protected(_path, _is_directory):
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much may be deleted: a number of entries, or a share of those that stand there."""
+
+    number: int | None = None
+    share: float | None = None
+
+    @classmethod
+    def read(cls, value):
+        """From the setting: a number, or a text such as `50%`."""
+        return cls(number=value) if isinstance(value, int) else cls(share=float(value.rstrip("%")) / 100)
+
+    def permits(self, deleted, standing):
+        return deleted <= (self.number if self.share is None else self.share * standing)
+
+    def __str__(self):
+        return f"{self.number}" if self.share is None else f"{self.share * 100:g}%"
+
+
+class _Open:
+    """A directory on the way down: its path below the root, what is still to be looked at, whether it may go."""
+
+    __slots__ = ("path", "names", "may_go")
+
+    def __init__(self, path, names):
+        self.path = path
+        self.names = names
+        self.may_go = True
+
+
+class Extras:
+    """find() looks through every directory of the list that stands there, and below what is found in them."""
+
+    def __init__(self, standing, journal, bases, protected=nothing_protected, step=lambda: None):
+        self._standing = standing
+        self._journal = journal
+        self._bases = bases
+        self._protected = protected
+        self._step = step
+        self.examples = []
+        self.count = 0
+
+    def find(self):
+        """Put all of it into the bases; how many there are."""
+        for entry in self._journal.entries((Kind.DIRECTORY,)):
+            status = self._standing.look(entry)
+            if status is not None and stat.S_ISDIR(status.st_mode):
+                self._find_beside(entry, status.st_dev)
+        return self.count
+
+    def refuse_beyond(self, limit, known):
+        """DeletionRefused if more would go than permitted; `known` entries of the list stand there."""
+        standing = known + self.count
+        if limit.permits(self.count, standing):
+            return
+        text = (
+            f"{self.count} of the {standing} entries at the destination are not in the source and would be deleted, "
+            f"among them {', '.join(map(shown, self.examples))}; delete_limit={limit} permits less. Nothing was "
+            "changed: look whether the source is the right one and complete, then raise delete_limit"
+        )
+        raise DeletionRefused(text, deleted=self.count, standing=standing)
+
+    def _find_beside(self, entry, device):
+        path = self._journal.path(entry.number)
+        with self._standing.hold(entry.number) as directory:
+            listed = self._bases.names(entry.number)
+            beside = [name for name in _names(directory) if name not in listed]
+            for name in beside:
+                self._judge(directory, device, entry.number, path, name)
+        self._step()
+
+    def _judge(self, directory, device, parent, above, name):
+        """Find one thing that stands beside the list, and all that is in it."""
+        path = above + b"/" + name if above else name
+        status = self._deletable(directory, device, name, path)
+        if status is None:
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            self._add(parent, path, False)
+            return
+        self._walk(directory, device, parent, name, path)
+
+    def _walk(self, directory, device, parent, name, path):
+        top = descend(directory, [name])
+        try:
+            way = [_Open(path, _names(top))]
+            while way:
+                self._advance(top, device, parent, len(path), way)
+        finally:
+            os.close(top)
+
+    def _advance(self, top, device, parent, skipped, way):
+        """Look at the next name of the innermost directory, or leave it."""
+        here = way[-1]
+        if not here.names:
+            way.pop()
+            if here.may_go:
+                self._add(parent, here.path, True)
+            elif way:
+                way[-1].may_go = False
+            return
+        name = here.names.pop()
+        below = here.path + b"/" + name
+        inside = descend(top, [each for each in here.path[skipped:].split(b"/") if each])
+        try:
+            status = self._deletable(inside, device, name, below)
+            if status is None:
+                here.may_go = False
+            elif stat.S_ISDIR(status.st_mode):
+                deeper = descend(inside, [name])
+                try:
+                    way.append(_Open(below, _names(deeper)))
+                finally:
+                    os.close(deeper)
+            else:
+                self._add(parent, below, False)
+        finally:
+            os.close(inside)
+        self._step()
+
+    def _deletable(self, directory, device, name, path):
+        """The lstat of something that may be deleted, None if it may not."""
+        if name.startswith(PREFIX) or self._standing.is_mounted(path):
+            return None
+        with suppress(FileNotFoundError):
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            return None if self._is_protected(path, status, device) else status
+        return None
+
+    def _is_protected(self, path, status, device):
+        return status.st_dev != device or self._protected(path, stat.S_ISDIR(status.st_mode))
+
+    def _add(self, parent, path, is_directory):
+        self._bases.add_extra(Extra(parent, path, is_directory))
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(path)
+
+
+def _names(directory):
+    return sorted(map(os.fsencode, os.listdir(directory)), reverse=True)

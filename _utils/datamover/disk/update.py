@@ -1,0 +1,320 @@
+"""The destination's edge of an update: what differs is staged, and in the end put into the existing tree, file by file.
+
+Staged files lie side by side, each under its entry's number. A file of which the destination has a part already is made
+of that part and of what arrives: the blocks that are held are copied (shared, where the file system can) before it is
+finished, and then it is read back like any other. A file of which everything is held is not staged at all.
+Order of use as in staging; between announce and the pieces consider() says what stands there.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+
+from ..errors import KindClash, ProtocolError, shown
+from ..manifest import Kind
+from ..selection import Selection
+from . import metadata, overlay, planning, sparse
+from .bases import Base, Bases
+from .extras import Extras, Limit, nothing_protected
+from .holdings import HeldFile, blocks_there
+from .removal import clear
+from .safepath import Descriptors, descend, split_final, within
+from .staging import DIFFERENCES_SHOWN, Staging, _Opened
+from .standing import Finding, Standing, compare
+from .steps import CHANGES
+from .trouble import on_disk
+
+BOOKS = b"standing.db"
+CLASHES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the request says. `compare` is time or digest; what is `protected(path, is_directory)` is not deleted."""
+
+    compare: str = "time"
+    overwrite: bool = False
+    delete: bool = False
+    limit: Limit = Limit(share=0.5)
+    protected: Callable[[bytes, bool], bool] = nothing_protected
+
+    @classmethod
+    def of(cls, settings):
+        """From a spec's settings."""
+        selection = Selection(settings["include"], settings["exclude"])
+
+        def is_left_out(path, is_directory):
+            return not selection.takes(path, is_directory)
+
+        limit = Limit.read(settings["delete_limit"])
+        return cls(settings["compare"], settings["overwrite"], settings["delete"], limit, is_left_out)
+
+
+class StandingFile(HeldFile):
+    """Of a file that stands there all counts, to the end of its last hole."""
+
+    def __init__(self, descriptor, entry, block_size):
+        super().__init__(descriptor, entry, block_size)
+        there = min(os.fstat(descriptor).st_size, entry.size)
+        self.told = blocks_there(there, there, entry.size, block_size)
+
+
+class Flat:
+    """Where staged things lie: all in one directory, under their numbers."""
+
+    def __init__(self, anchor):
+        self._open = Descriptors(lambda _: descend(anchor, [CHANGES]), 1)
+
+    def hold(self, _number):
+        return self._open.hold(CHANGES)
+
+    def place(self, number, _parent, _name):
+        return CHANGES, b"%d" % number
+
+    def close(self):
+        self._open.close()
+
+
+class UpdateStaging(Staging):
+    """Made by create(), which takes `asked` too."""
+
+    def __init__(self, final, transfer, journal, anchor, parent, *rest):
+        super().__init__(final, transfer, journal, anchor, parent, *rest)
+        self._directories = Flat(anchor)
+        self.journal = journal
+        self.standing = Standing(parent, split_final(final)[1], journal)
+        self.asked = Asked()
+        self.bases = None
+        self._held = {}
+        self._known = self.trusted = 0
+        self.step = lambda: None
+
+    @classmethod
+    def create(cls, *how, asked=Asked(), **options):
+        return super().create(*how, **options)._begin(asked)
+
+    @classmethod
+    def take_over(cls, *how, asked, **options):
+        """Nothing of an earlier attempt is used: what stands there is compared anew."""
+        return super().take_over(*how, **options)._begin(asked)
+
+    def _begin(self, asked):
+        with on_disk("prepare the staging directory beside", self.final):
+            with suppress(FileNotFoundError):
+                clear(self.anchor, CHANGES)
+            os.mkdir(CHANGES, 0o700, dir_fd=self.anchor)
+        self.asked = asked
+        self.bases = self.bases or Bases(os.fsdecode(within(self.anchor, BOOKS)))
+        return self
+
+    def _let_go(self):
+        super()._let_go()
+        self.standing.close()
+        if self.bases:
+            self.bases.close()
+
+    # What stands there
+
+    def announce(self, entries):
+        """Write entries into the journal; nothing is made of them before it is known what stands there."""
+        self._refuse_specials(entries)
+        self._journal.add(entries)
+        if self.asked.delete:
+            self.bases.add_names(entries)
+
+    def consider(self, entries):
+        """Look at what stands under announced names; the numbers of files that are kept.
+
+        KindClash for what is in the way.
+        """
+        found = [(entry, status) for entry in entries if (status := self._look(entry)) is not None]
+        self._known += len(found)
+        self._refuse_clashes(found)
+        bases = [(entry.number, base) for entry, status in found if (base := self._base(entry, status))]
+        self.bases.put(bases)
+        kept = [(number, base) for number, base in bases if base.kept]
+        self.trusted += sum(base.identity.size > 0 for _, base in kept)
+        return [number for number, _ in kept]
+
+    def _look(self, entry):
+        with self._on_disk("look at", entry.number):
+            return self.standing.look(entry)
+
+    def _base(self, entry, status):
+        """The file that stands under a file's name, None if it is of another kind."""
+        finding = compare(entry, entry.kind, status, self.granularity)
+        if entry.kind != Kind.FILE or finding is Finding.OTHER:
+            return None
+        trusted = finding is Finding.EQUAL and self.asked.compare == "time"
+        return Base(metadata.Identity.of(status), trusted or entry.size == status.st_size == 0)
+
+    def _refuse_clashes(self, found):
+        clashes = [(entry, status) for entry, status in found if self._is_other(entry, status)]
+        if self.asked.overwrite or not clashes:
+            return
+        words = [self._clash(*each) for each in clashes[:CLASHES_SHOWN]]
+        more = f" and {len(clashes) - CLASHES_SHOWN} more" if len(clashes) > CLASHES_SHOWN else ""
+        text = f"{'; '.join(words)}{more}. Nothing was changed: remove them at the destination, or add overwrite=True"
+        raise KindClash(text, path=self._journal.path(clashes[0][0].number))
+
+    def _is_other(self, entry, status):
+        return metadata.kind_of(status.st_mode) != self.standing.kind(entry)
+
+    def _clash(self, entry, status):
+        path = shown(self._journal.path(entry.number)) or "the destination"
+        there, here = metadata.kind_name(status.st_mode).lower(), self.standing.kind(entry).name.lower()
+        return f"{path} is a {there} there and a {here} at the source"
+
+    def find_extras(self):
+        """All is announced: find what delete=True is to delete; DeletionRefused if that is more than permitted."""
+        if not self.asked.delete:
+            return
+        extras = Extras(self.standing, self._journal, self.bases, self.asked.protected, self.step)
+        with on_disk("look through", self.final):
+            extras.find()
+        extras.refuse_beyond(self.asked.limit, self._known)
+
+    # What is held
+
+    def held(self, entry, block_size):
+        """The file that stands under a file's name, if a block of it may be one of the source's."""
+        base = self.bases.get(entry.number)
+        if base is None or base.kept or not _may_share_a_block(entry.size, base.identity.size, block_size):
+            return nullcontext()
+        return self._reading(entry, base, block_size)
+
+    @contextmanager
+    def _reading(self, entry, base, block_size):
+        with self._on_disk("read", entry.number):
+            descriptor = self.standing.open(entry, base.identity)
+        with closing(os.fdopen(descriptor, "rb", buffering=0)):
+            yield StandingFile(descriptor, entry, block_size)
+
+    def keep(self, number, try_, offset, length):
+        """This range is in the file that stands there. False if it belongs to an older try."""
+        with self._guard(number):
+            if try_ < self._journal.known(number).try_:
+                return False
+            self._held.setdefault((number, try_), []).append((offset, length))
+        self._complete_what_began(number, try_)
+        return True
+
+    def write(self, number, try_, offset, view):
+        written = super().write(number, try_, offset, view)
+        self._complete_what_began(number, try_)
+        return written
+
+    def hole(self, number, try_, offset, length):
+        written = super().hole(number, try_, offset, length)
+        self._complete_what_began(number, try_)
+        return written
+
+    def _complete_what_began(self, number, try_):
+        """Once anything of a file is staged, what is held of it is copied beside that."""
+        if (number, try_) in self._held and (number, try_) in self._begun:
+            self._copy_held(number, try_)
+
+    def in_place(self, number):
+        return not self.is_staged(number)
+
+    def feed_held(self, number, offset, length, builder):
+        """What is held is where it was until the file is complete."""
+        entry = self._journal.entry(number)
+        with self._on_disk("read", number), _Opened(self._open_base(entry)) as descriptor:
+            sparse.feed(descriptor, os.fstat(descriptor), offset, length, builder)
+
+    def finish(self, number):
+        entry, try_, _ = self._journal.known(number)
+        if (number, try_) in self._held:
+            if not self.is_staged(number) and self.bases.get(number).identity.size == entry.size:
+                del self._held[number, try_]
+                return True
+            self._copy_held(number, try_)
+        return super().finish(number)
+
+    def _copy_held(self, number, try_):
+        with self._guard(number):
+            held = self._held.pop((number, try_), ())
+        entry = self._journal.entry(number)
+        with self._on_disk("copy what is held of", number), _Opened(self._open_base(entry)) as base:
+            status = os.fstat(base)
+            with self._files.hold((number, try_)) as staged:
+                for offset, length in held:
+                    if sparse.has_holes(status):
+                        self._windows.hole((number, try_), staged, offset, length)
+                    overlay.copy(base, status, staged, offset, length, self._before_copying)
+            if metadata.Identity.of(os.fstat(base)) != metadata.Identity.of(status):
+                raise self.standing.changed(entry)
+
+    def _before_copying(self, length):
+        self._headroom.take_bytes(length)
+        self.step()
+
+    def _open_base(self, entry):
+        base = self.bases.get(entry.number)
+        if base is None:
+            raise ProtocolError(f"{entry} is said to be held, but nothing of it is here")
+        return self.standing.open(entry, base.identity)
+
+    def is_staged(self, number):
+        """Whether anything of this entry is staged."""
+        with self._directories.hold(CHANGES) as directory:
+            try:
+                os.stat(b"%d" % number, dir_fd=directory, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _opened(self, number):
+        """What was not staged, because all of it is held, is read where it stands."""
+        if self.is_staged(number):
+            return super()._opened(number)
+        return _Opened(self._open_base(self._journal.entry(number)))
+
+    def restart(self, entry, try_):
+        """What stood there was compared with another state of the entry: now all of it comes."""
+        self._held = {key: ranges for key, ranges in self._held.items() if key[0] != entry.number}
+        self.bases.forget(entry.number)
+        super().restart(entry, try_)
+
+    # Finishing
+
+    def make_specials(self):
+        """Make what is no file, and find out all that is to be done to the existing tree."""
+        with on_disk("prepare the update of", self.final):
+            self.tallies = planning.plan(self)
+
+    def make_special(self, entry):
+        """Stage a symbolic link, FIFO or device."""
+        self._headroom.take_inode()
+        with self._on_disk("make", entry.number):
+            self._make_special(entry)
+
+    def apply_metadata(self):
+        """Staged files have theirs; that of what stands there is set when everything is published."""
+
+    def check_metadata(self):
+        """What differs from the entries in what is staged."""
+        found = []
+        with self._directories.hold(CHANGES) as directory:
+            staged = sorted(map(int, os.listdir(directory)))
+        for number in staged:
+            with self._on_disk("look at", number):
+                found += self._differences(self._journal.entry(number))
+        return found[:DIFFERENCES_SHOWN]
+
+    def standing_differences(self, entry, status):
+        """How what stands there differs from an entry, beside its bytes."""
+
+        def differences(directory, name, path):
+            attributes, _ = metadata.read_attributes(path, self._owners)
+            target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else b""
+            return metadata.differences(entry, status, attributes, target, self._owners, self.granularity)
+
+        return self.standing.within(entry, differences)
+
+
+def _may_share_a_block(size, standing, block_size):
+    return size == standing or min(size, standing) >= block_size

@@ -1,0 +1,98 @@
+"""Updates by two real workers: what stands at the destination changes file by file, whoever dies meanwhile."""
+
+import os
+
+import pytest
+
+from tests.functional.worker.test_copy import equal, nothing_open
+
+MANY = 1500
+
+
+@pytest.fixture
+def updating(transfer):
+    """transfer() that updates; a second call is a second update."""
+
+    def begin(compare="time", delete=False, **changes):
+        asked = {"settings__compare": compare, "settings__delete": delete}
+        return transfer(settings__update=True, settings__in_place=True, **asked, **changes).begin()
+
+    return begin
+
+
+@pytest.fixture
+def copied(transfer, data, srv):
+    """The destination after a first copy."""
+    assert [verdict["result"] for verdict in transfer().begin().verdicts()] == ["published"] * 2
+    return srv / "data"
+
+
+def test_a_second_run_on_equal_trees_moves_no_payload_and_says_so(updating, copied, srv):
+    pair = updating()
+    source, destination = pair.verdicts()
+    assert (source["result"], destination["result"]) == ("published", "published")
+    assert source["root"] == destination["root"] and source["moved_bytes"] == destination["moved_bytes"] == 0
+    assert source["trusted"] == destination["trusted"] == 3
+    assert [destination[name] for name in ("created", "changed", "deleted")] == [0, 0, 0]
+    assert destination["unchanged"] == destination["entries"]
+    nothing_open(pair, srv, ["data"])
+
+
+def test_what_differs_is_brought_over_and_what_is_gone_is_removed(updating, copied, data, srv):
+    (copied / "old").mkdir()
+    (copied / "old" / "file").write_bytes(b"old")
+    (data / "new").write_bytes(b"new")
+    pair = updating(compare="digest", delete=True)
+    _, destination = pair.verdicts()
+    assert (destination["result"], destination["cleanup"]) == ("published", [])
+    assert [destination[name] for name in ("created", "changed", "deleted", "trusted")] == [1, 1, 2, 0]
+    assert equal(data, copied)
+    nothing_open(pair, srv, ["data"])
+
+
+def test_what_the_patterns_leave_out_is_not_removed(updating, copied, data, srv):
+    for place in (data, copied):
+        (place / "cache").mkdir()
+        (place / "cache" / place.name).write_bytes(b"x")
+    (copied / "mine.local").write_bytes(b"mine")
+    (copied / "gone").write_bytes(b"gone")
+    _, destination = updating(delete=True, settings__exclude=["cache/", "*.local"]).verdicts()
+    assert destination["deleted"] == 1
+    assert (copied / "mine.local").exists() and (copied / "cache" / "data").exists() and not (copied / "gone").exists()
+
+
+def test_too_many_deletions_change_nothing(updating, copied, data, srv):
+    for number in range(40):
+        (copied / f"more {number}").write_bytes(b"x")
+    before = sorted(os.listdir(copied))
+    pair = updating(delete=True)
+    source, destination = pair.verdicts()
+    assert destination["error"]["name"] == "deletion-refused" and source["result"] == "failed"
+    assert sorted(os.listdir(copied)) == before
+    nothing_open(pair, srv, ["data"])
+
+
+@pytest.fixture
+def many(tmp_path, srv):
+    """Two trees that differ in each of many files."""
+    for place, content in ((tmp_path / "many", b"new"), (srv / "many", b"old")):
+        place.mkdir()
+        for number in range(MANY):
+            (place / str(number)).write_bytes(content)
+    for number in range(MANY):
+        os.utime(srv / "many" / str(number), (1, 1))
+    return tmp_path / "many"
+
+
+def test_kill_minus_9_while_files_are_put_in_place_is_finished_or_never_began(updating, many, srv):
+    pair = updating(src=many, dst=srv / "many")
+    pair.follow_until("destination", "publishing")
+    pair.kill("destination")
+    assert contents(srv / "many") <= {b"old", b"new"}
+    destination = pair.verdict("destination")
+    assert contents(srv / "many") == ({b"new"} if destination["result"] == "published" else {b"old"})
+    nothing_open(pair, srv, ["many"])
+
+
+def contents(directory):
+    return {path.read_bytes() for path in directory.iterdir()}

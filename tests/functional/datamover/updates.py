@@ -81,7 +81,7 @@ def send_file(staging, file, blocks):
 def check_content(staging, file):
     ours = file.digest(ALGORITHM, BLOCK)
     number = file.entry.number
-    assert staging.read_back(number, ALGORITHM, BLOCK) == ours
+    assert staging.read_back(number, constructor(ALGORITHM), BLOCK) == ours
 
 
 def digest(view):

@@ -270,3 +270,53 @@ def test_many_names_and_entries_take_little_memory(journal):
         journal.root(BLOCK, ALGORITHM)
         assert journal.counts().files == 60_000
     assert peak() < 32 << 20
+
+
+# What an earlier attempt found.
+
+
+def identity(number):
+    return Identity(1, number, 10, 20, 30)
+
+
+def earlier(path, *numbers, suspects=()):
+    """A journal in a file, with the digests of these files."""
+    with Journal(path) as journal:
+        journal.add([root(), *map(file, numbers)], [identity(0), *map(identity, numbers)])
+        journal.put_contents(Side.OWN, [(number, 1, content(b"%d" % number)) for number in numbers])
+        for number in suspects:
+            journal.suspect(number)
+    return path
+
+
+def test_a_file_is_remembered_by_exactly_its_identity(tmp_path):
+    with Journal("", [earlier(tmp_path / "1", 1, 2)]) as journal:
+        assert journal.remembered(identity(2)) == content(b"2")
+        for other in (identity(3), identity(2)._replace(size=11), identity(2)._replace(ctime_ns=31)):
+            assert journal.remembered(other) is None
+
+
+def test_what_was_too_young_or_never_read_is_not_remembered(tmp_path):
+    path = earlier(tmp_path / "1", 1, 2, suspects=[2])
+    with Journal(path) as journal:
+        journal.add([file(3)], [identity(3)])
+    with Journal("", [path]) as journal:
+        assert journal.remembered(identity(1)) == content(b"1")
+        assert journal.remembered(identity(2)) is journal.remembered(identity(3)) is None
+
+
+def test_what_an_attempt_remembered_is_remembered_by_the_next(tmp_path):
+    with Journal(tmp_path / "2", [earlier(tmp_path / "1", 1)]) as journal:
+        assert journal.remembered(identity(1)) == content(b"1")
+    with Journal("", [tmp_path / "2", tmp_path / "none"]) as journal:
+        assert journal.remembered(identity(1)) == content(b"1")
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense" * 1000, None])
+def test_a_journal_that_cannot_be_read_is_only_forgotten(tmp_path, damage):
+    path = earlier(tmp_path / "1", 1, 2)
+    path.write_bytes(path.read_bytes()[: 3 * 4096 + 7] if damage is None else damage)
+    with Journal(tmp_path / "2", [path, earlier(tmp_path / "0", 5)]) as journal:
+        assert journal.remembered(identity(1)) in (None, content(b"1"))
+        assert journal.remembered(identity(5)) == content(b"5")
+        journal.add([root()])

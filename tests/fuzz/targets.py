@@ -13,7 +13,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [each for each in (str(CHECKOUT), str(CHECKOUT / "_utils")) if each not in sys.path]
 
-from datamover import manifest, selection, wire  # noqa: E402
+from datamover import codecs, manifest, selection, wire  # noqa: E402
 from datamover.disk import acl, records, safepath, sums  # noqa: E402
 from datamover.disk.metadata import Owners  # noqa: E402
 from datamover.engine.terms import Roster  # noqa: E402
@@ -133,6 +133,13 @@ def pack(data):
     assert table + b"".join(view for _, _, view in rows) == bytes(data)
 
 
+def payload(data):
+    """A compressed payload behind its codec and the length that it is to have: exactly so much, whatever it claims."""
+    name = codecs.available()[(data[0] if data else 0) % len(codecs.available())]
+    length = min(int.from_bytes(data[1:4], "big"), wire.MAX_DATA)
+    assert len(codecs.new(name).unpack(data[4:], length)) == length
+
+
 def access_list(data):
     owners = Owners("numbers")
     binary = acl.from_text(data, owners)
@@ -235,6 +242,12 @@ def _bulk():
     return (*told, b"".join(told))
 
 
+def _payloads():
+    for index, name in enumerate(codecs.available()):
+        for plain in (b"", b"abc" * 1000, bytes(1 << 20)):
+            yield bytes([index]) + len(plain).to_bytes(3, "big") + codecs.new(name).pack(plain)
+
+
 def _packs():
     table = wire.pack_table([(1, 1, 3), (2, 1, 0), (7, 2, 1)])
     return (table + b"abcd", wire.pack_table([(0, 1, 0)]))
@@ -260,6 +273,7 @@ def targets():
         "entry": Target(entry, seeds=_entries()),
         "pieces": Target(pieces, seeds=_bulk()),
         "pack": Target(pack, (ProtocolError,), _packs()),
+        "payload": Target(payload, (ProtocolError,), tuple(_payloads())),
         "acl": Target(access_list, (ValueError,), (b"owner:::rwx\nuser:1000:alice:r--\nother:::---",)),
         "statement": Target(document(_statement), _DOCUMENT, _documents(signed, *signed.values())),
         "spec": Target(document(lambda found: spec.check(found, "alpha")), _DOCUMENT, _documents(SPEC)),

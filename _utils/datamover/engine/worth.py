@@ -14,10 +14,12 @@ GAIN = 1.1
 """What must be won at least: it costs processor time at both ends."""
 SAME = 0.8
 """A way that takes so much of what it took before is the limit still."""
+DOUBTS = 2
+"""So many times in a row it must look wrong before a decision is changed that was made knowing the way."""
 HOPE = 0.5
 """The ratio that is assumed until one was seen."""
 FIRST_PAUSE = 1.0
-PAUSE = 4.0
+PAUSE = 2.0
 LONGEST_PAUSE = 64.0
 """Seconds until the other way is tried again; twice as many each time. The first time it is not even known yet."""
 
@@ -47,6 +49,7 @@ class Worth:
     ratio: float = HOPE
     again_at: float = 0.0
     pause: float = PAUSE
+    doubts: int = 0
 
     def after(self, span: Span, now: float) -> "Worth":
         """The decision after this much more was sent; `now` counts from the beginning."""
@@ -56,17 +59,21 @@ class Worth:
 
     def _not_held(self, span, now):
         """The way takes more than we can give it: smaller payloads cannot help, but do they hinder?"""
-        if self.compress and now >= self.again_at:
-            return replace(self, compress=False)
-        return self
+        if not self.compress or now < self.again_at:
+            return self
+        return self._doubt(replace(self, compress=False, doubts=0))
 
     def _held_compressing(self, span, now):
-        if not self.way and now >= FIRST_PAUSE:
-            return replace(self, compress=False)
+        if not self.way:
+            return self if now < FIRST_PAUSE else replace(self, compress=False)
         taken = span.wire / span.seconds
         if taken >= SAME * self.way or span.raw / span.seconds >= GAIN * self.way:
-            return self
-        return self._wait(now, compress=False)
+            return replace(self, pause=PAUSE, doubts=0)
+        return self._doubt(self._wait(now, compress=False))
+
+    def _doubt(self, other):
+        """The other decision, if there was doubt before or nothing is known of the way."""
+        return other if not self.way or self.doubts + 1 >= DOUBTS else replace(self, doubts=self.doubts + 1)
 
     def _held_plain(self, span, now):
         known = replace(self, way=span.wire / span.seconds)
@@ -77,7 +84,7 @@ class Worth:
     def _wait(self, now, compress):
         """Stay with a decision for a while."""
         pause = min(2 * self.pause, LONGEST_PAUSE)
-        return replace(self, compress=compress, again_at=now + self.pause, pause=pause)
+        return replace(self, compress=compress, again_at=now + self.pause, pause=pause, doubts=0)
 
     @property
     def gain(self) -> float:

@@ -41,7 +41,7 @@ class Disk:
 def look(disk, entries, batches=1):
     """(Holdings, what was said) after all entries were looked at."""
     said = []
-    looking = Holdings(TERMS, disk, said.append, lambda: None, Stop(), Timesheet())
+    looking = Holdings(TERMS, disk, lambda *_: None, said.append, lambda: None, Stop(), Timesheet())
     size = -(-len(entries) // batches)
     for at in range(0, len(entries), size):
         looking.consider(entries[at : at + size], last=at + size >= len(entries))

@@ -32,7 +32,7 @@ def told(stop):
     with Journal("") as journal:
         files = [Entry(number, 0, b"f%d" % number, Kind.FILE, size=size) for number, size in SIZES.items()]
         journal.add([Entry(0, 0, b"", Kind.DIRECTORY), *files])
-        yield Told(SimpleNamespace(block_size=BLOCK), journal, stop)
+        yield Told(SimpleNamespace(block_size=BLOCK, trusts=False), journal, stop)
 
 
 def have(*parts, considered=0):

@@ -49,7 +49,7 @@ _LISTING = "SELECT name FROM listing WHERE name > ? ORDER BY name LIMIT ?"
 
 _REMEMBER = """
 INSERT OR IGNORE INTO remembered SELECT identity_of(body), contents.length, whole, blocks FROM earlier.entries
-    JOIN earlier.contents USING (number, try) WHERE side = 0 AND NOT suspect;
+    JOIN earlier.contents USING (number, try) WHERE side = 0 AND NOT suspect AND length(whole);
 INSERT OR IGNORE INTO remembered SELECT * FROM earlier.remembered;
 """
 

@@ -221,7 +221,10 @@ class Journal:
             row = self._database.execute(
                 "SELECT length, whole, blocks FROM remembered WHERE identity = ?", (records.identity_bytes(identity),)
             ).fetchone()
-        return _content(*row) if row else None
+        try:
+            return _content(*row) if row else None
+        except LocalError:  # then it is read again
+            return None
 
     def flush(self):
         """Commit; until then what was written is lost with the process."""
@@ -411,11 +414,15 @@ def _nones(entries):
 
 
 def _blocks_blob(content):
-    """The block digests in a row; nothing where the only one equals that of the whole."""
-    return b"" if content.blocks == (content.whole,) else b"".join(content.blocks)
+    """The block digests in a row, none where the only one equals that of the whole; and a check of all of it."""
+    blocks = b"" if content.blocks == (content.whole,) else b"".join(content.blocks)
+    return blocks + records.check_of(content.length, content.whole, blocks)
 
 
-def _content(length, whole, blocks):
+def _content(length, whole, blob):
+    blocks = blob[: -records.CHECK]
+    if records.check_of(length, whole, blocks) != blob[-records.CHECK :]:
+        raise LocalError("the journal is damaged: digests in it are not what was written")
     if not whole:
         return Content.unread(length)
     if not blocks:

@@ -12,7 +12,7 @@ from .metadata import Identity
 _KINDS = {int(kind): kind for kind in Kind}
 _VERSION = 4
 _IDENTITY = Struct(">QQQqq")
-_CHECK = 4
+CHECK = 4
 
 _head = attrgetter("number", "parent", "name")
 _tail = attrgetter("mode", "uid", "gid", "owner", "group", "size", "mtime_ns", "device", "target", "link", "xattrs")
@@ -43,15 +43,20 @@ def unpack(body):
     return Entry(number, parent, name, _KINDS[kind], *tail), identity and Identity(*identity)
 
 
+def check_of(length, whole, blocks):
+    """What tells whether the digests of a file are as they were written."""
+    return crc32(blocks, crc32(whole, length & 0xFFFFFFFF)).to_bytes(CHECK, "big")
+
+
 def _check(body):
     """Begun with 1, so that no bytes at all, or zeros, are not right."""
-    return crc32(body, 1).to_bytes(_CHECK, "big")
+    return crc32(body, 1).to_bytes(CHECK, "big")
 
 
 def _whole(body):
     """What was packed; LocalError where the disk gives back something else, which marshal might not survive."""
     try:
-        if _check(body[:-_CHECK]) == body[-_CHECK:]:
+        if _check(body[:-CHECK]) == body[-CHECK:]:
             return marshal.loads(body)
     except (ValueError, EOFError, TypeError) as error:
         raise LocalError(f"the journal is damaged: one of its entries cannot be read: {error}") from error

@@ -27,6 +27,9 @@ from .terms import Roster, Terms
 from .throttle import Throttle
 from .told import Nothing, Told
 
+MUCH = 1024 * 1024 * 1024
+"""After so many bytes were read their digests are kept for another attempt."""
+
 
 class Sender:
     """One use: run() carries out one attempt. `tree` must write into `journal`; `throttle` holds a limit that may
@@ -242,7 +245,7 @@ class Findings:
         self._terms = terms
         self._journal = journal
         self._say = say
-        self._contents, self._parts, self._size = [], [], 0
+        self._contents, self._parts, self._size, self._length = [], [], 0, 0
 
     def add(self, number, try_, content):
         self._note(number, try_, content, tuple(wire.parts_of(number, try_, content)))
@@ -255,12 +258,14 @@ class Findings:
         self._contents.append((number, try_, content))
         self._parts += parts
         self._size += ROW + sum(map(wire.part_size, parts))
-        if self._size >= wire.BATCH:
+        self._length += content.length
+        if self._size >= wire.BATCH or self._length >= MUCH:
             self.flush()
 
     def flush(self):
-        """Write and tell what was not yet."""
+        """Write and tell what was not yet, so that it needs not be read again whatever happens to this process."""
         self._journal.put_contents(Side.OWN, self._contents)
+        self._journal.flush()
         for message in wire.digest_messages(self._parts, **self._terms.edition):
             self._say(message)
-        self._contents, self._parts, self._size = [], [], 0
+        self._contents, self._parts, self._size, self._length = [], [], 0, 0

@@ -6,7 +6,7 @@ is only named (see comparison).
 """
 
 from .. import digests
-from ..blocks import Content, ContentBuilder
+from ..blocks import Content, ContentBuilder, block_count
 from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
@@ -112,11 +112,17 @@ class Supply:
 
     def _send_small(self, entry, try_):
         asked = self._comparison.asks(entry, try_)
-        known = self._tree.remembered(entry) if asked else None
+        known = self._remembered(entry) if asked else None
         if known and self._comparison.holds_small(entry, known.whole):
             self._progress.add(files_done=1)
             return known
         return self._send_packed(entry, try_, asked)
+
+    def _remembered(self, entry):
+        """What an earlier attempt found, if it can be that of the file as it is now."""
+        content = self._tree.remembered(entry)
+        fits = content and content.length == entry.size
+        return content if fits and len(content.blocks) == block_count(entry.size, self._terms.block_size) else None
 
     def _send_packed(self, entry, try_, asked):
         if self._pack is not None and not self._pack.has_room(entry.size):
@@ -152,7 +158,7 @@ class Supply:
     def _send_pieces(self, file, try_):
         builder = ContentBuilder(self._timed_hasher, self._terms.block_size)
         if self._comparison.asks(file.entry, try_):
-            return self._comparison.send(file, builder, self._tree.remembered(file.entry))
+            return self._comparison.send(file, builder, self._remembered(file.entry))
         for part in cut(file.extents(), self._terms.block_size):
             self.part(file, try_, *part, builder)
         return builder.finish()

@@ -1,5 +1,6 @@
 """What one end knows of every entry."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -320,3 +321,15 @@ def test_a_journal_that_cannot_be_read_is_only_forgotten(tmp_path, damage):
         assert journal.remembered(identity(1)) in (None, content(b"1"))
         assert journal.remembered(identity(5)) == content(b"5")
         journal.add([root()])
+
+
+def test_digests_that_are_not_what_was_written_are_not_remembered(tmp_path):
+    path = earlier(tmp_path / "1", 1, 2)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE contents SET whole = zeroblob(32) WHERE number = 1")
+        database.commit()
+    with Journal("", [path]) as journal:
+        assert journal.remembered(identity(1)) is None
+        assert journal.remembered(identity(2)) == content(b"2")
+    with Journal(path) as journal, pytest.raises(LocalError, match="damaged"):
+        journal.content(1)

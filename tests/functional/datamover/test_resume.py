@@ -3,12 +3,15 @@
 import os
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from datamover.disk.journal import Journal
 from tests.functional.datamover.attempts import Attempts
 from tests.functional.datamover.places import age, plant, run
 from tests.functional.datamover.test_transfer import mixed_tree
+from tests.functional.datamover.test_transfer_changes import ChangingTree, grow, rewrite
 
 MIB = 1024 * 1024
 IN_FLIGHT = 8 * MIB
@@ -175,3 +178,38 @@ def test_what_became_a_hole_is_one_at_the_destination(tmp_path, folder):
     ends, sent, _ = attempts.complete()
     assert sent.held_bytes == 2 * MIB
     assert (ends.data / "file").stat().st_blocks * 512 <= 3 * MIB
+
+
+@pytest.mark.parametrize("disturb", [grow, rewrite])
+def test_a_file_that_changes_while_an_attempt_compares_it_begins_again(large, folder, disturb):
+    attempts = Attempts(large, folder)
+    attempts.cut(0.5)
+    left = [1]
+
+    class Tree(ChangingTree):
+        def disturb(self, path):
+            if left[0]:
+                left[0] -= 1
+                disturb(path)
+
+    ends, sent, received = attempts.complete(tree=Tree)
+    assert sent.retried_entries == received.retried_entries == 1
+    for end in (ends.alpha, ends.beta):
+        assert end.progress.counters.bytes_done == end.progress.counters.bytes_total
+
+
+def test_digests_of_an_earlier_attempt_that_do_not_fit_the_bytes_are_found_out(large, folder, monkeypatch):
+    """Nothing else tells: what has to be sent is compared with them, and read anew."""
+    monkeypatch.setattr("datamover.disk.metadata.SUSPECT_AGE_NS", 0)
+    attempts = Attempts(large, folder)
+    attempts.complete()
+    flip(attempts.staged / "large", 5)
+    remembered = Journal.remembered
+
+    def wrong(self, identity):
+        content = remembered(self, identity)
+        return content and replace(content, blocks=(bytes(32), *content.blocks[1:]))
+
+    monkeypatch.setattr(Journal, "remembered", wrong)
+    _, sent, _ = attempts.complete()
+    assert sent.retried_entries == 1

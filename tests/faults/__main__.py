@@ -1,0 +1,63 @@
+"""`./dev faults`: every fault of docs/faults.md, or with --rounds faults at random.
+
+Fails too when in some phase of a transfer nothing struck, or something struck only after its end.
+"""
+
+import re
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PAGE = CHECKOUT / "docs/faults.md"
+HIT = re.compile(r"(.+) in (\w+) with (\d+) bytes landed")
+
+
+def main(arguments):
+    if any(argument.split("=")[0] in ("--rounds", "--only") for argument in arguments):
+        sys.path[:0] = [str(CHECKOUT / "_utils")]
+        from tests.faults import rounds  # only now, when the packages can be found
+
+        return rounds.main(arguments)
+    return run_rows(arguments)
+
+
+def run_rows(arguments):
+    """Run the tests of all rows, tell the hits; the exit status."""
+    import pytest
+
+    with tempfile.NamedTemporaryFile(suffix=".xml") as results:
+        status = pytest.main(["--all", "--no-cov", f"--junitxml={results.name}", *arguments, *named()])
+        struck = hits(ElementTree.parse(results.name))
+    for (fault, phase), count in sorted(struck.items()):
+        print(f"{fault:30} in {phase:12} {count:4} times")
+    troubles = [] if arguments else missing(struck)
+    for trouble in troubles:
+        print(trouble)
+    return status or bool(troubles)
+
+
+def named():
+    """The tests that the page names, each once."""
+    return list(dict.fromkeys(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", PAGE.read_text())))
+
+
+def hits(results):
+    """How often each fault struck in each phase, as the tests recorded it."""
+    told = [each.get("value") for each in results.iter("property") if each.get("name") == "hit"]
+    return Counter(HIT.fullmatch(each).group(1, 2) for each in told)
+
+
+def missing(struck):
+    """Sentences about phases in which nothing struck, and about what struck too late."""
+    from tests.faults.schedule import PHASES
+
+    phases = {phase for _, phase in struck}
+    nothing = [f"nothing struck while a worker was {phase}" for phase in PHASES if phase not in phases]
+    return nothing + [f"something struck a worker that was {phase}" for phase in sorted(phases - set(PHASES))]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,303 @@
+"""Kills, stops, cuts and restarts at random, round after round, with a seed: nothing may be lost, nothing left.
+
+    python -m tests.faults.rounds --rounds 1000 --seed 7 --lanes 4
+    python -m tests.faults.rounds --seed 7 --only 123          play one round again
+
+In a round one tree is moved. Its attempts are hit by faults, and after each of them nothing may be open; then an
+attempt without faults must bring everything, byte for byte. Engine only: workers under guardians, no Salt.
+"""
+
+import argparse
+import json
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+
+from datamover.errors import MoverError
+from tests.faults import world as worlds
+from tests.faults.schedule import ENDS, MOVING, PHASES, Fault, Round, draw
+from tests.support.waiting import eventually
+
+MOMENT = 1.5
+"""Seconds that a cut for a moment lasts: less than anything gives up after."""
+DURATION = 1.0
+"""About how long the bytes of one attempt move."""
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Where a fault struck: the phase of the end that was hit, and what was on the destination's disk by then."""
+
+    fault: str
+    phase: str
+    landed: int
+
+
+@dataclass
+class Told:
+    """What came of a round. `wrong` holds sentences; a round is good without any."""
+
+    round: int
+    hits: list[Hit] = field(default_factory=list)
+    attempts: int = 0
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Play:
+    """One round in a world."""
+
+    def __init__(self, world, round_: Round):
+        self._world = world
+        self._round = round_
+        self._dice = random.Random(f"{round_.seed}/{round_.number}/play")
+        self._told = Told(round_.number)
+        self._transfer = self._new_transfer()
+
+    def _new_transfer(self):
+        asked = self._round
+        return worlds.Attempts(self._world, encrypt=asked.encrypt, streams=asked.streams, verify=asked.verify)
+
+    def run(self):
+        began = time.monotonic()
+        worlds.empty(self._world.home / "data")
+        worlds.empty(self._world.home / "srv")
+        worlds.plant_tree(self._world.home / "data", self._round.tree)
+        try:
+            if not any(self._hit(fault) for fault in self._round.faults):
+                self._finish()
+        except (MoverError, AssertionError, OSError) as trouble:
+            self._told.wrong.append(f"{type(trouble).__name__}: {trouble}")
+        finally:
+            self._world.heal()
+            self._transfer.end()
+        self._told.wrong += self._world.left(self._transfer.transfer, kept=self._kept())
+        self._told.seconds = time.monotonic() - began
+        return self._told
+
+    def _kept(self):
+        return ("data",) if not self._told.wrong else ("data", self._transfer.staging)
+
+    # An attempt that is hit
+
+    def _hit(self, fault: Fault):
+        """One attempt with a fault. Whether it published all the same, so that the round is over."""
+        self._told.attempts += 1
+        self._begin_until(fault)
+        self._strike(fault)
+        results = self._settle(fault)
+        self._check(fault, results)
+        if results["destination"] == PUBLISHED:
+            self._compare()
+            return True
+        if fault.kind.cancels:
+            self._transfer = self._new_transfer()
+        self._between(fault.after)
+        return False
+
+    def _begin_until(self, fault):
+        transfer = self._transfer.next().prepare()
+        if fault.phase == "prepared":
+            return
+        transfer.arm()
+        if fault.phase == "armed":
+            return
+        if fault.phase == "connecting":
+            self._world.cut()  # else it is over before anything can strike
+            transfer.go()
+            return self._await("source", fault.phase)
+        transfer.go()
+        self._await("destination", fault.phase)
+        if fault.phase == MOVING:
+            threading.Event().wait(fault.share * DURATION)
+
+    def _await(self, role, phase):
+        """Return when an end is in a phase or beyond it."""
+        seq = 0
+        while True:
+            status = self._transfer.minion(role).ask("follow", self._transfer.transfer, seq, 20, role)
+            if phase in status["phases"] or status["verdict"] or status["seq"] == seq:
+                return
+            seq = status["seq"]
+
+    def _strike(self, fault):
+        self._struck = {role: self._phase(role) for role in fault.kind.ends}
+        landed = self._transfer.landed()
+        getattr(self, "_do_" + fault.kind.name.replace(" ", "_"))(fault.kind.ends)
+        self._told.hits += [
+            Hit(f"{fault.kind.name} {'both' if len(fault.kind.ends) > 1 else role}", phase, landed)
+            for role, phase in self._struck.items()
+        ]
+
+    def _phase(self, role):
+        run = self._transfer.run(role)
+        return (run.verdict or {}).get("result") or run.read("state")["phase"]
+
+    def _do_kill(self, ends):
+        for role in ends:
+            self._transfer.signal(role, signal.SIGKILL)
+
+    def _do_power_cut(self, ends):
+        for role in ends:
+            self._transfer.cut_power(role)
+        for role in ends:
+            self._world.boot(role)
+
+    def _do_stop(self, ends):
+        for role in ends:
+            self._transfer.signal(role, signal.SIGSTOP)
+
+    def _do_cut(self, _ends):
+        self._world.cut()
+
+    def _do_cut_for_a_moment(self, _ends):
+        self._world.cut()
+        threading.Event().wait(MOMENT)
+        self._world.heal()
+
+    def _do_reset(self, _ends):
+        self._world.reset()
+        threading.Event().wait(0.3)
+        self._world.heal()
+
+    def _do_cancel(self, ends):
+        for role in ends:
+            self._transfer.minion(role).ask("cancel", self._transfer.transfer, role)
+
+    # Until both ends are over
+
+    def _settle(self, fault):
+        """{role: result} of both ends; who was stopped wakes up when the other one has given up."""
+        others = [role for role in ENDS if fault.kind.name != "stop" or role not in fault.kind.ends]
+        if fault.phase in ("prepared", "armed"):
+            self._await_lease(others)
+        results = {role: self._transfer.verdict(role)["result"] for role in others}
+        self._world.heal()
+        for role in set(ENDS) - set(others):
+            self._transfer.signal(role, signal.SIGCONT)
+            results[role] = self._transfer.verdict(role)["result"]
+        return results
+
+    def _await_lease(self, roles):
+        """Who is told nothing more undoes itself."""
+        for role in roles:
+            eventually(lambda role=role: not self._transfer.run(role).alive, 3 * worlds.LEASE)
+
+    def _check(self, fault, results):
+        kind, staging = fault.kind, self._transfer.staging
+        if results["source"] == PUBLISHED != results["destination"]:
+            self._told.wrong.append(f"after {kind.name} the source says {results}: it cannot know of what is not there")
+        kept = ("data",) if results["destination"] == PUBLISHED else (staging,)
+        if kind.cancels and results["destination"] != PUBLISHED:
+            self._cancel_both()
+            kept = ()
+        left = self._world.left(self._transfer.transfer, kept)
+        self._told.wrong += [f"after {kind.name} in {self._struck}: {sentence}" for sentence in left]
+
+    def _cancel_both(self):
+        for role in ENDS:
+            self._transfer.minion(role).ask("cancel", self._transfer.transfer, role)
+
+    def _between(self, what):
+        staging = self._world.home / "srv" / self._transfer.staging
+        data = self._world.home / "data"
+        doings = {
+            "nothing": lambda: None,
+            "a byte is flipped in staging": lambda: worlds.flip_a_byte(staging / "data", self._dice),
+            "a source file is replaced": lambda: worlds.replace_a_file(data, self._dice),
+            "a source file grows": lambda: worlds.grow_a_file(data, self._dice),
+        }
+        doings[what]()
+
+    # The attempt that nothing hits
+
+    def _finish(self):
+        self._told.attempts += 1
+        self._transfer.next().begin()
+        verdicts = dict(zip(ENDS, self._transfer.verdicts(), strict=True))
+        for role, verdict in verdicts.items():
+            if verdict["result"] != PUBLISHED:
+                ended = f"{verdict['result']}: {verdict['error']}"
+                self._told.wrong.append(f"lost: without any fault the {role} ended {ended}")
+        self._compare()
+
+    def _compare(self):
+        found = worlds.differences(self._world)
+        self._told.wrong += [f"lost: {line}" for line in found[:5]]
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+def play_all(asked, lanes, seconds=None, say=print):
+    """Play rounds in as many worlds at once; the list of what came of each."""
+    waiting = iter(asked)
+    lock, end, told = threading.Lock(), time.monotonic() + (seconds or 1e9), []
+
+    def next_round():
+        with lock:
+            return next(waiting, None) if time.monotonic() < end else None
+
+    def lane(_number):
+        with tempfile.TemporaryDirectory(prefix="rounds.") as home, worlds.World(home) as world:
+            while round_ := next_round():
+                result = Play(world, round_).run()
+                with lock:
+                    told.append(result)
+                    tell(result, round_, say)
+
+    with ThreadPoolExecutor(lanes) as pool:
+        list(pool.map(lane, range(lanes)))
+    return told
+
+
+def tell(told, round_, say):
+    if told.wrong:
+        say(f"round {told.round} (seed {round_.seed}): {asdict(round_)}")
+        for sentence in told.wrong:
+            say(f"    {sentence}")
+    elif told.round % 50 == 0:
+        say(f"round {told.round} good")
+
+
+def summary(told, seed):
+    """What was played, what was hit, what went wrong; as a dict."""
+    hits = [hit for each in told for hit in each.hits]
+    wrong = [sentence for each in told for sentence in each.wrong]
+    return {
+        "seed": seed,
+        "rounds": len(told),
+        "attempts": sum(each.attempts for each in told),
+        "faults": dict(Counter(hit.fault for hit in hits)),
+        "phases": dict(Counter(hit.phase for hit in hits)),
+        "missed phases": sorted(set(PHASES) - {hit.phase for hit in hits}),
+        "landed when hit": sorted(hit.landed for hit in hits)[:: max(1, len(hits) // 10)],
+        "lost": [sentence for sentence in wrong if sentence.startswith("lost")],
+        "left or wrong": [sentence for sentence in wrong if not sentence.startswith("lost")],
+    }
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--lanes", type=int, default=4, help="how many transfers at once")
+    parser.add_argument("--only", type=int, action="append", help="play this round")
+    parser.add_argument("--seconds", type=float, help="begin no further round after so many")
+    options = parser.parse_args(argv)
+    numbers = options.only or range(1, options.rounds + 1)
+    told = play_all((draw(options.seed, number) for number in numbers), options.lanes, options.seconds)
+    shown = summary(told, options.seed)
+    print(json.dumps(shown, indent=4))
+    return 1 if shown["lost"] or shown["left or wrong"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

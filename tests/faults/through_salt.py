@@ -1,0 +1,210 @@
+"""Rounds through Salt: whole machines, a real master and minions, `salt-run transfer.copy` and whatever may befall it.
+
+    python -m tests.faults.through_salt --rounds 50 --seed 7
+
+After each round the copy must be equal to the source, and no machine may have what it did not have before.
+"""
+
+import argparse
+import json
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from lab import Lab
+from lab.leftovers import Snapshot
+
+from tests.faults.schedule import ENDS
+from tests.support.copying import Copying, slowed
+from tests.support.runs import differences
+
+RATE = "24mbit"
+SIZE = 6_000_000
+DURATION = SIZE * 8 / 24e6
+LEASE, STALL = "15s", "10s"
+MOMENT = 3.0
+MOST_RESUMES = 3
+HOSTS = {"source": "alpha", "destination": "beta"}
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What befalls a copy. `harmless`: the copy must arrive without anybody's help."""
+
+    name: str
+    ends: tuple[str, ...] = ()
+    harmless: bool = False
+
+    def __str__(self):
+        return " ".join([self.name, *(f"({end})" for end in self.ends)])
+
+
+BLOWS = (
+    *(Blow("a worker is killed", (end,)) for end in ENDS),
+    Blow("both workers are killed", ENDS),
+    *(Blow("the power is cut", (end,)) for end in ENDS),
+    *(Blow("salt-minion is restarted", (end,), harmless=True) for end in ENDS),
+    *(Blow("salt-minion is killed", (end,), harmless=True) for end in ENDS),
+    Blow("salt-master is restarted", harmless=True),
+    Blow("salt-run is killed", harmless=True),
+    Blow("the link is down for a moment", harmless=True),
+    Blow("the link is down for good"),
+    Blow("somebody cancels"),
+)
+
+
+class Round:
+    def __init__(self, lab, seed, number):
+        self.number = number
+        self._lab = lab
+        self._dice = random.Random(f"{seed}/{number}/salt")
+        self.blow = self._dice.choice(BLOWS)
+        self._share = self._dice.random()
+        self.phases = {}
+        self._cancelled = False
+
+    def play(self):
+        """Sentences about what is wrong in the end."""
+        before = {name: Snapshot.of(machine) for name, machine in self._lab.machines.items()}
+        self._plant()
+        done = self._copy()
+        trouble = self._mend(done)
+        left = [text for name, machine in self._lab.machines.items() for text in before[name].leftovers(machine)]
+        self._clear()
+        return [*trouble, *left]
+
+    def _machine(self, end):
+        return self._lab.machine(HOSTS[end])
+
+    def _plant(self):
+        script = (
+            "mkdir -p /srv/data/d && cd /srv/data && head -c $0 /dev/urandom >d/big && ln d/big hard && ln -s d link"
+            " && seq 200 | split -l 1 - d/small"
+        )
+        self._machine("source").run(["sh", "-c", script, str(SIZE - self._dice.randrange(100_000))])
+
+    def _clear(self):
+        for end in ENDS:
+            self._machine(end).run(["find", "/srv", "-mindepth", "1", "-delete"], check=False)
+
+    def _copy(self):
+        """One copy that is struck; the Result of whoever followed it to its end."""
+        copying = Copying(self._lab, "alpha:/srv/data", "beta:/srv/", lease=LEASE, stall_timeout=STALL)
+        with slowed(self._machine("destination"), RATE), copying:
+            copying.await_moving()
+            threading.Event().wait(self._share * DURATION)
+            self.transfer = copying.transfer
+            self._note_phases()
+            self._strike(copying)
+            self._heal()
+            if self.blow.name == "salt-run is killed":
+                return self._lab.run_runner("transfer.attach", transfer=self.transfer)
+            return copying.finish(300)
+
+    def _note_phases(self):
+        for end in ENDS:
+            run = f"/var/lib/salt-transfer/runs/{self.transfer}-{end}/state.json"
+            self.phases[end] = json.loads(self._machine(end).output("cat", run))["phase"]
+
+    def _heal(self):
+        for link in self._machine("destination").links:
+            link.heal()
+
+    # What befalls it
+
+    def _strike(self, copying):
+        strikes = {
+            "a worker is killed": self._kill_workers,
+            "both workers are killed": self._kill_workers,
+            "the power is cut": lambda: self._lab.reboot(self._machine(self.blow.ends[0]).name),
+            "salt-minion is restarted": lambda: self._systemctl("restart", "salt-minion"),
+            "salt-minion is killed": lambda: self._systemctl("kill", "--signal=KILL", "salt-minion"),
+            "salt-master is restarted": lambda: self._lab.master.run(["systemctl", "restart", "salt-master"]),
+            "salt-run is killed": lambda: self._kill_runner(copying),
+            "the link is down for a moment": lambda: self._take_down(MOMENT),
+            "the link is down for good": lambda: self._take_down_until_it_ends(),
+            "somebody cancels": self._cancel,
+        }
+        strikes[self.blow.name]()
+
+    def _systemctl(self, *words):
+        for end in self.blow.ends:
+            self._machine(end).run(["systemctl", *words])
+
+    def _kill_workers(self):
+        for end in self.blow.ends:
+            unit = f"salt-transfer-{self.transfer}-*-{end}.service"
+            self._machine(end).run(["systemctl", "kill", "--signal=KILL", unit], check=False)
+
+    def _kill_runner(self, copying):
+        self._lab.master.signal(copying.process, signal.SIGKILL)
+        copying.process.wait()
+
+    def _take_down(self, seconds):
+        for link in self._machine("destination").links:
+            link.down()
+        threading.Event().wait(seconds)
+        for link in self._machine("destination").links:
+            link.up()
+
+    def _take_down_until_it_ends(self):
+        self._take_down(float(STALL[:-1]) + 3 * MOMENT)
+
+    def _cancel(self):
+        self._cancelled = self._lab.run_runner("transfer.cancel", transfer=self.transfer).returncode == 0
+
+    # What then must be
+
+    def _mend(self, done):
+        """Resume until it has arrived; what is wrong with how it went."""
+        trouble = []
+        if self.blow.harmless and done.returncode != 0:
+            trouble.append(f"{self.blow.name}, which is no event, but: {done.stdout} {done.stderr}")
+        if self._cancelled and done.data["result"] == "cancelled":
+            there = self._machine("destination").output("ls", "-A", "/srv")
+            return trouble + ([f"cancelled, but there is {there}"] if there else [])
+        for _ in range(MOST_RESUMES):
+            if done.returncode == 0:
+                break
+            done = self._lab.run_runner("transfer.resume", transfer=self.transfer)
+        if done.returncode != 0:
+            return [*trouble, f"lost: it cannot be resumed: {done.stdout} {done.stderr}"]
+        found = differences(self._machine("source"), self._machine("destination"))
+        return trouble + [f"lost: {line}" for line in found]
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--only", type=int, action="append", help="play this round")
+    options = parser.parse_args(argv)
+    with Lab() as lab:
+        rounds = [Round(lab, options.seed, number) for number in options.only or range(1, options.rounds + 1)]
+        wrong = [sentence for round_ in rounds for sentence in played(round_)]
+    told = {
+        "seed": options.seed,
+        "rounds": len(rounds),
+        "blows": Counter(str(round_.blow) for round_ in rounds),
+        "phases": Counter(phase for round_ in rounds for phase in round_.phases.values()),
+        "wrong": wrong,
+    }
+    print(json.dumps(told, indent=4))
+    return 1 if wrong else 0
+
+
+def played(round_):
+    """Play a round and say how it went; what is wrong."""
+    found = round_.play()
+    print(f"round {round_.number}: {round_.blow}: {'wrong' if found else 'good'}")
+    for sentence in found:
+        print(f"    {sentence}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""Two hosts and a transfer between them, and what can be done to both: real workers, real packets, a real firewall."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import psutil
+
+from datamover.host import process
+from hosttools import firewall
+from hosttools.commands import drive
+from tests.functional.datamover.places import independent_differences
+from tests.functional.hosttools.guards import GUARDS, snapshot
+from tests.functional.hosttools.hosts import hosts
+from tests.functional.worker.minions import Minion, Network, Pair
+from tests.support.waiting import eventually
+
+LEASE = 8
+STALL = 4
+RATE = "32mbit"
+BLOCK_SIZE = 256 * 1024
+CLOSED = ("TIME-WAIT", "FIN-WAIT-2")
+"""States of sockets that nobody has any more: the kernel waits for what may still be under way."""
+GRACE = 20
+"""Seconds beyond the lease for a busy machine."""
+GUARD = next(guard for guard in GUARDS if guard.name == "nft-inet")
+CUT = """
+table inet cut {
+    chain everything {
+        type filter hook prerouting priority -500
+        drop
+    }
+}
+"""
+RESET = CUT.replace("prerouting", "input").replace("drop", "meta l4proto tcp reject with tcp reset")
+HEALED = "delete table inet cut\n"
+
+
+class World:
+    """A source and a destination on one bridge. The destination's firewall drops what nobody let in."""
+
+    def __init__(self, home):
+        self.home = Path(home)
+        self._left = contextlib.ExitStack()
+
+    def __enter__(self):
+        self._hosts = self._left.enter_context(hosts())
+        self.minions = {name: self._minion(name) for name in ("source", "destination")}
+        self.minions["source"].network.limit(RATE, "eth0")
+        GUARD.install(self._hosts["destination"])
+        self._rules = snapshot(self._hosts["destination"])
+        found = self.minions["destination"].network.do(drive, firewall.survey(), process.run)
+        self.opening = {"backend": found["backend"], "chains": found["chains"]}
+        return self
+
+    def __exit__(self, *_):
+        self._left.close()
+
+    def _minion(self, name):
+        host = self._hosts[name]
+        network = self._left.enter_context(contextlib.closing(Network(host.path)))
+        return Minion(name, self.home, network, host.addresses["ip"])
+
+    # What happens to it
+
+    def cut(self):
+        """No packet arrives at the destination any more."""
+        self._hosts["destination"].call("nft", "-f", "-", stdin=CUT)
+
+    def reset(self):
+        """Whatever arrives at the destination is answered with a reset."""
+        self.heal()
+        self._hosts["destination"].call("nft", "-f", "-", stdin=RESET)
+
+    def heal(self):
+        with contextlib.suppress(Exception):
+            self._hosts["destination"].call("nft", "-f", "-", stdin=HEALED)
+
+    def boot(self, role):
+        """What comes up after a power cut: the rules as at boot, and whoever looks for what was left."""
+        if role == "destination":
+            GUARD.install(self._hosts["destination"])
+        self.minions[role].ask("sweep")
+
+    # What can be seen of it
+
+    def left(self, transfer, kept=()):
+        """Sentences about what is open, runs or lies about after an attempt; `kept` may be below the destination."""
+        eventually(lambda: not self._left_now(transfer, kept), LEASE + GRACE)
+        return self._left_now(transfer, kept)
+
+    def _left_now(self, transfer, kept):
+        return [
+            *(f"a process runs: {words}" for words in processes(transfer)),
+            *(f"{role} has a socket: {line}" for role in self.minions for line in self._sockets(role)),
+            *(f"the rule {rule} is not as before" for rule in self._changed_rules()),
+            *(f"there is {name}" for name in sorted(set(os.listdir(self.home / "srv")) - set(kept))),
+        ]
+
+    def _sockets(self, role):
+        lines = self._hosts[role].call("ss", "-HOtan").splitlines()
+        return [line for line in lines if not line.startswith(CLOSED)]
+
+    def _changed_rules(self):
+        now = snapshot(self._hosts["destination"])
+        return [str(rule)[:200] for rule in now if rule not in self._rules]
+
+
+def processes(transfer):
+    """The command lines of all processes that have to do with a transfer."""
+    found = []
+    for each in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = " ".join(each.cmdline())
+            if transfer in words:
+                found.append(words)
+    return found
+
+
+class Attempts(Pair):
+    """One transfer with as many attempts as it takes."""
+
+    def __init__(self, world, **settings):
+        settings = {f"settings__{name}": value for name, value in settings.items()}
+        super().__init__(
+            world.minions["source"],
+            world.minions["destination"],
+            world.home / "data",
+            world.home / "srv/data",
+            firewall=world.opening,
+            settings__lease=LEASE,
+            settings__stall_timeout=STALL,
+            settings__block_size=BLOCK_SIZE,
+            settings__keep_partial=3600,
+            **settings,
+        )
+        self.attempt = 0
+
+    def next(self):
+        self.attempt += 1
+        self.answers = {}
+        return self
+
+    def spec(self, role, **changes):
+        return super().spec(role, attempt=self.attempt, **changes)
+
+    @property
+    def roster(self):
+        return {**super().roster, "attempt": self.attempt}
+
+    @property
+    def staging(self):
+        return f".salt-transfer-{self.transfer}"
+
+    def landed(self):
+        """Bytes that are on the destination's disk in staging."""
+        root = self.dst.parent / self.staging
+        return sum(os.lstat(os.path.join(at, name)).st_blocks * 512 for at, _, names in os.walk(root) for name in names)
+
+    def pid(self, role):
+        return self.answers[role]["pid"]
+
+    def signal(self, role, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid(role), number)
+
+    def cut_power(self, role):
+        """Worker and guardian end at once."""
+        with contextlib.suppress(psutil.Error):
+            worker = psutil.Process(self.pid(role))
+            guardian = worker.parent()
+            if guardian and self.transfer in " ".join(guardian.cmdline()):
+                guardian.send_signal(signal.SIGKILL)
+            worker.send_signal(signal.SIGKILL)
+
+
+# --- what is moved --------------------------------------------------------------------------------------------------
+
+
+def plant_tree(root, seed):
+    """A small tree with one of most things, different for every seed."""
+    dice = random.Random(seed)
+    (root / "empty").mkdir(parents=True)
+    for number in range(dice.randrange(10, 60)):
+        path = root / f"d{number % 4}" / f"small {number}\n"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(dice.randbytes(dice.choice((0, 1, 100, 5_000, 70_000))))
+    for number in range(dice.randrange(1, 3)):
+        (root / f"big{number}").write_bytes(dice.randbytes(dice.randrange(1_000_000, 3_000_000)))
+    with open(root / "sparse", "wb") as file:
+        file.seek(dice.randrange(1 << 20, 4 << 20))
+        file.write(dice.randbytes(300_000))
+    (root / "link").symlink_to("big0")
+    (root / "hard").hardlink_to(root / "big0")
+
+
+def flip_a_byte(staging, dice):
+    """One byte of what lies in staging becomes another one."""
+    files = [path for path in sorted(staging.rglob("*")) if path.is_file() and not path.is_symlink()]
+    files = [path for path in files if path.name != "about.json" and path.stat().st_size]
+    if files:
+        with open(dice.choice(files), "r+b") as file:
+            at = dice.randrange(os.fstat(file.fileno()).st_size)
+            old = os.pread(file.fileno(), 1, at)
+            os.pwrite(file.fileno(), bytes([old[0] ^ 1]), at)
+
+
+def replace_a_file(root, dice):
+    (root / "new").write_bytes(dice.randbytes(1_200_000))
+    os.replace(root / "new", root / "big0")
+
+
+def grow_a_file(root, dice):
+    with open(root / "d1" / "small 1\n", "ab") as file:
+        file.write(dice.randbytes(10_000))
+
+
+def differences(world):
+    return independent_differences(world.home / "data", world.home / "srv/data")
+
+
+def empty(directory):
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)

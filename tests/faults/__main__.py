@@ -1,11 +1,16 @@
-"""`./dev faults`: every fault of docs/faults.md, or with --rounds faults at random.
+"""`./dev faults`: every fault of docs/faults.md, or with --rounds or --through-salt faults at random.
 
-Fails too when in some phase of a transfer nothing struck, or something struck only after its end.
+    ./dev faults                                             every row
+    ./dev faults --rounds 1000 --through-salt 50 --seed 7    the engine alone, then whole machines
+
+The rows fail too when in some phase of a transfer nothing struck, or something struck only after its end.
 """
 
+import argparse
 import re
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,12 +21,26 @@ HIT = re.compile(r"(.+) in (\w+) with (\d+) bytes landed")
 
 
 def main(arguments):
-    if any(argument.split("=")[0] in ("--rounds", "--only") for argument in arguments):
-        sys.path[:0] = [str(CHECKOUT / "_utils")]
-        from tests.faults import rounds  # only now, when the packages can be found
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=0, help="so many rounds of the engine alone")
+    parser.add_argument("--through-salt", type=int, default=0, help="so many rounds of whole machines")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options, rest = parser.parse_known_args(arguments)
+    if not (options.rounds or options.through_salt):
+        return run_rows(arguments)
+    return play_at_random(options, rest)
 
-        return rounds.main(arguments)
-    return run_rows(arguments)
+
+def play_at_random(options, rest):
+    """Play the rounds that were asked for; the exit status."""
+    sys.path[:0] = [str(CHECKOUT / "_utils")]
+    from tests.faults import rounds, through_salt  # only now, when the packages can be found
+
+    seed = f"--seed={options.seed}"
+    status = rounds.main([seed, f"--rounds={options.rounds}", *rest]) if options.rounds else 0
+    if options.through_salt:
+        status |= through_salt.main([seed, f"--rounds={options.through_salt}"])
+    return status
 
 
 def run_rows(arguments):

@@ -62,9 +62,6 @@ class Bases:
         rows = [(number, _IDENTITY.pack(*base.identity), base.kept) for number, base in bases]
         self._many("REPLACE INTO bases VALUES (?, ?, ?)", rows)
 
-    def forget(self, number):
-        self._many("DELETE FROM bases WHERE number = ?", [(number,)])
-
     def get(self, number):
         """The Base of an entry, None if no file stood there."""
         row = self._one("SELECT identity, kept FROM bases WHERE number = ?", number)

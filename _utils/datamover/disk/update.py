@@ -275,8 +275,7 @@ class UpdateStaging(Staging):
 
     def restart(self, entry, try_):
         """What stood there was compared with another state of the entry: now all of it comes."""
-        self._held = {key: ranges for key, ranges in self._held.items() if key[0] != entry.number}
-        self.bases.forget(entry.number)
+        self._held.pop((entry.number, try_ - 1), None)
         super().restart(entry, try_)
 
     # Finishing

@@ -11,6 +11,7 @@ from datamover.disk.staging import Staging
 from datamover.errors import DeletionRefused, KindClash, PeerFailed
 from tests.functional.datamover.ends import TRANSFER, Nth, kill_this_process, refused
 from tests.functional.datamover.places import independent_differences, plant, run
+from tests.functional.datamover.test_transfer_changes import ChangingTree
 from tests.functional.datamover.updates import Updates
 
 MIB = 1024 * 1024
@@ -116,19 +117,27 @@ def test_all_kinds_of_changes_at_once(root, folder):
     assert sent.moved_bytes == 0 and tallies(received) == (0, 0, received.entries, 0)
 
 
-def test_a_source_that_changes_while_it_is_read_is_sent_as_it_is_then(root, folder):
-    class Changing(Updates):
-        def sender(self):
-            sender = super().sender()
-            self.alpha.progress.listen(lambda what, details: what == "phase" and self.disturb(details["phase"]))
-            return sender
+def grow(path):
+    with open(path, "ab") as out:
+        out.write(os.urandom(MIB))
 
-        def disturb(self, phase):
-            if phase == "moving":
-                (root / "large").write_bytes(os.urandom(6 * MIB))
+
+def shrink(path):
+    os.truncate(path, 3 * MIB)
+
+
+@pytest.mark.parametrize("disturb", [grow, shrink])
+def test_a_file_that_changes_while_it_is_read_is_sent_as_it_is_then(root, folder, disturb):
+    left = [disturb]
+
+    class Tree(ChangingTree):
+        def disturb(self, path):
+            while left:
+                left.pop()(path)
 
     os.utime(root / "large", (1, 1))
-    updated(Changing(root, folder))
+    sent, received = updated(Updates(root, folder, tree=Tree))
+    assert sent.retried_entries == received.changed == 1
 
 
 def test_what_would_be_deleted_beyond_the_limit_ends_it_before_anything_changes(root, folder):

@@ -96,3 +96,18 @@ def test_kill_minus_9_while_files_are_put_in_place_is_finished_or_never_began(up
 
 def contents(directory):
     return {path.read_bytes() for path in directory.iterdir()}
+
+
+def test_a_further_attempt_compares_anew_and_completes_it(updating, copied, data, srv, network):
+    (data / "more").write_bytes(os.urandom(8 << 20))
+    network.limit("20mbit")
+    pair = updating()
+    pair.follow_until("destination", "moving")
+    pair.kill("destination")
+    assert pair.verdict("destination")["result"] == pair.verdict("source")["result"] == "failed"
+    assert not (copied / "more").exists()
+    nothing_open(pair, srv, ["data"])
+    pair.again()
+    assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
+    assert equal(data, copied)
+    nothing_open(pair, srv, ["data"])

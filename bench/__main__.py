@@ -30,6 +30,7 @@ from .things import furnish, make_sshd_at_home, see_unpacked
 
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "benchmarks.json"
+MEMORY = "memory"
 UNPACKED = CHECKOUT / ".venv" / "sshd"
 SPANS = {"s": 1, "m": 60, "h": 3600}
 QUICK_RUNS, RUNS = 2, 5
@@ -103,7 +104,7 @@ def measure(rows, options):
     """Measure what is not in the record yet, in namespaces of our own; the record."""
     scale = scale_of(options)
     runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
-    head = about(asdict(scale), runs)
+    head = about(asdict(scale), runs, options.destination or MEMORY)
     path = options.json or (DATA if options.write_docs else None)
     record = Record(path, head, options.fresh)
     if head["load"] > BUSY:

@@ -6,7 +6,7 @@ from pathlib import Path
 from .data import DATASETS, SUSPECT_SECONDS
 from .errors import BenchError
 from .network import call
-from .stage import directory_in, ext4_file_system, memory_file_system
+from .stage import bound_directory, ext4_file_system, memory_file_system
 
 ROOT = "/run/salt-transfer-bench"
 SPARE = 512 << 20
@@ -37,7 +37,7 @@ class Grounds:
     def fresh(self, kind, load):
         """A context with an empty place to receive in."""
         if self._destination:
-            return directory_in(self._destination)
+            return bound_directory(self.place, self._destination)
         if kind == "ext4":
             return ext4_file_system(self.place, Path(ROOT, "image"), 2 * load.bytes + SPARE)
         return memory_file_system(self.place)

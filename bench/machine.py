@@ -18,13 +18,14 @@ PACKAGES = ("netcat-openbsd", "socat", "rsync", "openssh-client", "openssl", "pi
 LIBRARIES = ("blake3", "zstandard", "cryptography")
 
 
-def about(scale, runs):
+def about(scale, runs, destination):
     """The head of a record."""
     return {
         "machine": machine(),
         "code": digest_of_code(),
         "scale": scale,
         "runs": runs,
+        "destination": destination,
         "version": VERSION,
         "date": datetime.date.today().isoformat(),
         "load": round(os.getloadavg()[0], 2),

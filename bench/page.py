@@ -84,6 +84,7 @@ def machine(about):
             f"- {host['processor']}, {host['cores']} cores, {host['memory_gib']} GiB; load {about['load']} before",
             f"- {host['system']}, Linux {host['kernel']}, Python {about['python']}",
             f"- {', '.join(f'{name} {version}' for name, version in versions.items())}",
+            f"- received in {about['destination']}",
             f"- salt-transfer {about['version']} (sources {about['code']}), {about['date']}",
         ]
     )

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 FORMAT = 1
-SAME = ("machine", "code", "scale", "runs")
+SAME = ("machine", "code", "scale", "runs", "destination")
 """What has to be as it was for an old row to stand beside a new one."""
 
 

@@ -39,6 +39,17 @@ def directory_in(parent):
 
 
 @contextlib.contextmanager
+def bound_directory(at, parent):
+    """The same, to be seen here too."""
+    with directory_in(parent) as path:
+        call("mount", "--bind", str(path), str(at))
+        try:
+            yield at
+        finally:
+            call("umount", str(at))
+
+
+@contextlib.contextmanager
 def memory_file_system(at):
     """A new tmpfs."""
     call("mount", "-t", "tmpfs", "-o", "mode=700,size=90%", "tmpfs", str(at))

@@ -103,6 +103,14 @@ def test_without_time_a_row_is_left_out(figures):
     assert rows(figures)[DAEMON]["left_out"] == "no time was left for it"
 
 
+def test_it_can_receive_on_a_file_system_of_this_host(figures, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    bench("--json", str(figures), "--only", DAEMON, "--destination", str(place))
+    assert rows(figures)[DAEMON]["ratio"] > 0
+    assert list(place.iterdir()) == []
+
+
 def test_rows_can_be_listed():
     listed = bench("--list", "--only", "rsync daemon").stdout.splitlines()
     assert DAEMON in listed

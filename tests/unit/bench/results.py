@@ -40,6 +40,7 @@ ABOUT = {
     "code": "0123",
     "scale": {},
     "runs": 5,
+    "destination": "memory",
     "version": "0.1.0",
     "date": "2026-01-02",
     "load": 0.1,

@@ -170,6 +170,18 @@ class ContentBuilder:
         return self._block_size
 
 
+def content_of(data, new_hasher: Callable, block_size: int) -> Content:
+    """The content of a file that is here as a whole; of a small one with less ado than a builder makes."""
+    if len(data) > block_size:
+        builder = ContentBuilder(new_hasher, block_size)
+        builder.update(data)
+        return builder.finish()
+    hasher = new_hasher()
+    hasher.update(data)
+    whole = hasher.digest()
+    return Content(len(data), (whole,) if len(data) else (), whole)
+
+
 def digest_of_zeros(new_hasher: Callable, length: int) -> bytes:
     """The digest of a hole."""
     hasher = new_hasher()

@@ -87,6 +87,10 @@ _KINDS = {int(kind): kind for kind in Kind}
 def encode_entry(entry: Entry) -> bytes:
     """The one encoding of an entry; ManifestInvalid if it is not sound."""
     check_entry(entry)
+    return _encoded(entry)
+
+
+def _encoded(entry):
     owner, group = entry.owner.encode(), entry.group.encode()
     xattrs = _encode_xattrs(entry.xattrs)
     head = _HEAD.pack(
@@ -286,8 +290,10 @@ class Lineage:
 
 
 def sealed_leaf(entry: Entry, content: Content | None, block_size: int, algorithm: str) -> bytes:
-    """One digest over an entry and, for a file, its bytes; a file that nobody read is sealed as such."""
-    encoded = encode_entry(entry)
+    """One digest over an entry, which was checked when it was announced, and, for a file, its bytes; a file that nobody
+    read is sealed as such.
+    """
+    encoded = _encoded(entry)
     hasher = digests.new(algorithm)
     trusted = content is not None and content.trusted
     hasher.update((_TRUSTED_TAG if trusted else _LEAF_TAG) + len(encoded).to_bytes(4, "big") + encoded)

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from ..blocks import ContentBuilder
+from ..blocks import ContentBuilder, content_of
 from . import kernel
 
 CHUNK = 1024 * 1024
@@ -84,11 +84,10 @@ def digest(descriptor, status, new_hasher, block_size, step=nothing):
 
     `step` is called now and then, so that long reading is seen to get on.
     """
-    builder = ContentBuilder(new_hasher, block_size)
     if status.st_size <= CHUNK:
-        builder.update(os.pread(descriptor, status.st_size, 0))
-    else:
-        feed(descriptor, status, 0, status.st_size, builder, step)
+        return content_of(os.pread(descriptor, status.st_size, 0), new_hasher, block_size)
+    builder = ContentBuilder(new_hasher, block_size)
+    feed(descriptor, status, 0, status.st_size, builder, step)
     return builder.finish()
 
 

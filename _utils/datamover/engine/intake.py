@@ -3,7 +3,7 @@
 import threading
 
 from .. import digests
-from ..blocks import Content, ContentBuilder
+from ..blocks import Content, ContentBuilder, content_of
 from ..errors import ProtocolError
 from ..wire import PIECE_PREFIX, Count, PieceKind, unpack_piece, unpack_table
 from ..wire.protocol import Tally
@@ -80,9 +80,7 @@ class Intake:
             return current
 
     def _digest(self, view) -> Content:
-        builder = self._builder()
-        builder.update(view)
-        return builder.finish()
+        return content_of(view, self._new_hasher, self._terms.block_size)
 
     # Large files, in pieces
 

@@ -6,7 +6,7 @@ is only named (see comparison).
 """
 
 from .. import digests
-from ..blocks import Content, ContentBuilder, block_count
+from ..blocks import Content, ContentBuilder, block_count, content_of
 from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
@@ -131,9 +131,7 @@ class Supply:
             self._pack = Pack(self._buffer())
         view = self._pack.room(entry.size)
         self._tree.read_small(entry, view)
-        builder = ContentBuilder(self._new_hasher, self._terms.block_size)
-        builder.update(view)
-        content = builder.finish()
+        content = content_of(view, self._new_hasher, self._terms.block_size)
         if asked and self._comparison.holds_small(entry, content.whole):
             self._progress.add(files_done=1)
         else:

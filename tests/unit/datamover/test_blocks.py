@@ -55,6 +55,12 @@ def test_every_length_has_its_blocks_and_its_standard_digest(length):
     assert content_of(data[:length]) == plainly(data[:length])
 
 
+@pytest.mark.parametrize("length", [0, 1, SIZE - 1, SIZE, SIZE + 1, 3 * SIZE])
+def test_what_is_here_as_a_whole_has_the_content_that_a_builder_finds(length):
+    data = bytes(range(256)) * (length // 256 + 1)
+    assert blocks.content_of(memoryview(data)[:length], hashlib.sha256, SIZE) == content_of(data[:length])
+
+
 def test_an_empty_file_has_no_block_and_the_digest_of_nothing():
     assert content_of(b"") == Content(0, (), hashlib.sha256(b"").digest())
 

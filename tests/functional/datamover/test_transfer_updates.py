@@ -188,3 +188,20 @@ def finish(folder):
     assert settle.recover(staging, intent) is Found.PUBLISHED
     settle.discard(staging, intent)
     staging.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compare", ["time", "digest"])
+def test_a_changed_block_of_a_gibibyte_with_holes_moves_about_one_block(root, folder, compare):
+    for number in range(16):
+        with open(root / "sparse", "r+b") as file:
+            file.truncate(1024 * MIB)
+            file.seek(number * 64 * MIB + 12345)
+            file.write(os.urandom(4 * MIB))
+    run("cp", "-a", "--sparse=always", root / "sparse", folder / "final" / "sparse")
+    with open(root / "sparse", "r+b") as file:
+        file.seek(512 * MIB + MIB)
+        file.write(b"changed")
+    sent, received = updated(Updates(root, folder, compare, block_size=4 * MIB))
+    assert 0 < sent.moved_bytes <= 4 * MIB and received.changed == 1
+    assert os.lstat(folder / "final" / "sparse").st_blocks * 512 < 100 * MIB

@@ -113,6 +113,8 @@ class Campaign:
         return left | names | {"bridge": asdict(row.bridge), "guess": guess, "verdict": judged(guess, row.goal)}
 
     def _measure(self, row, sides):
+        if self._clock.over:
+            raise NoTime(NO_TIME)
         began = time.monotonic()
         source, load = self._grounds.source(row.data, getattr(self._scale, row.amount))
         measured = self._alternate(row, sides, source, load)

@@ -3,9 +3,11 @@
 import time
 
 import pytest
-from bench.campaign import Clock, NoTime, in_short
+from bench.campaign import NO_TIME, Campaign, Clock, NoTime, in_short
+from bench.record import Record
+from bench.rows import QUICK, Row
 
-from tests.unit.bench.results import result
+from tests.unit.bench.results import ABOUT, result
 
 
 def left(seconds):
@@ -25,6 +27,13 @@ def test_what_does_not_fit_into_the_budget_is_cut_but_not_below_what_a_median_ne
 
 def test_who_wants_fewer_runs_than_a_median_needs_gets_them():
     assert left(25).runs(2, 10) == 2
+
+
+def test_once_the_time_is_over_no_row_is_begun():
+    record, nothing = Record(None, ABOUT), None
+    rows = [Row("a group", data, "big", "salt-transfer", "cp") for data in ("incompressible", "database")]
+    Campaign(nothing, nothing, QUICK, 5, record, left(0), lambda text: None).carry_out(rows)
+    assert [each["left_out"] for each in record.rows.values()] == [NO_TIME, NO_TIME]
 
 
 def test_a_row_is_told_in_one_line():

@@ -40,8 +40,11 @@ class Spec:
 
 @dataclass(frozen=True)
 class Record:
+    """`given_up`: somebody cancelled it after it had failed."""
+
     spec: Spec
     status: Status
+    given_up: bool = False
 
     @classmethod
     def from_payload(cls, payload: Any, host: str) -> Record:
@@ -146,7 +149,7 @@ def _final(transfer: str, record: Record) -> Reason | None:
     """Why a transfer that ended like this at one end is over for good."""
     if record.result == PUBLISHED and record.spec.role == DESTINATION:
         return NotResumable.reason(f"transfer {transfer} is complete: {record.place} was published")
-    if record.result == CANCELLED:
+    if record.result == CANCELLED or record.given_up:
         return NotResumable.reason(f"transfer {transfer} was cancelled, {record.place.host} kept nothing: copy anew")
     return None
 

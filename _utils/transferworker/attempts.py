@@ -10,7 +10,7 @@ import os
 from datamover.errors import Busy, OutOfTurn, SpecMismatch
 from datamover.host import documents, flock
 
-from . import launch, undoing
+from . import launch, resting, undoing
 
 MAY_CHANGE = {
     "attempt",
@@ -78,7 +78,7 @@ def _lasting(spec):
 
 def _refuse_final(run):
     result = run.verdict["result"]
-    if result == "failed":
+    if result == "failed" and not resting.is_given_up(run):
         return
     ended = "was published" if result == "published" else "was cancelled and kept nothing"
     raise OutOfTurn(f"transfer {run.transfer} {ended} on this host; there is nothing to go on with, copy anew")

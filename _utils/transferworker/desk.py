@@ -154,7 +154,8 @@ class Desk:
     def record(self, transfer, role=""):
         """What was asked of this end last, and how far it came: all that another attempt must know."""
         status = self.status(transfer, role)
-        return {"spec": self._runs.open(transfer, role).spec, "status": {**status, "events": [], "seq": 0}}
+        run = self._runs.open(transfer, role)
+        return {"spec": run.spec, "status": {**status, "events": [], "seq": 0}, "given_up": resting.is_given_up(run)}
 
     def runs(self):
         """Short statuses, the newest first, and how many there are beyond them."""
@@ -185,8 +186,8 @@ class Desk:
         run = self._open(transfer, role, attempt)
         with _only_one(run), contextlib.suppress(control.NobodyThere):
             control.ask(run.path, {"do": "withdraw" if keep else "cancel"}, ANSWER_PATIENCE)
-        if not keep and resting.rests(run):
-            retention.given_up(run)
+        if not keep and (run.verdict or {}).get("result") == "failed":
+            retention.give_up(run)
         if not flock.wait_free(run.lock, END_PATIENCE):
             raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
         return {"phase": self._settled(run)["phase"]}

@@ -8,6 +8,7 @@ from datamover.disk.staging import staging_name
 from datamover.host import flock
 
 BUDGET = 2.0
+GIVEN_UP = "given-up"
 
 
 def rests(run):
@@ -15,6 +16,11 @@ def rests(run):
     verdict = run.verdict
     ended = verdict is not None and verdict["result"] == "failed" and not run.alive
     return ended and any(change.what == "staging" for change in run.undo.pending())
+
+
+def is_given_up(run):
+    """Whether somebody has cancelled it after it had failed: nobody goes on with it then."""
+    return run.read(GIVEN_UP) is not None
 
 
 def may_rest(run):

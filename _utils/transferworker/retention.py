@@ -43,12 +43,18 @@ def partials(runs, limits, give_up=False):
             room -= taken
             over = resting.age(run) > resting.kept_for(run.spec) or room < 0
             about = {"bytes": taken, "advice": OVER if over else f"{RESTS}: salt-run transfer.resume {run.transfer}"}
-            removed = functools.partial(given_up, run) if over or give_up else None
+            removed = functools.partial(removed_partial, run) if over or give_up else None
             yield of_run(EXPIRED if over else "partial data", run, removed, **about)
 
 
-def given_up(run):
-    """Remove what rests of a run; it can be gone on with no more."""
+def give_up(run):
+    """Note that nobody shall go on with a run that failed, and remove what rests of it."""
+    run.write(resting.GIVEN_UP, {"attempt": run.spec["attempt"]})
+    return removed_partial(run)
+
+
+def removed_partial(run):
+    """Remove what rests of a run; a further attempt would begin from nothing. Returns whether it is gone."""
     undoing.undo_dead(run, PATIENCE, keep=False)
     return not run.undo.pending()
 

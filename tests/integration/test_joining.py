@@ -1,8 +1,11 @@
 """Any process of the master can join a transfer: follow it, end it, go on with it, and what is told is the same."""
 
+import os
 import signal
 
-from tests.support.copying import digest, heal, started
+import pytest
+
+from tests.support.copying import digest, heal, started, worker
 from tests.support.runs import names, outcome
 from tests.support.waiting import eventually
 
@@ -76,3 +79,54 @@ def test_a_cancel_can_be_repeated_while_it_runs_and_when_it_is_over(clean_lab, c
         assert each.returncode == 0 and {end["phase"] for end in each.data["ends"]} == {"cancelled"}, each.stdout
     assert copying.finish().data["result"] == "cancelled"
     assert names(run("resume", transfer=copying.transfer)) == {"not-resumable"}
+
+
+# --- what rests ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def died(clean_lab, copying):
+    """The id of a transfer whose destination was killed in the middle; the runner has told so."""
+    copying.await_event("progress", role="destination")
+    pid, *_ = worker(clean_lab.machine("beta"), copying.transfer, "destination")
+    clean_lab.machine("beta").run(["kill", "-9", pid])
+    heal(clean_lab)
+    assert copying.finish().data["result"] == "failed"
+    return copying.transfer
+
+
+def test_after_a_killed_worker_resume_completes(clean_lab, died, run):
+    assert states(run)[died] == "resumable"
+    done = run("resume", transfer=died)
+    assert outcome(done) == (0, "ok"), done.stdout
+    assert (done.data["transfer"], done.data["attempt"]) == (died, 2)
+    assert_same_file(clean_lab)
+    assert names(run("resume", transfer=died)) == {"not-resumable"}
+
+
+def test_after_a_killed_worker_the_same_copy_again_goes_on(clean_lab, died, run):
+    done = run("copy", **PLACES)
+    assert outcome(done) == (0, "ok"), done.stdout
+    assert (done.data["transfer"], done.data["joined"]) == (died, "resumed")
+    assert_same_file(clean_lab)
+
+
+def test_what_rests_is_found_by_doctor_and_given_up_by_cancel(clean_lab, died, run):
+    found = run("doctor", minions="alpha,beta").data["findings"]
+    assert [(each["host"], each["what"]) for each in found] == [("beta", "partial data")]
+    assert run("sweep", minions="beta").data["hosts"]["beta"]["removed"] == []
+    assert run("cancel", transfer=died).returncode == 0
+    assert os.listdir(clean_lab.machine("beta").disk("/srv")) == []
+    assert run("doctor", minions="alpha,beta").data["findings"] == []
+    assert names(run("resume", transfer=died)) == {"not-resumable"}
+
+
+@pytest.mark.parametrize("victim", ["beta", pytest.param("alpha", marks=pytest.mark.slow)])
+def test_after_a_reboot_resume_completes(clean_lab, copying, run, victim):
+    copying.await_event("progress", role="destination")
+    clean_lab.reboot(victim)
+    heal(clean_lab)
+    assert copying.finish().returncode != 0
+    done = run("resume", transfer=copying.transfer)
+    assert outcome(done) == (0, "ok"), done.stdout
+    assert_same_file(clean_lab)

@@ -16,7 +16,7 @@ from datamover.host import documents
 from hosttools import firewall
 from tests.unit.datamover.strategies import relaxed
 from transferplan import facts, paths, settings, shapes, statement, status
-from transferworker import chronicle, policy, spec, verdicts
+from transferworker import attempts, chronicle, policy, spec, verdicts
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SPECS = json.loads((GOLDEN / "spec-1.json").read_text(encoding="utf-8"))
@@ -111,6 +111,13 @@ def test_a_pattern_means_the_same_in_the_form_in_which_it_travels(text, name):
     assert pattern.isprintable()
     one, other = (selection.Selection(exclude=[each]) for each in (f"/{text}", pattern))
     assert one.takes(name, False) == other.takes(name, False)
+
+
+def test_options_may_change_between_attempts_on_the_master_and_on_the_minion_alike():
+    options = [each for each in settings.OPTIONS if each.name in SPEC["settings"]]
+    changeable = {each.name for each in options if each.changeable}
+    assert changeable == attempts.SETTINGS_THAT_MAY_CHANGE & {each.name for each in options}
+    assert {"attempt", "asked_by", "given", "expect", "listen"} <= attempts.MAY_CHANGE
 
 
 def test_documents_have_the_same_digest_on_both_sides():

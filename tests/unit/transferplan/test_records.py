@@ -128,6 +128,12 @@ def test_one_that_was_cancelled_is_over(member):
     assert "was cancelled" in reason.text
 
 
+def test_one_that_was_cancelled_after_it_had_failed_is_over():
+    records_of = {**failed_records(), BETA: {**failed_records()[BETA], "given_up": True}}
+    (reason,) = refusal(lambda: records.refuse_unresumable(pair(records_of))).reasons
+    assert "was cancelled" in reason.text
+
+
 def test_one_that_failed_can_be_gone_on_with_even_if_the_source_thinks_it_went_well():
     records.refuse_unresumable(pair())
     records.refuse_unresumable(pair(with_one(ALPHA, verdict=verdict())))

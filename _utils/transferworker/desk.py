@@ -147,7 +147,7 @@ class Desk:
         if not flock.is_held(run.preparing):
             if undoing.undo_dead(run, END_PATIENCE):
                 launch.stop(run)
-            if run.verdict and not run.undo.pending():
+            if run.verdict and (resting.rests(run) or not run.undo.pending()):
                 run.shed()
         return chronicle.recorded(run, after_seq)
 

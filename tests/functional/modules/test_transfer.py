@@ -193,13 +193,14 @@ def test_the_record_of_an_end_is_its_spec_and_how_far_it_came(call, srv):
     assert Record.from_payload(call("record", TRANSFER), "minion").result == "cancelled"
 
 
-def test_withdrawing_keeps_what_a_cancel_would_give_up(call, srv):
-    call("prepare", own_spec(srv, settings__keep_partial=True))
+def test_withdrawn_it_can_be_gone_on_with_and_cancelled_it_cannot(call, srv):
+    call("prepare", own_spec(srv))
     assert call("cancel", TRANSFER, keep=True) == {"phase": "failed"}
-    assert call("list")["runs"][0]["rests"] is True
-    assert call("doctor")["findings"][0]["what"] == "partial data"
-    assert call("sweep", partial=True)["removed"][0]["what"] == "partial data"
-    assert list(srv.iterdir()) == []
+    assert not call("record", TRANSFER)["given_up"] and list(srv.iterdir()) == []
+    assert call("list")["runs"][0]["rests"] is False
+    assert call("doctor")["findings"] == []
+    call("cancel", TRANSFER)
+    assert call("record", TRANSFER)["given_up"]
 
 
 def test_facts_of_a_place_whose_parent_is_missing_are_told(call, srv):

@@ -2,8 +2,11 @@
 
 import pytest
 
+from datamover.engine.outcome import Outcome
+from datamover.errors import Busy, OutOfTurn, Stalled
 from datamover.host import flock
 from tests.unit.transferworker.samples import TRANSFER, spec
+from transferworker import verdicts
 from transferworker.control import Refusal
 from transferworker.desk import Desk
 from transferworker.limits import Limits
@@ -45,3 +48,48 @@ def test_one_that_died_before_it_had_a_state_is_undone_and_not_started_again(des
     with pytest.raises(Refusal, match="without a word"):
         desk.prepare(spec(), Policy())
     assert started == [] and run.undo.pending() == []
+
+
+def failed(desk, **changes):
+    run = desk._runs.establish(spec(**changes))
+    run.write("verdict", verdicts.verdict(run.spec, Outcome(Stalled("nothing moved"))))
+    return run
+
+
+def test_what_rests_keeps_no_program(desk, started, monkeypatch):
+    monkeypatch.setattr("transferworker.undoing._has_arrived", lambda _spec: True)
+    run = failed(desk, settings__keep_partial=60)
+    run.undo.register("staging")
+    run.code.mkdir()
+    desk.status(TRANSFER)
+    assert not run.code.exists() and run.undo.pending() != []
+
+
+def test_a_cancel_of_what_failed_is_final_and_can_be_repeated(desk, started):
+    failed(desk)
+    assert not desk.record(TRANSFER)["given_up"]
+    for _ in range(2):
+        assert desk.cancel(TRANSFER) == {"phase": "failed"}
+    assert desk.record(TRANSFER)["given_up"]
+    with pytest.raises(OutOfTurn, match="was cancelled and kept nothing"):
+        desk.prepare(spec(attempt=2), Policy())
+
+
+def test_withdrawing_what_failed_leaves_it_to_be_gone_on_with(desk, started):
+    failed(desk)
+    desk.cancel(TRANSFER, keep=True)
+    assert not desk.record(TRANSFER)["given_up"]
+
+
+def test_a_call_for_another_attempt_is_refused_with_the_present_one(desk, started):
+    failed(desk)
+    for call in (desk.follow, desk.cancel, desk.go):
+        with pytest.raises(OutOfTurn, match="is at attempt 1 on this host, not 2"):
+            call(TRANSFER, attempt=2)
+
+
+def test_a_cancel_waits_for_a_worker_that_is_just_being_started(desk, monkeypatch):
+    monkeypatch.setattr("transferworker.launch.PATIENCE", 0)
+    run = failed(desk)
+    with flock.hold(run.preparing), pytest.raises(Busy, match="has been starting the worker"):
+        desk.cancel(TRANSFER)

@@ -97,7 +97,7 @@ class PythonZstd:
 
 
 def _misfit(name, got, length):
-    return ProtocolError(f"a payload gives {got} bytes by {name} with more or less behind, not just {length}")
+    return ProtocolError(f"a payload is not one whole {name} stream of {length} bytes: {got} came out of it")
 
 
 _CODECS: dict[str, type] = {"zlib": Zlib}

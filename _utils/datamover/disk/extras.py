@@ -123,24 +123,23 @@ class Extras:
             elif way:
                 way[-1].may_go = False
             return
-        name = here.names.pop()
-        below = here.path + b"/" + name
         inside = descend(top, [each for each in here.path[skipped:].split(b"/") if each])
         try:
-            status = self._deletable(inside, device, name, below)
-            if status is None:
-                here.may_go = False
-            elif stat.S_ISDIR(status.st_mode):
-                deeper = descend(inside, [name])
-                try:
-                    way.append(_Open(below, _names(deeper)))
-                finally:
-                    os.close(deeper)
-            else:
-                self._add(parent, below, False)
+            self._take(inside, device, parent, here.names.pop(), way)
         finally:
             os.close(inside)
         self._step()
+
+    def _take(self, inside, device, parent, name, way):
+        """Find one thing in the innermost directory of the way, which goes on into it if it is a directory."""
+        path = way[-1].path + b"/" + name
+        status = self._deletable(inside, device, name, path)
+        if status is None:
+            way[-1].may_go = False
+        elif stat.S_ISDIR(status.st_mode):
+            way.append(_Open(path, _names_below(inside, name)))
+        else:
+            self._add(parent, path, False)
 
     def _deletable(self, directory, device, name, path):
         """The lstat of something that may be deleted, None if it may not."""
@@ -159,6 +158,14 @@ class Extras:
         self.count += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(path)
+
+
+def _names_below(directory, name):
+    deeper = descend(directory, [name])
+    try:
+        return _names(deeper)
+    finally:
+        os.close(deeper)
 
 
 def _names(directory):

@@ -7,7 +7,7 @@ SETTINGS = {
     "verify": "readback",
     "encrypt": True,
     "streams": 1,
-    "compress": "auto",
+    "compress": "none",
     "limit": 0,
     "nice": "normal",
     "block_size": 4 * 1024 * 1024,

@@ -126,7 +126,7 @@ def read(
     ledger = Ledger()
     ledger.add(reasons)
     values, troubles = settings.sound([*layers, (settings.COMMAND, options)])
-    ledger.add(map(BadOption.reason, troubles))
+    ledger.add(map(BadOption.reason, [*troubles, *settings.contradictions(values)]))
     source = ledger.attempt(parse_source, src)
     destinations = _destinations(dst, source, ledger)
     if not source or not destinations:

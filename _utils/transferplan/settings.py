@@ -420,9 +420,14 @@ def sound(layers: Iterable[Layer]) -> tuple[Settings, list[str]]:
         troubles += bad
     if values["quiet"] and values["verbose"]:
         troubles.append("quiet and verbose exclude each other: give one of them")
-    if values["delete"] and not values["update"]:
-        troubles.append("delete=True is only for update=True: a copy to a new place has nothing to delete")
     return Settings(**values, origins=origins), troubles
+
+
+def contradictions(asked: Settings) -> list[str]:
+    """What is wrong with a request's options together; for who asks to hear once, not from every host."""
+    if asked.delete and not asked.update:
+        return ["delete=True is only for update=True: a copy to a new place has nothing to delete"]
+    return []
 
 
 def _refuse(troubles: Sequence[str]) -> None:

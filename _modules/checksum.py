@@ -106,7 +106,7 @@ def verify(receipt, root="", algorithm="sha256", extra=False, shown=200, role=""
     Returns a dict: ``verified`` (whether everything is as the receipt says), ``counts`` (how many of each: missing,
     content, extra, unreadable; of a transfer also kind, metadata; of a file also unusable), ``troubles`` (the first of
     them: ``path``, ``what``, ``why``), ``more`` (how many further ones); of a transfer also what ``transfer.verify``
-    returns. The exit status is 1 unless all is verified.
+    returns. The job's status is 1 unless all is verified.
 
     CLI Example:
 

@@ -58,4 +58,5 @@ def _recorded(spec):
         settings["block_size"],
         settings["owners"],
         Selection(settings.get("include", ()), settings.get("exclude", ())),
+        alone=not settings.get("update") or settings["delete"],
     )

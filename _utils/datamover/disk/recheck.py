@@ -24,13 +24,14 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the record says beside the journal: where it lies, and how it was digested."""
+    """What the record says beside the journal: where it lies, how it was digested, whether nothing else was there."""
 
     path: bytes
     algorithm: str
     block_size: int
     owners: str = "names"
     selection: object = EVERYTHING
+    alone: bool = True
 
 
 class Recheck:
@@ -92,6 +93,8 @@ class Recheck:
 
     def _names_in(self, number):
         """Names in a directory now that a transfer would take; none below a mount, which the source did not enter."""
+        if not self._recorded.alone:
+            return set()
         try:
             with self._directories.hold(number) as directory:
                 if self._is_mount(directory):

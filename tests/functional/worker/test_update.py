@@ -50,6 +50,24 @@ def test_what_differs_is_brought_over_and_what_is_gone_is_removed(updating, copi
     nothing_open(pair, srv, ["data"])
 
 
+@pytest.mark.parametrize("delete", [False, True])
+def test_an_update_is_verified_later_and_what_it_left_alone_is_no_difference(updating, copied, srv, delete):
+    (copied / "more").write_bytes(b"more")
+    pair = updating(compare="digest", delete=delete)
+    pair.verdicts()
+    found = pair.destination.ask("verify", pair.transfer)
+    assert (found["verified"], found["root"], found["more"]) == (True, found["sealed_root"], 0)
+    (copied / "later").write_bytes(b"later")
+    assert pair.destination.ask("verify", pair.transfer)["counts"]["extra"] == delete
+
+
+def test_what_was_trusted_is_measured_when_it_is_verified(updating, copied):
+    pair = updating()
+    pair.verdicts()
+    found = pair.destination.ask("verify", pair.transfer)
+    assert (found["verified"], found["root"], found["trusted"]) == (True, None, 3)
+
+
 def test_what_the_patterns_leave_out_is_not_removed(updating, copied, data, srv):
     for place in (data, copied):
         (place / "cache").mkdir()

@@ -4,6 +4,7 @@ A unit has a control group of its own, so a restart of salt-minion does not touc
 session of its own and no child of anybody here, waits for the worker and undoes after it.
 """
 
+import contextlib
 import os
 import select
 import shutil
@@ -17,7 +18,7 @@ from datamover.errors import StartFailed
 from datamover.host import process
 from datamover.host.register import Register
 from datamover.host.trail import Trail
-from hosttools import units
+from hosttools import iptables, units
 from hosttools.commands import Command
 
 from . import control, niceness, notify
@@ -37,9 +38,17 @@ def systemd_runs():
 def start(run, spec):
     """Start the worker of `run`; returns when it is ready, else raises with its own words."""
     copy_code(run)
-    started, said = _start_unit(run, spec) if systemd_runs() else _start_guardian(run)
+    _make_what_is_shared(run.path.parents[1])
+    started, said = _start_unit(run, spec) if systemd_runs() else _start_guardian(run, spec)
     if not started:
         raise _failure(run, said)
+
+
+def _make_what_is_shared(state_dir):
+    """Directories that a confined worker could not make itself."""
+    Register(state_dir).make()
+    with contextlib.suppress(OSError):  # the trail is no reason to refuse anything; the worker will say so
+        Trail(state_dir).make()
 
 
 def copy_code(run):
@@ -57,8 +66,6 @@ def command(run, *words):
 
 
 def _start_unit(run, spec):
-    Register(run.path.parents[1]).make()
-    Trail(run.path.parents[1]).make()
     unit = units.Unit(
         name=unit_name(spec),
         description=f"salt-transfer {spec['transfer']}, {spec['role']}",
@@ -92,11 +99,11 @@ def stop(run):
         process.run(Command(("systemctl", "stop", unit_name(run.spec))), PATIENCE)
 
 
-def _start_guardian(run):
+def _start_guardian(run, spec):
     reading, writing = os.pipe()
     try:
         try:
-            _fork_guardian(run, writing)
+            _fork_guardian(run, writing, (*_writable(run, spec), os.fsencode(iptables.LOCK_FILE)))
         finally:
             os.close(writing)
         return _becomes_ready(reading), ""
@@ -104,11 +111,11 @@ def _start_guardian(run):
         os.close(reading)
 
 
-def _fork_guardian(run, writing):
+def _fork_guardian(run, writing, writable):
     with open(run.log, "ab", opener=_private) as log:
         # It forks at once and its first process ends, so that nobody here is its parent.
         subprocess.run(
-            [*command(run, "guard"), str(writing)],
+            [*command(run, "guard"), str(writing), *writable],
             pass_fds=[writing],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 
+from datamover.host import confine
 from datamover.host.rundir import RunDir
 
 USAGE = 2
+
+log = logging.getLogger(__name__)
 
 
 def main(words):
@@ -20,9 +23,9 @@ def main(words):
             return _run(RunDir(path), *map(int, descriptor))
         case ["undo", path]:
             return _undo(RunDir(path))
-        case ["guard", path, descriptor]:
-            return _guard(path, int(descriptor))
-    print("usage: run RUN [DESCRIPTOR] | undo RUN | guard RUN DESCRIPTOR", file=sys.stderr)
+        case ["guard", path, descriptor, *writable]:
+            return _guard(path, int(descriptor), writable)
+    print("usage: run RUN [DESCRIPTOR] | undo RUN | guard RUN DESCRIPTOR WRITABLE...", file=sys.stderr)
     return USAGE
 
 
@@ -30,7 +33,9 @@ def _run(run, descriptor=None):
     # Only here, so that undoing after a worker does not load what moves bytes.
     from . import niceness, notify, worker
 
-    if notify.NOTIFY_SOCKET not in os.environ:
+    if notify.NOTIFY_SOCKET in os.environ:
+        log.info("what the worker writes is confined by systemd")
+    else:
         niceness.LEVELS[run.spec["settings"]["nice"]].take()
     return worker.run(run, notify.notifier(os.environ, descriptor))
 
@@ -43,11 +48,12 @@ def _undo(run, attempt=None):
     return 0
 
 
-def _guard(path, descriptor):
+def _guard(path, descriptor, writable):
     """Become nobody's child in a session of our own, run the worker, wait for it, undo after it."""
     if os.fork():
         return 0
     os.setsid()
+    _confine(writable)
     attempt = RunDir(path).spec["attempt"]
     program = [sys.executable, "-I", "-B", sys.argv[0]]
     with subprocess.Popen([*program, "run", path, str(descriptor)], pass_fds=[descriptor]) as worker:
@@ -56,3 +62,14 @@ def _guard(path, descriptor):
             signal.signal(number, lambda *_: worker.terminate())
         worker.wait()
     return _undo(RunDir(path), attempt)
+
+
+def _confine(writable):
+    """Where systemd does not see to it: the worker, and who undoes after it, can only write where they must."""
+    try:
+        done = confine.confine(map(os.fsencode, writable))
+    except OSError as error:
+        log.warning("Landlock cannot be used (%s)", error)
+        done = False
+    who = "Landlock" if done else "nothing but its own code"
+    log.info("what the worker writes is confined by %s to %s", who, ", ".join(map(ascii, writable)))

@@ -5,14 +5,21 @@ and directories are known by their entry's number. So a symbolic link that someb
 detour, and a path may be longer than the kernel's PATH_MAX.
 """
 
+import errno
 import os
 import threading
 from collections import OrderedDict
 from urllib.parse import quote, unquote_to_bytes
 
+from . import kernel
+
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 OPEN_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+LONGEST_STEP = 4000
+# An older kernel, one that is told to forbid what it does not know, or one that lost a race with renames.
+NOT_IN_ONE_STEP = frozenset({errno.ENOSYS, errno.EPERM, errno.EAGAIN, errno.E2BIG, errno.EINVAL})
 
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -46,7 +53,22 @@ def open_parent(path):
 
 
 def descend(descriptor, names):
-    """Open the directory that lies `names` below `descriptor`, step by step; the caller keeps `descriptor`."""
+    """Open the directory that lies `names` below `descriptor`, through no link; the caller keeps `descriptor`.
+
+    The kernel does it in one step if it can, and is asked step by step if not.
+    """
+    names = list(names)
+    path = b"/".join(names)
+    if len(names) > 1 and len(path) < LONGEST_STEP:
+        try:
+            return kernel.open_beneath(descriptor, path, OPEN_DIRECTORY)
+        except OSError as error:
+            if error.errno not in NOT_IN_ONE_STEP:
+                raise
+    return _step_by_step(descriptor, names)
+
+
+def _step_by_step(descriptor, names):
     current = os.dup(descriptor)
     for name in names:
         try:

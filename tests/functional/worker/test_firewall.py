@@ -125,7 +125,7 @@ def test_when_the_guardian_dies_too_the_pinhole_ends_with_its_lease_and_sweep_ta
 
 
 def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard):
-    pair = guarded(settings__lease=3).prepare()
+    pair = guarded(settings__lease=3, settings__compress="none").prepare()
     pair.arm("destination")
     first = pair.destination.network.do(drive, firewall.openings(), process.run)
     assert first and not any(opening.expired for opening in first)

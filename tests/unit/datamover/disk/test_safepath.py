@@ -1,11 +1,13 @@
 """Paths in JSON, and the pool of descriptors."""
 
+import errno
 import json
 import os
 import threading
 
 import pytest
 
+from datamover.disk import kernel
 from datamover.disk.removal import empty
 from datamover.disk.safepath import (
     Descriptors,
@@ -127,6 +129,33 @@ def test_a_thousand_directories_deep_and_wide_need_few_descriptors(tmp_path):
     empty(top, last=b"")
     os.close(top)
     os.close(anchor)
+
+
+@pytest.fixture(params=["in one step", "step by step"])
+def way(request, monkeypatch):
+    """Both ways to descend: with a kernel that can do it at once, and with an older one."""
+
+    def unknown(*_arguments):
+        raise OSError(errno.ENOSYS, "not here")
+
+    if request.param == "step by step":
+        monkeypatch.setattr(kernel, "open_beneath", unknown)
+
+
+def test_a_link_at_any_step_is_an_error(tmp_path, way):
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    for link, target in (("a/b/link", "c"), ("a/link", "b"), ("link", "a"), ("out", "/")):
+        (tmp_path / link).symlink_to(target)
+    root = os.open(tmp_path, os.O_RDONLY)
+    below = descend(root, [b"a", b"b", b"c"])
+    assert os.path.samestat(os.fstat(below), os.stat(tmp_path / "a/b/c"))
+    for names in ([b"a", b"b", b"link"], [b"a", b"link", b"c"], [b"link", b"b", b"c"], [b"out", b"usr"]):
+        with pytest.raises(OSError, match="Not a directory|Too many levels"):
+            descend(root, names)
+    with pytest.raises(FileNotFoundError):
+        descend(root, [b"a", b"b", b"missing"])
+    os.close(below)
+    os.close(root)
 
 
 def test_a_link_in_the_way_is_an_error(tmp_path):

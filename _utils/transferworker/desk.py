@@ -56,22 +56,22 @@ class Desk:
     def prepare(self, spec, policy):
         """Start the worker of `spec`, or attach to the one that the same spec started before."""
         specs.check(spec, self._minion)
-        self._refuse_forbidden(spec, policy)
+        real = _real(_path(spec))  # once: what the policy is asked about is what the worker must find
+        self._refuse_forbidden(spec, real, policy)
         run = self._runs.establish(spec)
         with _only_one(run):
             attempts.take_up(run, spec, END_PATIENCE)
             attached = self._was_started(run)
             if not attached:
                 self._take_seat(run, spec)
-                run.write("place", {"real": safepath.encode_path(_real(_path(spec)))})
+                run.write("place", {"real": safepath.encode_path(real)})
                 launch.start(run, spec)
         self._forget_old()
         return {**_answer(run, spec), "attached": attached}
 
-    def _refuse_forbidden(self, spec, policy):
-        path = _path(spec)
+    def _refuse_forbidden(self, spec, real, policy):
         peers = [peer["host"] for peer in spec["peers"]]
-        paths = (path, _real(path), os.path.realpath(path))
+        paths = (_path(spec), real, os.path.realpath(real))
         reasons = policy.reasons(spec["role"], paths, peers, spec["settings"]["special"])
         if reasons:
             audit.refused(self._runs.state_dir, spec, reasons)

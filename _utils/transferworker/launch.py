@@ -90,7 +90,13 @@ def _writable(run, spec):
     own = (os.fsencode(run.path), os.fsencode(Trail(state_dir).directory))
     if spec["role"] == "source":
         return own
-    return (*own, os.fsencode(Register(state_dir).directory), os.path.dirname(decode_path(spec["path"])))
+    return (*own, os.fsencode(Register(state_dir).directory), os.path.dirname(_real(run, spec)))
+
+
+def _real(run, spec):
+    """Where the final name really lies; of the spec that was accepted, whatever has become of the one on the disk."""
+    place = run.read("place")
+    return decode_path(place["real"] if place else spec["path"])
 
 
 def stop(run):

@@ -8,7 +8,6 @@ import contextlib
 import os
 from functools import partial
 
-from datamover.disk import safepath
 from datamover.disk.publish import Found
 from datamover.disk.staging import Staging
 from datamover.errors import LocalError, WorkerDied
@@ -29,10 +28,10 @@ def handlers(run, verdict, keep=True):
 
     def remove_staging():
         if verdict["result"] != PUBLISHED:
-            if keep and verdict["result"] == FAILED and resting.kept_for(spec) and _has_arrived(spec):
+            if keep and verdict["result"] == FAILED and resting.kept_for(spec) and _has_arrived(run):
                 return KEPT
             _refuse_if_published(run)
-        if staging := _staging(spec):
+        if staging := _staging(run):
             with contextlib.closing(staging):
                 _discard(run, staging)
         return None
@@ -45,9 +44,9 @@ def handlers(run, verdict, keep=True):
     }
 
 
-def _has_arrived(spec):
+def _has_arrived(run):
     """Whether anything is staged that another attempt could go on with."""
-    staging = _staging(spec)
+    staging = _staging(run)
     if staging is None:
         return False
     with contextlib.closing(staging):
@@ -56,23 +55,24 @@ def _has_arrived(spec):
 
 def _close_pinhole(run, verdict, tag):
     pinhole.close(tag)
-    died = verdict["error"] and verdict["error"]["name"] == WorkerDied.name
+    died = verdict and verdict["error"] and verdict["error"]["name"] == WorkerDied.name
     audit.closed(run.path.parents[1], tag, "who undid after the worker" if died else "the worker")
 
 
 def close_pinholes(run):
     """Undo only what lets others in; returns sentences about what failed."""
-    return run.undo.run({"pinhole": pinhole.close, "place": _kept, "staging": _kept, "trail": _kept})
+    close = partial(_close_pinhole, run, None)
+    return run.undo.run({"pinhole": close, "place": _kept, "staging": _kept, "trail": _kept})
 
 
 def _kept():
     return KEPT
 
 
-def _staging(spec):
-    """What is there of the staging directory; None if it or what held it is gone."""
-    final = safepath.decode_path(spec["path"])
-    return Staging.reopen(final, spec["transfer"]) if os.path.isdir(os.path.dirname(final)) else None
+def _staging(run):
+    """What is there of the staging directory, wherever links lead by now; None if it or what held it is gone."""
+    final = resting.final_of(run)
+    return Staging.reopen(final, run.transfer) if os.path.isdir(os.path.dirname(final)) else None
 
 
 def _refuse_if_published(run):
@@ -155,7 +155,7 @@ def _recovered(run):
     intent = run.read("intent")
     if intent is None:
         return None
-    staging = _staging(run.spec)
+    staging = _staging(run)
     if staging is None:
         return None
     with contextlib.closing(staging):

@@ -190,7 +190,7 @@ def test_policy_is_enforced_again_at_prepare(transfer, srv):
     with pytest.raises(PolicyRefused) as refusal:
         pair.prepare("destination")
     assert len(refusal.value.evidence["reasons"]) == 2
-    assert not pair.destination.state_dir.exists()
+    assert os.listdir(pair.destination.state_dir) == ["audit"]
 
 
 def test_a_link_does_not_get_around_the_policy(transfer, srv, tmp_path):

@@ -155,7 +155,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class State:
-    """Where a transfer stands, as far as the runner knows. A spectator only watches what another began."""
+    """Where a transfer stands, as far as the runner knows. A spectator only watches what another began.
+
+    `foreign` are ends where this attempt is somebody else's, who resumed at the same time.
+    """
 
     request: Request
     stage: str
@@ -168,6 +171,7 @@ class State:
     stopped: tuple[Member, ...] = ()
     outcome: str = ""
     spectator: bool = False
+    foreign: frozenset[Member] = frozenset()
     began: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -239,7 +243,8 @@ def _end(state: State, outcome: str, now: float) -> Step:
 
 def _awaited(state: State) -> tuple[Member, ...]:
     only = ROUNDS[state.stage].only
-    return tuple(member for member in state.members if not only or member.role == only)
+    ours = (member for member in state.members if state.stage != "withdrawing" or member not in state.foreign)
+    return tuple(member for member in ours if not only or member.role == only)
 
 
 def _call(state: State, member: Member, function: str, at: float, **more: Any) -> Call:
@@ -312,6 +317,8 @@ def _conclude(state: State, said: Round, now: float) -> Step:
     reasons = _reasons(state)
     if state.stage == "withdrawing":
         return _enter(replace(state, reasons=state.reasons + _undoing(state, reasons)), said.then, now)
+    if state.stage == "preparing":
+        state = replace(state, foreign=_foreign(state))
     if state.outcome:
         return _withdraw(state, now, state.outcome)
     if reasons:
@@ -319,6 +326,13 @@ def _conclude(state: State, said: Round, now: float) -> Step:
     if state.stage == "preparing":
         return _gather_roster(state, now)
     return _enter(state, said.then, now)
+
+
+def _foreign(state: State) -> frozenset[Member]:
+    """Who refused a later attempt, or had it already: that one may be another runner's, whose work stays untouched."""
+    answers = state.answers.items() if state.request.attempt > 1 else ()
+    told = [(member, answer) for member, answer in answers if isinstance(answer, Mapping)]
+    return frozenset(member for member, answer in told if answer.get("error") or answer.get("attached"))
 
 
 def _reasons(state: State) -> tuple[Reason, ...]:
@@ -370,6 +384,8 @@ def _declined(state: State, reasons: tuple[Reason, ...], now: float) -> Step:
 
 
 def _withdraw(state: State, now: float, outcome: str) -> Step:
+    if state.foreign == frozenset(state.members):
+        return _end(state, outcome, now)
     return _enter(replace(state, outcome=outcome), "withdrawing", now)
 
 
@@ -387,7 +403,7 @@ def _cancel(state: State, now: float) -> Step:
 def _cancel_when_prepared(state: State, now: float) -> Step:
     """A worker that is just being made cannot be cancelled yet; asked once more, that is left to its lease."""
     if state.outcome:
-        return _withdraw(state, now, state.outcome)
+        return _withdraw(replace(state, foreign=_foreign(state)), now, state.outcome)
     return replace(state, outcome=CANCELLED), ()
 
 

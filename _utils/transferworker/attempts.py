@@ -46,6 +46,7 @@ def take_up(run, spec, patience):
     if documents.digest(present) == documents.digest(spec):
         return
     _refuse_another(run, present, spec)
+    _refuse_outdated(run, present, spec)
     if run.alive or not undoing.undo_dead(run, patience):
         attempt = f"attempt {present['attempt']} of transfer {run.transfer}"
         raise Busy(f"{attempt} still runs on this host; attach to it or cancel it")
@@ -68,6 +69,13 @@ def _refuse_another(run, present, spec):
             existing=documents.digest(present),
             asked=documents.digest(spec),
         )
+
+
+def _refuse_outdated(run, present, spec):
+    """Two who go on with a transfer at once: the second finds the attempt taken, also when that has ended by now."""
+    if spec["attempt"] <= present["attempt"]:
+        text = f"transfer {run.transfer} is at attempt {present['attempt']} on this host already, with other options"
+        raise OutOfTurn(f"{text}; resume it again, or attach to it if it runs")
 
 
 def _lasting(spec):

@@ -64,6 +64,7 @@ def test_the_same_copy_again_attaches_and_watch_sees_one_transfer(clean_lab, cop
     assert set(watched.data["transfers"]) <= {copying.transfer} and watched.returncode == 0
 
 
+@pytest.mark.slow
 def test_another_copy_to_the_same_place_is_refused_with_what_differs(copying, run):
     refused = run("copy", **PLACES, verify="flight")
     assert outcome(refused) == (3, "refused") and {"already-running", "place-locked"} <= names(refused)
@@ -104,6 +105,7 @@ def test_after_a_killed_worker_resume_completes(clean_lab, died, run):
     assert names(run("resume", transfer=died)) == {"not-resumable"}
 
 
+@pytest.mark.slow
 def test_after_a_killed_worker_the_same_copy_again_goes_on(clean_lab, died, run):
     done = run("copy", **PLACES)
     assert outcome(done) == (0, "ok"), done.stdout

@@ -442,7 +442,21 @@ def test_withdrawing_keeps_what_earlier_attempts_brought():
     for request, keeps in ((asked(), False), (second(), True)):
         driver = Driver(request).until("preparing")
         driver.hear("prepare", {ALPHA: BROKEN, BETA: PREPARED[BETA]})
-        assert {call.function: call.arguments["keep"] for call in driver.calls} == {"cancel": keeps}
+        assert {(call.function, call.arguments["keep"]) for call in driver.calls} == {("cancel", keeps)}
+
+
+def test_what_another_runner_prepared_for_the_same_attempt_is_not_withdrawn():
+    driver = Driver(second()).until("preparing")
+    driver.hear("prepare", {ALPHA: BROKEN, BETA: PREPARED[BETA]})
+    assert driver.asks == [("beta", "cancel")]
+    driver = Driver(second()).until("preparing")
+    driver.hear("prepare", {ALPHA: BROKEN, BETA: {**PREPARED[BETA], "attached": True}})
+    assert (driver.asks, driver.state.ended, driver.state.outcome) == ([], True, course.GIVEN_UP)
+
+
+def test_a_first_attempt_is_withdrawn_everywhere():
+    driver = Driver().until("preparing").hear("prepare", {ALPHA: BROKEN, BETA: BROKEN})
+    assert driver.asks == [("alpha", "cancel"), ("beta", "cancel")]
 
 
 class Spectator(Driver):

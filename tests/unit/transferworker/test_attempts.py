@@ -120,6 +120,14 @@ def test_what_may_change_may_change(run):
     take_up(run, settings={**run.spec["settings"], "lease": 60, "streams": 3}, firewall={}, expect={}, version="9")
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_an_attempt_that_somebody_else_has_taken_is_refused(run, attempt):
+    take_up(run)
+    with pytest.raises(OutOfTurn, match="is at attempt 2 on this host already"):
+        attempts.take_up(run, {**run.spec, "attempt": attempt, "asked_by": {"user": "bob"}}, PATIENCE)
+    assert run.spec["attempt"] == 2
+
+
 def test_a_run_that_lives_is_left_alone(run):
     with flock.hold(run.lock), pytest.raises(Busy, match="attempt 1 of transfer .* still runs"):
         take_up(run)

@@ -40,7 +40,7 @@ def test_a_failed_copy_leaves_no_pinhole_open(clean_lab, alpha, beta):
     assert (outcome(done), names(done)) == ((2, "failed"), {"source-vanished"})
     assert "2-more" in words(done)
     assert tagged(beta, copying.transfer) == []
-    assert os.listdir(beta.disk("/srv")) == []
+    assert os.listdir(beta.disk("/srv")) == [f".salt-transfer-{copying.transfer}"], "what had arrived, to be resumed"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_reader_that_fails_makes_the_copy_fail(run, beta, failing_disk):
     done = run(src="alpha:/srv/disk/data", dst="beta:/srv/")
     assert (outcome(done), names(done)) == ((2, "failed"), {"source-unreadable"})
     assert "file" in words(done) and "EIO" in words(done)
-    assert os.listdir(beta.disk("/srv")) == []
+    assert os.listdir(beta.disk("/srv")) == [f".salt-transfer-{done.data['transfer']}"]
 
 
 def test_who_is_killed_leaves_nothing_that_a_cancel_does_not_end(clean_lab, run, alpha, beta):

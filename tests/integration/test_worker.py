@@ -104,14 +104,14 @@ def test_kill_minus_9_of_a_destination_is_undone_by_its_unit(transfer):
     beta, unit = transfer.machines["destination"], transfer.read("destination", "attempts/1/answer")["unit"]
     beta.run(["systemctl", "kill", "--signal=KILL", unit])
     beta.run(["systemctl", "stop", unit], check=False)
-    # That systemd itself has it undone is seen before anybody is asked: the staging and the pinhole are gone.
-    assert beta.output("find", "/srv", "-mindepth", "1") == ""
+    # That systemd itself has it undone is seen before anybody is asked: the pinhole is gone, what had arrived is kept.
+    assert beta.output("ls", "-A", "/srv").split() == [f".salt-transfer-{transfer.id}"]
     assert transfer.id not in beta.output("nft", "list", "ruleset")
     result = transfer.result()
     assert (result["result"], result["retcode"]) == ("failed", 2)
     assert result["destinations"]["beta"]["error"]["name"] == "worker-died"
     assert result["source"]["result"] == "failed"
-    assert transfer.leftovers() == []
+    assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
 
 
 def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_lab):
@@ -119,6 +119,8 @@ def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_
     beta = transfer.machines["destination"]
     assert transfer.id not in beta.output("nft", "list", "ruleset")
     assert transfer.call("destination", "status", transfer.id)["verdict"]["error"]["name"] == "worker-died"
-    assert beta.output("find", "/srv", "-mindepth", "1") == ""
+    assert beta.output("ls", "-A", "/srv").split() == [f".salt-transfer-{transfer.id}"]
     assert transfer.call("source", "cancel", transfer.id)["phase"] in ("failed", "cancelled")
-    assert transfer.leftovers() == []
+    assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
+    assert transfer.call("destination", "cancel", transfer.id)["phase"] == "failed"
+    assert transfer.leftovers() == [] and beta.output("ls", "-A", "/srv") == ""

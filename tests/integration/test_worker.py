@@ -31,6 +31,7 @@ class Transfer:
         self._copy = lab.master.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         (self.id,) = eventually(lambda: self._ids() - known, 60)
         assert eventually(lambda: self.read("destination", "state").get("phase") == "moving", 60)
+        assert eventually(lambda: self.read("destination", "state")["progress"]["bytes_done"], 60)
 
     def _ids(self):
         listed = self.machines["destination"].run(["ls", RUNS], check=False)  # nothing before the first transfer

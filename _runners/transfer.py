@@ -212,8 +212,8 @@ def status(transfer, minions=None):
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
-    Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase, alive, progress in bytes and files, phases in
-    seconds, verdict), ``silent`` (minions that did not answer), ``result``, ``reasons``, ``retcode``.
+    Returns a dict: ``transfer``, ``ends`` (for each: host, role, asked_by, phase, alive, progress in bytes and files,
+    phases in seconds, verdict), ``silent`` (minions that did not answer), ``result``, ``reasons``, ``retcode``.
 
     ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
 

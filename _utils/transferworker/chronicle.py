@@ -141,6 +141,7 @@ def status(spec, state, events, verdict, alive, after_seq):
         "attempt": spec["attempt"],
         "role": spec["role"],
         "host": spec["host"],
+        "asked_by": spec["asked_by"],
         "phase": verdict["result"] if verdict else state["phase"],
         "seq": told[-1]["seq"] if told else after_seq,
         "alive": alive,

@@ -238,13 +238,12 @@ def _answer(run, spec):
 
 def _short(run):
     spec, status = run.spec, chronicle.recorded(run)
-    kept = ("transfer", "attempt", "role", "host", "phase", "alive", "wall")
+    kept = ("transfer", "attempt", "role", "host", "asked_by", "phase", "alive", "wall")
     return {
         **{name: status[name] for name in kept},
         "alive": status["alive"] or flock.is_held(run.preparing),
         "path": spec["path"],
         "peers": [{"host": peer["host"], "role": peer["role"]} for peer in spec["peers"]],
-        "asked_by": spec["asked_by"],
         "rests": resting.rests(run),
         "age": resting.age(run),
         "bytes_done": status["progress"]["bytes_done"],

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.support.copying import digest, heal, started, worker
+from tests.support.copying import digest, heal, jobs_on, started, worker
 from tests.support.runs import names, outcome
 from tests.support.waiting import eventually
 
@@ -51,6 +51,7 @@ def test_attach_after_a_restarted_master_tells_the_true_result(clean_lab, copyin
 
     assert eventually(attached, timeout=60).data["result"] == "ok"
     assert_same_file(clean_lab)
+    assert eventually(lambda: not any(jobs_on(clean_lab.machine(name)) for name in ("alpha", "beta")), timeout=120)
 
 
 def test_the_same_copy_again_attaches_and_watch_sees_one_transfer(clean_lab, copying):
@@ -88,7 +89,7 @@ def test_a_cancel_can_be_repeated_while_it_runs_and_when_it_is_over(clean_lab, c
 @pytest.fixture
 def died(clean_lab, copying):
     """The id of a transfer whose destination was killed in the middle; the runner has told so."""
-    copying.await_event("progress", role="destination")
+    copying.await_arrived()
     pid, *_ = worker(clean_lab.machine("beta"), copying.transfer, "destination")
     clean_lab.machine("beta").run(["kill", "-9", pid])
     heal(clean_lab)
@@ -125,7 +126,7 @@ def test_what_rests_is_found_by_doctor_and_given_up_by_cancel(clean_lab, died, r
 
 @pytest.mark.parametrize("victim", ["beta", pytest.param("alpha", marks=pytest.mark.slow)])
 def test_after_a_reboot_resume_completes(clean_lab, copying, run, victim):
-    copying.await_event("progress", role="destination")
+    copying.await_arrived()
     clean_lab.reboot(victim)
     heal(clean_lab)
     assert copying.finish().returncode != 0

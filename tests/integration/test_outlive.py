@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.support.copying import SLOW_BYTES, Copying, digest, heal, plant_random, slowed
+from tests.support.copying import SLOW_BYTES, Copying, digest, heal, jobs_on, plant_random, slowed
 from tests.support.waiting import eventually
 
 ENDS = ("alpha", "beta")
@@ -33,11 +33,6 @@ def test_a_restarted_master_is_no_event(clean_lab, copying):
     assert_arrived(clean_lab, copying)
     # A job that wanted to return meanwhile keeps trying; that is Salt's process, not ours.
     assert eventually(lambda: not any(jobs_on(clean_lab.machine(name)) for name in ENDS), timeout=120)
-
-
-def jobs_on(machine):
-    """The processes in which the minion runs jobs."""
-    return machine.run(["pgrep", "-f", "Minion._thread_return"], check=False).stdout.split()
 
 
 def test_one_of_several_connections_that_a_firewall_resets_is_made_again(clean_lab):

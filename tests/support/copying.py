@@ -43,6 +43,11 @@ class Copying:
         """Return when bytes move."""
         self.await_event("phase", role="source", phase="moving")
 
+    def await_arrived(self):
+        """Return when the destination has told of bytes that it has."""
+        while not self.await_event("progress", role="destination")["bytes_done"]:
+            pass
+
     def finish(self, timeout=120):
         """What the runner returned, printed and ended with."""
         out, err = self.process.communicate(timeout=timeout)
@@ -102,3 +107,8 @@ def worker(machine, transfer, role):
 
 def digest(machine, path):
     return machine.output("sha256sum", path).split()[0]
+
+
+def jobs_on(machine):
+    """The processes in which a minion runs jobs; one that wants to return to a master that is away keeps trying."""
+    return machine.run(["pgrep", "-f", "Minion._thread_return"], check=False).stdout.split()

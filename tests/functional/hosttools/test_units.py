@@ -118,7 +118,7 @@ def test_it_has_started_when_it_is_ready(machine, places):
         "KillMode": "control-group",
         "Type": "notify",
         "NoNewPrivileges": "yes",
-        "CPUWeight": "50",
+        "CPUWeight": "100",
         "WatchdogUSec": "1s",
     }
     assert NAME in reported(machine, "run")["cgroup"]

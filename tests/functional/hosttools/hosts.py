@@ -99,7 +99,7 @@ class Host:
             probe.settimeout(patience)
             try:
                 probe.connect((other.addresses[family], port))
-            except (ConnectionRefusedError, TimeoutError):
+            except OSError:  # dropped, or refused in one of the ways there are
                 return False
             return True
 

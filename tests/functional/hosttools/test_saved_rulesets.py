@@ -48,7 +48,7 @@ def test_what_iptables_save_saved_admits_nobody(net, variant):
     host = net["destination"]
     GUARD[f"iptables-{variant}"].install(host)
     before = snapshot(host)
-    tools = {f"iptables-{variant}", f"ip6tables-{variant}"}
+    tools = [f"iptables-{variant}", f"ip6tables-{variant}"]
     with host.listening(PORT):
         opened(host, net["source"])
         assert reached(net)

@@ -6,14 +6,15 @@ has of a stream, and tells the source whenever it admits it: nothing is taken tw
 
 import logging
 import secrets
-import threading
 from contextlib import contextmanager, suppress
 
 from ..errors import ConnectionLost, ProtocolError
 from ..wire import NO_SECRET, Admit, Taken
 from ..wire.protocol import Tally
 from . import sealing
+from .bulk import Bulk
 from .link import losing
+from .stop import Changes
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,7 @@ class Inlet:
         self._given_up = 0
         self._link = None
         self._reached = self._base = 0
-        self._changed = threading.Condition()
-        stop.on_set(self._wake)
+        self._changed = Changes(stop)
 
     @property
     def figures(self):
@@ -102,8 +102,7 @@ class Inlet:
     def _next_link(self):
         """The connection that was admitted, when it comes; None if the source could not make it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stop.is_set() or self._link or self._given_up == self._admitted)
-            self._stop.check()
+            self._changed.until(lambda: self._link or self._given_up == self._admitted)
             return self._link
 
     def _tell_taken(self):
@@ -133,39 +132,13 @@ class Inlet:
             with suppress(OSError):
                 self._link.break_off()
 
-    def _wake(self, _reason):
-        with self._changed:
-            self._changed.notify_all()
 
-
-class Inlets:
+class Inlets(Bulk):
     """All of them."""
 
     def __init__(self, count, intake, expect, say, tell, stop):
-        self._all = [Inlet(number, intake, expect, say, tell, stop) for number in range(1, count + 1)]
-
-    def __iter__(self):
-        return iter(self._all)
-
-    def __getitem__(self, number):
-        """The stream of this number; ProtocolError if there is none."""
-        if not 1 <= number <= len(self._all):
-            raise ProtocolError(f"stream {number} was spoken of; {len(self._all)} were agreed on")
-        return self._all[number - 1]
+        super().__init__(Inlet(number, intake, expect, say, tell, stop) for number in range(1, count + 1))
 
     def close(self):
-        for inlet in self._all:
+        for inlet in self:
             inlet.close()
-
-    @property
-    def reached(self):
-        return sum(inlet.reached for inlet in self._all)
-
-    @property
-    def figures(self):
-        return tuple(inlet.figures for inlet in self._all)
-
-    @property
-    def troubles(self):
-        """Words for each stream that has no connection."""
-        return "".join(f"; {inlet.trouble.text}" for inlet in self._all if inlet.trouble)

@@ -13,6 +13,7 @@ from ..errors import DigestMismatch, ProtocolError, shown
 from ..manifest import Kind, Lineage
 from ..wire import PieceKind
 from .halves import Halves
+from .stop import Changes
 
 OPEN_LANDINGS = 65_536
 """Files of which a part has landed; each costs memory. A source that reads file after file has a handful."""
@@ -83,15 +84,13 @@ class Ledger:
         self.listed = False
         self._terms = terms
         self._journal = journal
-        self._stop = stop
         self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = Changes(stop, self._lock)
         self._lineage = Lineage()
         self._states = bytearray()
         self._tries = {}
         self._landings = {}
         self._halves = Halves(journal)
-        stop.on_set(self._wake)
 
     # What the source tells
 
@@ -133,8 +132,7 @@ class Ledger:
     def await_try(self, number, try_):
         """Wait until this try of an entry was announced; False if a later one was, so that this one is void."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stop.is_set() or self._knows(number, try_))
-            self._stop.check()
+            self._changed.until(lambda: self._knows(number, try_))
             return self._is_current(number, try_)
 
     def small(self, number, try_, length):
@@ -263,10 +261,6 @@ class Ledger:
         return DigestMismatch(
             f"{shown(path) or 'the file'}: {text}; nothing was published", path=path, entry=number, **evidence
         )
-
-    def _wake(self, _reason):
-        with self._changed:
-            self._changed.notify_all()
 
 
 def _twice(number):

@@ -86,20 +86,36 @@ def wait_ready(fd, events, timeout, stop):
     return bool(ready)
 
 
+class Changes(threading.Condition):
+    """A condition whose waits end with the work too."""
+
+    def __init__(self, stop, lock=None):
+        super().__init__(lock)
+        self._work = stop
+        stop.on_set(self._wake)
+
+    def until(self, possible):
+        """Wait, holding the lock, until `possible()`; Stopped when the work has ended."""
+        self.wait_for(lambda: self._work.is_set() or possible())
+        self._work.check()
+
+    def _wake(self, _reason):
+        with self:
+            self.notify_all()
+
+
 class Lane:
     """A bounded queue from thread to thread, whose waits end with the work."""
 
     def __init__(self, limit, stop, items=()):
         self._items = deque(items)
         self._limit = limit
-        self._stop = stop
-        self._changed = threading.Condition()
-        stop.on_set(self._wake)
+        self._changed = Changes(stop)
 
     def put(self, item):
         """Append an item, waiting while the lane is full."""
         with self._changed:
-            self._wait_for(lambda: len(self._items) < self._limit)
+            self._changed.until(lambda: len(self._items) < self._limit)
             self._items.append(item)
             self._changed.notify_all()
 
@@ -115,7 +131,7 @@ class Lane:
     def get(self):
         """Take the oldest item, waiting while there is none."""
         with self._changed:
-            self._wait_for(lambda: self._items)
+            self._changed.until(lambda: self._items)
             item = self._items.popleft()
             self._changed.notify_all()
             return item
@@ -127,14 +143,6 @@ class Lane:
             self._items.clear()
             self._changed.notify_all()
             return items
-
-    def _wait_for(self, possible):
-        self._changed.wait_for(lambda: self._stop.is_set() or possible())
-        self._stop.check()
-
-    def _wake(self, _reason):
-        with self._changed:
-            self._changed.notify_all()
 
 
 class Crew:

@@ -5,7 +5,6 @@ stream outlives its connections: when one breaks, the bytes that wait are let go
 are read again for the next connection. So a broken network costs no memory, and the other streams carry on.
 """
 
-import threading
 from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
@@ -13,8 +12,9 @@ from enum import Enum, auto
 from ..errors import ProtocolError
 from ..wire import End
 from .account import Account
+from .bulk import Bulk
 from .loads import BUFFER, Load, Owed
-from .stop import Lane
+from .stop import Changes, Lane
 
 BUFFERS = 4
 """For each stream: one being filled, one being sent, and some to even out."""
@@ -55,8 +55,7 @@ class Stream:
         self._reached = self._base = 0
         self._unmarked = (0, 0)
         self._settling = self._ending = self._end_said = False
-        self._changed = threading.Condition()
-        stop.on_set(self._wake)
+        self._changed = Changes(stop)
 
     @property
     def figures(self):
@@ -91,7 +90,7 @@ class Stream:
     def put(self, load):
         """Give it a load, waiting while it has enough. Without a connection its bytes are let go."""
         with self._changed:
-            self._wait_for(self._has_room)
+            self._changed.until(self._has_room)
             if self.live:
                 self._queue.append(load)
                 self._changed.notify_all()
@@ -111,7 +110,7 @@ class Stream:
     def settled(self):
         """Return when all that was put was taken, or is void."""
         with self._changed:
-            self._wait_for(lambda: not self._queue and not self._account)
+            self._changed.until(lambda: not self._queue and not self._account)
             self._settling = False
 
     def end(self):
@@ -123,7 +122,7 @@ class Stream:
     def await_end(self):
         """Return when the other end took the end."""
         with self._changed:
-            self._wait_for(lambda: self.ended)
+            self._changed.until(lambda: self.ended)
 
     # For who hears
 
@@ -153,7 +152,7 @@ class Stream:
     def admission(self):
         """The Admit of the next connection, or None when the stream has ended."""
         with self._changed:
-            self._wait_for(lambda: self._admit or self.ended)
+            self._changed.until(lambda: self._admit or self.ended)
             admit, self._admit = self._admit, None
             self.connections += admit is not None
             return admit
@@ -239,36 +238,17 @@ class Stream:
             self._account.owe(Owed.of(load))
             self._release(load.buffer)
 
-    def _wait_for(self, possible):
-        self._changed.wait_for(lambda: self._stop.is_set() or possible())
-        self._stop.check()
 
-    def _wake(self, _reason):
-        with self._changed:
-            self._changed.notify_all()
-
-
-class Streams:
+class Streams(Bulk):
     """All of them, and the buffers that go round."""
 
     def __init__(self, count, stop):
         self._free = Lane(BUFFERS * count, stop, (bytearray(BUFFER) for _ in range(BUFFERS * count)))
-        self._stop = stop
-        self._risen = threading.Condition()
-        self._all = [Stream(number, stop, self.release, self._rise) for number in range(1, count + 1)]
+        self._risen = Changes(stop)
+        super().__init__(Stream(number, stop, self.release, self._rise) for number in range(1, count + 1))
         self._last = 0
         self._kept = None, 0
         self._outdated = []
-        stop.on_set(lambda _reason: self._rise())
-
-    def __iter__(self):
-        return iter(self._all)
-
-    def __getitem__(self, number):
-        """The stream of this number; ProtocolError if there is none."""
-        if not 1 <= number <= len(self._all):
-            raise ProtocolError(f"stream {number} was spoken of; {len(self._all)} were agreed on")
-        return self._all[number - 1]
 
     def buffer(self):
         """An empty buffer, as soon as one is free."""
@@ -285,8 +265,7 @@ class Streams:
 
     def _idlest(self):
         with self._risen:
-            self._risen.wait_for(lambda: self._stop.is_set() or any(stream.live for stream in self._all))
-        self._stop.check()
+            self._risen.until(lambda: any(stream.live for stream in self._all))
         turn = (*self._all[self._last :], *self._all[: self._last])
         self._last = min(turn, key=lambda stream: (not stream.live, stream.waiting)).number
         return self._last
@@ -315,19 +294,6 @@ class Streams:
     def await_end(self):
         for stream in self._all:
             stream.await_end()
-
-    @property
-    def reached(self):
-        return sum(stream.reached for stream in self._all)
-
-    @property
-    def figures(self):
-        return tuple(stream.figures for stream in self._all)
-
-    @property
-    def troubles(self):
-        """Words for each stream that has no connection."""
-        return "".join(f"; {stream.trouble.text}" for stream in self._all if stream.trouble)
 
     def _rise(self):
         with self._risen:

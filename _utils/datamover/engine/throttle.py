@@ -3,8 +3,9 @@
 What is sent is cut so small that it flows evenly. Time that was not used is soon forgotten, so that no burst follows.
 """
 
-import threading
 import time
+
+from .stop import Changes
 
 SLICES = 25
 """Parts of a second: no slice is larger than what may be sent in one."""
@@ -22,8 +23,7 @@ class Throttle:
         self._stop = stop
         self._clock = clock
         self._free_at = clock()
-        self._changed = threading.Condition()
-        stop.on_set(self._wake)
+        self._changed = Changes(stop)
 
     @property
     def rate(self):
@@ -60,7 +60,3 @@ class Throttle:
         now = self._clock()
         self._free_at = max(self._free_at, now - FORGOTTEN)
         return self._free_at - now if self._rate else 0.0
-
-    def _wake(self, _reason):
-        with self._changed:
-            self._changed.notify_all()

@@ -1,10 +1,9 @@
 """What the destination told of files that it has already: digests of their blocks, as its disk gave them just now."""
 
-import threading
-
 from ..blocks import block_count
 from ..errors import ProtocolError
 from ..manifest import Kind
+from .stop import Changes
 
 
 class Told:
@@ -13,14 +12,12 @@ class Told:
     def __init__(self, terms, journal, stop):
         self._block_size = terms.block_size
         self._journal = journal
-        self._stop = stop
-        self._changed = threading.Condition()
+        self._changed = Changes(stop)
         self._considered = 0
         self._blocks = {}
         self._latest = 0
         self._kept = set()
         self._trusts = terms.trusts
-        stop.on_set(self._wake)
 
     def hear(self, have, announced):
         """Take a Have; ProtocolError if it cannot be one while so many entries were announced."""
@@ -47,8 +44,7 @@ class Told:
     def block(self, number, index):
         """The digest of a block of a file as the destination has it; None if it has not, or not what comes before."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stop.is_set() or self._knows(number, index))
-            self._stop.check()
+            self._changed.until(lambda: self._knows(number, index))
             blocks = self._blocks.get(number, ())
             return blocks[index] if index < len(blocks) else None
 
@@ -73,8 +69,7 @@ class Told:
     def keeps(self, number):
         """Whether the destination keeps this file as it is."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stop.is_set() or number in self._kept or self._knows(number, 0))
-            self._stop.check()
+            self._changed.until(lambda: number in self._kept or self._knows(number, 0))
             return number in self._kept
 
     def forget(self, number):
@@ -82,10 +77,6 @@ class Told:
         with self._changed:
             self._blocks.pop(number, None)
             self._kept.discard(number)
-
-    def _wake(self, _reason):
-        with self._changed:
-            self._changed.notify_all()
 
 
 class Nothing:

@@ -22,12 +22,6 @@ def root(tmp_path):
     return tmp_path / "source"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "place").mkdir()
-    return tmp_path / "place"
-
-
 def arrived(ends):
     """Run, demand that all went well at both ends, return the outcomes."""
     sent, received = ends.run()

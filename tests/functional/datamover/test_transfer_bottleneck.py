@@ -35,12 +35,6 @@ def root(tmp_path):
     return tmp_path / "source"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "place").mkdir()
-    return tmp_path / "place"
-
-
 def test_a_limit(root, folder):
     assert slowest(root, folder, os.urandom(3 * MIB), limit=2 * MIB) == ("limit", "alpha")
 

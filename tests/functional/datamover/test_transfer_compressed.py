@@ -21,12 +21,6 @@ def root(tmp_path):
     return tmp_path / "source"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "place").mkdir()
-    return tmp_path / "place"
-
-
 def rows(size):
     """Like a table's pages: much that repeats, some that does not."""
     chance, made = random.Random(7), bytearray()

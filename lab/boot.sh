@@ -17,7 +17,7 @@ echo "$pid"
 read -r _
 
 root=$home/root
-mount -t overlay overlay -o "lowerdir=/,upperdir=$home/upper,workdir=$home/work" "$root"
+mount -t overlay overlay -o "lowerdir=$(cat "$home/lower"),upperdir=$home/upper,workdir=$home/work" "$root"
 
 # Own file systems where renames and staging happen: an overlay refuses to rename directories of its lower layer.
 for place in srv tmp var/lib/salt-transfer; do

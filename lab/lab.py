@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from . import database
 from . import salt as lab_salt
 from .bus import Bus
 from .errors import LabError
 from .furniture import furnish
 from .home import new_control_group, new_home, remove_control_group, remove_home
 from .machine import BIN, Machine
-from .network import Network
+from .network import Network, run_tool
 
 MINIONS = ("alpha", "beta", "gamma")
 MASTER = "master"
@@ -51,12 +52,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a lab is to consist of. `salt` None means machines alone; `firewall` names one for all or one per minion."""
+    """What a lab is to consist of. `salt` None means machines alone; `firewall` names one for all or one per minion.
+
+    The minions named in `databases` have a MariaDB of their own, which does not run yet.
+    """
 
     minions: tuple = MINIONS
     salt: str | None = lab_salt.NEWEST
     install: str = "checkout"
     firewall: str | dict = "nft"
+    databases: tuple = ()
     master_config: dict | None = None
     minion_config: dict | None = None
 
@@ -150,13 +155,30 @@ class Lab:
 
     def _create_machines(self):
         for name, machine in self.machines.items():
-            machine.create(self.plan.number(name), self._shared_directories())
+            trees = self._trees if name in self.plan.databases else ()
+            machine.create(self.plan.number(name), self._shared_directories(), trees)
             self._undo.callback(machine.cut_power)
         for name, machine in self.machines.items():
-            services = lab_salt.MASTER_SERVICES if name == MASTER else ()
-            furnish(machine, self._hosts(), self.plan.firewall_of(name), services)
+            furnish(machine, self._hosts(), self.plan.firewall_of(name), self._services(name))
+            if name in self.plan.databases:
+                database.install(machine, self.plan.number(name))
             if self.plan.salt:
                 self._install_salt(machine)
+
+    @cached_property
+    def _trees(self):
+        """MariaDB, in memory: as a layer below a machine it may not lie on the file system of the host's own /."""
+        place = self.home / "mariadb"
+        place.mkdir()
+        run_tool("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(place))
+        self._undo.callback(run_tool, "umount", "--lazy", str(place))
+        run_tool("cp", "-a", f"{database.tree()}/.", str(place))
+        return (place,)
+
+    def _services(self, name):
+        if name == MASTER:
+            return lab_salt.MASTER_SERVICES
+        return (database.PORT,) if name in self.plan.databases else ()
 
     @cached_property
     def _salt_bin(self):

@@ -7,6 +7,7 @@ A machine is known by its directory, so any process of the lab can take hold of 
     host/           shown to the machine as /run/host; `booted` is a pipe by which its systemd reports
     boot_id, pid    of the present boot; number: its host number in the network
     shared          directories of the host that it sees read-only
+    lower           what lies below its own layer: the host's /, and trees of unpacked packages over it
 """
 import contextlib
 import os
@@ -43,14 +44,18 @@ class Machine:
 
     # -- its disk ---------------------------------------------------------------------------------------------
 
-    def create(self, number, shared):
-        """Make an empty disk; `number` is its host number, `shared` what it sees of the host, read-only."""
+    def create(self, number, shared, trees=()):
+        """Make an empty disk; `number` is its host number, `shared` what it sees of the host, read-only.
+
+        `trees` of the host, such as unpacked packages, lie over its / as if they were installed.
+        """
         for part in ("upper", "work", "root", "host", *(f"disk/{place}" for place in OWN_DIRECTORIES)):
             (self.home / part).mkdir(parents=True)
         (self.home / "disk/tmp").chmod(0o1777)
         (self.home / "disk/var/lib/salt-transfer").chmod(0o700)
         (self.home / "number").write_text(f"{number}\n")
         (self.home / "shared").write_text("".join(f"{path}\n" for path in shared))
+        (self.home / "lower").write_text(":".join([*map(str, trees), "/"]))
         os.mkfifo(self.home / "host/booted")
         for directory in HIDDEN_DIRECTORIES:
             self._hide(directory)

@@ -1,4 +1,4 @@
-"""A real MariaDB on a machine of the lab, from Debian's packages as ./dev unpacked them: installed, they would start it here.
+"""A real MariaDB on a machine of the lab, from Debian's packages: installed on the host they would start it there.
 
 Its data lies in /srv/mysql, on a file system where directories can be renamed; nothing of ours knows that beforehand.
 """

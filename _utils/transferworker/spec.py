@@ -15,6 +15,9 @@ from . import niceness
 FORMAT = 1
 PROJECT = "salt-transfer"
 KIB = 1024
+CHAIN = "chain"
+"""How one source serves many destinations: each passes on to the next what has landed."""
+_ABSENT = object()
 
 
 def check(spec, minion):
@@ -37,10 +40,12 @@ def check(spec, minion):
 def _fits(spec, name, is_right):
     value = spec
     for key in name.split("."):
-        if not isinstance(value, Mapping) or key not in value:
-            return False
-        value = value[key]
+        value = value.get(key, _ABSENT) if isinstance(value, Mapping) else _ABSENT
     return is_right(value)
+
+
+def _absent_or(is_right):
+    return lambda value: value is _ABSENT or is_right(value)
 
 
 def _rules(minion):
@@ -59,6 +64,8 @@ def _rules(minion):
     yield "expect.held", _whole(0), "a number from 0"
     yield "listen", lambda value: value is None or _listen(value), "null or addresses, port and ports"
     yield "peers", _list_of(_peer), "a list of host, role and addresses"
+    yield "fanout", _absent_or(_one_of(CHAIN)), f"{CHAIN}, or absent"
+    yield "successors", _absent_or(_list_of(_peer, least=0)), "a list of host, role and addresses, or absent"
     yield "firewall.backend", _is(str), "a name"
     yield "asked_by", _is(Mapping), "a mapping of user and via"
     yield "given", _is(Mapping), "a mapping of options"
@@ -99,8 +106,29 @@ def _setting_rules():
 def _contradictions(spec):
     if (spec["listen"] is None) != (spec["role"] == "source"):
         yield "a destination listens and a source does not"
+    yield from _contradictions_in_chain(spec) if "fanout" in spec else _contradictions_of_two(spec)
+
+
+def _contradictions_of_two(spec):
     if any(peer["role"] == spec["role"] for peer in spec["peers"]):
         yield "no peer has our own role"
+    if spec.get("successors"):
+        yield "only a chain has successors"
+
+
+def _contradictions_in_chain(spec):
+    """Peers of a destination are all members before it, the source first; those of the source are all destinations."""
+    before, after = spec["peers"], spec.get("successors", ())
+    roles = [peer["role"] for peer in before]
+    hosts = [spec["host"], *(peer["host"] for peer in (*before, *after))]
+    if len(set(hosts)) != len(hosts):
+        yield "each host is in a chain once"
+    if spec["role"] == "destination" and roles != ["source", *["destination"] * spec["leaf"]]:
+        yield f"the peers of destination {spec['leaf']} of a chain are the source and the destinations before it"
+    if spec["role"] == "source" and (set(roles) != {"destination"} or after):
+        yield "the peers of the source of a chain are all its destinations, and it has no successors"
+    if any(peer["role"] != "destination" for peer in after):
+        yield "successors are destinations"
 
 
 def _portion(value):

@@ -16,10 +16,11 @@ from datamover.host import documents
 from hosttools import firewall
 from tests.unit.datamover.strategies import relaxed
 from transferplan import facts, paths, settings, shapes, statement, status
-from transferworker import attempts, chronicle, policy, spec, verdicts
+from transferworker import attempts, chronicle, policy, rosters, spec, verdicts
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SPECS = json.loads((GOLDEN / "spec-1.json").read_text(encoding="utf-8"))
+CHAIN = json.loads((GOLDEN / "chain-1.json").read_text(encoding="utf-8"))
 SPEC = {**SPECS["destination"], "version": datamover.version.VERSION}
 
 
@@ -38,6 +39,13 @@ def test_both_packages_write_paths_alike(raw, text):
 def test_a_worker_takes_the_specs_of_a_plan(role):
     made = {**SPECS[role], "version": datamover.version.VERSION}
     spec.check(made, made["host"])
+
+
+@pytest.mark.parametrize("made", [CHAIN["source"], *CHAIN["destinations"]], ids=lambda made: made["host"])
+def test_a_worker_takes_the_specs_and_the_roster_of_a_chain(made):
+    made = {**made, "version": datamover.version.VERSION}
+    spec.check(made, made["host"])
+    rosters.check(CHAIN["roster"], made, f"PEM of {made['host']}", None)
 
 
 def test_a_plan_reads_what_is_found_at_a_source(tmp_path):

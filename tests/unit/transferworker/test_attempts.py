@@ -104,7 +104,7 @@ def test_attempts_may_be_left_out(run):
     [
         ({"path": "/etc"}, "path"),
         ({"settings": {**spec()["settings"], "digest": "blake3", "owners": "numbers"}}, "digest, owners"),
-        ({"dataset": "f" * 32, "leaf": 3}, "dataset, leaf"),
+        ({"dataset": "f" * 32, "generation": 3}, "dataset, generation"),
     ],
 )
 def test_what_the_data_was_made_with_cannot_change(run, changes, named):

@@ -61,9 +61,20 @@ def test_a_second_roster_is_refused():
         roster([THEIRS, {**OURS, "addresses": "127.0.0.1"}]),
         roster([THEIRS, {**OURS, "addresses": [127]}]),
         roster([THEIRS, {**OURS, "host": ["alpha"]}]),
+        roster([THEIRS, {**OURS, "leaf": -1}]),
+        roster([{**THEIRS, "origins": {"alpha": 1}}, OURS]),
         roster([THEIRS, {name: value for name, value in OURS.items() if name != "port"}]),
     ],
 )
 def test_what_is_no_roster_is_refused(document):
     with pytest.raises(RosterMismatch, match="it has"):
         check(document)
+
+
+def test_the_members_of_a_chain_stand_in_its_order():
+    last = {**OURS, "host": "gamma"}
+    successor = {"host": "gamma", "role": "destination", "addresses": ["127.0.0.1"]}
+    document = spec(fanout="chain", successors=[successor])
+    rosters.check(roster([THEIRS, OURS, last]), document, "ours", None)
+    with pytest.raises(RosterMismatch, match="its order"):
+        rosters.check(roster([THEIRS, last, OURS]), document, "ours", None)

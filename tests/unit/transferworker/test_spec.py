@@ -96,3 +96,36 @@ def test_another_version_is_refused_naming_both():
 def test_what_is_no_mapping_is_refused(document):
     with pytest.raises(SpecInvalid):
         check(document, "alpha")
+
+
+def peer(host, role="destination"):
+    return {"host": host, "role": role, "addresses": ["127.0.0.1"]}
+
+
+def link(**changes):
+    """Destination 1 of a chain of three."""
+    peers = [peer("source", "source"), peer("first")]
+    return spec(**{"fanout": "chain", "leaf": 1, "peers": peers, "successors": [peer("last")], **changes})
+
+
+def test_a_destination_of_a_chain_has_others_before_and_after_it():
+    check(link(), "alpha")
+
+
+@pytest.mark.parametrize(
+    "document, words",
+    [
+        (link(fanout="star"), "fanout must be"),
+        (link(successors=[{"host": "last"}]), "successors must be"),
+        (link(leaf=2), "peers of destination 2"),
+        (link(peers=[peer("first"), peer("source", "source")]), "peers of destination 1"),
+        (link(successors=[peer("first")]), "each host is in a chain once"),
+        (link(successors=[peer("last", "source")]), "successors are destinations"),
+        (spec("source", fanout="chain", peers=[peer("first")], successors=[peer("last")]), "no successors"),
+        (spec("source", fanout="chain", peers=[peer("first", "source")]), "peers of the source"),
+        (spec(successors=[peer("last")]), "only a chain"),
+    ],
+)
+def test_what_is_no_chain_is_refused(document, words):
+    with pytest.raises(SpecInvalid, match=words):
+        check(document, "alpha")

@@ -170,7 +170,8 @@ def follow(transfer, after_seq=0, wait=0, role="", attempt=0, nonce=None):
 
     Returns a dict: ``transfer``, ``attempt``, ``role``, ``host``, ``phase``, ``seq`` (of the last event told),
     ``alive``, ``progress`` (bytes and files), ``phases`` (seconds since it began), ``wall`` (when it began),
-    ``events``, ``verdict`` (None before the end; then everything of the worker is gone from the host).
+    ``curve`` (at most 120 points of seconds and bytes), ``events``, ``verdict`` (None before the end; then everything
+    of the worker is gone from the host).
 
     CLI Example:
 

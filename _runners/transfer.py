@@ -16,8 +16,9 @@ import time
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, drive, joining, looking, verifying, watching
+from transfermaster import asking, drive, joining, looking, showing, verifying, watching
 from transferplan import course, errors, inventory, report, request, settings, whose, words
+from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
 
 __func_alias__ = {"list_": "list"}
@@ -388,6 +389,42 @@ def watch(minions=None, **options):
         salt-run --out=json transfer.watch minions=db1,db2
     """
     return watching.watch(__opts__, minions, options)
+
+
+@_face
+def overview(transfer=None, minions=None, doctor=False):
+    """
+    Tell on one page what runs, rests and ran, as far as whoever asks may see it. The live page of salt-api shows this.
+
+    Who works on the master itself sees everything. Other users, as external authentication names them, see the
+    transfers that they asked for, and those whose hosts are all among the minions that ``transfer_viewers`` in the
+    master's configuration opens to them. Changes nothing.
+
+    transfer
+        The id of one to be shown closely.
+
+    minions
+        Whom to ask, as a list or separated by commas; every minion without it.
+
+    doctor : False
+        Tell what ``transfer.doctor`` finds, too.
+
+    Returns a dict: ``viewer`` (name, everything, hosts), ``transfers`` (the newest 50: transfer, state, attempt,
+    asked_by, began, and ends with host, role, path, phase, alive, rests, age in seconds, bytes), ``more``, ``silent``,
+    with ``transfer=`` also ``shown`` (ends with progress, phases and stages in seconds, and curve: points of seconds
+    and bytes; outcome as ``transfer.attach`` returns it), with ``doctor=True`` also ``findings``; ``result``,
+    ``reasons``, ``retcode``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.overview
+        salt-run transfer.overview 0123456789abcdef0123456789abcdef doctor=True
+    """
+    on_master = __opts__.get("__cli") == whose.COMMAND_LINE
+    looks = overviews.viewer(str(globals().get("__user__") or ""), on_master, __opts__.get(overviews.VIEWERS))
+    return showing.page(__opts__, looks, transfer, minions, _truth("doctor", doctor))
 
 
 @_face

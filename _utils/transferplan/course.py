@@ -201,6 +201,12 @@ def begin(request: Request, now: float) -> Step:
     return state, (Tell("asked", asked), *actions)
 
 
+def seen(request: Request, statuses: Mapping[Member, Status]) -> State:
+    """A transfer as these statuses tell it, which nobody follows any further."""
+    watches = {member: Watch(0.0, status=status) for member, status in statuses.items()}
+    return State(request, "ended", watches=watches, outcome=FOLLOWED, spectator=True)
+
+
 def attach(request: Request, now: float) -> Step:
     """Follow a transfer that somebody else began to its end."""
     return _follow_all(State(request, "following", spectator=True), now)

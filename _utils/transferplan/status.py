@@ -95,6 +95,7 @@ class Status:
     attempt: int = 1
     limit: int | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[tuple[float, ...], ...] = ()
     phases: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Mapping[str, Any], ...] = ()
     verdict: Verdict | None = None

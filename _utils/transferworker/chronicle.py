@@ -10,10 +10,12 @@ from datetime import datetime, timezone
 from datamover.host import lease
 
 from . import bounds
+from .curve import Curve
 
 EVENTS_TOLD = 50
 EVENTS = 24 * 1024
 LONGEST_TEXT = 800
+MOVING = "moving"
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class Chronicle:
         self._wall = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         self._phases = {}
         self._events = []
+        self._curve = Curve()
         self._verdict = None
         self._saved = progress.counters
         self._changed = threading.Condition()
@@ -80,8 +83,14 @@ class Chronicle:
 
     def save_progress(self):
         """Save the counters if they have changed since they were saved."""
+        self._draw()
         if self._progress.counters is not self._saved:
             self.save()
+
+    def _draw(self):
+        """Data that is only known to be there already is no pace, so the curve begins where the moving does."""
+        if self._progress.phase == MOVING:
+            self._curve.add(self._now(), self._progress.counters.bytes_done)
 
     def _state(self):
         return {
@@ -91,6 +100,7 @@ class Chronicle:
             "progress": asdict(self._progress.counters),
             "limit": self._progress.limit,
             "stages": self._progress.times.stages().as_dict(),
+            "curve": self._curve.points(),
         }
 
     def status(self, after_seq=0):
@@ -148,6 +158,7 @@ def status(spec, state, events, verdict, alive, after_seq):
         "progress": state["progress"],
         "limit": state.get("limit"),
         "stages": state.get("stages", {}),
+        "curve": state.get("curve", []),
         "phases": state["phases"],
         "wall": state["wall"],
         "events": told,

@@ -65,6 +65,16 @@ def test_the_disk_tells_what_the_worker_told(run, record, progress):
     assert chronicle.recorded(run) == {**record.status(), "alive": False}
 
 
+def test_the_curve_is_drawn_while_bytes_move_and_outlives_the_worker(run, record, progress):
+    record.save_progress()
+    assert record.status()["curve"] == []
+    progress.enter("moving")
+    progress.put(bytes_done=17, bytes_total=20)
+    record.save_progress()
+    assert [done for _, done in record.status()["curve"]] == [17]
+    assert chronicle.recorded(run)["curve"] == record.status()["curve"]
+
+
 def test_counters_are_saved_when_they_changed_and_only_then(run, record, progress):
     record.save()
     (run.path / "state.json").unlink()

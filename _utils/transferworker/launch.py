@@ -25,7 +25,6 @@ from . import control, niceness, notify
 
 PACKAGES = ("datamover", "hosttools", "transferworker")
 PATIENCE = 90.0
-WATCHDOG = 90
 SYSTEMD_RUNS = Path("/run/systemd/system")
 WORDS_TOLD = 2000
 
@@ -73,7 +72,7 @@ def _start_unit(run, spec):
         undo=command(run, "undo"),
         writable=_writable(run, spec),
         log=str(run.log),
-        watchdog=WATCHDOG,
+        watchdog=spec["settings"]["lease"],
         weight=niceness.LEVELS[spec["settings"]["nice"]].weight,
     )
     result = process.run(units.start(unit), PATIENCE)

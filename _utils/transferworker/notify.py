@@ -1,11 +1,11 @@
-"""How a worker tells whoever started it that it is ready and alive: systemd's datagrams, or a pipe to the starter."""
+"""How a worker tells whoever watches over it that it is ready and alive: systemd's datagrams, or a guardian's pipe."""
 
 import contextlib
 import logging
 import os
 import socket
 
-READY = b"READY=1\n"
+READY, ALIVE = b"READY=1\n", b"WATCHDOG=1\n"
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
 
 log = logging.getLogger(__name__)
@@ -25,9 +25,6 @@ class Systemd:
     def alive(self):
         self._send(b"WATCHDOG=1")
 
-    def stopping(self):
-        self._send(b"STOPPING=1")
-
     def _send(self, message):
         # systemd may be re-executing itself just now; that is no reason to end, or to wait.
         try:
@@ -46,22 +43,25 @@ class Nobody:
     def alive(self):
         """Nobody watches."""
 
-    def stopping(self):
-        """Nobody watches."""
 
-
-class Pipe(Nobody):
-    """A pipe whose other end the starter reads: a word when ready, the end of the stream if that never happens."""
+class Pipe:
+    """A pipe that the guardian reads: words while the worker lives, the end of the stream when it does not."""
 
     def __init__(self, descriptor):
         os.set_inheritable(descriptor, False)
+        os.set_blocking(descriptor, False)
         self._descriptor = descriptor
 
     def ready(self):
-        # Whoever started us may be gone; the lease then decides.
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._descriptor, READY)
-        os.close(self._descriptor)
+        self._tell(READY)
+
+    def alive(self):
+        self._tell(ALIVE)
+
+    def _tell(self, word):
+        # The guardian may be gone, or stopped until the pipe is full: the lease then decides.
+        with contextlib.suppress(BrokenPipeError, BlockingIOError):
+            os.write(self._descriptor, word)
 
 
 def notifier(environment, descriptor=None):

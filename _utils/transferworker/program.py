@@ -2,11 +2,8 @@
 
 import logging
 import os
-import signal
-import subprocess
 import sys
 
-from datamover.host import confine
 from datamover.host.rundir import RunDir
 
 USAGE = 2
@@ -48,28 +45,11 @@ def _undo(run, attempt=None):
     return 0
 
 
-def _guard(path, descriptor, writable):
-    """Become nobody's child in a session of our own, run the worker, wait for it, undo after it."""
+def _guard(path, starter, writable):
+    """Become nobody's child in a session of our own, stay until the worker is over, undo after it."""
+    from . import guardian
+
     if os.fork():
         return 0
     os.setsid()
-    _confine(writable)
-    attempt = RunDir(path).spec["attempt"]
-    program = [sys.executable, "-I", "-B", sys.argv[0]]
-    with subprocess.Popen([*program, "run", path, str(descriptor)], pass_fds=[descriptor]) as worker:
-        os.close(descriptor)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: worker.terminate())
-        worker.wait()
-    return _undo(RunDir(path), attempt)
-
-
-def _confine(writable):
-    """Where systemd does not see to it: the worker, and who undoes after it, can only write where they must."""
-    try:
-        done = confine.confine(map(os.fsencode, writable))
-    except OSError as error:
-        log.warning("Landlock cannot be used (%s)", error)
-        done = False
-    who = "Landlock" if done else "nothing but its own code"
-    log.info("what the worker writes is confined by %s to %s", who, ", ".join(map(ascii, writable)))
+    return _undo(RunDir(path), guardian.guard(path, starter, writable))

@@ -1,8 +1,8 @@
 """The worker of one end of a transfer: prepared, armed, told to go, moving, ended. Its main loop alone decides.
 
 The mover works in a thread of its own and ends with an outcome. Signals, requests from the control socket and the end
-of the mover come in through one queue. The loop also keeps the lease, renews the pinhole, saves the counters and pings
-the watchdog, so that a hung loop is noticed.
+of the mover come in through one queue. The loop also keeps the lease, renews the pinhole and saves the counters; the
+heartbeat tells that it turns.
 """
 
 import logging
@@ -24,6 +24,7 @@ from datamover.host.lease import Deadline
 from . import audit, control, undoing, verdicts
 from .chronicle import Chronicle
 from .ends import END_OF
+from .heartbeat import Heartbeat
 
 TICK = 1.0
 LONGEST_UNSEEN = 5.0
@@ -51,6 +52,7 @@ class Worker:
         self._run = run
         self._spec = run.spec
         self._notifier = notifier
+        self._heartbeat = Heartbeat(notifier, self._spec["settings"]["lease"])
         self._inbox = queue.SimpleQueue()
         # What facts saw, until the source has walked through all of it.
         self._progress = Progress(bytes_total=self._spec["expect"]["bytes"], estimated=True)
@@ -68,6 +70,10 @@ class Worker:
         """The whole life; returns the exit status."""
         for number in SIGNALS:
             signal.signal(number, self._hear_signal)
+        with self._heartbeat:
+            return self._live()
+
+    def _live(self):
         try:
             self._prepare()
             while self._outcome is None:
@@ -100,7 +106,7 @@ class Worker:
             pass
         else:
             task()
-        self._notifier.alive()
+        self._heartbeat.turned()
         self._keep_lease()
         self._give_up_mover()
         self._chronicle.save_progress()
@@ -135,7 +141,7 @@ class Worker:
         except Exception as error:
             log.exception("the lease could not be renewed")
             self._give_up(LeaseExpired(f"the lease could not be renewed: {error}"))
-        self._notifier.alive()
+        self._heartbeat.turned()
         self._account()
 
     def _account(self):
@@ -258,7 +264,7 @@ class Worker:
 
     def _conclude(self):
         """Verdict, undo, goodbye. From here on nothing is asked of anybody, so nothing can keep the pinhole open."""
-        self._notifier.stopping()
+        self._heartbeat.ending()
         if not self._end.withdraw():
             self._leave_to_undo()
         self._close_end()

@@ -2,6 +2,7 @@
 
     ./dev faults                                             every row
     ./dev faults --rounds 1000 --through-salt 50 --seed 7    the engine alone, then whole machines
+    ./dev faults --rounds 1000 --seed 7 --first 301          from round 301 of this seed on, to 1300
 
 The rows fail too when in some phase of a transfer nothing struck, or something struck only after its end.
 """
@@ -25,6 +26,8 @@ def main(arguments):
     parser.add_argument("--rounds", type=int, default=0, help="so many rounds of the engine alone")
     parser.add_argument("--through-salt", type=int, default=0, help="so many rounds of whole machines")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--first", type=int, default=1, help="the number of the first round")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no further round after so many")
     options, rest = parser.parse_known_args(arguments)
     if not (options.rounds or options.through_salt):
         return run_rows(arguments)
@@ -36,10 +39,10 @@ def play_at_random(options, rest):
     sys.path[:0] = [str(CHECKOUT / "_utils")]
     from tests.faults import rounds, through_salt  # only now, when the packages can be found
 
-    seed = f"--seed={options.seed}"
-    status = rounds.main([seed, f"--rounds={options.rounds}", *rest]) if options.rounds else 0
+    shared = [f"--seed={options.seed}", f"--first={options.first}", f"--seconds={options.seconds}"]
+    status = rounds.main([*shared, f"--rounds={options.rounds}", *rest]) if options.rounds else 0
     if options.through_salt:
-        status |= through_salt.main([seed, f"--rounds={options.through_salt}"])
+        status |= through_salt.main([*shared, f"--rounds={options.through_salt}"])
     return status
 
 

@@ -1,6 +1,7 @@
 """Kills, stops, cuts and restarts at random, round after round, with a seed: nothing may be lost, nothing left.
 
     python -m tests.faults.rounds --rounds 1000 --seed 7 --lanes 4
+    python -m tests.faults.rounds --rounds 500 --seed 7 --first 501     the second half of them
     python -m tests.faults.rounds --seed 7 --only 123          play one round again
 
 In a round one tree is moved. Its attempts are hit by faults, and after each of them nothing may be open; then an
@@ -154,6 +155,12 @@ class Play:
         for role in ends:
             self._transfer.signal(role, signal.SIGSTOP)
 
+    def _do_stop_for_a_moment(self, ends):
+        self._do_stop(ends)
+        threading.Event().wait(MOMENT)
+        for role in ends:
+            self._transfer.signal(role, signal.SIGCONT)
+
     def _do_cut(self, _ends):
         self._world.cut()
 
@@ -174,21 +181,17 @@ class Play:
     # Until both ends are over
 
     def _settle(self, fault):
-        """{role: result} of both ends; who was stopped wakes up when the other one has given up."""
-        others = [role for role in ENDS if fault.kind.name != "stop" or role not in fault.kind.ends]
-        if fault.phase in ("prepared", "armed"):
-            self._await_lease(others)
-        results = {role: self._transfer.verdict(role)["result"] for role in others}
+        """{role: result} of both ends, when whatever watches over them has had its time."""
+        if fault.phase in ("prepared", "armed") or fault.kind.name == "stop":
+            self._await_lease(ENDS)
+        results = {role: self._transfer.verdict(role)["result"] for role in ENDS}
         self._world.heal()
-        for role in set(ENDS) - set(others):
-            self._transfer.signal(role, signal.SIGCONT)
-            results[role] = self._transfer.verdict(role)["result"]
         return results
 
     def _await_lease(self, roles):
-        """Who is told nothing more undoes itself."""
+        """Who is told nothing more undoes itself, who stands still is killed."""
         for role in roles:
-            eventually(lambda role=role: not self._transfer.run(role).alive, 3 * worlds.LEASE)
+            eventually(lambda role=role: not self._transfer.run(role).alive, worlds.LEASE + worlds.GRACE)
 
     def _check(self, fault, results):
         kind, staging = fault.kind, self._transfer.staging
@@ -236,10 +239,10 @@ class Play:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
-def play_all(asked, lanes, seconds=None, say=print):
+def play_all(asked, lanes, seconds, say=print):
     """Play rounds in as many worlds at once; the list of what came of each."""
     waiting = iter(asked)
-    lock, end, told = threading.Lock(), time.monotonic() + (seconds or 1e9), []
+    lock, end, told = threading.Lock(), time.monotonic() + seconds, []
 
     def next_round():
         with lock:
@@ -273,6 +276,8 @@ def summary(told, seed):
     wrong = [sentence for each in told for sentence in each.wrong]
     return {
         "seed": seed,
+        "first": min((each.round for each in told), default=None),
+        "last": max((each.round for each in told), default=None),
         "rounds": len(told),
         "attempts": sum(each.attempts for each in told),
         "faults": dict(Counter(hit.fault for hit in hits)),
@@ -289,10 +294,11 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--lanes", type=int, default=4, help="how many transfers at once")
+    parser.add_argument("--first", type=int, default=1, help="the number of the first one")
     parser.add_argument("--only", type=int, action="append", help="play this round")
-    parser.add_argument("--seconds", type=float, help="begin no further round after so many")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no further round after so many")
     options = parser.parse_args(argv)
-    numbers = options.only or range(1, options.rounds + 1)
+    numbers = options.only or range(options.first, options.first + options.rounds)
     told = play_all((draw(options.seed, number) for number in numbers), options.lanes, options.seconds)
     shown = summary(told, options.seed)
     print(json.dumps(shown, indent=4))

@@ -1,7 +1,6 @@
 """What happens in a round: drawn from a seed, so that any round can be played again."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 ENDS = ("source", "destination")
@@ -33,6 +32,8 @@ KINDS = (
     Kind("power cut", ENDS, weight=2),
     Kind("stop", ("source",)),
     Kind("stop", ("destination",)),
+    Kind("stop for a moment", ("source",)),
+    Kind("stop for a moment", ("destination",)),
     Kind("cut for a moment", ENDS, weight=2),
     Kind("cut", ENDS, weight=2),
     Kind("reset", ENDS, weight=2),
@@ -66,11 +67,6 @@ class Round:
     streams: int
     verify: str
     faults: tuple[Fault, ...]
-
-
-def rounds(seed: int, count: int) -> Iterator[Round]:
-    """The first `count` rounds of this seed; a round does not depend on how many there are."""
-    return (draw(seed, number) for number in range(1, count + 1))
 
 
 def draw(seed: int, number: int) -> Round:

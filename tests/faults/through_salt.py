@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lab import Lab
 from lab.leftovers import Snapshot
@@ -181,13 +182,22 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--first", type=int, default=1, help="the number of the first one")
     parser.add_argument("--only", type=int, action="append", help="play this round")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no further round after so many")
     options = parser.parse_args(argv)
+    numbers, end = (
+        options.only or range(options.first, options.first + options.rounds),
+        time.monotonic() + options.seconds,
+    )
+    rounds, wrong = [], []
     with Lab() as lab:
-        rounds = [Round(lab, options.seed, number) for number in options.only or range(1, options.rounds + 1)]
-        wrong = [sentence for round_ in rounds for sentence in played(round_)]
+        for number in takewhile(lambda _: time.monotonic() < end, numbers):
+            rounds.append(Round(lab, options.seed, number))
+            wrong += played(rounds[-1])
     told = {
         "seed": options.seed,
+        "numbers": [round_.number for round_ in rounds],
         "rounds": len(rounds),
         "blows": Counter(str(round_.blow) for round_ in rounds),
         "phases": Counter(phase for round_ in rounds for phase in round_.phases.values()),

@@ -10,6 +10,9 @@ from tests.support.waiting import eventually
 
 SLOW = "8mbit"
 SIZE = 64 * 1024 * 1024
+LEASE = 10
+GRACE = 50
+"""Seconds beyond it for a busy machine."""
 RUNS = "/var/lib/salt-transfer/runs"
 
 
@@ -27,6 +30,7 @@ class Transfer:
             "transfer.copy",
             "src=alpha:/srv/big",
             "dst=beta:/srv/copy",
+            f"lease={LEASE}",
         ]
         self._copy = lab.master.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         (self.id,) = eventually(lambda: self._ids() - known, 60)
@@ -113,6 +117,23 @@ def test_kill_minus_9_of_a_destination_is_undone_by_its_unit(transfer):
     assert result["destinations"]["beta"]["error"]["name"] == "worker-died"
     assert result["source"]["result"] == "failed"
     assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+def test_one_that_stands_still_is_killed_by_its_unit_after_its_lease_and_undone(transfer, role):
+    machine, unit = transfer.machines[role], transfer.read(role, "attempts/1/answer")["unit"]
+    assert machine.output("systemctl", "show", unit, "--property=WatchdogUSec", "--value") == f"{LEASE}s"
+    machine.run(["systemctl", "kill", "--signal=STOP", unit])
+    assert eventually(lambda: not is_loaded(machine, unit), LEASE + GRACE)
+    assert transfer.id not in transfer.machines["destination"].output("nft", "list", "ruleset")
+    result = transfer.result()
+    assert result["result"] == "failed"
+    ended = result["source"] if role == "source" else result["destinations"]["beta"]
+    assert ended["error"]["name"] == "worker-died"
+
+
+def is_loaded(machine, unit):
+    return machine.output("systemctl", "show", unit, "--property=LoadState", "--value") == "loaded"
 
 
 def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_lab):

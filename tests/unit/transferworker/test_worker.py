@@ -17,15 +17,6 @@ class Exited(BaseException):
     """Instead of the end of the process."""
 
 
-class Watched(Nobody):
-    """Counts how often the watchdog was told."""
-
-    told = 0
-
-    def alive(self):
-        self.told += 1
-
-
 @pytest.fixture
 def begin(tmp_path, monkeypatch):
     """begin() -> a worker that holds its run's lock, and takes no signals."""
@@ -33,7 +24,7 @@ def begin(tmp_path, monkeypatch):
     (tmp_path / "srv").mkdir()
     run = RunDirs(tmp_path / "state").establish(spec(path=str(tmp_path / "srv/data")))
     with flock.hold(run.lock):
-        yield lambda: worker.Worker(run, Watched())
+        yield lambda: worker.Worker(run, Nobody())
 
 
 def full(*_arguments):
@@ -49,14 +40,14 @@ def test_an_error_that_nobody_foresaw_ends_in_a_verdict_with_everything_undone(b
     assert run.undo.pending() == []
 
 
-def test_bookkeeping_that_fails_ends_nothing_and_the_watchdog_hears_of_each_step(begin, monkeypatch):
+def test_bookkeeping_that_fails_ends_nothing(begin, monkeypatch):
     def busy():
         raise Busy("the register is locked")
 
     made = begin()
     monkeypatch.setattr(made._end, "account", busy)
     made._renew()
-    assert made._outcome is None and made._notifier.told == 1
+    assert made._outcome is None
 
 
 def test_a_lease_that_cannot_be_renewed_ends_the_run(begin, monkeypatch):

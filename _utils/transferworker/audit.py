@@ -49,6 +49,11 @@ def ended(run, verdict):
     note(_state_dir(run), "ended", **_asked(run.spec), **figures, error=error)
 
 
+def given_up(run, by):
+    """Somebody cancelled what had failed before."""
+    note(_state_dir(run), "given up", **_whose(run.spec), by=by)
+
+
 def opens(run, spec, change, port, sources, chains, why=""):
     """`change` is opened (written before the firewall is asked) or reopened (written when it did)."""
     where = [" ".join(str(chain[key]) for key in ("backend", "family", "table", "chain")) for chain in chains]

@@ -39,6 +39,7 @@ LONGEST_LINE = 4096
 BYTES_TOLD = 48 * 1024
 RUNS_TOLD = 100
 ANY_ATTEMPT = 0
+CANCEL = "transfer.cancel"
 
 
 class Desk:
@@ -187,7 +188,7 @@ class Desk:
         with _only_one(run), contextlib.suppress(control.NobodyThere):
             control.ask(run.path, {"do": "withdraw" if keep else "cancel"}, ANSWER_PATIENCE)
         if not keep and (run.verdict or {}).get("result") == "failed":
-            retention.give_up(run)
+            undoing.give_up(run, CANCEL, END_PATIENCE)
         if not flock.wait_free(run.lock, END_PATIENCE):
             raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
         return {"phase": self._settled(run)["phase"]}

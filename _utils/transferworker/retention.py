@@ -47,12 +47,6 @@ def partials(runs, limits, give_up=False):
             yield of_run(EXPIRED if over else "partial data", run, removed, **about)
 
 
-def give_up(run):
-    """Note that nobody shall go on with a run that failed, and remove what rests of it."""
-    run.write(resting.GIVEN_UP, {"attempt": run.spec["attempt"]})
-    return removed_partial(run)
-
-
 def removed_partial(run):
     """Remove what rests of a run; a further attempt would begin from nothing. Returns whether it is gone."""
     undoing.undo_dead(run, PATIENCE, keep=False)

@@ -106,6 +106,19 @@ def undo_dead(run, patience=PATIENCE, keep=True, attempt=None):
     return True
 
 
+def give_up(run, by, patience=PATIENCE):
+    """Make a cancelled run of one that failed, keep nothing of it, and let nobody go on with it. False if it lives."""
+    held = flock.hold(run.lock, patience)
+    if held is None:
+        return False
+    with held:
+        if run.verdict["result"] == FAILED:
+            run.write(resting.GIVEN_UP, {"attempt": run.spec["attempt"]})
+            conclude(run, verdicts.cancelled(run.verdict, by), keep=False)
+            audit.given_up(run, by)
+    return True
+
+
 def conclude(run, verdict, keep=True):
     """Write the verdict, undo everything, add what could not be undone; the caller holds the run's lock."""
     verdict = _written(run, _in_truth(run, verdict))

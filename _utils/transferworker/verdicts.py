@@ -4,6 +4,7 @@ import resource
 
 from datamover.disk.safepath import encode_path
 from datamover.engine.outcome import Outcome
+from datamover.errors import Cancelled
 from datamover.host import process
 
 from . import bounds, control
@@ -31,6 +32,14 @@ def verdict(spec, outcome):
 def died(spec, error):
     """The verdict for a worker that left none."""
     return {**verdict(spec, Outcome(error)), "cpu_seconds": 0.0, "peak_memory": 0}
+
+
+def cancelled(failed, by):
+    """The verdict for a run that `failed`, and that somebody cancelled afterwards."""
+    why = failed["error"]
+    text = bounds.short(f"the transfer was cancelled by {by} after it had failed: {why['text']}")
+    error = Cancelled(text, failed=why["name"], failed_code=why["code"])
+    return {**failed, "result": "cancelled", "error": control.as_dict(error)}
 
 
 COUNTED = (

@@ -118,7 +118,8 @@ def test_what_rests_is_found_by_doctor_and_given_up_by_cancel(clean_lab, died, r
     found = run("doctor", minions="alpha,beta").data["findings"]
     assert [(each["host"], each["what"]) for each in found] == [("beta", "partial data")]
     assert run("sweep", minions="beta").data["hosts"]["beta"]["removed"] == []
-    assert run("cancel", transfer=died).returncode == 0
+    ends = run("cancel", transfer=died).data["ends"]
+    assert {end["role"]: end["phase"] for end in ends} == {"source": "cancelled", "destination": "cancelled"}
     assert os.listdir(clean_lab.machine("beta").disk("/srv")) == []
     assert run("doctor", minions="alpha,beta").data["findings"] == []
     assert names(run("resume", transfer=died)) == {"not-resumable"}

@@ -142,7 +142,7 @@ def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_
     assert transfer.id not in beta.output("nft", "list", "ruleset")
     assert transfer.call("destination", "status", transfer.id)["verdict"]["error"]["name"] == "worker-died"
     assert beta.output("ls", "-A", "/srv").split() == [f".salt-transfer-{transfer.id}"]
-    assert transfer.call("source", "cancel", transfer.id)["phase"] in ("failed", "cancelled")
+    assert transfer.call("source", "cancel", transfer.id)["phase"] == "cancelled"
     assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
-    assert transfer.call("destination", "cancel", transfer.id)["phase"] == "failed"
+    assert transfer.call("destination", "cancel", transfer.id)["phase"] == "cancelled"
     assert transfer.leftovers() == [] and beta.output("ls", "-A", "/srv") == ""

@@ -69,8 +69,11 @@ def test_a_cancel_of_what_failed_is_final_and_can_be_repeated(desk, started):
     failed(desk)
     assert not desk.record(TRANSFER)["given_up"]
     for _ in range(2):
-        assert desk.cancel(TRANSFER) == {"phase": "failed"}
-    assert desk.record(TRANSFER)["given_up"]
+        assert desk.cancel(TRANSFER) == {"phase": "cancelled"}
+    record = desk.record(TRANSFER)
+    assert record["given_up"] and record["status"]["verdict"]["result"] == "cancelled"
+    assert record["status"]["verdict"]["error"]["text"].endswith("after it had failed: nothing moved")
+    assert [line["what"] for line in desk.audit()["lines"]] == ["given up"]
     with pytest.raises(OutOfTurn, match="was cancelled and kept nothing"):
         desk.prepare(spec(attempt=2), Policy())
 

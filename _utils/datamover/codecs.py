@@ -117,3 +117,23 @@ def available():
 def new(name: str, level: int = 0) -> Codec:
     """A codec for one thread; 0 is the usual level."""
     return _CODECS[name](level or LEVELS[name][2])
+
+
+# Whole archives, as streams.
+
+ZSTD_ERRORS: tuple[type[Exception], ...] = tuple(each.ZstdError for each in (_zstandard, _zstd) if each is not None)
+
+
+def can_read_zstd():
+    """Whether a zstd stream of any length can be read here."""
+    return "zstd" in _CODECS
+
+
+def zstd_reader(file, window: int):
+    """What a file with zstd frames holds, to be read; no frame may make us remember more than `window` bytes."""
+    if _zstd is not None:
+        options = {_zstd.DecompressionParameter.window_log_max: window.bit_length() - 1}
+        return _zstd.ZstdFile(file, "rb", options=options)
+    if _zstandard is None:
+        raise ValueError("this Python has no zstd")
+    return _zstandard.ZstdDecompressor(max_window_size=window).stream_reader(file, read_across_frames=True)

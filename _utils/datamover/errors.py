@@ -361,5 +361,32 @@ class CopyDiffers(MoverError):
     name = "copy-differs"
 
 
+class ProducerFailed(MoverError):
+    """What made the stream at the source (a backup tool, or the reading of an archive) failed; nothing was published.
+    The text carries its last words.
+    """
+
+    code = 110
+    name = "producer-failed"
+
+
+class ConsumerFailed(MoverError):
+    """What took the stream at the destination failed, or what it made is not what was sent; nothing was published. The
+    text says what.
+    """
+
+    code = 111
+    name = "consumer-failed"
+
+
+class ArchiveRefused(MoverError):
+    """An archive holds what must not be unpacked: a name or link that leads out, a device, or far more than it seems.
+    The text names the member. Look where the archive came from; what is in order can be copied as a file.
+    """
+
+    code = 112
+    name = "archive-refused"
+
+
 ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", None))
 """Every error of this package, in the order of the codes."""

@@ -81,6 +81,7 @@ class Staging:
         self._given = set()
         self.holdings = []
         self.tallies = Tallies()
+        self.report = {}
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
         self._windows = Windows(self._headroom)
 
@@ -211,6 +212,9 @@ class Staging:
             return False
         except OSError as error:
             raise self._trouble(error, "open", number) from error
+
+    def begin(self, _stop):
+        """The source is here. What is written needs nobody else to take it."""
 
     # Writing
 

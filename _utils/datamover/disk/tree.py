@@ -99,6 +99,7 @@ class SourceTree:
         self.root = root
         self.skipped = Skipped()
         self.excluded = 0
+        self.report = {}
         self._selection = selection
         self._journal = journal
         self._special = frozenset(special)
@@ -124,6 +125,12 @@ class SourceTree:
     def close(self):
         self._directories.close()
         os.close(self._anchor)
+
+    def begin(self, _stop):
+        """The way is proved. What is read needs not be started."""
+
+    def let_go(self, _owed):
+        """A piece was taken. What lies on a disk needs not be held."""
 
     # Listing
 

@@ -42,7 +42,7 @@ class Account:
         del self._owed[len(self._sent)]
 
     def taken(self, pieces, payload):
-        """The other end took so much in all; ProtocolError if that cannot be."""
+        """The other end took so much in all; what that is of what was owed. ProtocolError if it cannot be."""
         count = pieces - self.pieces
         sound = 0 <= count <= len(self._sent) and self.bytes + sum(islice(self._sent, max(count, 0))) == payload
         if not sound:
@@ -50,11 +50,12 @@ class Account:
                 f"{pieces} pieces with {payload} bytes were said to be taken of stream {self._stream}; {self.pieces} "
                 f"pieces with {self.bytes} bytes were before, and {len(self._sent)} more were sent"
             )
-        for _ in range(count):
-            self._owed.popleft()
+        taken = [self._owed.popleft() for _ in range(count)]
+        for _ in taken:
             self._sent_bytes -= self._sent.popleft()
             self.raw += self._sent_raw.popleft()
         self.pieces, self.bytes = pieces, payload
+        return taken
 
     def begin(self):
         """A new connection, on which nothing was sent yet."""

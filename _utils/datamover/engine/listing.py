@@ -29,7 +29,7 @@ class Listing:
     def announced(self):
         """The entries of each batch, after it was announced."""
         if not self._terms.considers:
-            yield from self._announce(wire.entry_size)
+            yield from self._announce(_alone if self._terms.stream else wire.entry_size)
             return
         self._crew.start("announcing", self._announce_ahead)
         while (entries := self._ahead.get()) is not LAST:
@@ -49,3 +49,8 @@ class Listing:
 
     def _size_with_answer(self, entry):
         return wire.entry_size(entry) + ANSWER + DIGEST * block_count(entry.size, self._terms.block_size)
+
+
+def _alone(_entry):
+    """What is made while it comes is announced as soon as it is there."""
+    return wire.BATCH

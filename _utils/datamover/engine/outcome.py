@@ -37,6 +37,8 @@ class Outcome:
     skipped: tuple[tuple[bytes, str], ...] = ()
     skipped_more: int = 0
     excluded: int = 0
+    report: dict[str, object] = field(default_factory=dict)
+    """What a producer or consumer told of itself."""
     seconds: dict[str, float] = field(default_factory=dict)
     stages: Stages = Stages()
     cleanup: tuple[str, ...] = ()

@@ -91,6 +91,7 @@ class Receiver:
             resent_bytes=self._intake.resent_bytes,
             streams=self._inlets.figures,
             retried_entries=self._retried,
+            report=self._staging.report,
             seconds=self._session.seconds,
             stages=self._times.stages(),
             cleanup=troubles,
@@ -117,6 +118,7 @@ class Receiver:
 
     def _land_everything(self):
         self._progress.enter("moving")
+        self._staging.begin(self._session.stop)
         self._session.crew.start("verifier", self._verifier.run)
         for number, inlet in enumerate(self._inlets, 1):
             self._session.crew.start(f"stream {number}", self._take_stream, inlet)

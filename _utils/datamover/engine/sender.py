@@ -48,7 +48,7 @@ class Sender:
         self._session = Session(self._terms, self._peer, progress, stop)
         self._context = channel.client_context(identity, self._roster.certificates)
         stop, self._times = self._session.stop, self._session.times
-        self._streams = self._session.bulk = Streams(self._terms.streams, stop)
+        self._streams = self._session.bulk = Streams(self._terms.streams, stop, tree.let_go)
         self._told = Told(self._terms, journal, stop) if self._terms.considers else Nothing()
         self._listing = Listing(self._terms, tree, self._say, self._session.crew, stop, self._times)
         read = progress, self._record, self._tell_restart, self._times
@@ -85,6 +85,7 @@ class Sender:
             skipped=tuple(skipped.shown),
             skipped_more=skipped.more,
             excluded=self._tree.excluded,
+            report=self._tree.report,
             seconds=self._session.seconds,
             stages=self._times.stages(),
             cleanup=troubles,
@@ -97,6 +98,7 @@ class Sender:
         self._codec = choose(self._terms.compress, welcome.features)
         self._sealed = sealing.FEATURE in welcome.features
         self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
+        self._tree.begin(self._session.stop)
         self._session.crew.start("reading", self._read)
         for stream in self._streams:
             self._session.crew.start(f"stream {stream.number}", self._carrier(stream).run)
@@ -114,6 +116,8 @@ class Sender:
 
     def _read(self):
         self._progress.enter("moving")
+        if self._terms.stream:
+            self._streams.hurry()
         for entries in self._listing.announced():
             with self._times.on("read"):
                 self._send_files(entries)

@@ -36,10 +36,16 @@ class Due(Enum):
     LEAVE = auto()
 
 
-class Stream:
-    """One bulk stream. `release(buffer)` takes back a buffer, `risen()` is told when a connection carries new loads."""
+def nothing(_owed):
+    """What was taken can be read again, so nobody waits to let go of it."""
 
-    def __init__(self, number, stop, release, risen):
+
+class Stream:
+    """One bulk stream. `release(buffer)` takes back a buffer, `risen()` is told when a connection carries new loads,
+    `let_go(owed)` of each piece that was taken.
+    """
+
+    def __init__(self, number, stop, release, risen, let_go=nothing):
         self.number = number
         self.connections = 0
         self.live = False
@@ -48,6 +54,7 @@ class Stream:
         self._stop = stop
         self._release = release
         self._risen = risen
+        self._let_go = let_go
         self._account = Account(number)
         self._queue = deque()
         self._admit = None
@@ -134,18 +141,22 @@ class Stream:
                     f"connection {admit.connection} of stream {admit.stream} was admitted, which "
                     f"{'has ended' if self.ended else f'had {self.connections} connections'}"
                 )
-            self._account.taken(admit.pieces, admit.bytes)
+            self._take_off(admit)
             self._admit = admit
             self._fall()
             self._changed.notify_all()
 
     def taken(self, taken):
         with self._changed:
-            self._account.taken(taken.pieces, taken.bytes)
+            self._take_off(taken)
             if taken.ended and not self._end_said:
                 raise ProtocolError(f"stream {self.number} is said to have ended, but goes on")
             self.ended = taken.ended
             self._changed.notify_all()
+
+    def _take_off(self, told):
+        for owed in self._account.taken(told.pieces, told.bytes):
+            self._let_go(owed)
 
     # For its carrier
 
@@ -242,10 +253,11 @@ class Stream:
 class Streams(Bulk):
     """All of them, and the buffers that go round."""
 
-    def __init__(self, count, stop):
+    def __init__(self, count, stop, let_go=nothing):
         self._free = Lane(BUFFERS * count, stop, (bytearray(BUFFER) for _ in range(BUFFERS * count)))
         self._risen = Changes(stop)
-        super().__init__(Stream(number, stop, self.release, self._rise) for number in range(1, count + 1))
+        told = self.release, self._rise, let_go
+        super().__init__(Stream(number, stop, *told) for number in range(1, count + 1))
         self._last = 0
         self._kept = None, 0
         self._outdated = []
@@ -277,10 +289,14 @@ class Streams(Bulk):
         """A file that is owed is not what it was when it was read."""
         self._outdated.append((number, try_))
 
-    def settle(self):
-        """Wait until all was taken; return (number, try) of what could not be sent again because it changed."""
+    def hurry(self):
+        """From now on ask what was taken whenever there is nothing to send: somebody waits to let go of it."""
         for stream in self._all:
             stream.settle()
+
+    def settle(self):
+        """Wait until all was taken; return (number, try) of what could not be sent again because it changed."""
+        self.hurry()
         for stream in self._all:
             stream.settled()
         outdated, self._outdated = self._outdated, []

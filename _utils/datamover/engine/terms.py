@@ -36,6 +36,8 @@ class Terms:
     lease: float
     compare: str | None = None
     """How what stands at the destination is compared, if that is to be updated."""
+    stream: str = ""
+    """The type of what a producer makes and a consumer takes; empty for files that are read."""
 
     @classmethod
     def of(cls, spec):
@@ -53,6 +55,7 @@ class Terms:
             stall_timeout=settings["stall_timeout"],
             lease=settings["lease"],
             compare=settings["compare"] if settings["in_place"] else None,
+            stream=(spec.get("stream") or {}).get("type", ""),
         )
 
     @property
@@ -76,7 +79,9 @@ class Terms:
         bulk = "bulk-tls" if self.encrypt else "bulk-plain"
         words = (bulk, f"digest-{self.algorithm}", f"verify-{self.level}")
         update = (f"update-{self.compare}",) if self.compare else ()
-        return tuple(sorted((*words, *update, f"block-{self.block_size}", f"streams-{self.streams}", *self._codec)))
+        stream = (f"stream-{self.stream}",) if self.stream else ()
+        counts = (f"block-{self.block_size}", f"streams-{self.streams}")
+        return tuple(sorted((*words, *update, *stream, *counts, *self._codec)))
 
     @property
     def _codec(self):

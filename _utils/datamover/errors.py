@@ -362,27 +362,21 @@ class CopyDiffers(MoverError):
 
 
 class ProducerFailed(MoverError):
-    """What made the stream at the source (a backup tool, or the reading of an archive) failed; nothing was published.
-    The text carries its last words.
-    """
+    """What made the stream at the source (a backup tool, say) failed. The text carries its last words; follow those."""
 
     code = 110
     name = "producer-failed"
 
 
 class ConsumerFailed(MoverError):
-    """What took the stream at the destination failed, or what it made is not what was sent; nothing was published. The
-    text says what.
-    """
+    """What took the stream at the destination failed, or what it made is not what was sent. The text says what."""
 
     code = 111
     name = "consumer-failed"
 
 
 class ArchiveRefused(MoverError):
-    """An archive holds what must not be unpacked: a name or link that leads out, a device, or far more than it seems.
-    The text names the member. Look where the archive came from; what is in order can be copied as a file.
-    """
+    """An archive holds what must not be unpacked. The text names the member; look where the archive came from."""
 
     code = 112
     name = "archive-refused"

@@ -98,8 +98,14 @@ def test_a_slow_consumer_holds_the_producer_up(folder, tmp_path):
     flow = Flow(folder, producer, python(waits, gate))
     done = threading.Thread(target=lambda: went_well(flow))
     done.start()
-    assert eventually(lambda: flow.source and flow.source._spool and len(flow.source._spool._held) == MEMORY // MIB)
-    assert not mark.exists()
+    seen = []
+
+    def stands_still():
+        seen.append(flow.alpha.progress.counters.bytes_done)
+        return seen[-1] and len(seen) > 10 and len(set(seen[-10:])) == 1
+
+    assert eventually(stands_still)
+    assert not mark.exists() and seen[-1] < 200 * MIB
     gate.touch()
     done.join(60)
     assert mark.exists()

@@ -24,7 +24,7 @@ from salt.exceptions import CommandExecutionError
 import saltface
 from datamover.errors import DiskError, MoverError
 from hosttools.errors import HostToolError
-from transferplan import settings, statement
+from transferplan import inforce, settings, statement
 from transferplan.errors import BadOption, PlanError, Refused
 from transferworker import bounds
 from transferworker import facts as looking
@@ -34,7 +34,7 @@ from transferworker.policy import Policy
 
 __virtualname__ = "transfer"
 
-__func_alias__ = {"list_": "list"}
+__func_alias__ = {"list_": "list", "settings_": "settings"}
 
 
 def __virtual__():
@@ -445,6 +445,31 @@ def audit(after=0, limit=200, transfer="", nonce=None):
     return _answer(nonce, lambda: _desk().audit(int(after), int(limit), str(transfer)))
 
 
+def settings_(asked=None, given=(), nonce=None):
+    """
+    Tell what is in force on this host: its own options, which layer says so, and what it permits. Changes nothing.
+
+    asked
+        What a master would ask for, as the runner sends it: a mapping of options.
+
+    given
+        Names of options that this host's own configuration cannot change.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``settings`` (for each option: ``value`` and ``from``), ``policy`` (as it stands in this minion's
+    configuration; None if it has none), ``trouble`` (what is wrong with the configuration).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.settings
+    """
+    return _answer(nonce, lambda: _in_force(asked or {}, given))
+
+
 # What they share.
 
 
@@ -493,6 +518,13 @@ def _prepare(spec):
 def _sound(asked=None, given=()):
     """(the settings in force on this host, what is wrong with others that stand in its configuration)."""
     return settings.sound_on_host(asked or {}, given, __pillar__.get("transfer"), __opts__.get("transfer"))
+
+
+def _in_force(asked, given):
+    own, trouble = _sound(asked, given)
+    config = __opts__.get("transfer")
+    policy = config.get("policy") if isinstance(config, Mapping) else None
+    return {"settings": inforce.rows(own, "host", "minion"), "policy": policy, "trouble": trouble}
 
 
 def _policy(state_dir):

@@ -11,17 +11,16 @@ below can look at it, end it, and clean up after it.
 import functools
 import inspect
 import os
-import secrets
 import time
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, drive, joining, looking, showing, verifying, watching
-from transferplan import course, errors, inventory, report, request, settings, whose, words
+from transfermaster import asking, background, drive, joining, looking, showing, verifying, watching
+from transferplan import course, errors, inventory, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
 
-__func_alias__ = {"list_": "list"}
+__func_alias__ = {"list_": "list", "settings_": "settings"}
 
 MANY = 2**53
 SALTS_OWN = {"__kwarg__", "__id__", "__sls__", "__env__", "__orchestration_jid__", "__jid__", "__tag__", "__user__"}
@@ -59,7 +58,7 @@ def _is_salts_own(name):
 
 def _typed(opts):
     """The words of a command line that names places; None where there is none, as in an orchestration."""
-    return opts.get("arg") if opts.get("fun") in ("transfer.copy", "transfer.plan") else None
+    return opts.get("arg") if opts.get("fun") in ("transfer.copy", "transfer.plan", "transfer.start") else None
 
 
 def _answer(function, args, given):
@@ -88,7 +87,7 @@ def _refuse_misfits(function, args, given):
 
 
 @_face
-def copy(src=None, dst=None, *, test=False, **options):
+def copy(src=None, dst=None, *, test=False, key=None, **options):
     """
     Copy a file or a directory from one minion to another.
 
@@ -101,6 +100,10 @@ def copy(src=None, dst=None, *, test=False, **options):
 
     test : False
         Check everything, tell the plan, and change nothing.
+
+    key
+        Any text that names this copy. With a key that was given before the copy is not begun anew: it is followed if it
+        runs, else its result is told. An id of 32 hex digits becomes the id of the transfer.
 
     Options:
 
@@ -120,7 +123,78 @@ def copy(src=None, dst=None, *, test=False, **options):
         salt-run --out=json transfer.copy src=db1:/srv/data dst=db2:/srv/copy test=True
     """
     dry, reasons = _dry(test)
-    return _run(src, dst, options, dry, reasons)
+    if key is None or reasons:
+        return _run(src, dst, options, dry, reasons)
+    return background.once(__opts__, _asked(src, dst, options, key, dry), _begun, _attached)
+
+
+@_face
+def start(src=None, dst=None, *, key=None, test=False, **options):
+    """
+    Begin a copy in the background and return at once; again with the same key, tell how it stands. For whatever must
+    not wait: a reactor, salt-api, the scheduler, a state.
+
+    src, dst
+        As ``transfer.copy`` takes them.
+
+    key
+        Any text that names this copy, so that asking twice begins it once. An id of 32 hex digits becomes the id of the
+        transfer; without a key it is drawn.
+
+    test : False
+        Only plan, in the background too.
+
+    Options are those of ``transfer.copy``. What is wrong with them is told at once; what the minions have to say
+    against it is told to who asks again, and on the bus (``salt/transfer/ID/finished``).
+
+    Returns a dict: ``transfer`` (its id), ``result`` (running), ``reasons``, ``retcode``; once it has ended, what
+    ``transfer.copy`` returns.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.start src=db1:/srv/data dst=db2:/srv/
+        salt-run transfer.start src=db1:/srv/data dst=db2:/srv/data key=nightly-2026-01-31 update=True
+    """
+    return _started(_asked(src, dst, options, naming.fresh() if key is None else key, _truth("test", test)))
+
+
+@_face
+def pull(src=None, path=None, *, key=None, test=False, **options):
+    """
+    For minions alone, by ``publish.runner``: begin a copy to the minion that asks, or tell how it stands. The state
+    ``transfer.copied`` asks by it.
+
+    The master permits it by ``peer_run: {'db.*': [transfer.pull]}``. Whoever asks gets copies to itself and nothing
+    else; what it may have of others is for their own policy to say (``sources`` and ``peers``).
+
+    src
+        ``MINION:/path``.
+
+    path
+        Where on the minion that asks.
+
+    key
+        Names this copy, see ``transfer.start``; keys of different minions never meet.
+
+    test : False
+        Tell the plan and change nothing.
+
+    Returns the same dict as ``transfer.start``; with ``test=True`` it ends as ``transfer.plan`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 publish.runner transfer.pull 'src=db1:/srv/data path=/srv/data key=first'
+        salt-run transfer.pull src=db1:/srv/data path=/srv/data key=first  # refused: the master is no minion
+    """
+    minion = _minion_that_asks()
+    __context__["asked_by"] = {"user": minion, "via": whose.PEER}
+    asked = _asked(src, f"{minion}:{path}", options, key, _truth("test", test), minion)
+    background.refuse_crowd(__opts__, minion, asked.transfer)
+    return _started(asked)
 
 
 @_face
@@ -482,6 +556,32 @@ def sweep(minions=None, test=False, partial=False):
 
 
 @_face
+def settings_(minions=None, **options):
+    """
+    Tell which options are in force and which layer says so: the default, the master's configuration, a profile, a
+    minion's pillar or its own configuration, the command line. Finds what is wrong with any of them, unused profiles
+    too, and changes nothing.
+
+    minions
+        On which minions to look too, as a list or separated by commas. ``'*'`` is every minion.
+
+    Options are those of ``transfer.copy``, to see what would come of them.
+
+    Returns a dict: ``settings`` (for each option: ``value`` and ``from``), ``hosts`` (for each minion that was asked:
+    ``settings``, ``policy``, ``trouble``), ``silent``, ``result`` (failed if anything is wrong), ``reasons``,
+    ``retcode``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.settings
+        salt-run transfer.settings minions=db1,db2 profile=wan
+    """
+    return looking.in_force(__opts__, saltface.everyone(__opts__) if minions == "*" else minions, options)
+
+
+@_face
 def audit(minions=None, transfer="", after=0, limit=200):
     """
     Show what minions wrote into their audit trails: what was moved, opened and refused there, and who asked.
@@ -539,9 +639,9 @@ def _read(name, kind, value):
 # --- the story of a copy ---------------------------------------------------------------------------------------------
 
 
-def _run(src, dst, options, dry, reasons=()):
+def _run(src, dst, options, dry, reasons=(), transfer=None):
     """A request becomes a course, which is followed to its end and told."""
-    transfer = _new_id()
+    transfer = transfer or naming.fresh()
     try:
         asked = request.read(src, dst, options, saltface.master_layers(__opts__), transfer, reasons)
     except errors.Refused as refused:
@@ -554,6 +654,44 @@ def _run(src, dst, options, dry, reasons=()):
     return joining.instead(__opts__, own, dry) if own.met else result
 
 
-def _new_id():
-    """A random id of 32 hex digits; one without any letter would be a number to Salt's command line."""
-    return next(each for each in iter(lambda: secrets.token_hex(16), None) if not each.isdigit())
+# --- what was asked for by a key -------------------------------------------------------------------------------------
+
+
+def _asked(src, dst, options, key, dry, owner=""):
+    """A plan and a copy may have the same key."""
+    transfer = naming.of_key(key, f"{owner} plans" if dry and not naming.is_id(key) else owner)
+    return background.Asked(transfer, src, dst, options, __context__["asked_by"], dry)
+
+
+def _started(asked):
+    """What is wrong with the words of a request is told before anything begins."""
+    found = request.read(asked.src, asked.dst, asked.options, saltface.master_layers(__opts__), asked.transfer)
+    if found.reasons:
+        raise errors.Refused(found.reasons)
+    return background.start(__opts__, asked)
+
+
+def _begun(asked):
+    __context__["asked_by"] = asked.asked_by
+    return _run(asked.src, asked.dst, asked.options, asked.dry, transfer=asked.transfer)
+
+
+def _attached(transfer):
+    try:
+        return joining.attach(__opts__, transfer, None, {})
+    except errors.Refused as refused:
+        return {"transfer": transfer, **asking.ending("refused", refused.reasons)}
+
+
+def _minion_that_asks():
+    """The master puts the id of a minion whose request it has authenticated in place of its own."""
+    minion = __opts__["id"]
+    if not saltface.accepted_key(__opts__, minion):
+        raise errors.Refused(
+            [
+                errors.BadOption.reason(
+                    "transfer.pull is for minions alone, by peer_run and publish.runner; here transfer.start does it"
+                )
+            ]
+        )
+    return minion

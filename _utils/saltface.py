@@ -25,6 +25,7 @@ from typing import Any, TextIO
 import salt.cache
 import salt.client
 import salt.exceptions
+import salt.runner
 import salt.utils.jid
 import salt.utils.minions
 import salt.utils.verify
@@ -373,6 +374,12 @@ class Fleet:
     def tell(self, tag: str, data: Mapping) -> None:
         """Fire an event on the master's bus; that nobody may hear it is nothing to fail for."""
         self._bus.fire_event(dict(data), tag)
+
+
+def in_background(opts: Mapping, function: str, arguments: Mapping[str, Any], user: str) -> str:
+    """Run a runner's function in a process of its own, as Salt runs its asynchronous jobs; returns the job's id."""
+    client = salt.runner.RunnerClient(dict(opts))
+    return client.asynchronous(function, {"arg": [], "kwarg": dict(arguments)}, user)["jid"]
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import saltface
 from datamover.errors import UnknownTransfer
-from transferplan import errors, findings, inventory
+from transferplan import errors, findings, inforce, inventory, settings
 from transferplan.request import DESTINATION, SOURCE, Member
 
 from . import asking
@@ -87,6 +87,27 @@ def audited(opts: Mapping, minions: Any, **page: Any) -> dict[str, Any]:
     """A page of every minion's audit trail."""
     told = asking.every_host(opts, "audit", minions, page, asking.LOOK_TIMEOUT)
     return asking.concluded({"hosts": told.by_host, "silent": list(told.silent)}, told.reasons)
+
+
+def in_force(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Which options are in force, and who says so: for every transfer, and on each minion that is named."""
+    layers = saltface.master_layers(opts)
+    general = inforce.of_master(layers, options)
+    asked, _ = settings.sound([*layers, (settings.COMMAND, options)])
+    question = {"asked": asked.values("transfer", "host"), "given": asked.given()}
+    told = asking.every_host(opts, "settings", minions, question, asking.LOOK_TIMEOUT) if minions else asking.Told()
+    hosts = {host: inforce.of_host(each, general) for host, each in told.by_host.items()}
+    wrong = [errors.BadOption.reason(f"{host}: {each}") for host in hosts for each in hosts[host]["trouble"]]
+    _show_in_force(opts, general, hosts)
+    body = {"settings": general, "hosts": hosts, "silent": list(told.silent)}
+    return asking.concluded(body, [*inforce.troubles(layers, options), *wrong, *told.reasons])
+
+
+def _show_in_force(opts: Mapping, general: Mapping[str, Any], hosts: Mapping[str, Any]) -> None:
+    screen = saltface.screen(opts, quiet=False)
+    screen.say(inforce.lines("for every transfer", general))
+    for host, told in hosts.items():
+        screen.say(inforce.lines(f"on {host}", told["settings"]))
 
 
 def swept(opts: Mapping, minions: Any, **arguments: Any) -> dict[str, Any]:

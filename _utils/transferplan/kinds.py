@@ -16,6 +16,7 @@ from . import units
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SHARE = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?)\s*%")
 _PORTION = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -195,6 +196,23 @@ class Ports:
 
     def show(self, value: tuple[int, int]) -> str:
         return "-".join(map(str, value))
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that somebody gave; empty for none."""
+
+    word = "text"
+    takes = "a name of at most 64 letters, digits, dots, dashes and underscores"
+
+    def read(self, value: Any) -> str:
+        text = str(value) if _is_number(value) else _text(value).strip()
+        if text and not _NAME.fullmatch(text):
+            raise ValueError(value)
+        return text
+
+    def show(self, value: str) -> str:
+        return value or "none"
 
 
 @dataclass(frozen=True)

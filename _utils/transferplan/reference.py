@@ -99,7 +99,7 @@ def example(name: str) -> str:
     for option in OPTIONS:
         if option.scope in scopes:
             lines += _example_entry(option)
-    return "\n".join([*lines, *(POLICY_EXAMPLE if name == "minion.conf" else ())]) + "\n"
+    return "\n".join([*lines, *MORE.get(name, ())]) + "\n"
 
 
 def _example_entry(option: Option) -> list[str]:
@@ -119,6 +119,16 @@ POLICY_EXAMPLE = (
         "  #  special: [setuid, capabilities, fifos]",
     ),
 )
+PROFILES_EXAMPLE = (
+    "",
+    *(
+        "  # Options under names, for profile=NAME. Any option above can stand in one.",
+        "  #profiles:",
+        "  #  wan: {compress: 'zstd:9', streams: 8, stall_timeout: 30m, limit: 20MB/s}",
+        "  #  polite: {nice: low, limit: 50MB/s}",
+    ),
+)
+MORE = {"minion.conf": POLICY_EXAMPLE, "master.conf": PROFILES_EXAMPLE}
 
 
 def _yaml(option: Option) -> str:

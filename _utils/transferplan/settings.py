@@ -4,7 +4,8 @@ From this table come the checks of the command line and of every configuration, 
 `docs/options.md` and `pillar.example/`.
 
 Layers, the later one wins: the defaults of this table; the master's config (`transfer:`); and for options of scope
-`host`, the host's own pillar and then its own minion config; last the command line. An option of scope `transfer` is
+`host`, the host's own pillar and then its own minion config; last the command line. A profile counts in the layer that
+names it. An option of scope `transfer` is
 one for all hosts, so a single host's configuration cannot set it. Options of scope `minion` are taken from that
 minion's pillar and config alone. What a minion permits at all (its policy) is no option: no layer of this table can
 loosen it.
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from . import profiles
 from .errors import BadOption, Refused
 from .kinds import (
     HIGHEST_PORT,
@@ -26,6 +28,7 @@ from .kinds import (
     Compression,
     Directory,
     Kind,
+    Name,
     NetworkName,
     Patterns,
     Portion,
@@ -43,7 +46,8 @@ PILLAR = "the minion's pillar"
 MINION = "the minion's own configuration"
 COMMAND = "the command line"
 SCOPES = {"transfer": (MASTER, COMMAND), "host": (MASTER, PILLAR, MINION, COMMAND), "minion": (PILLAR, MINION)}
-POLICY = "policy"
+POLICY, PROFILES = "policy", profiles.PROFILES
+HOMES = {POLICY: MINION, PROFILES: MASTER}
 DAY = 86400
 
 Layer = tuple[str, Any]
@@ -73,6 +77,14 @@ OPTIONS: tuple[Option, ...] = (
         "file",
         "What is transferred: a file, or a directory with all that is in it.",
         "file",
+    ),
+    Option(
+        "profile",
+        Name(),
+        "",
+        "Options under a name, as `profiles` in the master's configuration define them. What is said beside it wins.",
+        "wan",
+        changeable=True,
     ),
     Option(
         "encrypt",
@@ -353,6 +365,7 @@ class Settings:
     """The values in force; `origins` says which layer gave those that are not the default."""
 
     type: str
+    profile: str
     encrypt: bool
     digest: str
     verify: str
@@ -412,9 +425,9 @@ def sound(layers: Iterable[Layer]) -> tuple[Settings, list[str]]:
     """The settings that result from all that can be taken, each option by itself, and what is wrong with the rest."""
     values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
     origins: dict[str, str] = {}
-    troubles: list[str] = []
-    for layer, options in layers:
-        read, bad = _read_layer(layer, options)
+    spread, troubles = profiles.spread(layers, MASTER)
+    for layer, place, options in spread:
+        read, bad = _read_layer(layer, options, place)
         values.update(read)
         origins.update(dict.fromkeys(read, layer))
         troubles += bad
@@ -442,8 +455,9 @@ def sound_on_host(
 
     `asked` and `given` come from the question for facts; `pillar` and `config` are the minion's `transfer:` sections.
     """
-    fixed = {name: value for name, value in asked.items() if name in TABLE and (name in given or not _is_local(name))}
-    general = {name: value for name, value in asked.items() if name in TABLE and name not in fixed}
+    known = {name: value for name, value in asked.items() if name in TABLE and name != profiles.PROFILE}
+    fixed = {name: value for name, value in known.items() if name in given or not _is_local(name)}
+    general = {name: value for name, value in known.items() if name not in fixed}
     return sound([(MASTER, general), (PILLAR, pillar), (MINION, config), (COMMAND, fixed)])
 
 
@@ -475,30 +489,32 @@ def _is_local(name: str) -> bool:
     return TABLE[name].scope == "host"
 
 
-def _read_layer(layer: str, options: Any) -> tuple[dict[str, Any], list[str]]:
+def _read_layer(layer: str, options: Any, place: str = "") -> tuple[dict[str, Any], list[str]]:
+    """What can be taken of a layer and what is wrong with the rest; `place` is what to call it."""
+    place = place or layer
     if options is None:
         return {}, []
     if not isinstance(options, Mapping):
-        return {}, [f"transfer (in {layer}) must hold options with their values, not {_shown(options)}"]
+        return {}, [f"transfer (in {place}) must hold options with their values, not {_shown(options)}"]
     read: dict[str, Any] = {}
-    troubles = []
+    troubles = profiles.troubles(options.get(PROFILES))
     for name, value in options.items():
-        if trouble := _misplaced(layer, name):
+        if trouble := _misplaced(layer, name, place):
             troubles.append(trouble)
         elif value is not None and name in TABLE:
             try:
                 read[name] = TABLE[name].kind.read(value)
             except ValueError:
-                troubles.append(f"{name} (from {layer}) must be {TABLE[name].kind.takes}, not {_shown(value)}")
+                troubles.append(f"{name} (from {place}) must be {TABLE[name].kind.takes}, not {_shown(value)}")
     return read, troubles
 
 
-def _misplaced(layer: str, name: Any) -> str:
+def _misplaced(layer: str, name: Any, place: str) -> str:
     """Why this name cannot stand in this layer; empty if it can."""
-    if name not in TABLE and name != POLICY:
-        return f"{_shown(name)} (from {layer}) is no option{_nearest(name)}"
-    places = (MINION,) if name == POLICY else SCOPES[TABLE[name].scope]
-    return "" if layer in places else f"{name} cannot be set from {layer}, only from {' or '.join(places)}"
+    if name not in TABLE and name not in HOMES:
+        return f"{_shown(name)} (from {place}) is no option{_nearest(name)}"
+    places = (HOMES[name],) if name in HOMES else SCOPES[TABLE[name].scope]
+    return "" if layer in places else f"{name} cannot be set from {place}, only from {' or '.join(places)}"
 
 
 def _nearest(name: Any) -> str:

@@ -11,6 +11,7 @@ LONGEST_NAME = 100
 REACTOR = "Reactor"
 UNKNOWN = "UNKNOWN"
 COMMAND_LINE, ORCHESTRATION, REACTION, MASTER = "salt-run", "orchestration", "reactor", "master"
+PEER = "peer_run"
 
 
 def asked_by(opts: Mapping[str, Any], user: Any, given: Mapping[str, Any], sudo_user: str | None) -> dict[str, str]:

@@ -230,6 +230,14 @@ def test_a_minions_unreadable_settings_are_trouble_in_words(call, opts, srv):
     assert len(told["trouble"]) == 1 and "ports" in told["trouble"][0]
 
 
+def test_a_minion_tells_which_of_its_layers_says_what(call, opts, srv):
+    opts["transfer"] = {"nice": "low", "port": "x", "policy": {"destinations": ["/srv"]}}
+    told = call("settings")
+    assert told["settings"]["nice"] == {"value": "low", "from": "the minion's own configuration"}
+    assert told["settings"]["keep_runs"] == {"value": "14d", "from": "the default"}
+    assert (told["policy"], len(told["trouble"])) == ({"destinations": ["/srv"]}, 1)
+
+
 def test_a_minions_own_port_range_is_in_force(call, opts, srv):
     opts["transfer"]["ports"] = "5000-5009"
     told = call("facts", {"role": "destination", "path": str(srv / "data"), "settings": {"ports": [4400, 4499]}})

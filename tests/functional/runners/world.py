@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import saltface
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
-from transferplan import statement
+from transferplan import inforce, settings, statement
 from transferplan.request import Member
 
 UNKNOWN = {"code": 102, "name": "unknown-transfer", "retryable": False, "text": "never heard of it", "evidence": {}}
@@ -25,7 +25,7 @@ class FakeMinion:
 
     def functions(self):
         told = ("record", "facts", "follow", "status", "list", "log", "verify")
-        names = (*told, "doctor", "prepare", "arm", "go", "limit", "cancel", "sweep")
+        names = (*told, "settings", "doctor", "prepare", "arm", "go", "limit", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
     def _function(self, name):
@@ -71,6 +71,11 @@ class FakeMinion:
         told = self.says.get("follow", self.follow)
         status = told(role=role) if callable(told) else told
         return {"spec": spec, "status": {**status, "transfer": transfer, "attempt": spec["attempt"]}}
+
+    def settings(self, asked, given, **_):
+        """In force on a minion whose own configuration holds a limit."""
+        own, trouble = settings.sound_on_host(asked, given, None, {"limit": "1MB/s"})
+        return {"settings": inforce.rows(own, "host", "minion"), "policy": None, "trouble": trouble}
 
     def verify(self, transfer, role, **_):
         return samples.verified(Member(self.name, role))

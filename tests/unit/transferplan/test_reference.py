@@ -25,6 +25,7 @@ def test_an_example_as_it_is_changes_nothing(name):
 @pytest.mark.parametrize("name", ["master.conf", "transfer.sls"])
 def test_an_example_without_its_comment_signs_holds_the_defaults(name):
     section = uncommented(reference.example(name))
+    section.pop("profiles", None)
     assert set(section) == {option.name for option in OPTIONS if option.scope in reference.EXAMPLES[name][0]}
     values = settings.resolve([(LAYERS[name], section)])
     assert values.values() == settings.resolve([]).values()
@@ -34,6 +35,12 @@ def test_the_example_of_a_minion_shows_its_policy():
     section = uncommented(reference.example("minion.conf"))
     assert section["policy"]["sources"] == {"allow": ["/srv"], "deny": ["/srv/secret"]}
     settings.resolve([(MINION, section)])
+
+
+def test_the_profiles_of_the_example_can_be_asked_for():
+    section = uncommented(reference.example("master.conf"))
+    values = settings.resolve([(MASTER, section), (settings.COMMAND, {"profile": "wan", "limit": "1MB/s"})])
+    assert (values.streams, values.compress, values.limit) == (8, "zstd:9", 1_000_000)
 
 
 def test_every_option_is_on_its_page_once():

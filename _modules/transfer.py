@@ -24,7 +24,7 @@ from salt.exceptions import CommandExecutionError
 import saltface
 from datamover.errors import DiskError, MoverError
 from hosttools.errors import HostToolError
-from transferplan import inforce, settings, statement
+from transferplan import inforce, settings, statement, targets
 from transferplan.errors import BadOption, PlanError, Refused
 from transferworker import bounds
 from transferworker import facts as looking
@@ -65,6 +65,30 @@ def facts(ask, nonce=None):
         salt db1 transfer.facts '{"role": "source", "path": "/srv/data"}'
     """
     return _answer(nonce, lambda: _facts(ask), *_whose(ask))
+
+
+def matches(expression, kind="compound", nonce=None):
+    """
+    Tell whether this minion is meant by a Salt target expression. Changes nothing.
+
+    expression
+        The expression, as Salt's own commands take it.
+
+    kind : compound
+        Its type: glob, list, pcre, grain, grain_pcre, pillar, pillar_pcre, compound.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``matches``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.matches 'G@role:replica and db*'
+    """
+    return _answer(nonce, lambda: {"matches": _is_meant(expression, kind)})
 
 
 def prepare(spec, nonce=None):
@@ -496,6 +520,12 @@ def _whose(document):
     known = document if isinstance(document, Mapping) else {}
     attempt = known.get("attempt", 0)
     return str(known.get("transfer", "")), str(known.get("role", "")), attempt if isinstance(attempt, int) else 0
+
+
+def _is_meant(expression, kind):
+    if kind not in (*targets.BY_NAME, *targets.BY_MINION):
+        raise Refused([BadOption.reason(f"kind must be a type of Salt target expressions, not {kind!r}")])
+    return bool(__salt__[f"match.{kind}"](expression))
 
 
 def _desk():

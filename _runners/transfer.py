@@ -1,4 +1,4 @@
-"""Moves files and directory trees from one Salt minion to another, directly, and proves that they arrived.
+"""Moves files and directory trees from one Salt minion to others, directly, and proves that they arrived.
 
 Every function returns one dict. In it `retcode` is the exit status of `salt-run`, `result` the same in a word, and
 `reasons` a list of {code, name, text} for whatever is not as asked. What people want to see goes to stderr, so that
@@ -11,12 +11,11 @@ below can look at it, end it, and clean up after it.
 import functools
 import inspect
 import os
-import time
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, background, drive, joining, looking, showing, verifying, watching
-from transferplan import course, errors, inventory, naming, report, request, settings, whose, words
+from transfermaster import asking, background, copying, drive, joining, looking, showing, verifying, watching
+from transferplan import errors, inventory, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
 
@@ -87,16 +86,25 @@ def _refuse_misfits(function, args, given):
 
 
 @_face
-def copy(src=None, dst=None, *, test=False, key=None, **options):
+def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=None, **options):
     """
-    Copy a file or a directory from one minion to another.
+    Copy a file or a directory from one minion to one or many others.
 
     src
         ``MINION:/path`` of a file or directory. A slash at its end means nothing.
 
     dst
         ``MINION:/path``. With a slash at its end it is a directory to copy into, else the final name, under which
-        nothing may exist yet.
+        nothing may exist yet. Several are a list, or separated by commas: ``db2:/srv/,db3:/srv/``; each has its own
+        final name. The source is read once for all of them (see ``fanout``). If one is refused, nothing is begun.
+
+    targets
+        The destinations as a Salt target expression; ``dst`` is then a path alone, the same on all of them. The source
+        must not match. Grains and pillars are asked of the minions themselves: one that does not answer refuses all if
+        it matched when the master heard of it last, else it is left out and noted.
+
+    target_type
+        What kind of expression that is: glob, list, pcre, grain, grain_pcre, pillar, pillar_pcre, compound, nodegroup.
 
     test : False
         Check everything, tell the plan, and change nothing.
@@ -108,10 +116,11 @@ def copy(src=None, dst=None, *, test=False, key=None, **options):
     Options:
 
     OPTIONS
-    Returns a dict: ``result`` (ok, failed, refused, cancelled, unknown), ``transfer`` (its id), ``source`` and
-    ``destinations`` (by host: place, verdict, figures in bytes and seconds), ``receipt`` (what proves the copy: level,
-    algorithm, root, counts), ``phases`` (seconds), ``reasons``, ``retcode``. With ``test=True`` it has ``plan`` instead
-    and ``result`` is planned.
+    Returns a dict: ``result`` (ok, partial, failed, refused, cancelled, unknown), ``transfer`` (its id; None for
+    several with ``fanout=serial``, which are a transfer each), ``source`` and ``destinations`` (by host: place,
+    outcome, verdict, figures in bytes and seconds), ``receipt`` (what proves the copy: level, algorithm, root, counts,
+    on which hosts), ``phases`` (seconds), ``reasons``, ``retcode``. With ``test=True`` it has ``plan`` instead and
+    ``result`` is planned.
 
     Ended by Ctrl-C before bytes move, everything is undone; after that the transfer goes on without being watched.
 
@@ -121,20 +130,23 @@ def copy(src=None, dst=None, *, test=False, key=None, **options):
 
         salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/
         salt-run --out=json transfer.copy src=db1:/srv/data dst=db2:/srv/copy test=True
+        salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/,db3:/srv/
+        salt-run transfer.copy src=db1:/srv/data dst=/srv/ targets=role:replica target_type=grain
     """
     dry, reasons = _dry(test)
+    meant = _meant(src, dst, targets, target_type)
     if key is None or reasons:
-        return _run(src, dst, options, dry, reasons)
-    return background.once(__opts__, _asked(src, dst, options, key, dry), _begun, _attached)
+        return _run(src, meant, options, dry, reasons)
+    return background.once(__opts__, _asked(src, meant[0], options, key, dry), _begun, _attached)
 
 
 @_face
-def start(src=None, dst=None, *, key=None, test=False, **options):
+def start(src=None, dst=None, *, targets=None, target_type=None, key=None, test=False, **options):
     """
     Begin a copy in the background and return at once; again with the same key, tell how it stands. For whatever must
     not wait: a reactor, salt-api, the scheduler, a state.
 
-    src, dst
+    src, dst, targets, target_type
         As ``transfer.copy`` takes them.
 
     key
@@ -157,6 +169,7 @@ def start(src=None, dst=None, *, key=None, test=False, **options):
         salt-run transfer.start src=db1:/srv/data dst=db2:/srv/
         salt-run transfer.start src=db1:/srv/data dst=db2:/srv/data key=nightly-2026-01-31 update=True
     """
+    dst, _ = _meant(src, dst, targets, target_type)
     return _started(_asked(src, dst, options, naming.fresh() if key is None else key, _truth("test", test)))
 
 
@@ -198,7 +211,7 @@ def pull(src=None, path=None, *, key=None, test=False, **options):
 
 
 @_face
-def plan(src=None, dst=None, **options):
+def plan(src=None, dst=None, *, targets=None, target_type=None, **options):
     """
     Check whether a copy could be made, tell how, and change nothing; the same as ``transfer.copy ... test=True``.
 
@@ -213,22 +226,26 @@ def plan(src=None, dst=None, **options):
 
         salt-run transfer.plan src=db1:/srv/data dst=db2:/srv/
     """
-    return _run(src, dst, options, dry=True)
+    return _run(src, _meant(src, dst, targets, target_type), options, dry=True)
 
 
 @_face
-def resume(transfer, minions=None, *, test=False, **options):
+def resume(transfer, minions=None, *, source=None, test=False, **options):
     """
     Go on with a transfer that failed or died: only what is missing is sent, into what has arrived.
 
-    Source, destination and options are those that its ends recorded. What is there is read again from the disk and
-    compared, not trusted.
+    Source, destinations and options are those that its ends recorded. What is there is read again from the disk and
+    compared, not trusted. Destinations that have their copy already are left alone.
 
     transfer
         Its id: 32 hex digits, as ``transfer.copy`` and ``transfer.list`` tell it.
 
     minions
-        Its two ends, as a list or separated by commas; every minion is asked without it.
+        Its ends, as a list or separated by commas; every minion is asked without it.
+
+    source
+        Another minion to take it from: a destination of this transfer that has its copy. Without it the source that the
+        transfer has.
 
     test : False
         Check everything, tell the plan, and change nothing.
@@ -236,8 +253,8 @@ def resume(transfer, minions=None, *, test=False, **options):
     Options that do not change what arrives may be given anew: addresses, ports, times, streams and the like. Others are
     refused.
 
-    Refused in words if it runs (then ``transfer.attach`` follows it), is complete, was cancelled, is unknown, or one of
-    its ends has no record of it.
+    Refused in words if it runs (then ``transfer.attach`` follows it), is complete, was cancelled, is unknown, or there
+    is no record of it at its source, or at any destination that lacks its copy.
 
     Returns the same dict as ``transfer.copy``, of the same ``transfer``; ``attempt`` counts.
 
@@ -247,8 +264,10 @@ def resume(transfer, minions=None, *, test=False, **options):
 
         salt-run transfer.resume 0123456789abcdef0123456789abcdef
         salt-run transfer.resume 0123456789abcdef0123456789abcdef minions=db1,db2 network=10.20.0.0/16
+        salt-run transfer.resume 0123456789abcdef0123456789abcdef source=db2
     """
-    return joining.resume(__opts__, transfer, minions, options, __context__["asked_by"], _truth("test", test))
+    dry = _truth("test", test)
+    return joining.resume(__opts__, transfer, minions, source, options, __context__["asked_by"], dry)
 
 
 @_face
@@ -639,19 +658,26 @@ def _read(name, kind, value):
 # --- the story of a copy ---------------------------------------------------------------------------------------------
 
 
-def _run(src, dst, options, dry, reasons=(), transfer=None):
+def _meant(src, dst, expression, kind):
+    """The destinations, of which minions may have to be asked, and what the plan shall note about them."""
+    if expression is None and kind is None:
+        return dst, ()
+    source_host, _ = request.parse_place(src, "src")
+    return copying.targeted(__opts__, dst, source_host, expression, kind)
+
+
+def _run(src, meant, options, dry, reasons=(), transfer=None):
     """A request becomes a course, which is followed to its end and told."""
-    transfer = transfer or naming.fresh()
+    own, (dst, notes) = transfer or naming.fresh(), meant
     try:
-        asked = request.read(src, dst, options, saltface.master_layers(__opts__), transfer, reasons)
+        asked = request.read(src, dst, options, saltface.master_layers(__opts__), own, reasons)
     except errors.Refused as refused:
-        return report.refusal(transfer, src, dst, refused.reasons)
-    asked = replace(asked, asked_by=__context__["asked_by"])
-    screen = saltface.screen(__opts__, asked.settings.quiet)
-    begun = course.begin(asked, time.monotonic())
-    own = drive.Drive(__opts__, begun, screen, dry=dry, heeds=not asked.reasons)
-    result = drive.to_the_end(__opts__, own)
-    return joining.instead(__opts__, own, dry) if own.met else result
+        return report.refusal(own, src, dst, refused.reasons)
+    against = copying.needs_company(asked) if transfer else ()
+    asked = replace(
+        asked, asked_by=__context__["asked_by"], notes=tuple(notes), reasons=(*asked.reasons, *against)
+    )
+    return copying.copied(__opts__, asked, dry)
 
 
 # --- what was asked for by a key -------------------------------------------------------------------------------------
@@ -666,14 +692,14 @@ def _asked(src, dst, options, key, dry, owner=""):
 def _started(asked):
     """What is wrong with the words of a request is told before anything begins."""
     found = request.read(asked.src, asked.dst, asked.options, saltface.master_layers(__opts__), asked.transfer)
-    if found.reasons:
-        raise errors.Refused(found.reasons)
+    if reasons := [*found.reasons, *copying.needs_company(found)]:
+        raise errors.Refused(reasons)
     return background.start(__opts__, asked)
 
 
 def _begun(asked):
     __context__["asked_by"] = asked.asked_by
-    return _run(asked.src, asked.dst, asked.options, asked.dry, transfer=asked.transfer)
+    return _run(asked.src, (asked.dst, ()), asked.options, asked.dry, transfer=asked.transfer)
 
 
 def _attached(transfer):

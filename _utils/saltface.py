@@ -99,6 +99,26 @@ def everyone(opts: Mapping) -> list[str]:
     return sorted(salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"])
 
 
+def meant(opts: Mapping, expression: str, kind: str) -> tuple[str, Any, list[str]]:
+    """Whom a target expression means, as far as the master knows, and the type and expression to ask minions with.
+
+    A nodegroup is what the master's configuration says it is. Names are decided here; of grains and pillars the master
+    remembers what it was told last, if anything.
+    """
+    if kind == "nodegroup":
+        groups = opts.get("nodegroups") or {}
+        if expression not in groups:
+            known = ", ".join(sorted(groups)) or "none"
+            text = f"{ascii(expression)} is no nodegroup of this master, which has {known}"
+            raise errors.Refused([errors.BadOption.reason(text)])
+        kind, expression = "compound", salt.utils.minions.nodegroup_comp(expression, groups)
+    found = salt.utils.minions.CkMinions(opts).check_minions(expression, kind, greedy=True)
+    if found.get("missing"):
+        missing = ", ".join(map(paths.printable, found["missing"]))
+        raise errors.Refused([errors.MinionSilent.reason(f"{missing}: no minions whose keys this master has accepted")])
+    return kind, expression, sorted(found["minions"])
+
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 

@@ -35,11 +35,11 @@ class Drive:
         self._heeds = heeds
         self.met: tuple[str, ...] = ()
         self.facts: Mapping = {}
-        self._plan = None
+        self.plan: planning.Plan | None = None
         self._calls: list[tuple[float, int, course.Call]] = []
         self._serial = itertools.count(1)
         self._events = itertools.count(1)
-        self._pace = display.Pace()
+        self._paces: Mapping = {}
         self._finished = False
         self.state, actions = begun
         self._due = list(actions)
@@ -50,7 +50,7 @@ class Drive:
 
     @property
     def _plan_is_all(self) -> bool:
-        return self._dry and self._plan is not None
+        return self._dry and self.plan is not None
 
     @property
     def due_at(self) -> float:
@@ -71,7 +71,7 @@ class Drive:
 
     def result(self) -> dict[str, Any]:
         """What the runner returns."""
-        return _planned(self._plan) if self._plan_is_all else report.result(self.state)
+        return _planned(self.plan) if self._plan_is_all else report.result(self.state)
 
     # what the course wants
 
@@ -96,13 +96,13 @@ class Drive:
         if self.met:
             return
         try:
-            self._plan = planning.make(self.state.request, answers)
+            self.plan = planning.make(self.state.request, answers)
         except errors.Refused as refused:
             self._observe(course.Declined(refused.reasons), now)
             return
-        self._screen.say(display.plan_lines(self._plan.summary()))
+        self._screen.say(display.plan_lines(self.plan.summary()))
         if not self._dry:
-            self._observe(course.Decided(self._plan), now)
+            self._observe(course.Decided(self.plan), now)
 
     def _put_questions(self, fleet: saltface.Fleet) -> None:
         """Make the calls whose time has come."""
@@ -139,8 +139,8 @@ class Drive:
             event = events.make(request.transfer, next(self._events), what, details, request.attempt)
             fleet.tell(event.tag, event.data)
         if what == "progress":
-            self._pace = display.measure(self.state.statuses, self._pace, fleet.now())
-            self._screen.show(display.progress_line(self.state.statuses, self._pace))
+            self._paces = display.measure(self.state.statuses, self._paces, fleet.now())
+            self._screen.show(*display.progress_lines(self.state.statuses, self._paces))
         elif request.settings.verbose:
             self._screen.say([display.event_line(what, details)])
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import saltface
-from transferplan import again, course, errors, events, records
+from transferplan import again, course, errors, events, records, report
 from transferplan.request import Member, Request
 
 from . import asking, looking
@@ -15,10 +15,17 @@ from .drive import Drive, to_the_end
 
 
 def resume(
-    opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any], asker: Mapping[str, str], dry: bool
+    opts: Mapping,
+    transfer: str,
+    minions: Any,
+    source: str | None,
+    options: Mapping[str, Any],
+    asker: Mapping[str, str],
+    dry: bool,
 ) -> dict[str, Any]:
-    """Another attempt at a transfer, made of what its ends have recorded."""
-    found = _pair(opts, transfer, minions)
+    """Another attempt at a transfer, made of what its ends have recorded; from `source`, if that is named."""
+    told = asking.ends(opts, "record", transfer, minions, asking.LOOK_TIMEOUT)
+    found = _believed(opts, transfer, minions, told, source)
     records.refuse_unresumable(found)
     request = records.next_attempt(found, options, saltface.master_layers(opts), asker)
     return _resumed(opts, request, dry)
@@ -39,63 +46,66 @@ def attach(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any
         if not told.silent:
             raise
         return looking.half_seen(transfer, told)
-    return _attached(opts, records.present(found, saltface.master_layers(opts), options))
+    return _attached(opts, found, options)
 
 
-def _attached(opts: Mapping, request: Request) -> dict[str, Any]:
+def _attached(opts: Mapping, found: records.Ends, options: Mapping[str, Any]) -> dict[str, Any]:
+    request = records.present(found, saltface.master_layers(opts), options)
     if request.reasons:
         raise errors.Refused(request.reasons)
     screen = saltface.screen(opts, request.settings.quiet)
     screen.say([f"follows transfer {request.transfer}, attempt {request.attempt}"])
-    return to_the_end(opts, Drive(opts, course.attach(request, time.monotonic()), screen))
+    result = to_the_end(opts, Drive(opts, course.attach(request, time.monotonic()), screen))
+    return report.beside(result, [peer.host for peer in found.missing])
 
 
 def instead(opts: Mapping, drive: Drive, dry: bool) -> dict[str, Any]:
     """What comes of a copy that has met others at its place: the same one is joined, else it goes its own way."""
     request = drive.state.request
-    pairs = [found for transfer in drive.met if (found := _pair_of(opts, transfer, request))]
-    for found in pairs:
+    others = [found for transfer in drive.met if (found := _ends_of(opts, transfer, request))]
+    for found in others:
         how = again.joins(request, drive.facts, found)
         if how == again.RESUMED or (how and not dry):
             return _joined(opts, found, how, request, dry)
     screen = saltface.screen(opts, request.settings.quiet)
-    own = again.beside(request, drive.facts, tuple(pairs))
+    own = again.beside(request, drive.facts, tuple(others))
     return to_the_end(opts, Drive(opts, course.begin(own, time.monotonic()), screen, dry=dry))
 
 
-def _joined(opts: Mapping, found: records.Pair, how: str, request: Request, dry: bool) -> dict[str, Any]:
+def _joined(opts: Mapping, found: records.Ends, how: str, request: Request, dry: bool) -> dict[str, Any]:
     if not dry:
         _tell_joined(opts, found, how, request)
     layers = saltface.master_layers(opts)
     options = request.settings.commanded()
     if how == again.ATTACHED:
-        return {**_attached(opts, records.present(found, layers, options)), "joined": how}
+        return {**_attached(opts, found, options), "joined": how}
     following = records.next_attempt(found, options, layers, request.asked_by)
     return {**_resumed(opts, following, dry), "joined": how}
 
 
-def _tell_joined(opts: Mapping, found: records.Pair, how: str, request: Request) -> None:
+def _tell_joined(opts: Mapping, found: records.Ends, how: str, request: Request) -> None:
     event = events.make(request.transfer, 2, "joined", {"other": found.transfer, "how": how})
     with saltface.Fleet(opts) as fleet:
         fleet.tell(event.tag, event.data)
 
 
-def _pair_of(opts: Mapping, transfer: str, request: Request) -> records.Pair | None:
-    """The two ends of a transfer that was met; None if these two hosts do not have it between them."""
+def _ends_of(opts: Mapping, transfer: str, request: Request) -> records.Ends | None:
+    """The ends of a transfer that was met; None if these hosts do not have it between them."""
+    hosts = sorted({member.host for member in request.ends()})
     try:
-        return _pair(opts, transfer, sorted({member.host for member in request.ends()}))
+        told = asking.ends(opts, "record", transfer, hosts, asking.LOOK_TIMEOUT)
+        return _believed(opts, transfer, hosts, told)
     except errors.PlanError:
         return None
 
 
-def _pair(opts: Mapping, transfer: str, minions: Any) -> records.Pair:
-    return _believed(opts, transfer, minions, asking.ends(opts, "record", transfer, minions, asking.LOOK_TIMEOUT))
-
-
-def _believed(opts: Mapping, transfer: str, minions: Any, told: asking.Told) -> records.Pair:
-    """The two ends in what was told; Refused with all that keeps them from being found."""
+def _believed(
+    opts: Mapping, transfer: str, minions: Any, told: asking.Told, source: str | None = None
+) -> records.Ends:
+    """The ends in what was told; Refused with all that keeps them from being found."""
+    known = read(told.payloads)
     try:
-        return records.pair(transfer, read(told.payloads))
+        return records.with_source(transfer, known, source) if source else records.gather(transfer, known)
     except errors.Refused as refused:
         found = [*told.reasons, *refused.reasons]
         if told.silent:

@@ -20,12 +20,19 @@ def about(
     """What the ends of one transfer answer to `function`."""
     told = asking.ends(opts, function, transfer, minions, timeout, **arguments)
     ends = _ends(told)
-    if told.silent and not told.reasons and {end["role"] for end in ends} != {SOURCE, DESTINATION}:
+    if told.silent and not told.reasons and _may_be_ends(told):
         return half_seen(transfer, told)
     body = {"transfer": transfer, "ends": ends, "silent": list(told.silent)}
     if not ends and not told.reasons:
         return asking.concluded(body, [nobody_knows(transfer, asking.hosts(opts, minions))])
     return asking.concluded(body, told.reasons)
+
+
+def _may_be_ends(told: asking.Told) -> bool:
+    """Whether those who are silent may be ends: as long as a role is missing anyone, else whom the others name."""
+    named = {peer["host"] for payload in told.payloads.values() for peer in payload.get("peers", ())}
+    roles = {member.role for member in told.payloads}
+    return roles != {SOURCE, DESTINATION} or bool(named & set(told.silent))
 
 
 def limited(opts: Mapping, transfer: str, minions: Any, rate: int) -> dict[str, Any]:

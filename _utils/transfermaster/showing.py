@@ -50,7 +50,7 @@ def _closely(opts: Mapping, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _outcome(opts: Mapping, transfer: str, known: list[records.Record]) -> dict[str, Any]:
     """How it ended, exactly as whoever attaches to it is told; nothing as long as it runs, or an end is missing."""
     try:
-        found = records.pair(transfer, known)
+        found = records.gather(transfer, known)
     except errors.Refused as refused:
         return {"outcome": None, "missing": [reason.text for reason in refused.reasons]}
     if any(record.runs for record in known):

@@ -22,7 +22,7 @@ def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, 
     own = settings.resolve(layers)
     listing = looking.listed(opts, minions, ("running",))
     board = Board(saltface.screen(opts, own.quiet))
-    drives = [_drive(opts, found, layers, board) for found in _pairs(opts, listing["transfers"])]
+    drives = [_drive(opts, found, layers, board) for found in _ends_of(opts, listing["transfers"])]
     with saltface.Signals() as signals, saltface.Fleet(opts) as fleet:
         steer(drives, fleet, signals)
     results = {drive.state.request.transfer: drive.result() for drive in drives}
@@ -30,13 +30,13 @@ def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, 
     return {"transfers": results, **told}
 
 
-def _drive(opts: Mapping, found: records.Pair, layers: Iterable[settings.Layer], board: Board) -> Drive:
+def _drive(opts: Mapping, found: records.Ends, layers: Iterable[settings.Layer], board: Board) -> Drive:
     request = records.present(found, layers, {})
     return Drive(opts, course.attach(request, time.monotonic()), board.line(found.transfer), mute=True)
 
 
-def _pairs(opts: Mapping, transfers: Iterable[Mapping[str, Any]]) -> list[records.Pair]:
-    """Both ends of each transfer, where they can be found."""
+def _ends_of(opts: Mapping, transfers: Iterable[Mapping[str, Any]]) -> list[records.Ends]:
+    """The ends of each transfer, where they can be found."""
     wanted = {each["transfer"]: _hosts(each["ends"]) for each in transfers}
     questions = {
         (transfer, Member(host, role)): asking.record_of(opts, Member(host, role), transfer)
@@ -49,8 +49,8 @@ def _pairs(opts: Mapping, transfers: Iterable[Mapping[str, Any]]) -> list[record
     for transfer in wanted:
         mine = {member: told.payloads[key] for key in told.payloads for named, member in [key] if named == transfer}
         try:
-            found.append(records.pair(transfer, joining.read(mine)))
-        except errors.PlanError:  # its other end is silent; the list has told so
+            found.append(records.gather(transfer, joining.read(mine)))
+        except errors.PlanError:  # another end is silent; the list has told so
             continue
     return found
 
@@ -60,18 +60,18 @@ def _hosts(ends: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 class Board:
-    """One line on the screen for each transfer."""
+    """The lines on the screen for each transfer."""
 
     def __init__(self, screen: saltface.Screen | saltface.Silence):
         self._screen = screen
-        self._lines: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
 
     def line(self, transfer: str) -> Line:
         return Line(self, transfer)
 
-    def show(self, transfer: str, text: str) -> None:
-        self._lines[transfer] = f"{transfer[:SHOWN_DIGITS]}  {text}"
-        self._screen.show(*self._lines.values())
+    def show(self, transfer: str, lines: Iterable[str]) -> None:
+        self._lines[transfer] = [f"{transfer[:SHOWN_DIGITS]}  {line}" for line in lines]
+        self._screen.show(*(line for shown in self._lines.values() for line in shown))
 
     def say(self, transfer: str, lines: Iterable[str]) -> None:
         """What stays; the line of that transfer is done with."""
@@ -89,5 +89,5 @@ class Line:
     def say(self, lines: Iterable[str]) -> None:
         self._board.say(self._transfer, lines)
 
-    def show(self, line: str) -> None:
-        self._board.show(self._transfer, line)
+    def show(self, *lines: str) -> None:
+        self._board.show(self._transfer, lines)

@@ -9,7 +9,7 @@ from . import units
 from .errors import AlreadyRunning, PlanError, Reason, Refused
 from .facts import Facts
 from .plan import Answer, read_answer
-from .records import Pair, contradictions, refuse_unresumable
+from .records import Ends, contradictions, refuse_unresumable
 from .request import DESTINATION, Endpoint, Member, Request
 
 RESUMED, ATTACHED = "resumed", "attached"
@@ -17,7 +17,7 @@ MOST = 5
 
 
 def met(request: Request, answers: Mapping[Member, Answer]) -> tuple[str, ...]:
-    """The transfers that the destination knows at the place that is asked for, running or resting."""
+    """The transfers that the destinations know at the places that are asked for, running or resting."""
     facts = [_facts(member, answers.get(member)) for member in request.ends() if member.role == DESTINATION]
     found = [transfer for each in facts if each for transfer in _known(each)]
     return tuple(dict.fromkeys(found))[:MOST]
@@ -37,7 +37,7 @@ def _facts(member: Member, answer: Answer) -> Facts | None:
         return None
 
 
-def joins(request: Request, answers: Mapping[Member, Answer], found: Pair) -> str:
+def joins(request: Request, answers: Mapping[Member, Answer], found: Ends) -> str:
     """How to join this transfer, RESUMED or ATTACHED; empty if it is another one or cannot be gone on with."""
     if differences(request, answers, found):
         return ""
@@ -50,10 +50,10 @@ def joins(request: Request, answers: Mapping[Member, Answer], found: Pair) -> st
     return RESUMED
 
 
-def differences(request: Request, answers: Mapping[Member, Answer], found: Pair) -> list[str]:
+def differences(request: Request, answers: Mapping[Member, Answer], found: Ends) -> list[str]:
     """What tells this transfer from the one that is asked for."""
-    places = [_real(member, place, answers.get(member)) for member, place in request.ends().items()]
-    return contradictions(found, request, *places[:2])
+    places = {member: _real(member, place, answers.get(member)) for member, place in request.ends().items()}
+    return contradictions(found, request, places)
 
 
 def _real(member: Member, asked: Endpoint, answer: Answer) -> Endpoint:
@@ -62,22 +62,22 @@ def _real(member: Member, asked: Endpoint, answer: Answer) -> Endpoint:
     return Endpoint(member.host, found.real if found and found.real else asked.path)
 
 
-def beside(request: Request, answers: Mapping[Member, Answer], pairs: tuple[Pair, ...]) -> Request:
+def beside(request: Request, answers: Mapping[Member, Answer], others: tuple[Ends, ...]) -> Request:
     """The request for a transfer of its own, which says what it met: what runs is in the way, what rests is noted."""
-    reasons = tuple(_in_the_way(request, answers, each) for each in pairs if each.runs)
-    notes = tuple(_note(each) for each in pairs if not each.runs)
+    reasons = tuple(_in_the_way(request, answers, each) for each in others if each.runs)
+    notes = tuple(_note(each) for each in others if not each.runs)
     return replace(request, reasons=(*request.reasons, *reasons), notes=(*request.notes, *notes))
 
 
-def _in_the_way(request: Request, answers: Mapping[Member, Answer], found: Pair) -> Reason:
+def _in_the_way(request: Request, answers: Mapping[Member, Answer], found: Ends) -> Reason:
     unlike = "; ".join(differences(request, answers, found))
     kind = f"is another one ({unlike})" if unlike else "is this very copy: without test=True this attaches to it"
-    return AlreadyRunning.reason(f"transfer {found.transfer} runs at {found.destination.place} and {kind}")
+    return AlreadyRunning.reason(f"transfer {found.transfer} runs at {found.places} and {kind}")
 
 
-def _note(found: Pair) -> str:
-    arrived = units.size(found.destination.status.progress.bytes_done)
+def _note(found: Ends) -> str:
+    arrived = units.size(max((each.status.progress.bytes_done for each in found.left), default=0))
     return (
-        f"transfer {found.transfer} rests at {found.destination.place} with {arrived} and is not gone on with: "
+        f"transfer {found.transfer} rests at {found.places} with {arrived} and is not gone on with: "
         f"salt-run transfer.cancel {found.transfer} gives that up"
     )

@@ -10,9 +10,9 @@
     ended
 
 Until `go` is said, trouble of any kind withdraws. Once it is said, bytes may be moving, and from then on the runner
-only watches: neither its own end nor a silent minion stops a transfer. Only when an end has failed before bytes moved
-is the other told to stop. Calls are safe to repeat, so a call that nobody
-answered is repeated once before the transfer is given up.
+only watches: neither its own end nor a silent minion stops a transfer. Only when the source, or the last destination
+that was left, has failed before bytes moved are the others told to stop. Calls are safe to repeat, so a call that
+nobody answered is repeated once before the transfer is given up.
 """
 
 from __future__ import annotations
@@ -525,19 +525,24 @@ def _over(
     if all(each.over for each in watches.values()):
         state, _ = _end(state, FOLLOWED, now)
         return state, told
-    stopped = _waiting_in_vain(state, watch)
+    stopped = _waiting_in_vain(state, member)
     state = replace(state, stopped=state.stopped + stopped)
     return state, told + tuple(_call(state, each, "cancel", now) for each in stopped)
 
 
-def _waiting_in_vain(state: State, ended: Watch) -> tuple[Member, ...]:
+def _waiting_in_vain(state: State, member: Member) -> tuple[Member, ...]:
     """Whom to stop at once because an end failed before bytes moved; they would only wait for their lease."""
+    if state.spectator or not _failed_early(state.watches[member]):
+        return ()
+    waiting = [each for each, watch in state.watches.items() if not watch.over]
+    if member.role != SOURCE and any(each.role != SOURCE for each in waiting):
+        return ()  # the others are served without it
+    return tuple(each for each in waiting if each not in state.stopped)
+
+
+def _failed_early(ended: Watch) -> bool:
     verdict = ended.status.verdict if ended.status else None
-    if not ended.status or not verdict or verdict.result != FAILED or "moving" in ended.status.phases:
-        return ()
-    if state.spectator:
-        return ()
-    return tuple(each for each, watch in state.watches.items() if not watch.over and each not in state.stopped)
+    return bool(ended.status and verdict and verdict.result == FAILED and "moving" not in ended.status.phases)
 
 
 def _news(member: Member, before: Watch, after: Watch) -> tuple[Action, ...]:

@@ -12,10 +12,11 @@ from typing import Any
 
 from . import units, updating
 from .paths import printable
-from .request import DESTINATION, SOURCE, Member
-from .status import Progress, Status
+from .request import DESTINATION, Member
+from .status import ENDED, Progress, Status
 
 SMOOTHING = 5.0
+MOST_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,7 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
     rows = [
         ("copy", f"{summary['source']}  ({_what(summary)})"),
         *_choice(summary),
-        *(("to", place) for place in summary["destinations"]),
-        *(("update", line) for line in updating.lines(summary["update"])),
-        ("room", _room(summary)),
-        ("way", _way(summary)),
-        ("firewall", _firewall(summary)),
+        *_there(summary),
         *_flow(summary),
         ("proof", f"{summary['digest']}, {summary['verify']}"),
         *(("note", warning) for warning in summary["warnings"]),
@@ -84,23 +81,49 @@ def _choice(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{about}{left_out} here, with all that is below"
 
 
-def _room(summary: Mapping[str, Any]) -> str:
-    return f"{units.size(summary['bytes_free'])} free there, {units.size(summary['reserve_bytes'])} of it stay free"
+def _there(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is said of the destinations: of a single one in lines of their own, of several in a line for each."""
+    if not summary["fanout"]:
+        (hop,) = summary["hops"]
+        yield "to", hop["place"]
+        yield from (("update", line) for line in updating.lines(hop["update"]))
+        yield "room", f"{units.size(hop['bytes_free'])} free there, {units.size(hop['reserve_bytes'])} of it stay free"
+        yield "way", f"{_way(hop)}, {_protection(summary)}"
+        yield "firewall", _firewall(hop)
+        return
+    for hop in summary["hops"]:
+        yield "to", f"{hop['place']}  ({_in_short(hop)})"
+        yield from (("", line) for line in updating.lines(hop["update"]))
+    yield summary["fanout"], f"{_FANOUTS[summary['fanout']]}, {_protection(summary)}"
 
 
-def _way(summary: Mapping[str, Any]) -> str:
-    low, high = summary["ports"]
+_FANOUTS = {
+    "chain": "each passes on to the next what has landed; the source is read once",
+    "serial": "one after the other, each from the source",
+}
+
+
+def _in_short(hop: Mapping[str, Any]) -> str:
+    opened = "no firewall opened" if hop["firewall"] == "none" else f"{hop['firewall']} opened for {hop['after']} alone"
+    return f"from {hop['after']}, {_way(hop)}; {opened}; {units.size(hop['bytes_free'])} free"
+
+
+def _way(hop: Mapping[str, Any]) -> str:
+    low, high = hop["ports"]
     port = f"port {low}" if low == high else f"a port of {low}-{high}"
-    how = "encrypted" if summary["encrypt"] else "NOT encrypted"
-    return f"{summary['addresses']['source']} to {summary['addresses']['destination']}, {port}, {how}"
+    return f"{hop['addresses']['source']} to {hop['addresses']['destination']}, {port}"
 
 
-def _firewall(summary: Mapping[str, Any]) -> str:
-    if summary["firewall"] == "none":
+def _protection(summary: Mapping[str, Any]) -> str:
+    return "encrypted" if summary["encrypt"] else "NOT encrypted"
+
+
+def _firewall(hop: Mapping[str, Any]) -> str:
+    if hop["firewall"] == "none":
         return "no firewall is opened"
-    if summary["firewall"] == "firewalld":
+    if hop["firewall"] == "firewalld":
         return "firewalld: opened for the source alone, at runtime, for as long as it takes; its daemon holds the timer"
-    return f"{summary['firewall']}: opened for the source alone, for as long as it takes"
+    return f"{hop['firewall']}: opened for the source alone, for as long as it takes"
 
 
 def reason_lines(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -114,12 +137,18 @@ def event_line(what: str, details: Mapping[str, Any]) -> str:
     return printable(f"{who}{details.get('phase', what)}")
 
 
-def progress_line(statuses: Mapping[Member, Status], pace: Pace) -> str:
-    """How far the copy has come; empty before anything is known. The pace is that of `measure`."""
-    told = _leading(statuses)
-    if told is None:
-        return ""
-    status, counted = told
+def progress_lines(statuses: Mapping[Member, Status], paces: Mapping[Member, Pace]) -> list[str]:
+    """How far the copy has come, a line for each destination; none before anything is known. Paces from `measure`."""
+    leading = _leading(statuses)
+    shown, more = _most_telling(leading)
+    lines = [_progress_line(status, _counted(statuses), paces.get(member, Pace())) for member, status in shown.items()]
+    if len(leading) > 1:
+        width = max(len(member.host) for member in shown)
+        lines = [f"{member.host:<{width}}  {line}" for member, line in zip(shown, lines, strict=True)]
+    return [printable(line) for line in (*lines, *more)]
+
+
+def _progress_line(status: Status, counted: Progress, pace: Pace) -> str:
     parts = [
         f"{status.phase:<10}",
         _share(status, counted),
@@ -127,22 +156,36 @@ def progress_line(statuses: Mapping[Member, Status], pace: Pace) -> str:
         _files(status, counted),
         *_speed(counted.bytes_total - _done(status), pace),
     ]
-    return printable("  ".join(parts))
+    return "  ".join(parts)
 
 
-def measure(statuses: Mapping[Member, Status], pace: Pace, now: float) -> Pace:
-    """The pace with what is known now."""
-    told = _leading(statuses)
-    return pace.after(now, _done(told[0])) if told else pace
+def measure(statuses: Mapping[Member, Status], paces: Mapping[Member, Pace], now: float) -> dict[Member, Pace]:
+    """The paces with what is known now."""
+    leading = _leading(statuses)
+    return {member: paces.get(member, Pace()).after(now, _done(status)) for member, status in leading.items()}
 
 
-def _leading(statuses: Mapping[Member, Status]) -> tuple[Status, Progress] | None:
-    """The destination's status (the source's while there is none), and the counters that know the totals best."""
-    by_role = {member.role: status for member, status in statuses.items()}
-    status = by_role.get(DESTINATION) or by_role.get(SOURCE)
-    if status is None:
-        return None
-    return status, max((each.progress for each in by_role.values()), key=lambda counted: counted.bytes_total)
+def _leading(statuses: Mapping[Member, Status]) -> dict[Member, Status]:
+    """The statuses of the destinations; that of the source while there are none."""
+    destinations = {member: status for member, status in statuses.items() if member.role == DESTINATION}
+    return destinations or dict(statuses)
+
+
+def _most_telling(leading: Mapping[Member, Status]) -> tuple[dict[Member, Status], list[str]]:
+    """As many as fit below each other, those that lag behind the most, and a word about the others."""
+    if len(leading) <= MOST_LINES:
+        return dict(leading), []
+    lagging = sorted(leading, key=lambda member: (leading[member].phase in ENDED, _done(leading[member])))
+    shown = set(lagging[: MOST_LINES - 1])
+    hidden = [leading[member] for member in leading if member not in shown]
+    over = sum(status.phase in ENDED for status in hidden)
+    rest = f"and {len(hidden)} more, farther ahead" + (f"; {over} of them have ended" if over else "")
+    return {member: status for member, status in leading.items() if member in shown}, [rest]
+
+
+def _counted(statuses: Mapping[Member, Status]) -> Progress:
+    """The counters that know the totals best."""
+    return max((each.progress for each in statuses.values()), key=lambda counted: counted.bytes_total)
 
 
 def _done(status: Status) -> int:
@@ -176,9 +219,9 @@ def _speed(rest: int, pace: Pace) -> Iterator[str]:
 def result_lines(result: Mapping[str, Any]) -> list[str]:
     """How it ended, with the receipt; from report.result()."""
     head = f"{result['result']}: {result['source']['place']} to {_places(result)}"
-    lines = [printable(head), *reason_lines(result["reasons"])]
+    lines = [printable(head), *map(printable, _each_line(result)), *reason_lines(result["reasons"])]
     receipt = result["receipt"]
-    if receipt and receipt["proved"]:
+    if receipt and receipt["proved_on"]:
         lines += [printable(line) for line in _receipt_lines(receipt)]
         lines += [printable(line) for line in _update_lines(result)]
         lines += [printable(line) for line in _speed_lines(result)]
@@ -190,12 +233,31 @@ def _places(result: Mapping[str, Any]) -> str:
     return ", ".join(end["place"] for end in result["destinations"].values())
 
 
+def _each_line(result: Mapping[str, Any]) -> Iterator[str]:
+    """How it ended at each of several destinations, those without a copy first."""
+    ends = list(result["destinations"].values())
+    if len(ends) > 1:
+        for end in sorted(ends, key=lambda end: end.get("outcome") == "ok"):
+            yield f"  {end.get('outcome') or 'nothing'}: {end['place']}{_by_way_of(end)}"
+
+
+def _by_way_of(end: Mapping[str, Any]) -> str:
+    """From whom it came, if that was not as planned."""
+    lost = (end.get("chain") or {}).get("lost")
+    came_from = (end.get("chain") or {}).get("predecessors") or []
+    if len(came_from) > 1:
+        return f", from {' then '.join(str(each.get('host', '?')) for each in came_from)}"
+    return f", passed by {', '.join(map(str, lost))}" if lost else ""
+
+
 def _receipt_lines(receipt: Mapping[str, Any]) -> Iterator[str]:
     links = f", {units.count(receipt['links'], 'link')}" if receipt["links"] else ""
     directories = units.count(receipt["directories"], "directory", "directories")
     files = units.count(receipt["files"], "file")
     yield f"proved by {receipt['level']}: {files}, {directories}{links}, {units.size(receipt['bytes'])}"
-    yield f"{receipt['algorithm']} root {receipt['root']}, the same on both ends"
+    proved = len(receipt["proved_on"])
+    where = "both ends" if proved == 1 else f"the source and {proved} destinations"
+    yield f"{receipt['algorithm']} root {receipt['source_root']}, the same on {where}"
     if receipt["excluded"]:
         yield f"{units.count(receipt['excluded'], 'entry', 'entries')} left out by include and exclude"
     if receipt["skipped"]:

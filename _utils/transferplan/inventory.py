@@ -12,11 +12,12 @@ from typing import Any
 from .errors import BadOption, Refused
 from .kinds import Choices
 from .request import DESTINATION, SOURCE
-from .status import ENDED, FAILED
+from .status import ENDED, FAILED, PUBLISHED
 
 STATES: Mapping[str, str] = {
     "running": "A worker lives at one end at least.",
-    "resumable": "It failed, both ends have a record and what had arrived is kept: transfer.resume goes on with it.",
+    "resumable": "It failed at a destination that kept what had arrived, and somebody has a record to send the rest: "
+    "transfer.resume goes on with it.",
     "resting": "What had arrived is kept, but the other end did not answer or has no record: bring that minion back.",
     "orphaned": "A worker is dead and nobody has undone after it yet: transfer.status, cancel or sweep does.",
     "finished": "It is over and nothing of it waits: published, cancelled, or failed with nothing kept.",
@@ -56,8 +57,9 @@ def state(ends: Sequence[Run]) -> str:
 
 
 def _can_go_on(ends: Sequence[Run]) -> bool:
-    destinations_failed = all(end.get("phase") == FAILED for end in ends if end.get("role") == DESTINATION)
-    return destinations_failed and {end.get("role") for end in ends} == {SOURCE, DESTINATION}
+    """Whether some destination waits for the rest, and there is somebody to send it."""
+    by_role = {role: [end.get("phase") for end in ends if end.get("role") == role] for role in (SOURCE, DESTINATION)}
+    return FAILED in by_role[DESTINATION] and bool(by_role[SOURCE] or PUBLISHED in by_role[DESTINATION])
 
 
 def read_states(value: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import address, checks, compression, firewall, paths, shapes, space, streams, units, updating
+from . import address, checks, compression, firewall, order, paths, shapes, space, streams, units, updating
 from .address import Pair
 from .errors import (
     BadAnswer,
@@ -26,8 +26,8 @@ from .errors import (
 )
 from .facts import Destination, Facts, Source
 from .firewall import Opening
-from .request import DESTINATION, SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
-from .settings import Settings, as_told
+from .request import SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
+from .settings import CHAIN, Settings, as_told
 from .version import PROJECT, VERSION
 
 FORMAT = 1
@@ -37,31 +37,53 @@ BLOCK_SIZE = 4 * 1024 * 1024
 STRONGEST_FIRST = ("blake3", "sha256")
 FRESH = 10.0
 SPARSE = 0.9
+ROOMY = 1.5
 
 
 @dataclass(frozen=True)
 class End:
-    """One end of the transfer as it is planned: its real place and the address it uses."""
+    """One end of the transfer as it is planned: its real place, and the settings in force on its host."""
 
     member: Member
     place: Endpoint
-    address: str
     settings: Settings
 
 
 @dataclass(frozen=True)
-class Plan:
-    request: Request
-    source: End
-    destination: End
-    found: Source
-    target: Destination
-    digest: str
-    streams: int
-    compression: compression.Compression
+class Hop(End):
+    """A destination: what stands there, and over which addresses each member before it comes, the source first."""
+
+    found: Destination
+    ways: Mapping[Member, Pair]
     opening: Opening
     kept: space.Room
     held: int
+
+    @property
+    def way(self) -> Pair:
+        """The way from the member just before it."""
+        return list(self.ways.values())[-1]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens."""
+        return list(dict.fromkeys(pair.destination for pair in self.ways.values()))
+
+    def listen(self) -> dict[str, Any]:
+        return {"addresses": self.addresses, "port": self.settings.port, "ports": list(self.settings.ports)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`hops` are the destinations in the order in which data comes to them."""
+
+    request: Request
+    source: End
+    hops: tuple[Hop, ...]
+    found: Source
+    digest: str
+    streams: int
+    compression: compression.Compression
     warnings: tuple[str, ...]
 
     @property
@@ -74,21 +96,61 @@ class Plan:
         return min((end.settings.limit for end in self.ends if end.settings.limit), default=0)
 
     @property
-    def ends(self) -> tuple[End, End]:
-        return self.source, self.destination
+    def ends(self) -> tuple[End, ...]:
+        return self.source, *self.hops
+
+    @property
+    def fanout(self) -> str:
+        """How it goes to several; empty for a single destination."""
+        return self.request.settings.fanout if len(self.hops) > 1 else ""
+
+    @property
+    def is_chain(self) -> bool:
+        return self.fanout == CHAIN
 
     def specs(self) -> dict[Member, dict[str, Any]]:
         """What each end's minion is asked to prepare."""
         return {
-            self.source.member: self._spec(self.source, self.destination, None, firewall.CLOSED, space.Room(0, 0)),
-            self.destination.member: self._spec(self.destination, self.source, self._listen(), self.opening, self.kept),
+            self.source.member: self._source_spec(),
+            **{hop.member: self._hop_spec(leaf, hop) for leaf, hop in enumerate(self.hops)},
         }
 
-    def _listen(self) -> dict[str, Any]:
-        own = self.destination.settings
-        return {"addresses": [self.destination.address], "port": own.port, "ports": list(own.ports)}
+    def _source_spec(self) -> dict[str, Any]:
+        peers = [self._peer(hop.member, hop.ways[self.source.member].destination) for hop in self.hops]
+        nothing = space.Room(0, 0)
+        return {
+            **self._spec(self.source, LEAF, peers, firewall.CLOSED, nothing),
+            "listen": None,
+            "expect": self._most_expected(),
+            "settings": self._settings(self.source, nothing, self._in_place()),
+        }
 
-    def _spec(self, end: End, peer: End, listen: Any, opening: Opening, kept: space.Room) -> dict[str, Any]:
+    def _hop_spec(self, leaf: int, hop: Hop) -> dict[str, Any]:
+        peers = [self._peer(member, way.source) for member, way in hop.ways.items()]
+        return {
+            **self._spec(hop, leaf, peers, hop.opening, hop.kept),
+            "listen": hop.listen(),
+            "expect": self._expected(hop),
+            "settings": self._settings(hop, hop.kept, updating.told(self.request.settings, hop.found)),
+            **self._onward(leaf, hop),
+        }
+
+    def _onward(self, leaf: int, hop: Hop) -> dict[str, Any]:
+        """Whom a destination in a chain passes it on to, the next one first."""
+        if not self.is_chain:
+            return {}
+        later = self.hops[leaf + 1 :]
+        return {"successors": [self._peer(each.member, each.ways[hop.member].destination) for each in later]}
+
+    def _peer(self, member: Member, address: str) -> dict[str, Any]:
+        """How a spec names another end; a destination in a chain with its number there."""
+        named = {"host": member.host, "role": member.role, "addresses": [address]}
+        leaves = [leaf for leaf, hop in enumerate(self.hops) if hop.member == member] if self.is_chain else []
+        return {**named, "leaf": leaves[0]} if leaves else named
+
+    def _spec(
+        self, end: End, leaf: int, peers: list[dict[str, Any]], opening: Opening, kept: space.Room
+    ) -> dict[str, Any]:
         return {
             "format": FORMAT,
             "project": PROJECT,
@@ -98,31 +160,38 @@ class Plan:
             "dataset": self.transfer,
             "generation": GENERATION,
             "epoch": EPOCH,
-            "leaf": LEAF,
+            "leaf": leaf,
             "role": end.member.role,
             "host": end.member.host,
             "path": encode_path(end.place.path),
             "source_kind": self.found.kind,
-            "expect": self._expected(),
-            "listen": listen,
-            "peers": [{"host": peer.member.host, "role": peer.member.role, "addresses": [peer.address]}],
+            "peers": peers,
             "firewall": opening.as_dict(),
             "asked_by": dict(self.request.asked_by),
             "given": self.request.given(),
-            "settings": self._settings(end, kept),
+            **({"fanout": self.fanout} if self.is_chain else {}),
         }
 
-    def _expected(self) -> dict[str, Any]:
+    def _expected(self, hop: Hop) -> dict[str, Any]:
         asked = self.request.settings
-        needed = updating.room(asked, self.found, self.target)
+        needed = updating.room(asked, self.found, hop.found)
         return {
             "bytes": needed.bytes,
             "entries": needed.inodes,
-            "estimated": updating.is_estimate(asked, self.found, self.target),
-            "held": min(self.held, needed.bytes),
+            "estimated": updating.is_estimate(asked, self.found, hop.found),
+            "held": min(hop.held, needed.bytes),
         }
 
-    def _settings(self, end: End, kept: space.Room) -> dict[str, Any]:
+    def _most_expected(self) -> dict[str, Any]:
+        """What the destination that lacks most expects: so much passes the source."""
+        return max(map(self._expected, self.hops), key=lambda each: each["bytes"] - each["held"])
+
+    def _in_place(self) -> dict[str, Any]:
+        """The source takes part in an update where any destination has something to update."""
+        asked = self.request.settings
+        return max((updating.told(asked, hop.found) for hop in self.hops), key=lambda each: each["in_place"])
+
+    def _settings(self, end: End, kept: space.Room, update: Mapping[str, Any]) -> dict[str, Any]:
         asked = self.request.settings
         return {
             "digest": self.digest,
@@ -134,7 +203,7 @@ class Plan:
             "nice": end.settings.nice,
             "block_size": BLOCK_SIZE,
             "overwrite": asked.overwrite,
-            **updating.told(asked, self.target),
+            **update,
             "owners": asked.owners,
             "special": list(asked.special),
             "include": list(asked.include),
@@ -148,13 +217,15 @@ class Plan:
 
     def summary(self) -> dict[str, Any]:
         """The plan for people and programs: what `transfer.plan` returns."""
-        asked, own = self.request.settings, self.destination.settings
+        asked = self.request.settings
         return {
             "transfer": self.transfer,
             "attempt": self.request.attempt,
             "type": asked.type,
             "source": str(self.source.place),
-            "destinations": [str(self.destination.place)],
+            "destinations": [str(hop.place) for hop in self.hops],
+            "fanout": self.fanout,
+            "hops": [self._hop_summary(leaf, hop) for leaf, hop in enumerate(self.hops)],
             "kind": self.found.kind,
             "bytes": self.found.bytes,
             "disk_bytes": self.found.disk_bytes,
@@ -164,13 +235,6 @@ class Plan:
             "include": list(asked.include),
             "exclude": list(asked.exclude),
             "excluded": self.found.excluded,
-            "held_bytes": self.held,
-            "bytes_free": self.target.bytes_free,
-            "reserve_bytes": self.kept.bytes,
-            "reserve_inodes": self.kept.inodes,
-            "addresses": {"source": self.source.address, "destination": self.destination.address},
-            "ports": [own.port, own.port] if own.port else list(own.ports),
-            "firewall": self.opening.backend,
             "digest": self.digest,
             "verify": asked.verify,
             "encrypt": asked.encrypt,
@@ -178,9 +242,25 @@ class Plan:
             "compress": self.compression.as_dict(),
             "limit": self.limit,
             "overwrite": asked.overwrite,
-            "update": updating.summary(asked, self.found, self.target),
             "options": {name: asked.values()[name] for name in sorted(asked.origins)},
             "warnings": list(self.warnings),
+        }
+
+    def _hop_summary(self, leaf: int, hop: Hop) -> dict[str, Any]:
+        own = hop.settings
+        return {
+            "place": str(hop.place),
+            "host": hop.member.host,
+            "leaf": leaf,
+            "after": list(hop.ways)[-1].host,
+            "addresses": {"source": hop.way.source, "destination": hop.way.destination},
+            "ports": [own.port, own.port] if own.port else list(own.ports),
+            "firewall": hop.opening.backend,
+            "bytes_free": hop.found.bytes_free,
+            "reserve_bytes": hop.kept.bytes,
+            "reserve_inodes": hop.kept.inodes,
+            "held_bytes": hop.held,
+            "update": updating.summary(self.request.settings, self.found, hop.found),
         }
 
 
@@ -195,14 +275,15 @@ def make(request: Request, answers: Mapping[Member, Answer]) -> Plan:
     """
     ledger = Ledger()
     ledger.add(request.reasons)
-    source, destination = (ledger.attempt(_read_side, request, each, answers.get(each)) for each in request.ends())
-    if source:
-        ledger.add(_source_reasons(source, request.transfer))
-    if destination:
-        ledger.add(_destination_reasons(destination, source, request))
-    opening = ledger.attempt(firewall.decide, destination.facts, destination.settings) if destination else None
-    if source and destination:
-        return _join(request, source, destination, opening, ledger)
+    first, *others = (ledger.attempt(_read_side, request, each, answers.get(each)) for each in request.ends())
+    sides = [side for side in others if side]
+    if first:
+        ledger.add(_source_reasons(first, request.transfer))
+    for side in sides:
+        ledger.add(_destination_reasons(side, first, request))
+    openings = {side.member: ledger.attempt(firewall.decide, side.facts, side.settings) for side in sides}
+    if first and sides:
+        return _join(request, first, sides, openings, ledger)
     raise Refused(ledger.reasons)
 
 
@@ -275,34 +356,61 @@ def _destination_reasons(side: _Side, source: _Side | None, request: Request) ->
         yield from updating.reasons(side.place, side.found, source.found, side.settings)
 
 
-def _join(request: Request, source: _Side, destination: _Side, opening: Opening | None, ledger: Ledger) -> Plan:
-    ledger.attempt(refuse_overlap, source.place, destination.place)
-    ledger.attempt(_refuse_detour, source, destination)
-    digest = ledger.attempt(choose_digest, request.settings.digest, (source.facts, destination.facts))
-    codec = ledger.attempt(compression.choose, request.settings.compress, (source.facts, destination.facts))
-    pair = ledger.attempt(_choose_pair, source, destination)
+def _join(
+    request: Request, source: _Side, sides: list[_Side], openings: Mapping[Member, Opening | None], ledger: Ledger
+) -> Plan:
+    everyone = [source, *sides]
+    for side in sides:
+        ledger.attempt(refuse_overlap, source.place, side.place)
+        ledger.attempt(_refuse_detour, source, side)
+    digest = ledger.attempt(choose_digest, request.settings.digest, [each.facts for each in everyone])
+    codec = ledger.attempt(compression.choose, request.settings.compress, [each.facts for each in everyone])
+    chain = _in_order(request, source, sides)
+    within = len(chain) if request.settings.fanout == CHAIN else 1
+    hops = [_hop(request, side, chain[: min(at, within)], openings, ledger) for at, side in enumerate(chain) if at]
     ledger.settle()
-    assert digest and codec and pair and opening, "what is missing is in the ledger"
+    assert digest and codec, "what is missing is in the ledger"
+    planned = tuple(hop for hop in hops if hop)
     return Plan(
         request=request,
-        source=End(source.member, source.place, pair.source, source.settings),
-        destination=End(destination.member, destination.place, pair.destination, destination.settings),
+        source=End(source.member, source.place, source.settings),
+        hops=planned,
         found=source.found,
-        target=destination.found,
         digest=digest,
         streams=streams.choose(
             request.settings.streams,
             request.settings.verify,
             source.found,
-            (source.facts, destination.facts),
-            routed=not pair.shared,
+            [each.facts for each in everyone],
+            routed=not all(hop.way.shared for hop in planned),
         ),
         compression=codec,
-        opening=opening,
-        kept=space.reserve(destination.settings.reserve, destination.found),
-        held=_held(request, destination),
-        warnings=tuple(map(paths.printable, _warnings(request, source, destination, opening, pair))),
+        warnings=tuple(map(paths.printable, _warnings(request, source, chain[1:], planned))),
     )
+
+
+def _in_order(request: Request, source: _Side, sides: list[_Side]) -> list[_Side]:
+    """Everyone in the order in which data shall pass, the source first."""
+
+    def rank(before: _Side, side: _Side) -> tuple[bool, bool, int]:
+        way = _pair(before, side)
+        tight = side.found.bytes_free < ROOMY * source.found.disk_bytes
+        return (not (way and way.shared), tight, -streams.idle_cores(side.facts))
+
+    return order.chain(source, sides, request.settings.order, rank)
+
+
+def _hop(
+    request: Request, side: _Side, before: list[_Side], openings: Mapping[Member, Opening | None], ledger: Ledger
+) -> Hop | None:
+    """One destination, to which each of those before it must find a way; None if the ledger tells why not."""
+    ways = {each.member: ledger.attempt(_choose_pair, each, side) for each in before}
+    opening = openings[side.member]
+    if not opening or not all(ways.values()):
+        return None
+    found = {member: way for member, way in ways.items() if way}
+    kept = space.reserve(side.settings.reserve, side.found)
+    return Hop(side.member, side.place, side.settings, side.found, found, opening, kept, _held(request, side))
 
 
 def _held(request: Request, destination: _Side) -> int:
@@ -335,15 +443,18 @@ def choose_digest(asked: str, everyone: Iterable[Facts]) -> str:
     )
 
 
-def _choose_pair(source: _Side, destination: _Side) -> Pair:
+def _pair(source: _Side, destination: _Side) -> Pair | None:
     ours, theirs = source.facts.interfaces, destination.facts.interfaces
     network = destination.settings.network
     if source.member.host == destination.member.host:
-        pair = address.choose_on_one_host(theirs, network)
-    else:
-        pair = address.choose(ours, theirs, network, source.settings.network)
+        return address.choose_on_one_host(theirs, network)
+    return address.choose(ours, theirs, network, source.settings.network)
+
+
+def _choose_pair(source: _Side, destination: _Side) -> Pair:
+    pair = _pair(source, destination)
     if pair is None:
-        raise NoAddress(_no_pair(source, destination, network))
+        raise NoAddress(_no_pair(source, destination, destination.settings.network))
     return pair
 
 
@@ -351,9 +462,10 @@ def _no_pair(source: _Side, destination: _Side, network: str) -> str:
     if lacking := _lacks_network(destination):
         return lacking
     within = f" with network={network}" if network else ""
+    remedy = "" if source.member.role == SOURCE else "; fanout=serial needs no way between destinations"
     return (
         f"{source.member} and {destination.member} have no addresses over which they could talk{within}: "
-        f"{_has(source)}; {_has(destination)}"
+        f"{_has(source)}; {_has(destination)}{remedy}"
     )
 
 
@@ -369,22 +481,29 @@ def _has(side: _Side) -> str:
     return f"{side.member} has {address.named(side.facts.interfaces)}"
 
 
-def _warnings(request: Request, source: _Side, destination: _Side, opening: Opening, pair: Pair) -> Iterator[str]:
+def _warnings(request: Request, source: _Side, sides: list[_Side], hops: tuple[Hop, ...]) -> Iterator[str]:
     """What does not stand in the way but should be known."""
-    for side in (source, destination):
+    for side in (source, *sides):
         asked = request.ends()[side.member]
         if asked != side.place:
             yield f"{asked} is really {side.place}"
     yield from _source_warnings(source.place, source.found)
-    yield from updating.warnings(request.settings, destination.place, destination.found)
-    if destination.found.exists and request.settings.overwrite and not request.settings.update:
-        yield f"{destination.place} exists and will be replaced"
-    if not request.settings.encrypt:
-        yield f"the data travels unencrypted from {pair.source} to {pair.destination}"
-    if not pair.shared:
-        yield f"{pair.source} and {pair.destination} share no subnet: the data is routed"
-    yield from filter(None, (firewall.way_out(source.facts), opening.warning))
+    for hop in hops:
+        yield from updating.warnings(request.settings, hop.place, hop.found)
+        if hop.found.exists and request.settings.overwrite and not request.settings.update:
+            yield f"{hop.place} exists and will be replaced"
+        yield from _way_warnings(request, hop)
+    senders = [source, *sides[:-1]]
+    yield from filter(None, (firewall.way_out(side.facts) for side in senders))
+    yield from filter(None, (hop.opening.warning for hop in hops))
     yield from request.notes
+
+
+def _way_warnings(request: Request, hop: Hop) -> Iterator[str]:
+    if not request.settings.encrypt:
+        yield f"the data travels unencrypted from {hop.way.source} to {hop.way.destination}"
+    if not hop.way.shared:
+        yield f"{hop.way.source} and {hop.way.destination} share no subnet: the data is routed"
 
 
 def _source_warnings(place: Endpoint, found: Source) -> Iterator[str]:
@@ -426,23 +545,44 @@ class Prepared:
 
 def roster(plan: Plan, answers: Mapping[Member, Mapping[str, Any]]) -> dict[str, Any]:
     """Who takes part in the attempt, the source first: what `transfer.arm` gives to each end."""
-    members = [
-        _roster_entry(end, peer, shapes.read(Prepared, answers[end.member], f"The answer of {end.member} to prepare"))
-        for end, peer in (plan.ends, plan.ends[::-1])
-    ]
+    told = {
+        end.member: shapes.read(Prepared, answers[end.member], f"The answer of {end.member} to prepare")
+        for end in plan.ends
+    }
+    hops = [_hop_entry(plan, leaf, hop, told[hop.member]) for leaf, hop in enumerate(plan.hops)]
+    members = [_source_entry(plan, told[plan.source.member]), *hops]
     return {"transfer": plan.transfer, "attempt": plan.request.attempt, "epoch": EPOCH, "members": members}
 
 
-def _roster_entry(end: End, peer: End, prepared: Prepared) -> dict[str, Any]:
-    """The destination is where it listens; the source comes from where its routes to the destination begin."""
-    listens = end.member.role == DESTINATION
-    if listens and not prepared.port:
-        raise BadAnswer(f"{end.member} is prepared but told no port")
-    own = end.address if listens else prepared.addresses.get(peer.address, end.address)
+def _source_entry(plan: Plan, prepared: Prepared) -> dict[str, Any]:
+    origins = _origins(plan, plan.source.member, prepared)
+    entry = {**_entry(plan.source, prepared), "addresses": [origins[plan.hops[0].member.host]]}
+    return {**entry, **_chained(plan, origins=origins)}
+
+
+def _hop_entry(plan: Plan, leaf: int, hop: Hop, prepared: Prepared) -> dict[str, Any]:
+    if not prepared.port:
+        raise BadAnswer(f"{hop.member} is prepared but told no port")
+    entry = {**_entry(hop, prepared), "addresses": hop.addresses, "port": prepared.port}
+    return {**entry, **_chained(plan, leaf=leaf, origins=_origins(plan, hop.member, prepared))}
+
+
+def _entry(end: End, prepared: Prepared) -> dict[str, Any]:
     return {
         "host": end.member.host,
         "role": end.member.role,
-        "addresses": [own],
-        "port": prepared.port if listens else None,
+        "addresses": [],
+        "port": None,
         "certificate": prepared.certificate,
     }
+
+
+def _chained(plan: Plan, **details: Any) -> dict[str, Any]:
+    """What only the roster of a chain tells."""
+    return details if plan.is_chain else {}
+
+
+def _origins(plan: Plan, member: Member, prepared: Prepared) -> dict[str, str]:
+    """Where this member's routes to each destination after it begin."""
+    ways = {hop.member.host: hop.ways[member] for hop in plan.hops if member in hop.ways}
+    return {host: prepared.addresses.get(way.destination, way.source) for host, way in ways.items()}

@@ -1,13 +1,13 @@
 """What the ends of a transfer recorded about it, and what follows from that: another attempt, or watching this one.
 
-The record of an end is the spec it was given last, and how far it came with it. Two ends are a pair when each names the
-other, so that a third one that claims to take part is never taken for one of them.
+The record of an end is the spec it was given last, and how far it came with it. A source and a destination belong
+together when each names the other, so that a host that only claims to take part is never taken for one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import settings, shapes
@@ -56,6 +56,11 @@ class Record:
         return Member(self.spec.host, self.spec.role)
 
     @property
+    def peer(self) -> Peer:
+        """How others name it."""
+        return Peer(self.spec.host, self.spec.role)
+
+    @property
     def place(self) -> Endpoint:
         return Endpoint(self.spec.host, self.spec.path)
 
@@ -69,125 +74,190 @@ class Record:
         return self.status.alive and not self.result
 
     def names(self, other: Record) -> bool:
-        return Peer(other.spec.host, other.spec.role) in self.spec.peers
+        return other.peer in self.spec.peers
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Both ends of a transfer, as they recorded it."""
+class Ends:
+    """The ends of a transfer, as they recorded it, and those that the source names and of which nobody has told.
+
+    `tried` is an attempt that an end is beyond although its record here is of another role.
+    """
 
     source: Record
-    destination: Record
+    destinations: tuple[Record, ...]
+    missing: tuple[Peer, ...] = ()
+    tried: int = 0
 
     @property
-    def records(self) -> tuple[Record, Record]:
-        return self.source, self.destination
+    def records(self) -> tuple[Record, ...]:
+        return self.source, *self.destinations
 
     @property
     def transfer(self) -> str:
-        return self.destination.spec.transfer
+        return self.destinations[0].spec.transfer
 
     @property
     def attempt(self) -> int:
-        return max(record.spec.attempt for record in self.records)
+        return max(self.tried, *(record.spec.attempt for record in self.records))
 
     @property
     def runs(self) -> bool:
         return any(record.runs for record in self.records)
 
+    @property
+    def left(self) -> tuple[Record, ...]:
+        """The destinations that do not have their copy."""
+        return tuple(each for each in self.destinations if each.result != PUBLISHED)
 
-def pair(transfer: str, records: Iterable[Record]) -> Pair:
-    """The two ends that belong together; Refused says who is missing."""
+    @property
+    def places(self) -> str:
+        return ", ".join(str(each.place) for each in self.destinations)
+
+
+def gather(transfer: str, records: Iterable[Record]) -> Ends:
+    """The ends that belong together, of the latest attempt; Refused says who is missing."""
     known = [record for record in records if record.spec.transfer == transfer]
-    pairs = [
-        Pair(source, destination)
-        for source in known
-        for destination in known
-        if (source.spec.role, destination.spec.role) == (SOURCE, DESTINATION)
-        and source.names(destination)
-        and destination.names(source)
-    ]
-    if len(pairs) == 1:
-        return pairs[0]
-    if pairs:
-        raise Refused([NotResumable.reason(_several(transfer, pairs))])
+    groups = [ends for source in known if source.spec.role == SOURCE and (ends := _around(source, known)).destinations]
+    latest = [each for each in groups if each.source.spec.attempt == max(group.source.spec.attempt for group in groups)]
+    if len(latest) == 1:
+        return latest[0]
+    if latest:
+        raise Refused([NotResumable.reason(_several(transfer, latest))])
     raise Refused(NotResumable.reason(sentence) for sentence in _missing(transfer, known))
 
 
-def _several(transfer: str, pairs: Iterable[Pair]) -> str:
-    told = "; ".join(f"{each.source.place} to {each.destination.place}" for each in pairs)
-    return f"several hosts claim to be the ends of transfer {transfer} ({told}): name the two with minions="
+def _around(source: Record, known: Iterable[Record]) -> Ends:
+    """This source with those of its destinations that name it too, in its order."""
+    theirs = {each.peer: each for each in known if each.spec.role == DESTINATION and each.names(source)}
+    told = tuple(theirs[peer] for peer in source.spec.peers if peer in theirs)
+    return Ends(source, told, tuple(peer for peer in source.spec.peers if peer not in theirs))
+
+
+def with_source(transfer: str, records: Iterable[Record], host: str) -> Ends:
+    """The same with another source that has all of it, be it the first one or a destination with its copy."""
+    known = [record for record in records if record.spec.transfer == transfer]
+    able = [record for record in known if record.spec.role == SOURCE or record.result == PUBLISHED]
+    chosen = next((record for record in able if record.spec.host == host), None)
+    if chosen is None:
+        others = ", ".join(dict.fromkeys(record.spec.host for record in able)) or "nobody who told"
+        raise Refused([NotResumable.reason(f"{host} has no copy of transfer {transfer} to take it from; {others} has")])
+    rest = (record for record in known if record.spec.role == DESTINATION and record.spec.host != host)
+    destinations = tuple(record for record in rest if _belong_together(chosen, record))
+    if not destinations:
+        raise Refused([NotResumable.reason(f"of transfer {transfer} no destination beside {host} has told")])
+    tried = max(record.spec.attempt for record in known if record.spec.host == host)
+    return Ends(chosen, destinations, tried=tried)
+
+
+def _belong_together(one: Record, other: Record) -> bool:
+    """Whether one of them names the other, or both the same source."""
+    sources = [{peer for peer in record.spec.peers if peer.role == SOURCE} for record in (one, other)]
+    return one.names(other) or other.names(one) or bool(sources[0] & sources[1])
+
+
+def _several(transfer: str, groups: Iterable[Ends]) -> str:
+    told = "; ".join(f"{each.source.place} to {each.places}" for each in groups)
+    return f"several hosts claim to be the ends of transfer {transfer} ({told}): name the right ones with minions="
 
 
 def _missing(transfer: str, known: Iterable[Record]) -> Iterator[str]:
-    """Which end nobody has told of, as the other names it."""
+    """Which end nobody has told of, as the others name it."""
     for record in known:
         others = ", ".join(f"the {peer.role} {peer.host}" for peer in record.spec.peers)
         yield (
             f"of transfer {transfer} only the {record.spec.role} {record.spec.host} has a record; it names {others}, "
-            "where nobody answers or the record is gone: bring that minion back, or copy anew"
+            f"where nobody answers or the record is gone: bring that minion back, {_otherwise(record)}"
         )
 
 
-def refuse_unresumable(found: Pair) -> None:
+def _otherwise(record: Record) -> str:
+    """What else can be done where somebody has a whole copy."""
+    if record.spec.role == DESTINATION and record.result == PUBLISHED:
+        return f"or take it from here with source={record.spec.host}, or copy anew"
+    return "or copy anew"
+
+
+def refuse_unresumable(found: Ends) -> None:
     """Refused, in words, if there is nothing to go on with."""
     if found.runs:
         raise Refused([_it_runs(found)])
-    reasons = [reason for record in found.records if (reason := _final(found.transfer, record))]
-    if reasons:
+    if not found.left and found.missing:
+        raise Refused(_lacking(found))
+    if not found.left:
+        raise Refused([_is_complete(found)])
+    if reasons := [_given_up(found.transfer, each) for each in (found.source, *found.left) if _is_given_up(each)]:
         raise Refused(reasons)
 
 
-def _it_runs(found: Pair) -> Reason:
+def _is_complete(found: Ends) -> Reason:
+    were = "was" if len(found.destinations) == 1 else "were"
+    return NotResumable.reason(f"transfer {found.transfer} is complete: {found.places} {were} published")
+
+
+def _lacking(found: Ends) -> Iterator[Reason]:
+    for peer in found.missing:
+        yield NotResumable.reason(
+            f"transfer {found.transfer} is complete at {found.places}; of the {peer.role} {peer.host} nobody has told: "
+            "bring that minion back, or copy anew"
+        )
+
+
+def _it_runs(found: Ends) -> Reason:
     return AlreadyRunning.reason(
-        f"transfer {found.transfer} runs, from {found.source.place} to {found.destination.place}: "
+        f"transfer {found.transfer} runs, from {found.source.place} to {found.places}: "
         f"salt-run transfer.attach {found.transfer} follows it, salt-run transfer.cancel {found.transfer} ends it"
     )
 
 
-def _final(transfer: str, record: Record) -> Reason | None:
-    """Why a transfer that ended like this at one end is over for good."""
-    if record.result == PUBLISHED and record.spec.role == DESTINATION:
-        return NotResumable.reason(f"transfer {transfer} is complete: {record.place} was published")
-    if record.result == CANCELLED or record.given_up:
-        return NotResumable.reason(f"transfer {transfer} was cancelled, {record.place.host} kept nothing: copy anew")
-    return None
+def _is_given_up(record: Record) -> bool:
+    return record.result == CANCELLED or record.given_up
+
+
+def _given_up(transfer: str, record: Record) -> Reason:
+    return NotResumable.reason(f"transfer {transfer} was cancelled, {record.place.host} kept nothing: copy anew")
 
 
 def next_attempt(
-    found: Pair, options: Mapping[str, Any], layers: Iterable[Layer], asked_by: Mapping[str, str]
+    found: Ends, options: Mapping[str, Any], layers: Iterable[Layer], asked_by: Mapping[str, str]
 ) -> Request:
-    """The request for another attempt, with what `options` change; what is wrong with those is in its reasons."""
+    """The request for another attempt at what is left, with what `options` change; what is wrong is in its reasons."""
     request = present(found, layers, options)
-    reasons = [*request.reasons, *_changed(found, request)]
-    return Request(
-        request.transfer,
-        request.source,
-        request.destinations,
-        request.settings,
-        tuple(reasons),
-        found.attempt + 1,
-        asked_by,
+    return replace(
+        request,
+        destinations=tuple(each.place for each in found.left),
+        reasons=(*request.reasons, *_changed(found, request)),
+        attempt=found.attempt + 1,
+        asked_by=asked_by,
+        notes=tuple(_of_the_others(found)),
     )
 
 
-def present(found: Pair, layers: Iterable[Layer], options: Mapping[str, Any]) -> Request:
+def _of_the_others(found: Ends) -> Iterator[str]:
+    if having := [str(each.place) for each in found.destinations if each not in found.left]:
+        yield f"not sent again: {', '.join(having)} {'has' if len(having) == 1 else 'have'} it already"
+    if found.missing:
+        hosts = ", ".join(peer.host for peer in found.missing)
+        yield f"{hosts} did not tell and is left out: resume this transfer again when it is back"
+
+
+def present(found: Ends, layers: Iterable[Layer], options: Mapping[str, Any]) -> Request:
     """The request that the present attempt answers, with what else is asked of the runner."""
     values, troubles = settings.sound([*layers, (COMMAND, recorded(found)), (COMMAND, options)])
     return Request(
         found.transfer,
         found.source.place,
-        (found.destination.place,),
+        tuple(each.place for each in found.destinations),
         values,
         tuple(map(BadOption.reason, troubles)),
         found.attempt,
-        {str(name): str(value) for name, value in found.destination.spec.asked_by.items()},
+        {str(name): str(value) for name, value in found.destinations[0].spec.asked_by.items()},
     )
 
 
-def recorded(found: Pair) -> dict[str, Any]:
+def recorded(found: Ends) -> dict[str, Any]:
     """The options that were in force, as far as the ends recorded them."""
-    spec = found.destination.spec
+    spec = found.destinations[0].spec
     inherited = {name: value for name, value in spec.settings.items() if _is_inherited(name)}
     given = {name: value for name, value in spec.given.items() if name in TABLE}
     return {**inherited, **given, **_changed_limit(found.source)}
@@ -204,7 +274,7 @@ def _is_inherited(name: str) -> bool:
     return name in TABLE and TABLE[name].scope == "transfer"
 
 
-def _changed(found: Pair, request: Request) -> Iterator[Reason]:
+def _changed(found: Ends, request: Request) -> Iterator[Reason]:
     for name in differing(found, request):
         before, now = _shown(name, recorded(found)[name]), _shown(name, getattr(request.settings, name))
         yield BadOption.reason(
@@ -213,7 +283,7 @@ def _changed(found: Pair, request: Request) -> Iterator[Reason]:
         )
 
 
-def differing(found: Pair, request: Request) -> list[str]:
+def differing(found: Ends, request: Request) -> list[str]:
     """The options that must be as they were for a transfer to go on, and are not."""
     before = recorded(found)
     lasting = (name for name in before if not TABLE[name].changeable)
@@ -230,11 +300,17 @@ def _shown(name: str, value: Any) -> str:
     return kind.show(kind.read(value))
 
 
-def contradictions(found: Pair, asked: Request, source: Endpoint, destination: Endpoint) -> list[str]:
+def contradictions(found: Ends, asked: Request, places: Mapping[Member, Endpoint]) -> list[str]:
     """What keeps a transfer from being the one that is asked for, whose places are really these; empty if it is."""
-    places = ((found.source.place, source), (found.destination.place, destination))
+    own = {record.member: record.place for record in found.records}
+    before, now = _unlike(own, places), _unlike(places, own)
     names = differing(found, asked)
+    other = f"it has {before or 'nothing else'} where {now or 'nothing else'} is asked for"
     return [
-        *(f"it has {before} where {now} is asked for" for before, now in places if before != now),
+        *([other] if before or now else []),
         *(f"its {name} is {_shown(name, recorded(found)[name])}" for name in names),
     ]
+
+
+def _unlike(some: Mapping[Member, Endpoint], others: Mapping[Member, Endpoint]) -> str:
+    return ", ".join(str(place) for member, place in some.items() if others.get(member) != place)

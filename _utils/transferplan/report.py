@@ -1,26 +1,28 @@
 """How a transfer ended, in one document with stable keys; the receipt that proves it; the exit status.
 
 A copy is proved when the signed verdicts of both ends tell the same manifest root, computed by the source over what it
-read and by the destination over what it holds, at no less than the level that was asked for.
+read and by the destination over what it holds, at no less than the level that was asked for. Each destination is
+judged by its own verdict, by whatever way its data came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import bottleneck, course
 from .course import State
-from .errors import Reason, Unproved
+from .errors import OutOfSight, Reason, Unproved
 from .paths import encode_path, printable
-from .request import DESTINATION, SOURCE, Endpoint, Member
+from .request import DESTINATION, SOURCE, Endpoint, Member, Request
 from .status import CANCELLED, PUBLISHED, Skipped, Status, Verdict
 
 VAIN = ("cancelled", "no-go")
 UNREACHABLE = "peer-unreachable"
 LEVELS = ("flight", "readback")
 COUNTS = ("files", "directories", "links", "entries", "bytes", "sparse_bytes", "trusted")
+SUMS = ("moved_bytes", "held_bytes", "resent_bytes", "wire_bytes")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def result(state: State) -> dict[str, Any]:
         "attempt": state.request.attempt,
         "result": word,
         "source": _end(state, *next(iter(ends.items()))),
-        "destinations": {member.host: _end(state, member, ends[member]) for member in _destinations(state)},
+        "destinations": {member.host: _destination(state, member, ends[member]) for member in _destinations(state)},
         "receipt": receipt(state),
         "bottleneck": _bottleneck(state),
         "phases": phases(state),
@@ -82,6 +84,75 @@ def refusal(transfer: str, src: Any, dst: Any, reasons: Iterable[Reason]) -> dic
         "reasons": [reason.as_dict() for reason in reasons],
         "retcode": RETCODES["refused"],
     }
+
+
+def together(results: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
+    """One result of several transfers, one for each destination; those that were not begun any more are cancelled."""
+    told = [(host, end, each["transfer"]) for each in results for host, end in each["destinations"].items()]
+    ends = {host: {**end, "transfer": transfer} for host, end, transfer in told}
+    rest = {place.host: _untold(str(place), place.host, "cancelled") for place in request.destinations}
+    rest = {host: end for host, end in rest.items() if host not in ends}
+    word = joined([end["outcome"] for end in (*ends.values(), *rest.values())])
+    slowest = [each["bottleneck"] for each in results if each["bottleneck"]]
+    return {
+        "transfer": None,
+        "attempt": request.attempt,
+        "result": word,
+        "source": results[-1]["source"],
+        "destinations": {**ends, **rest},
+        "receipt": _joint_receipt([each["receipt"] for each in results if each["receipt"]], len(request.destinations)),
+        "bottleneck": max(slowest, key=lambda each: each["seconds"], default=None),
+        "phases": _added([each["phases"] for each in results]),
+        "reasons": [reason for each in results for reason in each["reasons"]],
+        "retcode": RETCODES[word],
+    }
+
+
+def _joint_receipt(receipts: Sequence[Mapping[str, Any]], wanted: int) -> dict[str, Any] | None:
+    """What several receipts prove together. There is one root only if the source was the same each time."""
+    if not receipts:
+        return None
+    proved_on = [host for each in receipts for host in each["proved_on"]]
+    roots = {each["source_root"] for each in receipts}
+    root = roots.pop() if len(roots) == 1 else None
+    return {
+        **receipts[0],
+        "proved": len(proved_on) == wanted and root is not None,
+        "proved_on": proved_on,
+        "level": min((each["level"] for each in receipts), key=_rank),
+        "root": root if len(proved_on) == wanted else None,
+        "source_root": root,
+        "destination_roots": {host: told for each in receipts for host, told in each["destination_roots"].items()},
+        **_added([{name: each[name] for name in (*SUMS, "read_bytes", "reread_bytes")} for each in receipts]),
+    }
+
+
+def _added(some: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The sums of equal names."""
+    total: dict[str, Any] = {}
+    for each in some:
+        total |= {name: round(total.get(name, 0) + value, 3) for name, value in each.items()}
+    return total
+
+
+def beside(result: dict[str, Any], missing: Sequence[str]) -> dict[str, Any]:
+    """A result with destinations of which nobody has told, if there are any."""
+    if not missing:
+        return result
+    unknown = {host: _untold(host, host, "unknown") for host in missing}
+    word = joined([result["result"], "unknown"])
+    lost = OutOfSight.reason(f"of {', '.join(missing)} nobody has told: ask again when it is up")
+    return {
+        **result,
+        "result": word,
+        "destinations": {**result["destinations"], **unknown},
+        "reasons": [*result["reasons"], lost.as_dict()],
+        "retcode": RETCODES[word],
+    }
+
+
+def _untold(place: str, host: str, outcome: str) -> dict[str, Any]:
+    return {"place": place, "host": host, "phase": None, "result": None, "outcome": outcome}
 
 
 def brief(outcome: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +194,7 @@ def joined(results: list[str]) -> str:
     words = set(results)
     if len(words) == 1:
         return words.pop()
-    if "ok" in words:
+    if words & {"ok", "partial"}:
         return "partial"
     return "unknown" if "unknown" in words else "failed"
 
@@ -150,20 +221,21 @@ def receipt(state: State) -> dict[str, Any] | None:
     if not known:
         return None
     asked = state.request.settings.verify
-    proved = bool(source) and all(each and source and not unproved(source, each, asked) for each in verdicts.values())
+    proved = [host for host, each in verdicts.items() if each and source and not unproved(source, each, asked)]
+    all_proved = len(proved) == len(verdicts)
     return {
-        "proved": proved,
+        "proved": all_proved,
+        "proved_on": proved,
         "level": min((each.level for each in verdicts.values() if each), key=_rank, default=""),
         "algorithm": known[0].algorithm,
         "block_size": known[0].block_size,
-        "root": source.root if source and proved else None,
+        "root": source.root if source and all_proved else None,
         "source_root": source.root if source else None,
         "destination_roots": {host: each.root if each else None for host, each in verdicts.items()},
         **{name: getattr(known[0], name) for name in COUNTS},
-        "moved_bytes": sum(each.moved_bytes for each in verdicts.values() if each),
-        "held_bytes": sum(each.held_bytes for each in verdicts.values() if each),
-        "resent_bytes": sum(each.resent_bytes for each in verdicts.values() if each),
-        "wire_bytes": sum(each.wire_bytes for each in verdicts.values() if each),
+        **{name: sum(getattr(each, name) for each in verdicts.values() if each) for name in SUMS},
+        "read_bytes": source.read_bytes if source else 0,
+        "reread_bytes": source.reread_bytes if source else 0,
         "skipped": len(known[0].skipped) + known[0].skipped_more,
         "excluded": source.excluded if source else 0,
         "retried_entries": source.retried_entries if source else 0,
@@ -171,14 +243,28 @@ def receipt(state: State) -> dict[str, Any] | None:
 
 
 def _bottleneck(state: State) -> dict[str, Any] | None:
-    """What held the copy up the most, and what to try; None where it did not come so far."""
-    ends = _source(state), _destinations(state)[0]
-    source, destination = (_verdict(state, end) for end in ends)
+    """What held the copy up the most on any way, and what to try; None where it did not come so far."""
+    source, level = _source(state), state.request.settings.verify
+    members = [source, *_destinations(state)]
+    ways = ((_before(state, member), member) for member in members[1:])
+    found = [each for before, after in ways if (each := _slowest(state, before, after, level))]
+    return asdict(max(found, key=lambda each: each.seconds)) if found else None
+
+
+def _before(state: State, member: Member) -> Member:
+    """From whom this destination took its data, as far as that is known."""
+    verdict = _verdict(state, member)
+    took_from = verdict.chain.get("predecessors") if verdict else None
+    host = took_from[-1].get("host") if took_from and isinstance(took_from[-1], Mapping) else None
+    return next((each for each in state.members if each.host == host and each != member), _source(state))
+
+
+def _slowest(state: State, before: Member, after: Member, level: str) -> bottleneck.Bottleneck | None:
+    source, destination = _verdict(state, before), _verdict(state, after)
     if not (source and destination):
         return None
-    accounts = (bottleneck.End(ends[0].host, source.stages), bottleneck.End(ends[1].host, destination.stages))
-    found = bottleneck.find(*accounts, max(1, len(destination.streams)), destination.level)
-    return asdict(found) if found else None
+    accounts = (bottleneck.End(before.host, source.stages), bottleneck.End(after.host, destination.stages))
+    return bottleneck.find(*accounts, max(1, len(destination.streams)), destination.level or level)
 
 
 def _rank(level: str) -> int:
@@ -207,7 +293,7 @@ def _errors(state: State) -> list[Reason]:
 
 def _explained(state: State, reason: Reason) -> Reason:
     """A closed firewall that the plan warned of is the likely cause of a port that cannot be reached."""
-    warning = state.plan.opening.warning if state.plan else ""
+    warning = "; ".join(hop.opening.warning for hop in state.plan.hops if hop.opening.warning) if state.plan else ""
     return replace(reason, text=f"{reason.text}; {warning}") if warning and reason.name == UNREACHABLE else reason
 
 
@@ -223,6 +309,14 @@ def _end(state: State, member: Member, asked: Endpoint) -> dict[str, Any]:
     place = next((end.place for end in state.plan.ends if end.member == member), asked) if state.plan else asked
     told = as_dict(status.verdict) if status and status.verdict else {"result": None}
     return {"place": str(place), "host": member.host, "phase": printable(status.phase) if status else None, **told}
+
+
+def _destination(state: State, member: Member, asked: Endpoint) -> dict[str, Any]:
+    """The same with the outcome there, in a word as `result` has it for the whole."""
+    word = _BY_OUTCOME.get(state.outcome)
+    known = _result_at(state, member)
+    outcome = known if word is None or (word == "unknown" and _verdict(state, member)) else word
+    return {**_end(state, member, asked), "outcome": outcome}
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:

@@ -8,7 +8,7 @@ any other is the final name. A slash at the end of a source means nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 SOURCE, DESTINATION = "source", "destination"
+MOST_DESTINATIONS = 100
 _COMMA = re.compile(r",(?=[^,/]+:/)")
 _MINION = re.compile(r"[^\s/\\,*?\[\]]+")
 _TRANSFER = re.compile(r"[0-9a-f]{32}")
@@ -86,6 +87,11 @@ class Request:
         """For each end, the question that its minion's `transfer.facts` takes."""
         return {member: self._ask(member, place) for member, place in self.ends().items()}
 
+    def _peers(self, member: Member) -> list[Member]:
+        """Whom this end may talk to: in a chain everyone, since the order is not known yet and may change."""
+        all_others = self.settings.fanout == settings.CHAIN
+        return [other for other in self.ends() if other != member and (all_others or other.role != member.role)]
+
     def _ask(self, member: Member, place: Endpoint) -> dict[str, Any]:
         return {
             "transfer": self.transfer,
@@ -93,7 +99,7 @@ class Request:
             "role": member.role,
             "host": member.host,
             "path": encode_path(place.path),
-            "peers": [{"host": other.host, "role": other.role} for other in self.ends() if other.role != member.role],
+            "peers": [{"host": other.host, "role": other.role} for other in self._peers(member)],
             "settings": self.settings.values("transfer", "host"),
             "given": self.settings.given(),
             "budget": self.settings.job_timeout / 3,
@@ -133,6 +139,7 @@ def read(
         raise Refused(ledger.reasons)
     for place in destinations:
         ledger.attempt(refuse_overlap, source, place)
+    ledger.add(_crowding(source, destinations))
     return Request(transfer, source, destinations, values, tuple(ledger.reasons))
 
 
@@ -144,17 +151,28 @@ def _destinations(dst: Any, source: Endpoint | None, ledger: Ledger) -> tuple[En
 
 
 def split_destinations(dst: Any) -> list[Any]:
-    """The texts of the destinations; so far there must be exactly one."""
+    """The texts of the destinations."""
     texts = list(dst) if isinstance(dst, (list, tuple)) else _COMMA.split(dst) if isinstance(dst, str) else [dst]
     if not texts:
         raise BadPlace("dst names no destination: write dst=MINION:/path")
-    if len(texts) > 1:
-        named = ", ".join(paths.printable(str(text).strip()) for text in texts)
-        raise BadPlace(
-            f"dst names {len(texts)} destinations ({named}); "
-            "this version copies to one at a time: run one copy for each"
-        )
     return texts
+
+
+def _crowding(source: Endpoint, destinations: Sequence[Endpoint]) -> Iterator[Reason]:
+    """What keeps these destinations from being served together."""
+    hosts = [place.host for place in destinations]
+    if len(hosts) > MOST_DESTINATIONS:
+        yield BadPlace.reason(
+            f"dst names {len(hosts)} destinations, at most {MOST_DESTINATIONS} go together: make several copies of it"
+        )
+    for host in dict.fromkeys(host for host in hosts if hosts.count(host) > 1):
+        named = ", ".join(str(place) for place in destinations if place.host == host)
+        yield BadPlace.reason(f"dst names {host} more than once ({named}): copy to one of them, and again from there")
+    if len(hosts) > 1 and source.host in hosts:
+        yield BadPlace.reason(
+            f"{source.host} is the source and among {len(hosts)} destinations: leave it out, "
+            "a copy on the source's own host is a transfer by itself"
+        )
 
 
 def parse_source(text: Any) -> Endpoint:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import profiles
+from . import order, profiles
 from .errors import BadOption, Refused
 from .kinds import (
     HIGHEST_PORT,
@@ -49,6 +49,7 @@ SCOPES = {"transfer": (MASTER, COMMAND), "host": (MASTER, PILLAR, MINION, COMMAN
 POLICY, PROFILES = "policy", profiles.PROFILES
 HOMES = {POLICY: MINION, PROFILES: MASTER}
 DAY = 86400
+CHAIN, SERIAL = FANOUTS = "chain", "serial"
 
 Layer = tuple[str, Any]
 
@@ -291,6 +292,24 @@ OPTIONS: tuple[Option, ...] = (
         changeable=True,
     ),
     Option(
+        "fanout",
+        Choice(FANOUTS),
+        CHAIN,
+        "How data comes to several destinations. chain: each passes on what has landed, and the source is read once; "
+        "serial: one after the other, each from the source.",
+        "serial",
+        changeable=True,
+    ),
+    Option(
+        "order",
+        Choice(order.CHOICES),
+        order.AUTO,
+        "In which order several destinations come. auto: neighbours in a network after each other, those with idle "
+        "cores and room first; given: as they are named.",
+        "given",
+        changeable=True,
+    ),
+    Option(
         "job_timeout",
         Span(2, 600),
         15,
@@ -390,6 +409,8 @@ class Settings:
     lease: int
     stall_timeout: int
     keep_partial: int
+    fanout: str
+    order: str
     job_timeout: int
     quiet: bool
     verbose: bool

@@ -47,7 +47,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How it ended on one host. `root` is over what this host itself read (source) or read back (destination)."""
+    """How it ended on one host. `root` is over what this host itself read (source) or read back (destination).
+
+    Of a chain: `read_bytes` and `reread_bytes` of the source; `chain` says whom a destination took from and passed by.
+    """
 
     result: str
     error: Told | None = None
@@ -81,6 +84,9 @@ class Verdict:
     retried_entries: int = 0
     streams: tuple[Stream, ...] = ()
     cleanup: tuple[str, ...] = ()
+    read_bytes: int = 0
+    reread_bytes: int = 0
+    chain: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

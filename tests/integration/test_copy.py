@@ -88,7 +88,7 @@ def test_the_network_can_be_chosen(run, data, beta, side, version):
     address = beta.addresses[side][version]
     network = f"{address}/64" if version else f"{address}/24"
     plan = run("plan", src="alpha:/srv/data", dst="beta:/srv/", network=network).data["plan"]
-    assert plan["addresses"]["destination"] == address
+    assert plan["hops"][0]["addresses"]["destination"] == address
     assert_ok(run(src="alpha:/srv/data", dst="beta:/srv/", network=network))
 
 

@@ -51,7 +51,7 @@ def test_a_copy_goes_through_iptables_and_leaves_its_rules_as_they_were(run, dat
         with greeting(beta):
             assert not hears(alpha, beta.ip, PORT) and not hears(alpha, beta.ip6, PORT)
         before = Snapshot.of(beta)
-        assert run("plan", src="alpha:/srv/data", dst="beta:/srv/").data["plan"]["firewall"] == "iptables"
+        assert run("plan", src="alpha:/srv/data", dst="beta:/srv/").data["plan"]["hops"][0]["firewall"] == "iptables"
         assert_ok(run(src="alpha:/srv/data", dst="beta:/srv/"))
         assert before.leftovers(beta) == []
     assert differences(alpha, beta) == []

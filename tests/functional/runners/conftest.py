@@ -11,16 +11,22 @@ from .world import FakeMinion
 
 @pytest.fixture(scope="session")
 def keyring(tmp_path_factory):
-    """Minions alpha and beta with keys; making those takes a moment, so it is done once."""
+    """Minions with keys; making those takes a moment, so it is done once."""
     root = tmp_path_factory.mktemp("minions")
-    return {name: FakeMinion(name, root) for name in ("alpha", "beta")}
+    return {name: FakeMinion(name, root) for name in ("alpha", "beta", "gamma", "delta")}
 
 
 @pytest.fixture
-def minions(keyring):
+def names():
+    """Which of them are there."""
+    return ("alpha", "beta")
+
+
+@pytest.fixture
+def minions(keyring, names):
     for minion in keyring.values():
         minion.calls, minion.says, minion.specs = [], {}, {}
-    return keyring
+    return {name: keyring[name] for name in names}
 
 
 @pytest.fixture

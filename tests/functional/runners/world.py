@@ -25,7 +25,7 @@ class FakeMinion:
 
     def functions(self):
         told = ("record", "facts", "follow", "status", "list", "log", "verify")
-        names = (*told, "settings", "doctor", "prepare", "arm", "go", "limit", "cancel", "sweep")
+        names = (*told, "settings", "doctor", "matches", "prepare", "arm", "go", "limit", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
     def _function(self, name):
@@ -52,12 +52,13 @@ class FakeMinion:
     # what a healthy minion answers
 
     def facts(self, ask):
-        return samples.alpha() if ask["role"] == "source" else samples.beta()
+        return getattr(samples, self.name)()
 
     def prepare(self, spec):
         self.specs[spec["transfer"], spec["role"]] = spec
         return {"certificate": self.name, "port": 4401 if spec["role"] == "destination" else None, "addresses": {}}
 
+    matches = {"matches": True}
     arm = go = {"phase": "armed"}
     cancel = {"phase": "cancelled"}
     sweep = {"found": [{"what": "pinhole"}], "removed": []}
@@ -83,14 +84,16 @@ class FakeMinion:
     def follow(self, role, **_):
         return samples.status(Member(self.name, role), verdict=samples.verdict())
 
+    @property
+    def role(self):
+        return "source" if self.name == "alpha" else "destination"
+
     def status(self, transfer, role, **_):
-        mine = {"alpha": "source", "beta": "destination"}
-        return samples.status(Member(self.name, role)) if mine[self.name] == role else {"error": UNKNOWN}
+        return samples.status(Member(self.name, role)) if self.role == role else {"error": UNKNOWN}
 
     @property
     def list(self):
-        mine = {"alpha": "source", "beta": "destination"}
-        run = {"transfer": samples.TRANSFER, "role": mine[self.name], "phase": "moving", "wall": "2026-01-01T00:00:00"}
+        run = {"transfer": samples.TRANSFER, "role": self.role, "phase": "moving", "wall": "2026-01-01T00:00:00"}
         return {"runs": [run], "more": 1}
 
 

@@ -17,6 +17,8 @@ TRANSFER = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
 ALPHA = Member("alpha", SOURCE)
 BETA = Member("beta", DESTINATION)
+GAMMA = Member("gamma", DESTINATION)
+DELTA = Member("delta", DESTINATION)
 GIB = 1024**3
 CHAIN = {"backend": "nft", "variant": "", "family": "inet", "table": "filter", "chain": "input", "policy": "drop"}
 
@@ -109,6 +111,14 @@ def alpha(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
 
 def beta(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     return host("beta", "10.77.1.12", **{"destination": found or destination(), **changes})
+
+
+def gamma(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    return host("gamma", "10.77.1.13", **{"destination": found or destination(), **changes})
+
+
+def delta(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    return host("delta", "10.77.1.14", **{"destination": found or destination(), **changes})
 
 
 ROOT = "ab" * 32

@@ -18,14 +18,14 @@ from .samples import (
     specs,
     verdict,
 )
-from .test_records import pair
+from .test_records import ends
 
 RESTS = [{"transfer": TRANSFER, "role": "destination", "attempt": 1, "bytes": 5}]
 HERE = {ALPHA: alpha(), BETA: beta(resumable=RESTS)}
 
 
 def running():
-    return pair({member: record(spec) for member, spec in specs().items()})
+    return ends({member: record(spec) for member, spec in specs().items()})
 
 
 def test_what_rests_and_what_runs_at_the_destination_is_met():
@@ -45,31 +45,31 @@ def test_an_answer_that_cannot_be_read_is_the_plans_to_tell():
 
 
 def test_the_same_copy_resumes_what_rests_and_attaches_to_what_runs():
-    assert again.joins(asked(), HERE, pair()) == again.RESUMED
+    assert again.joins(asked(), HERE, ends()) == again.RESUMED
     assert again.joins(asked(), HERE, running()) == again.ATTACHED
 
 
 def test_what_only_changes_the_way_does_not_make_it_another_copy():
-    assert again.joins(asked(streams=4, port=4444), HERE, pair()) == again.RESUMED
+    assert again.joins(asked(streams=4, port=4444), HERE, ends()) == again.RESUMED
 
 
 def test_another_source_or_setting_makes_it_another_copy():
-    assert again.joins(asked("alpha:/srv/other"), {**HERE, ALPHA: alpha(source(real="/srv/other"))}, pair()) == ""
-    assert again.joins(asked(overwrite=True), HERE, pair()) == ""
+    assert again.joins(asked("alpha:/srv/other"), {**HERE, ALPHA: alpha(source(real="/srv/other"))}, ends()) == ""
+    assert again.joins(asked(overwrite=True), HERE, ends()) == ""
     assert again.joins(asked(verify="flight"), HERE, running()) == ""
 
 
 def test_a_place_is_the_same_by_whatever_links_it_is_reached():
-    assert again.joins(asked("alpha:/link/data", "beta:/other/data"), HERE, pair()) == again.RESUMED
+    assert again.joins(asked("alpha:/link/data", "beta:/other/data"), HERE, ends()) == again.RESUMED
 
 
 def test_what_is_over_for_good_is_not_joined():
     cancelled = {**failed_records(), BETA: record(specs()[BETA], verdict=verdict(result="cancelled", root=None))}
-    assert again.joins(asked(), HERE, pair(cancelled)) == ""
+    assert again.joins(asked(), HERE, ends(cancelled)) == ""
 
 
 def test_a_copy_of_its_own_tells_what_rests_beside_it():
-    own = again.beside(asked(overwrite=True), HERE, (pair(),))
+    own = again.beside(asked(overwrite=True), HERE, (ends(),))
     warnings = plan.make(own, HERE).warnings
     assert any(f"transfer {TRANSFER} rests at beta:/srv/data" in each for each in warnings)
 

@@ -21,6 +21,12 @@ def progress(**changes):
     return {**counted, **changes}
 
 
+def shown(statuses, pace):
+    """The one line of a copy to a single destination."""
+    (line,) = display.progress_lines(statuses, {BETA: pace})
+    return line
+
+
 def finished(ours, theirs):
     driver = Driver().until("following")
     driver.hear("follow", {ALPHA: status(ALPHA, verdict=ours), BETA: status(BETA, verdict=theirs)})
@@ -43,44 +49,44 @@ def test_the_pace_survives_a_clock_that_stands_and_a_count_that_falls():
 
 def test_progress_tells_share_amount_rate_and_time():
     statuses = {ALPHA: told(ALPHA), BETA: told(BETA, progress=progress(bytes_done=4 * GIB, files_done=203))}
-    line = display.progress_line(statuses, Pace(1.0, 4 * GIB, GIB / 2))
+    line = shown(statuses, Pace(1.0, 4 * GIB, GIB / 2))
     assert line == "moving       40 %  4.0 GiB of 10.0 GiB  203 of 1,000 files  512.0 MiB/s  12 s left"
 
 
 def test_totals_come_from_the_end_that_knows_more():
     statuses = {ALPHA: told(ALPHA), BETA: told(BETA, progress=progress(bytes_total=0, bytes_done=GIB, files_total=0))}
-    assert "10 %  1.0 GiB of 10.0 GiB  0 of 1,000 files" in display.progress_line(statuses, Pace())
+    assert "10 %  1.0 GiB of 10.0 GiB  0 of 1,000 files" in shown(statuses, Pace())
 
 
 def test_an_estimate_is_marked():
     statuses = {BETA: told(BETA, progress=progress(estimated=True))}
-    assert "0 B of about 10.0 GiB" in display.progress_line(statuses, Pace())
+    assert "0 B of about 10.0 GiB" in shown(statuses, Pace())
 
 
 def test_verifying_is_progress_of_its_own():
     statuses = {BETA: told(BETA, phase="verifying", progress=progress(bytes_done=10 * GIB, bytes_verified=GIB))}
-    assert display.progress_line(statuses, Pace()).startswith("verifying    10 %  1.0 GiB of 10.0 GiB")
-    assert display.measure(statuses, Pace(), 5.0) == Pace(5.0, GIB)
+    assert shown(statuses, Pace()).startswith("verifying    10 %  1.0 GiB of 10.0 GiB")
+    assert display.measure(statuses, {}, 5.0) == {BETA: Pace(5.0, GIB)}
 
 
 def test_what_is_verified_while_data_still_comes_is_no_measure():
     statuses = {BETA: told(BETA, progress=progress(bytes_done=4 * GIB, bytes_verified=GIB))}
-    assert display.progress_line(statuses, Pace()).startswith("moving       40 %")
+    assert shown(statuses, Pace()).startswith("moving       40 %")
 
 
 def test_when_nothing_is_left_no_time_is_told():
     statuses = {BETA: told(BETA, progress=progress(bytes_done=10 * GIB))}
-    assert display.progress_line(statuses, Pace(1.0, 10 * GIB, GIB)).endswith("1.0 GiB/s")
+    assert shown(statuses, Pace(1.0, 10 * GIB, GIB)).endswith("1.0 GiB/s")
 
 
 def test_before_anything_is_known_nothing_is_shown():
-    assert display.progress_line({}, Pace()) == ""
-    assert display.measure({}, Pace(), 1.0) == Pace()
+    assert display.progress_lines({}, {}) == []
+    assert display.measure({}, {}, 1.0) == {}
 
 
 def test_an_empty_source_has_no_share():
     statuses = {BETA: told(BETA, progress=progress(bytes_total=0, files_total=1))}
-    assert display.progress_line(statuses, Pace()).split() == [
+    assert shown(statuses, Pace()).split() == [
         "moving",
         "0",
         "B",
@@ -154,4 +160,4 @@ def test_whatever_minions_say_cannot_steer_a_terminal(text, phase):
 
 def test_files_are_only_counted_while_their_number_is_not_known():
     statuses = {BETA: told(BETA, progress=progress(files_total=0, files_done=3, estimated=True))}
-    assert display.progress_line(statuses, Pace()).endswith("3 files")
+    assert shown(statuses, Pace()).endswith("3 files")

@@ -149,7 +149,8 @@ def test_every_end_is_told_with_place_phase_and_figures():
 def test_an_end_without_a_verdict_says_how_far_it_was():
     driver = Driver().until("following").hear("follow", {BETA: status(BETA, "moving")}).observe(Interrupted())
     end = report.result(driver.state)["destinations"]["beta"]
-    assert end == {"place": "beta:/srv/data", "host": "beta", "phase": "moving", "result": None}
+    expected = {"place": "beta:/srv/data", "host": "beta", "phase": "moving", "result": None, "outcome": "unknown"}
+    assert end == expected
 
 
 def test_the_real_places_are_told():

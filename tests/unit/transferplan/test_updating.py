@@ -46,7 +46,7 @@ def test_where_nothing_stands_it_is_a_plain_copy_and_says_so(found):
     made_plan = planned(found)
     assert spec(made_plan)["update"] is True and spec(made_plan)["in_place"] is False
     assert "nothing stands at beta:/srv/data yet: this is a plain copy" in made_plan.warnings
-    assert made_plan.summary()["update"] is None
+    assert made_plan.summary()["hops"][0]["update"] is None
 
 
 def test_it_says_that_the_tree_does_not_change_at_one_stroke():
@@ -75,9 +75,9 @@ def test_more_deletions_than_permitted_are_refused_by_counting_alone():
             "then raise delete_limit",
         )
     ]
-    assert planned(found, delete=True, delete_limit="80%").summary()["update"]["fewest_deleted"] == 2997
-    assert planned(found, delete=True, delete_limit=2997).summary()["update"]["fewest_deleted"] == 2997
-    assert planned(found).summary()["update"]["fewest_deleted"] == 0
+    assert planned(found, delete=True, delete_limit="80%").summary()["hops"][0]["update"]["fewest_deleted"] == 2997
+    assert planned(found, delete=True, delete_limit=2997).summary()["hops"][0]["update"]["fewest_deleted"] == 2997
+    assert planned(found).summary()["hops"][0]["update"]["fewest_deleted"] == 0
 
 
 def test_what_is_only_estimated_is_left_to_the_worker_to_count():

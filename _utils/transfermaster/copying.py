@@ -1,0 +1,91 @@
+"""A copy from request to result: in one course for all destinations, or one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import saltface
+from transferplan import course, errors, naming, report, settings, targets
+from transferplan.request import Request
+
+from . import asking, joining
+from .drive import Drive, to_the_end
+
+
+def copied(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
+    """The result of a request, however many destinations it has."""
+    if len(request.destinations) > 1 and request.settings.fanout == settings.SERIAL:
+        return _one_after_the_other(opts, request, dry)
+    return _at_once(opts, _without_chain(request), dry)[0]
+
+
+def _without_chain(request: Request) -> Request:
+    """The workers of this version make no chains yet."""
+    if len(request.destinations) < 2:
+        return request
+    text = f"this version makes no chains yet, for {len(request.destinations)} destinations: give fanout=serial"
+    return replace(request, reasons=(*request.reasons, errors.BadOption.reason(text)))
+
+
+def needs_company(request: Request) -> Iterator[errors.Reason]:
+    """Why a request cannot be followed in the background, where whoever follows may change."""
+    if len(request.destinations) > 1 and request.settings.fanout == settings.SERIAL:
+        yield errors.BadOption.reason(
+            "fanout=serial goes on only as long as its runner does: use transfer.copy without a key, or fanout=chain"
+        )
+
+
+def _at_once(opts: Mapping, request: Request, dry: bool) -> tuple[dict[str, Any], bool]:
+    """The result, and whether somebody wanted the runner to end."""
+    screen = saltface.screen(opts, request.settings.quiet)
+    own = Drive(opts, course.begin(request, time.monotonic()), screen, dry=dry, heeds=not request.reasons)
+    result = to_the_end(opts, own)
+    if own.met:
+        return joining.instead(opts, own, dry), False
+    return result, own.state.outcome in (course.CANCELLED, course.LEFT)
+
+
+def _one_after_the_other(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
+    """Each destination is a transfer of its own; none begins if anything speaks against one of them."""
+    screen = saltface.screen(opts, request.settings.quiet)
+    whole = Drive(opts, course.begin(request, time.monotonic()), screen, dry=True)
+    checked = to_the_end(opts, whole)
+    if dry or whole.plan is None:
+        return checked
+    places, results = request.ends(), []
+    for hop in whole.plan.hops:
+        one = replace(request, transfer=naming.fresh(), destinations=(places[hop.member],))
+        result, interrupted = _at_once(opts, one, dry=False)
+        results.append(result)
+        if interrupted:
+            break
+    return report.together(results, request)
+
+
+def targeted(opts: Mapping, dst: Any, source_host: str, expression: Any, kind: Any) -> tuple[list[str], list[str]]:
+    """The destinations that a target expression names, and notes for the plan; Refused if it cannot be meant."""
+    targets.check(dst, expression, kind)
+    kind, asked, hosts = saltface.meant(opts, expression.strip(), kind)
+    notes: list[str] = []
+    if kind not in targets.BY_NAME:
+        hosts, notes = _matching(opts, asked, kind, hosts)
+    return targets.placed(dst, source_host, expression, hosts), notes
+
+
+def _matching(opts: Mapping, expression: Any, kind: str, likely: list[str]) -> tuple[list[str], list[str]]:
+    """Who says that it is meant; what the master remembers of grains and pillars may be old, or nothing at all."""
+    told = asking.every_host(opts, "matches", None, {"expression": expression, "kind": kind}, asking.LOOK_TIMEOUT)
+    reasons = [*map(_undecided, sorted({*told.silent} & {*likely})), *told.reasons]
+    if reasons:
+        raise errors.Refused(reasons)
+    strangers = [host for host in told.silent if host not in likely]
+    notes = [f"left out, since they did not say whether targets mean them: {', '.join(strangers)}"] if strangers else []
+    return [host for host, payload in told.by_host.items() if payload.get("matches") is True], notes
+
+
+def _undecided(host: str) -> errors.Reason:
+    text = f"{host} is probably meant by targets and did not answer: bring it back, or name the destinations one by one"
+    return errors.MinionSilent.reason(text)

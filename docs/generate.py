@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "_utils"))
+sys.path[:0] = [str(ROOT / "_utils"), str(ROOT / "docs")]
+
+import manual  # noqa: E402
 
 import datamover.errors  # noqa: E402
 import hosttools.errors  # noqa: E402
@@ -24,6 +26,8 @@ def files():
         "docs/options.md": reference.options_page(),
         "docs/errors.md": reference.errors_page(ERRORS),
         "docs/events.md": reference.events_page(),
+        "docs/man/salt-transfer.7": manual.page(),
+        "debian/changelog": manual.debian_changelog(),
     }
     examples = {f"pillar.example/{name}": reference.example(name) for name in reference.EXAMPLES}
     return {ROOT / name: text for name, text in {**pages, **examples}.items()}
@@ -40,7 +44,7 @@ def main(arguments):
         print("\n".join(f"{path.relative_to(ROOT)} is not up to date: run docs/generate.py" for path in outdated))
         return 1 if outdated else 0
     for path in outdated:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(files()[path], encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
     return 0

@@ -14,7 +14,7 @@ from . import settings, units, updating
 from .display import reason_lines
 from .errors import DestinationParent, PlanError
 from .paths import encode_path, printable
-from .request import DESTINATION, parse_place
+from .request import DESTINATION, SOURCE, parse_place
 from .status import PUBLISHED
 
 RUNNING = "running"
@@ -67,7 +67,7 @@ def present(name: str, source: str, runs: Iterable[Mapping[str, Any]]) -> Outcom
     host, path = source.partition(":")[0], encode_path(os.fsencode(name))
     for run in runs:
         ours = run["role"] == DESTINATION and run["phase"] == PUBLISHED and run["path"] == path
-        if ours and host in run["peers"]:
+        if ours and {"host": host, "role": SOURCE} in run["peers"]:
             return Outcome(True, printable(f"transfer {run['transfer']} brought it from {host}, proved"), {})
     return Outcome(True, printable(f"{name} is there; update=True would compare it with {source}"), {})
 

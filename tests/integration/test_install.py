@@ -13,7 +13,8 @@ from tests.conftest import CHECKOUT
 from transferplan.version import VERSION
 
 MODULES = sorted(path.stem for path in (CHECKOUT / "_modules").glob("*.py"))
-PARTS = ("pyproject.toml", "setup.cfg", "README.md", "_modules", "_runners", "_utils")
+CODE = ("_modules", "_runners", "_states", "_utils")
+PARTS = ("pyproject.toml", "setup.cfg", "README.md", "CHANGELOG.md", *CODE, "orch", "reactor", "pillar.example", "docs")
 
 
 # --- a tree that the file server serves ------------------------------------------------------------------------------
@@ -83,9 +84,12 @@ places = {"cachedir": root, "pki_dir": root, "sock_dir": root, "extension_module
 minion = {**salt.config.DEFAULT_MINION_OPTS, **places, "__role": "minion", "grains": {}, "pillar": {}}
 master = {**salt.config.DEFAULT_MASTER_OPTS, **places, "__role": "master"}
 import transferplan.version, datamover.version
+modules = salt.loader.minion_mods(minion)
+states = salt.loader.states(minion, modules, {}, None)
 print(json.dumps({
-    "modules": sorted({name.partition(".")[0] for name in salt.loader.minion_mods(minion)}),
+    "modules": sorted({name.partition(".")[0] for name in modules}),
     "runners": sorted(name for name in salt.loader.runner(master) if name.startswith("transfer.")),
+    "states": sorted(name for name in states if name.startswith("transfer.")),
     "files": [transferplan.__file__, datamover.__file__],
     "versions": [transferplan.version.VERSION, datamover.version.VERSION],
 }))
@@ -116,6 +120,6 @@ def test_a_wheel_holds_every_file_of_the_tree(installed):
     listed = subprocess.run(
         [installed, "-m", "pip", "show", "--files", "saltext-transfer"], check=True, capture_output=True, text=True
     ).stdout
-    for folder in ("_utils", "_modules", "_runners"):
+    for folder in CODE:
         for path in (CHECKOUT / folder).rglob("*.py"):
             assert f"{path.relative_to(CHECKOUT / folder)}\n" in listed

@@ -1,0 +1,136 @@
+"""Copies by a key: begun once, followed by one, told to everybody who asks again."""
+
+import time
+
+import pytest
+
+import saltface
+from transfermaster.background import CALL, Asked, Book
+
+from .test_transfer import PLACES, names
+
+
+@pytest.fixture(autouse=True)
+def own_cache(opts, tmp_path):
+    opts["cachedir"] = str(tmp_path / "cache")
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What was to be run in the background: (function, arguments)."""
+    called = []
+    monkeypatch.setattr(saltface, "in_background", lambda _, function, told, user: called.append((function, told)))
+    return called
+
+
+@pytest.fixture
+def follow(run, called):
+    """Run what was called last, as its own process would."""
+    return lambda: run("copy", **called[-1][1])
+
+
+def test_a_start_returns_at_once_and_tells_its_end_to_who_asks_again(run, minions, called, follow):
+    first = run("start", **PLACES, key="nightly", streams=2)
+    assert (first["result"], first["retcode"], minions["alpha"].calls) == ("running", 0, [])
+    done = follow()
+    assert (done["result"], done["transfer"]) == ("ok", first["transfer"])
+    assert run("start", **PLACES, key="nightly", streams=2) == done == run("copy", **PLACES, key="nightly", streams=2)
+    assert minions["alpha"].asked().count("prepare") == 1 and len(called) == 1
+
+
+def test_a_key_that_is_an_id_becomes_the_id(run, called):
+    assert run("start", **PLACES, key="a" * 32)["transfer"] == "a" * 32
+
+
+def test_without_a_key_every_start_is_another(run, called):
+    assert run("start", **PLACES)["transfer"] != run("start", **PLACES)["transfer"]
+
+
+def test_a_key_stands_for_one_request(run, minions, called):
+    run("start", **PLACES, key="k")
+    other = run("start", **PLACES, key="k", streams=3)
+    assert (other["result"], names(other)) == ("refused", ["bad-option"])
+    assert "began another copy" in other["reasons"][0]["text"]
+
+
+def test_what_is_wrong_with_the_words_is_told_at_once(run, called):
+    refused = run("start", src="alpha", dst="beta:/srv/", key="k", stremas=1)
+    assert (refused["result"], called) == ("refused", [])
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, {"a": 1}, True])
+def test_a_key_that_is_none_is_refused(run, called, key):
+    assert names(run("start", **PLACES, key=key)) == ["bad-option"]
+
+
+def test_a_refusal_by_the_facts_is_told_to_who_asks_again(run, minions, called, follow):
+    minions["alpha"].says["facts"] = {"error": {"code": 20, "name": "policy-forbids", "text": "no", "retryable": False}}
+    run("start", **PLACES, key="k")
+    follow()
+    assert run("start", **PLACES, key="k")["result"] == "refused"
+
+
+def test_a_plan_and_a_copy_may_have_the_same_key(run, minions, called, follow):
+    run("start", **PLACES, key="k", test=True)
+    assert follow()["result"] == "planned"
+    assert run("start", **PLACES, key="k", test=True)["result"] == "planned"
+    assert "prepare" not in minions["alpha"].asked()
+    assert run("start", **PLACES, key="k")["result"] == "running"
+
+
+def test_a_follower_on_its_way_is_waited_for_and_one_that_never_came_is_replaced(run, opts, called, monkeypatch):
+    run("start", **PLACES, key="a" * 32)
+    run("start", **PLACES, key="a" * 32)
+    assert len(called) == 1
+    assert Book(opts).calls("a" * 32, time.time() + CALL + 1) is True
+
+
+def test_whoever_follows_after_another_died_attaches_and_begins_nothing_anew(run, opts, minions, called, follow):
+    run("start", **PLACES, key="a" * 32)
+    follow()
+    book = Book(opts)
+    (place,) = book._places()
+    (place / "result.json").unlink()
+    done = follow()
+    assert (done["result"], done["transfer"]) == ("ok", "a" * 32)
+    assert minions["alpha"].asked().count("prepare") == 1
+    assert book.followers("a" * 32) == 2
+
+
+# --- for minions -----------------------------------------------------------------------------------------------------
+
+
+def test_a_minion_gets_copies_to_itself_in_its_own_name(run, opts, minions, called, follow):
+    opts["id"] = "beta"
+    run("pull", src="alpha:/srv/data", path="/srv/data", key="k")
+    assert called[0][1]["dst"] == "beta:/srv/data"
+    follow()
+    (spec,) = [arguments["spec"] for name, arguments in minions["beta"].calls if name == "prepare"]
+    assert spec["asked_by"] == {"user": "beta", "via": "peer_run"}
+
+
+def test_keys_of_minions_never_meet(run, opts, called):
+    ids = set()
+    for minion in ("alpha", "beta"):
+        opts["id"] = minion
+        ids.add(run("pull", src="alpha:/srv/data", path="/srv/copy", key="a" * 32)["transfer"])
+    assert len(ids) == 2 and "a" * 32 not in ids
+
+
+def test_nobody_else_can_pull(run, called):
+    refused = run("pull", src="alpha:/srv/data", path="/srv/data", key="k")
+    assert (refused["result"], called) == ("refused", [])
+
+
+def test_a_minion_that_asks_for_more_and_more_is_stopped(run, opts, called):
+    opts["id"] = "beta"
+    results = [run("pull", src="alpha:/srv/data", path=f"/srv/{n}", key=str(n))["result"] for n in range(10)]
+    assert results == ["running"] * 8 + ["refused"] * 2
+    assert run("pull", src="alpha:/srv/data", path="/srv/0", key="0")["result"] == "running"
+
+
+def test_old_records_are_forgotten(opts, tmp_path):
+    book, asked = Book(opts), Asked("a" * 32, "alpha:/a", "beta:/b", {}, {})
+    book.note(asked)
+    book.forget_old(time.time() + 8 * 86400)
+    assert list(book._places()) == []

@@ -14,7 +14,7 @@ import os
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, background, copying, drive, joining, looking, showing, verifying, watching
+from transfermaster import asking, background, copying, drive, exposing, joining, looking, showing, verifying, watching
 from transferplan import errors, inventory, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
@@ -572,6 +572,32 @@ def sweep(minions=None, test=False, partial=False):
         salt-run transfer.sweep test=True
     """
     return looking.swept(__opts__, minions, test=_truth("test", test), partial=_truth("partial", partial))
+
+
+@_face
+def metrics(minions=None, file=None):
+    """
+    Tell Prometheus of transfers: what runs, rests and failed on which minion, and when each place was last copied.
+    Needs the Python package ``prometheus_client`` on the master.
+
+    minions
+        Whom to ask, as a list or separated by commas; every minion without it.
+
+    file
+        Where to write them too, such as ``/var/lib/prometheus/node-exporter/salt_transfer.prom``; by the scheduler
+        every minute, say.
+
+    Returns a dict: ``text`` (in the exposition format), ``file``, ``silent``, ``result``, ``reasons``, ``retcode``.
+    Minions that did not answer are no failure; ``salt_transfer_minion_answers`` tells of them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.metrics
+        salt-run --out=json transfer.metrics file=/var/lib/prometheus/node-exporter/salt_transfer.prom
+    """
+    return exposing.exposed(__opts__, minions, file)
 
 
 @_face

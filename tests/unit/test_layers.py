@@ -30,6 +30,7 @@ ALLOWED = {
     "transferworker": {"datamover", "hosttools", "psutil"},
     PROGRAM: {"transferworker"},
     "transfermaster": {"saltface", "transferplan", "datamover"},
+    "transfermaster/exposing.py": {"saltface", "transferplan", "prometheus_client"},
     "saltface.py": {"salt", "cryptography", "transferplan"},
     "_modules": {"salt", "saltface", "psutil"} | PACKAGES - {"transfermaster"},
     "_runners": {"salt", "saltface", "transferplan", "transfermaster"},

@@ -1,0 +1,70 @@
+"""Numbers for Prometheus, written by its own library; that is needed on the master alone, and only for this."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import saltface
+from transferplan import errors, metrics
+
+from . import asking
+
+try:
+    import prometheus_client
+except ImportError:
+    prometheus_client = None
+
+
+def exposed(opts: Mapping, minions: Any, file: Any) -> dict[str, Any]:
+    """The numbers of all transfers as text, written to a file too if one is named."""
+    reasons = _obstacles(file)
+    if reasons:
+        raise errors.Refused(reasons)
+    hosts = asking.hosts(opts, minions)
+    told = asking.every_host(opts, "list", hosts, {}, asking.LOOK_TIMEOUT)
+    runs = [{"host": host, **run} for host, payload in told.by_host.items() for run in payload["runs"]]
+    text = _text(metrics.families(runs, told.silent, hosts, time.time()))
+    if file:
+        _written(Path(file), text)
+    saltface.screen(opts, quiet=bool(file)).say(text.splitlines())
+    return {"text": text, "file": file, "silent": list(told.silent), **asking.ending("ok", [])}
+
+
+def _obstacles(file: Any) -> list[errors.Reason]:
+    reasons = []
+    if prometheus_client is None:
+        reasons.append(
+            errors.BadOption.reason(
+                "transfer.metrics needs the Python package prometheus_client in the Python of this master: "
+                "salt-pip install prometheus_client, or pip where Salt was installed by it"
+            )
+        )
+    if file and not (str(file).startswith("/") and str(file).endswith(".prom") and Path(file).parent.is_dir()):
+        reasons.append(
+            errors.BadOption.reason(
+                f"file={file} must be a path that ends in .prom, in a directory that exists: "
+                "the one that node_exporter's --collector.textfile.directory names"
+            )
+        )
+    return reasons
+
+
+def _text(families: Iterable[metrics.Family]) -> str:
+    registry = prometheus_client.CollectorRegistry()
+    for family in families:
+        gauge = prometheus_client.Gauge(metrics.PREFIX + family.name, family.meaning, family.labels, registry=registry)
+        for labels, number in family.numbers.items():
+            gauge.labels(*labels).set(number)
+    return prometheus_client.generate_latest(registry).decode()
+
+
+def _written(file: Path, text: str) -> None:
+    """Whole or not at all: the exporter may read at any moment."""
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.chmod(0o644)
+    part.replace(file)

@@ -464,7 +464,8 @@ def cancel(transfer, minions=None):
 @_face
 def watch(minions=None, **options):
     """
-    Show all transfers that run, until they have ended or somebody presses Ctrl-C; none of them is touched.
+    Show all transfers that run, those that begin meanwhile too, until none does or somebody presses Ctrl-C. None of
+    them is touched.
 
     minions
         Whom to ask, as a list or separated by commas; every minion without it.

@@ -67,9 +67,7 @@ def members_of(
 ) -> Told:
     """Ask these members of a transfer."""
     named = {"transfer": transfer, **arguments}
-    questions = {
-        each: _look(opts, each, function, {**named, "role": each.role}, timeout, transfer) for each in members
-    }
+    questions = {each: _look(opts, each, function, {**named, "role": each.role}, timeout, transfer) for each in members}
     return ask(opts, questions, everyone)
 
 
@@ -80,9 +78,16 @@ def record_of(opts: Mapping, member: Member, transfer: str) -> saltface.Question
 
 def every_host(opts: Mapping, function: str, minions: Any, arguments: Mapping[str, Any], timeout: float) -> Told:
     """Ask minions about all that they know."""
-    members = [Member(host, "") for host in hosts(opts, minions)]
-    questions = {each: _look(opts, each, function, arguments, timeout) for each in members}
-    return ask(opts, questions, everyone=minions is None)
+    asked = questions(opts, function, hosts(opts, minions), arguments, timeout)
+    return ask(opts, asked, everyone=minions is None)
+
+
+def questions(
+    opts: Mapping, function: str, hosts: Iterable[str], arguments: Mapping[str, Any], timeout: float
+) -> dict[Member, saltface.Question]:
+    """The same question for each of these hosts."""
+    members = [Member(host, "") for host in hosts]
+    return {each: _look(opts, each, function, arguments, timeout) for each in members}
 
 
 def _look(

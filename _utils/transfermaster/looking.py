@@ -75,10 +75,15 @@ def nobody_knows(transfer: str, hosts: Sequence[str]) -> errors.Reason:
 def listed(opts: Mapping, minions: Any, states: Sequence[str] = ()) -> dict[str, Any]:
     """The transfers that minions know and that are in one of these states; without any, all."""
     told = asking.every_host(opts, "list", minions, {}, asking.LOOK_TIMEOUT)
-    runs = [{"host": host, **run} for host, payload in told.by_host.items() for run in payload["runs"]]
     more = sum(payload["more"] for payload in told.by_host.values())
-    body = {"transfers": inventory.transfers(runs, states), "more": more, "silent": list(told.silent)}
+    body = {"transfers": inventoried(told.payloads, states), "more": more, "silent": list(told.silent)}
     return asking.concluded(body, told.reasons)
+
+
+def inventoried(told: Mapping[Member, Any], states: Sequence[str]) -> list[dict[str, Any]]:
+    """The transfers in these states, of what hosts told to `list`."""
+    runs = [{"host": member.host, **run} for member, payload in told.items() for run in payload["runs"]]
+    return inventory.transfers(runs, states)
 
 
 def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, Any]:

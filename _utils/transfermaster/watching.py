@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import saltface
@@ -13,36 +15,137 @@ from transferplan.request import DESTINATION, SOURCE, Member
 from . import asking, joining, looking
 from .drive import Drive, steer
 
+RUNNING = "running"
 SHOWN_DIGITS = 8
+EVERY = 5.0
+"""Seconds between two looks for what has begun since."""
 
 
 def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow everything that runs until it has ended or somebody wants us to end."""
+    """Follow everything that runs, what begins meanwhile too, until all has ended or somebody wants us to end."""
     layers = [*saltface.master_layers(opts), (settings.COMMAND, options)]
     own = settings.resolve(layers)
-    listing = looking.listed(opts, minions, ("running",))
-    board = Board(saltface.screen(opts, own.quiet))
-    drives = [_drive(opts, found, layers, board) for found in _ends_of(opts, listing["transfers"])]
-    with saltface.Signals() as signals, saltface.Fleet(opts) as fleet:
-        steer(drives, fleet, signals)
-    results = {drive.state.request.transfer: drive.result() for drive in drives}
+    listing = looking.listed(opts, minions, (RUNNING,))
+    watched = Watched(opts, layers, Board(saltface.screen(opts, own.quiet)))
+    for found in _ends_of(opts, listing["transfers"]):
+        watched.follow(found)
+    if watched.drives:
+        with saltface.Signals() as signals, saltface.Fleet(opts) as fleet:
+            watched.courses.append(Lookout(opts, asking.hosts(opts, minions), watched))
+            steer(watched.courses, fleet, signals)
+    results = {drive.state.request.transfer: drive.result() for drive in watched.drives}
     told = {name: listing[name] for name in ("silent", "result", "reasons", "retcode")}
     return {"transfers": results, **told}
 
 
-def _drive(opts: Mapping, found: records.Ends, layers: Iterable[settings.Layer], board: Board) -> Drive:
-    request = records.present(found, layers, {})
-    return Drive(opts, course.attach(request, time.monotonic()), board.line(found.transfer), mute=True)
+class Watched:
+    """What is followed by now: `drives` of transfers, and `courses`, all that wants to be steered."""
+
+    def __init__(self, opts: Mapping, layers: Iterable[settings.Layer], board: Board):
+        self._opts = opts
+        self._layers = list(layers)
+        self._board = board
+        self.seen: set[str] = set()
+        self.drives: list[Drive] = []
+        self.courses: list[Any] = []
+
+    def follow(self, found: records.Ends) -> None:
+        request = records.present(found, self._layers, {})
+        begun = course.attach(request, time.monotonic())
+        drive = Drive(self._opts, begun, self._board.line(found.transfer), mute=True)
+        self.seen.add(found.transfer)
+        self.drives.append(drive)
+        self.courses.append(drive)
+
+    @property
+    def over(self) -> bool:
+        return all(each.over for each in self.drives)
+
+
+class Inquiry:
+    """Questions among the courses that are steered, put once; `heard` is called when all that came back is there."""
+
+    def __init__(self, questions: Mapping[Any, saltface.Question], heard: Callable[[dict], None]):
+        self._questions = questions
+        self._waits_for = set(questions)
+        self._payloads: dict[Any, Any] = {}
+        self._heard = heard
+        self.over = False
+
+    due_at = saltface.NEVER
+
+    def act(self, fleet: saltface.Fleet) -> None:
+        questions, self._questions = self._questions, {}
+        fleet.send({(self, member, question.function, 0): question for member, question in questions.items()})
+
+    def hear(self, member: Any, _function: str, answer: saltface.Answer, _now: float) -> None:
+        if answer.trouble is None and "error" not in answer.payload:
+            self._payloads[member] = answer.payload
+        self._waits_for.discard(member)
+        if not self._waits_for and not self.over:
+            self.over = True
+            self._heard(self._payloads)
+
+    def interrupt(self, _now: float) -> None:
+        self.over = True
+
+
+class Lookout:
+    """Looks for what has begun since, now and then, and once more when all that is watched is over."""
+
+    def __init__(self, opts: Mapping, hosts: Iterable[str], watched: Watched):
+        self._opts = opts
+        self._hosts = list(hosts)
+        self._watched = watched
+        self._looks = False
+        self._again_at: float | None = None
+        self.over = False
+
+    @property
+    def due_at(self) -> float:
+        return saltface.NEVER if self._looks or self._again_at is None else self._again_at
+
+    def act(self, fleet: saltface.Fleet) -> None:
+        if self._again_at is None:
+            self._again_at = fleet.now() + EVERY
+        if not self._looks and not self.over and (self._watched.over or fleet.now() >= self._again_at):
+            self._looks, last = True, self._watched.over
+            questions = asking.questions(self._opts, "list", self._hosts, {}, asking.LOOK_TIMEOUT)
+            self._watched.courses.append(Inquiry(questions, lambda told: self._listed(told, last)))
+
+    def _listed(self, told: Mapping[Member, Any], last: bool) -> None:
+        self._looks, self._again_at = False, None
+        new = [each for each in looking.inventoried(told, (RUNNING,)) if each["transfer"] not in self._watched.seen]
+        self.over = last and not new
+        for each in new:
+            transfer = each["transfer"]
+            self._watched.seen.add(transfer)  # whatever comes of it, it is asked for once
+            questions = _records_of(self._opts, transfer, _hosts(each["ends"]))
+            self._watched.courses.append(Inquiry(questions, partial(self._recorded, transfer)))
+
+    def _recorded(self, transfer: str, told: Mapping[Member, Any]) -> None:
+        with contextlib.suppress(errors.PlanError):  # its other end is silent
+            self._watched.follow(records.gather(transfer, joining.read(told)))
+
+    def hear(self, *_: Any) -> None:
+        """Nothing is asked in its own name."""
+
+    def interrupt(self, _now: float) -> None:
+        self.over = True
+
+
+def _records_of(opts: Mapping, transfer: str, hosts: Iterable[str]) -> dict[Member, saltface.Question]:
+    members = [Member(host, role) for host in sorted(hosts) for role in (SOURCE, DESTINATION)]
+    return {member: asking.record_of(opts, member, transfer) for member in members}
 
 
 def _ends_of(opts: Mapping, transfers: Iterable[Mapping[str, Any]]) -> list[records.Ends]:
     """The ends of each transfer, where they can be found."""
     wanted = {each["transfer"]: _hosts(each["ends"]) for each in transfers}
     questions = {
-        (transfer, Member(host, role)): asking.record_of(opts, Member(host, role), transfer)
+        (transfer, member): question
         for transfer, hosts in wanted.items()
-        for host in sorted(hosts)
-        for role in (SOURCE, DESTINATION)
+        for member, question in _records_of(opts, transfer, hosts).items()
     }
     told = asking.ask(opts, questions, everyone=True) if questions else asking.Told()
     found = []

@@ -47,6 +47,7 @@ class Told:
 
     round: int
     hits: list[Hit] = field(default_factory=list)
+    too_late: int = 0
     attempts: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -129,11 +130,16 @@ class Play:
             seq = status["seq"]
 
     def _strike(self, fault):
-        self._struck = {role: self._phase(role) for role in fault.kind.ends}
+        """Strike those ends that are not over; when all are, it came too late and is no hit."""
+        phases = {role: self._phase(role) for role in fault.kind.ends}
+        self._struck = {role: phase for role, phase in phases.items() if phase in PHASES}
+        if not self._struck:
+            self._told.too_late += 1
+            return
         landed = self._transfer.landed()
-        getattr(self, "_do_" + fault.kind.name.replace(" ", "_"))(fault.kind.ends)
+        getattr(self, "_do_" + fault.kind.name.replace(" ", "_"))(tuple(self._struck))
         self._told.hits += [
-            Hit(f"{fault.kind.name} {'both' if len(fault.kind.ends) > 1 else role}", phase, landed)
+            Hit(f"{fault.kind.name} {'both' if len(self._struck) > 1 else role}", phase, landed)
             for role, phase in self._struck.items()
         ]
 
@@ -282,6 +288,7 @@ def summary(told, seed):
         "attempts": sum(each.attempts for each in told),
         "faults": dict(Counter(hit.fault for hit in hits)),
         "phases": dict(Counter(hit.phase for hit in hits)),
+        "too late": sum(each.too_late for each in told),
         "missed phases": sorted(set(PHASES) - {hit.phase for hit in hits}),
         "landed when hit": sorted(hit.landed for hit in hits)[:: max(1, len(hits) // 10)],
         "lost": [sentence for sentence in wrong if sentence.startswith("lost")],

@@ -12,6 +12,8 @@ from tests.faults.world import World
 pytestmark = pytest.mark.root
 
 SEED = 11
+TRIES = 8
+"""Some phases take milliseconds: who wants to strike in one often comes too late."""
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +32,13 @@ def moments(*few, many=20):
 
 
 def play(world, record, kind, phase, share, after="nothing", **changes):
-    """Play one round with this one fault; what it hit is recorded."""
+    """Play one round with this one fault, again when that came too late; what it hit is recorded."""
     asked = {"encrypt": True, "streams": 2, "verify": "readback", **changes}
-    told = Play(world, Round(0, SEED, 7, **asked, faults=(Fault(kind, phase, share, after),))).run()
-    assert told.wrong == []
+    for _ in range(TRIES):
+        told = Play(world, Round(0, SEED, 7, **asked, faults=(Fault(kind, phase, share, after),))).run()
+        assert told.wrong == []
+        if told.hits:
+            break
     for hit in told.hits:
         record("hit", f"{hit.fault} in {hit.phase} with {hit.landed} bytes landed")
     return told
@@ -67,7 +72,7 @@ def test_a_cut_for_ever(world, record_property, phase, share):
 @moments((MOVING, 0.5), many=4)
 def test_a_cut_for_a_moment(world, record_property, phase, share):
     told = play(world, record_property, Kind("cut for a moment", ENDS), phase, share)
-    assert told.attempts == 1
+    assert told.attempts == (2 if phase in ("prepared", "armed") else 1)  # there nobody says go, so that attempt ends
 
 
 @moments((MOVING, 0.5), many=4)

@@ -76,6 +76,44 @@ def test_what_was_watched_may_fail_without_the_watching(run, minions):
     assert (answer["retcode"], answer["transfers"][TRANSFER]["result"]) == (0, "failed")
 
 
+NEWCOMER = "c" * 32
+
+
+def begins_meanwhile(minions, who):
+    """A second transfer is on the lists of these minions from their second look on."""
+    for name in who:
+        minion, first, looks = minions[name], minions[name].says["list"]["runs"], []
+        second = {**first[0], "transfer": NEWCOMER}
+        minion.specs[NEWCOMER, ENDS[name]] = {**minion.specs[TRANSFER, ENDS[name]], "transfer": NEWCOMER}
+        minion.says["record"] = lambda transfer, role, minion=minion, **_: (
+            samples.record(minion.specs[transfer, role]) if (transfer, role) in minion.specs else {"error": _unknown()}
+        )
+
+        def listed(first=first, second=second, looks=looks, **_):
+            looks.append(1)
+            return {"runs": first if len(looks) == 1 else [*first, second], "more": 0}
+
+        minion.says["list"] = listed
+
+
+def test_watch_picks_up_what_begins_meanwhile(run, minions, capsys):
+    runs(minions)
+    begins_meanwhile(minions, ["alpha", "beta"])
+    answer = run("watch")
+    assert {transfer: each["result"] for transfer, each in answer["transfers"].items()} == {
+        TRANSFER: "ok",
+        NEWCOMER: "ok",
+    }
+    assert minions["beta"].asked().count("list") == 3  # at first, with the newcomer, and when both were over
+
+
+def test_a_newcomer_with_one_end_only_is_asked_for_once_and_left(run, minions):
+    runs(minions)
+    begins_meanwhile(minions, ["beta"])
+    assert set(run("watch")["transfers"]) == {TRANSFER}
+    assert minions["beta"].asked().count("record") == 2 + 2
+
+
 def test_with_nothing_to_watch_it_ends_at_once(run, minions):
     runs(minions, alive=False, phase="published")
     assert run("watch")["transfers"] == {}
@@ -109,8 +147,7 @@ def test_on_a_terminal_each_transfer_has_a_line_that_changes():
     above = "\r\x1b[1A\x1b[J"
     wipe = "\r\x1b[K"
     assert stream.getvalue() == (
-        f"{wipe}a 1 %\n{wipe}b 1 %{above}{wipe}a 2 %\n{wipe}b 1 %{above}{wipe}a is done\n"
-    )
+        f"{wipe}a 1 %\n{wipe}b 1 %{above}{wipe}a 2 %\n{wipe}b 1 %{above}{wipe}a is done\n")
 
 
 # --- doctor and sweep ------------------------------------------------------------------------------------------------

@@ -113,6 +113,42 @@ def prepare(spec, nonce=None):
     return _answer(nonce, lambda: _prepare(spec), *_whose(spec))
 
 
+def queue(transfer, at, same="", leave=False, role="", attempt=0, nonce=None):
+    """
+    Wait for a place among the transfers in which this host takes part at once, or give the place in the queue back.
+
+    transfer
+        Its id: 32 hex digits.
+
+    at
+        When it was asked for, in seconds since 1970 by the clock of the master: who asked first comes first.
+
+    same
+        What is alike for each request for the same thing: such a one takes over a place that somebody left who died.
+
+    leave : False
+        Give the place back.
+
+    role, attempt
+        Only repeated in the signed answer.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``turn`` (whether it may begin now), ``running`` and ``waiting`` (transfer ids: those that take part
+    now, and those that come before this one), ``at`` (since when it waits). A place is kept for a minute; asking again
+    renews it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 transfer.queue 0123456789abcdef0123456789abcdef 1767225600
+    """
+    wanted = str(transfer), float(at), str(same), bool(leave)
+    return _answer(nonce, lambda: _desk().queue(*wanted), transfer, role, attempt)
+
+
 def arm(transfer, roster, role="", attempt=0, nonce=None):
     """
     Tell a worker who takes part. A destination then opens its pinhole and listens.

@@ -49,7 +49,8 @@ transfer:
   # Takes a size such as 500MB or 10GiB, or 0.
   #keep_partial_bytes: 0
 
-  # In how many transfers this host takes part at once; more are refused. 0 is any number.
+  # In how many transfers this host takes part at once; more are refused, or wait (`wait`). 0 is any
+  # number.
   # Takes a whole number from 0 to 10000.
   #max_transfers: 0
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import saltface
 from transferplan import course, errors, naming, report, settings, targets
-from transferplan.request import Request
+from transferplan.request import DESTINATION, Member, Request
 
 from . import asking, joining
-from .drive import Drive, to_the_end
+from .drive import Drive, begun, to_the_end
 
 
 def copied(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def needs_company(request: Request) -> Iterator[errors.Reason]:
 def _at_once(opts: Mapping, request: Request, dry: bool) -> tuple[dict[str, Any], bool]:
     """The result, and whether somebody wanted the runner to end."""
     screen = saltface.screen(opts, request.settings.quiet)
-    own = Drive(opts, course.begin(request, time.monotonic()), screen, dry=dry, heeds=not request.reasons)
+    own = Drive(opts, begun(request), screen, dry=dry, heeds=not request.reasons)
     result = to_the_end(opts, own)
     if own.met:
         return joining.instead(opts, own, dry), False
@@ -51,18 +50,31 @@ def _at_once(opts: Mapping, request: Request, dry: bool) -> tuple[dict[str, Any]
 def _one_after_the_other(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
     """Each destination is a transfer of its own; none begins if anything speaks against one of them."""
     screen = saltface.screen(opts, request.settings.quiet)
-    whole = Drive(opts, course.begin(request, time.monotonic()), screen, dry=True)
+    whole = Drive(opts, begun(request), screen, dry=True)
     checked = to_the_end(opts, whole)
-    if dry or whole.plan is None:
+    if dry or not _can_begin(whole, checked):
         return checked
     places, results = request.ends(), []
-    for hop in whole.plan.hops:
-        one = replace(request, transfer=naming.fresh(), destinations=(places[hop.member],))
+    for member in _in_order(whole):
+        one = replace(request, transfer=naming.fresh(), destinations=(places[member],))
         result, interrupted = _at_once(opts, one, dry=False)
         results.append(result)
         if interrupted:
             break
     return report.together(results, request)
+
+
+def _can_begin(whole: Drive, checked: Mapping[str, Any]) -> bool:
+    """Whether nothing is in the way but a crowd that may be waited for: each transfer does so by itself."""
+    crowded = {reason["name"] for reason in checked["reasons"]} == {errors.TooManyTransfers.name}
+    return whole.plan is not None or (crowded and whole.state.request.settings.wait > 0)
+
+
+def _in_order(whole: Drive) -> list[Member]:
+    """The destinations as the plan orders them; as they are named, where there is none."""
+    if whole.plan:
+        return [hop.member for hop in whole.plan.hops]
+    return [member for member in whole.state.members if member.role == DESTINATION]
 
 
 def targeted(opts: Mapping, dst: Any, source_host: str, expression: Any, kind: Any) -> tuple[list[str], list[str]]:

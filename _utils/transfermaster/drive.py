@@ -8,13 +8,16 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import saltface
 from datamover.errors import LocalError
 from transferplan import again, course, display, errors, events, report
 from transferplan import plan as planning
+from transferplan.request import Request
 
 from .asking import believe, ending
 
@@ -98,7 +101,7 @@ class Drive:
         try:
             self.plan = planning.make(self.state.request, answers)
         except errors.Refused as refused:
-            self._observe(course.Declined(refused.reasons), now)
+            self._observe(course.Declined(refused.reasons, final=self._dry), now)
             return
         self._screen.say(display.plan_lines(self.plan.summary()))
         if not self._dry:
@@ -141,6 +144,8 @@ class Drive:
         if what == "progress":
             self._paces = display.measure(self.state.statuses, self._paces, fleet.now())
             self._screen.show(*display.progress_lines(self.state.statuses, self._paces))
+        elif what == "queued":
+            self._screen.show(display.queue_line(details))
         elif request.settings.verbose:
             self._screen.say([display.event_line(what, details)])
 
@@ -150,6 +155,12 @@ class Drive:
         if self.state.ended:
             self._tell(fleet, "finished", report.brief(result))
             self._screen.say(display.result_lines(result))
+
+
+def begun(request: Request) -> course.Step:
+    """The course of a request, now."""
+    asked_at = request.asked_at or time.time()
+    return course.begin(replace(request, asked_at=asked_at), time.monotonic())
 
 
 def _planned(plan: Any) -> dict[str, Any]:

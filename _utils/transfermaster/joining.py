@@ -11,7 +11,7 @@ from transferplan import again, course, errors, events, records, report
 from transferplan.request import Member, Request
 
 from . import asking, looking
-from .drive import Drive, to_the_end
+from .drive import Drive, begun, to_the_end
 
 
 def resume(
@@ -34,7 +34,7 @@ def resume(
 def _resumed(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
     screen = saltface.screen(opts, request.settings.quiet)
     screen.say([f"goes on with transfer {request.transfer}, attempt {request.attempt}"])
-    return to_the_end(opts, Drive(opts, course.begin(request, time.monotonic()), screen, dry=dry))
+    return to_the_end(opts, Drive(opts, begun(request), screen, dry=dry))
 
 
 def attach(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def instead(opts: Mapping, drive: Drive, dry: bool) -> dict[str, Any]:
             return _joined(opts, found, how, request, dry)
     screen = saltface.screen(opts, request.settings.quiet)
     own = again.beside(request, drive.facts, tuple(others))
-    return to_the_end(opts, Drive(opts, course.begin(own, time.monotonic()), screen, dry=dry))
+    return to_the_end(opts, Drive(opts, begun(own), screen, dry=dry))
 
 
 def _joined(opts: Mapping, found: records.Ends, how: str, request: Request, dry: bool) -> dict[str, Any]:

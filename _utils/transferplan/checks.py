@@ -54,11 +54,20 @@ def host(facts: Facts, transfer: str = "") -> Iterator[Reason]:
 
 def _crowd(facts: Facts, transfer: str) -> Iterator[Reason]:
     others = sorted(set(facts.running) - {transfer})
-    if facts.max_transfers and len(others) >= facts.max_transfers:
+    waiting = _waiting_before(facts, {transfer, *others}, transfer)
+    if facts.max_transfers and len(others) + waiting >= facts.max_transfers:
+        queue = f", {waiting} more wait before this one" if waiting else ""
         yield errors.TooManyTransfers.reason(
-            f"{facts.host} takes part in {len(others)} transfers already ({_some(others, len(others))}) and its "
-            f"max_transfers is {facts.max_transfers}: wait for one of them, or cancel it"
+            f"{facts.host} takes part in {len(others)} transfers already ({_some(others, len(others))}){queue} and its "
+            f"max_transfers is {facts.max_transfers}: give wait=1h to wait for them, or cancel one"
         )
+
+
+def _waiting_before(facts: Facts, known: set[str], transfer: str) -> int:
+    """How many wait for this host and come before this transfer; without a ticket of its own, all that wait."""
+    own = [(ticket.at, ticket.transfer) for ticket in facts.queued if ticket.transfer == transfer]
+    others = [(each.at, each.transfer) for each in facts.queued if each.transfer not in known]
+    return len([each for each in others if not own or each < own[0]])
 
 
 def version_mismatch(name: str, version: str) -> Reason:

@@ -2,6 +2,9 @@
 
     asking      every minion is asked for facts                       facts
     deciding    the driver makes the plan of them and says so
+    queueing    busy hosts are asked whether it is our turn, at last  queue
+                everybody for facts again
+    leaving     the places in the queues are given back               queue
     preparing   every minion starts its worker                        prepare
     arming      every worker learns the roster, listens               arm
     starting    the source is told to begin                           go
@@ -23,7 +26,7 @@ from typing import Any
 
 from . import plan as planning
 from . import units
-from .errors import BadAnswer, MinionSilent, NeverBegan, OutOfSight, PlanError, Reason, WorkerGone
+from .errors import BadAnswer, MinionSilent, NeverBegan, OutOfSight, PlanError, Reason, TooManyTransfers, WorkerGone
 from .plan import Plan
 from .request import SOURCE, Member, Request
 from .status import FAILED, UNSTARTED, Status
@@ -32,6 +35,7 @@ REFUSED, GIVEN_UP, CANCELLED, LEFT, FOLLOWED = "refused", "given up", "cancelled
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 20.0
 WATCHED_WAIT = 4.0
+QUEUE_WAIT = 5.0
 TRIES = 2
 # A worker that is cancelled answers when it has ended and everything is undone.
 EXTRA_TIME = {"cancel": 30.0}
@@ -69,9 +73,10 @@ class Decided:
 
 @dataclass(frozen=True)
 class Declined:
-    """Why the facts allow no plan."""
+    """Why the facts allow no plan; `final` where nothing is waited for."""
 
     reasons: tuple[Reason, ...]
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ class Round:
 
 ROUNDS: Mapping[str, Round] = {
     "asking": Round("facts", then="deciding", forgiving=True),
+    "queueing": Round("queue", then="asking", forgiving=True),
+    "leaving": Round("queue", then="ended", forgiving=True),
     "preparing": Round("prepare", then="arming", says="prepared"),
     "arming": Round("arm", then="starting", says="armed"),
     "starting": Round("go", then="following", only=SOURCE, says="started"),
@@ -157,7 +164,8 @@ class Watch:
 class State:
     """Where a transfer stands, as far as the runner knows. A spectator only watches what another began.
 
-    `foreign` are ends where this attempt is somebody else's, who resumed at the same time.
+    `foreign` are ends where this attempt is somebody else's, who resumed at the same time. `queues` says how many take
+    part and how many come before it where it waits.
     """
 
     request: Request
@@ -172,6 +180,8 @@ class State:
     outcome: str = ""
     spectator: bool = False
     foreign: frozenset[Member] = frozenset()
+    waits_since: float | None = None
+    queues: Mapping[Member, tuple[int, int]] = field(default_factory=dict)
     began: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -219,7 +229,7 @@ def step(state: State, observation: Observation, now: float) -> Step:
     if isinstance(observation, Decided):
         return _decided(state, observation.plan, now)
     if isinstance(observation, Declined):
-        return _declined(state, observation.reasons, now)
+        return _declined(state, observation, now)
     if state.stage == "following" and observation.function == "follow":
         return _watch(state, observation, now)
     if state.stage in ROUNDS and observation.function == ROUNDS[state.stage].function:
@@ -281,8 +291,15 @@ def _withdraw_it(state: State, member: Member) -> dict[str, Any]:
     return {**_name_it(state, member), "keep": state.request.attempt > 1}
 
 
+def _queue_up(state: State, member: Member) -> dict[str, Any]:
+    request = state.request
+    ticket = {"at": request.asked_at, "same": request.alike(), "leave": state.stage == "leaving"}
+    return {**_name_it(state, member), **ticket}
+
+
 _ARGUMENTS: Mapping[str, Callable[[State, Member], dict[str, Any]]] = {
     "facts": _ask,
+    "queue": _queue_up,
     "prepare": _specify,
     "arm": _introduce,
     "cancel": _withdraw_it,
@@ -320,6 +337,10 @@ def _conclude(state: State, said: Round, now: float) -> Step:
     """All have answered: on to the next stage, or back."""
     if state.stage == "asking":
         return _enter(state, said.then, now)
+    if state.stage == "queueing":
+        return _queued(state, now)
+    if state.stage == "leaving":
+        return _end(state, state.outcome, now)
     reasons = _reasons(state)
     if state.stage == "withdrawing":
         return _enter(replace(state, reasons=state.reasons + _undoing(state, reasons)), said.then, now)
@@ -384,9 +405,64 @@ def _decided(state: State, plan: Plan, now: float) -> Step:
     return state, (Tell("planned", plan.summary()), *actions)
 
 
-def _declined(state: State, reasons: tuple[Reason, ...], now: float) -> Step:
-    state, _ = _end(replace(state, reasons=reasons), REFUSED, now)
-    return state, (Tell("refused", {"reasons": [reason.as_dict() for reason in reasons]}),)
+def _declined(state: State, declined: Declined, now: float) -> Step:
+    state = replace(state, reasons=declined.reasons)
+    if not declined.final and _may_wait(state, now):
+        since = now if state.waits_since is None else state.waits_since
+        return _enter(replace(state, waits_since=since), "queueing", now)
+    return _refuse(state, now)
+
+
+def _refuse(state: State, now: float) -> Step:
+    told = Tell("refused", {"reasons": [reason.as_dict() for reason in state.reasons]})
+    state, actions = _leave_queues(replace(state, outcome=REFUSED), now)
+    return state, (told, *actions)
+
+
+# Waiting for hosts that take part in as many transfers as they may.
+
+
+def _may_wait(state: State, now: float) -> bool:
+    """Whether nothing but a crowd is in the way, and there is time."""
+    began = now if state.waits_since is None else state.waits_since
+    crowded = all(reason.code == TooManyTransfers.code for reason in state.reasons)
+    return crowded and now - began < state.request.settings.wait
+
+
+def _queued(state: State, now: float) -> Step:
+    """All have told how long their queues are: it is our turn everywhere, or they are asked again."""
+    if troubles := [each for each in _reasons(state) if each.code != MinionSilent.code]:
+        return _refuse(replace(state, reasons=tuple(troubles)), now)
+    told = {member: answer for member, answer in state.answers.items() if isinstance(answer, Mapping)}
+    since = [answer["at"] for answer in told.values() if isinstance(answer.get("at"), (int, float))]
+    state = replace(state, request=replace(state.request, asked_at=min([state.request.asked_at, *since])))
+    if len(told) == len(state.members) and all(answer.get("turn") is True for answer in told.values()):
+        return _enter(replace(state, reasons=()), "asking", now)
+    if not _may_wait(state, now):
+        return _refuse(state, now)
+    queues = {member: _lengths(answer) for member, answer in told.items() if not answer.get("turn")}
+    news = [Tell("queued", _about_queue(member, queues[member])) for member in queues if queues != state.queues]
+    state = replace(state, answers={}, tries={}, queues=queues)
+    return state, (*news, *(_call(state, member, "queue", now + QUEUE_WAIT) for member in state.members))
+
+
+def _lengths(answer: Mapping[str, Any]) -> tuple[int, int]:
+    lists = [answer.get(name) for name in ("running", "waiting")]
+    running, waiting = (len(each) if isinstance(each, (list, tuple)) else 0 for each in lists)
+    return running, waiting
+
+
+def _about_queue(member: Member, lengths: tuple[int, int]) -> dict[str, Any]:
+    return {"host": member.host, "role": member.role, "running": lengths[0], "waiting": lengths[1]}
+
+
+def _leave_queues(state: State, now: float) -> Step:
+    """Give the places back, if there are any, and end."""
+    return _end(state, state.outcome, now) if state.waits_since is None else _enter(state, "leaving", now)
+
+
+def _stop_waiting(state: State, now: float) -> Step:
+    return _leave_queues(replace(state, outcome=CANCELLED, reasons=()), now)
 
 
 def _withdraw(state: State, now: float, outcome: str) -> Step:
@@ -434,6 +510,8 @@ def _stay(state: State, _now: float) -> Step:
 _INTERRUPTED: Mapping[str, Callable[[State, float], Step]] = {
     "asking": _cancel_early,
     "deciding": _cancel_early,
+    "queueing": _stop_waiting,
+    "leaving": _hurry,
     "preparing": _cancel_when_prepared,
     "arming": _cancel,
     "starting": _leave,

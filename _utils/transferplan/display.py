@@ -137,6 +137,13 @@ def event_line(what: str, details: Mapping[str, Any]) -> str:
     return printable(f"{who}{details.get('phase', what)}")
 
 
+def queue_line(details: Mapping[str, Any]) -> str:
+    """That a host is waited for, from the event `queued`."""
+    waiting = f", {details['waiting']} wait before this one" if details["waiting"] else ""
+    running = units.count(details["running"], "transfer")
+    return printable(f"waits for {details['host']}, which takes part in {running}{waiting}")
+
+
 def progress_lines(statuses: Mapping[Member, Status], paces: Mapping[Member, Pace]) -> list[str]:
     """How far the copy has come, a line for each destination; none before anything is known. Paces from `measure`."""
     leading = _leading(statuses)

@@ -319,7 +319,7 @@ class AlreadyRunning(PlanError):
 
 class TooManyTransfers(PlanError):
     """A minion takes part in as many transfers as its `max_transfers` allows. Wait for one of those that the text
-    names, or raise the limit in that minion's own configuration.
+    names (`wait=1h` does so), or raise the limit in that minion's own configuration.
     """
 
     code, name, retryable = 124, "too-many-transfers", True

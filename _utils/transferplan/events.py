@@ -42,6 +42,11 @@ KINDS: tuple[Kind, ...] = (
         ("other", "how"),
         "The same copy rests or runs already: the transfer `other` is resumed or attached to in place of this one.",
     ),
+    Kind(
+        "queued",
+        ("host", "role", "running", "waiting"),
+        "This host takes part in as many transfers as it may; so many wait before this one.",
+    ),
     Kind("refused", ("reasons",), "It cannot be carried out; nothing was changed."),
     Kind(
         "planned",

@@ -144,6 +144,14 @@ class Rest:
 
 
 @dataclass(frozen=True)
+class Ticket:
+    """A transfer that waits for this host, and since when, by the clock of the master that asked for it."""
+
+    transfer: str
+    at: float
+
+
+@dataclass(frozen=True)
 class Facts:
     host: str
     version: str
@@ -165,6 +173,7 @@ class Facts:
     source: Source | None = None
     destination: Destination | None = None
     running: tuple[str, ...] = ()
+    queued: tuple[Ticket, ...] = ()
     resumable: tuple[Rest, ...] = ()
     max_transfers: int = 0
     trouble: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from . import paths, settings
+from . import paths, settings, statement
 from .errors import BadOption, BadPlace, Ledger, NameTooLong, PlacesOverlap, Reason, Refused
 from .paths import decode_path, encode_path
 from .settings import Settings
@@ -62,6 +62,7 @@ class Request:
     """What is asked for; with `reasons` against it, it can still be asked what else speaks against it.
 
     `asked_by` says who asked, as far as Salt tells: `user`, and `via` which way. `notes` are for the plan to tell.
+    `asked_at` is when, by the master's clock: who waits is served in this order.
     """
 
     transfer: str
@@ -72,6 +73,7 @@ class Request:
     attempt: int = 1
     asked_by: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    asked_at: float = 0.0
 
     def ends(self) -> dict[Member, Endpoint]:
         """Every end of the transfer with its place, the source first."""
@@ -82,6 +84,11 @@ class Request:
         """The options of hosts that the command line fixed: what a further attempt must be told again."""
         values = self.settings.values("host")
         return {name: values[name] for name in self.settings.given()}
+
+    def alike(self) -> str:
+        """The same for each request that asks for the same thing."""
+        places = [str(place) for place in self.ends().values()]
+        return statement.digest({"places": places, "options": self.settings.commanded()})
 
     def asks(self) -> dict[Member, dict[str, Any]]:
         """For each end, the question that its minion's `transfer.facts` takes."""

@@ -310,6 +310,15 @@ OPTIONS: tuple[Option, ...] = (
         changeable=True,
     ),
     Option(
+        "wait",
+        Span(0, 7 * DAY),
+        0,
+        "How long to wait where a host takes part in as many transfers as its `max_transfers` allows. Who asked first "
+        "comes first, on all its hosts. 0 refuses at once.",
+        "2h",
+        changeable=True,
+    ),
+    Option(
         "job_timeout",
         Span(2, 600),
         15,
@@ -363,7 +372,7 @@ OPTIONS: tuple[Option, ...] = (
         "max_transfers",
         Whole(0, 10_000),
         0,
-        "In how many transfers this host takes part at once; more are refused. 0 is any number.",
+        "In how many transfers this host takes part at once; more are refused, or wait (`wait`). 0 is any number.",
         "4",
         scope="minion",
     ),
@@ -411,6 +420,7 @@ class Settings:
     keep_partial: int
     fanout: str
     order: str
+    wait: int
     job_timeout: int
     quiet: bool
     verbose: bool

@@ -87,6 +87,14 @@ class Desk:
                 undoing.conclude(run, verdicts.died(spec, crowd))
             raise
 
+    def queue(self, transfer, at, same="", leave=False):
+        """Take or renew a ticket for a transfer that waits for this host, or give it back."""
+        if leave:
+            self._seats.leave(transfer)
+            return {"turn": False, "running": [], "waiting": [], "at": at}
+        told = self._seats.wait(transfer, at, same, self._limits.max_transfers)
+        return {**told, **{name: told[name][:RUNS_TOLD] for name in ("running", "waiting")}}
+
     def _was_started(self, run):
         """Whether a worker began here, now or earlier; one that failed says why again."""
         if run.alive:

@@ -15,6 +15,7 @@ from datamover.errors import SpecInvalid
 from datamover.host import lease, process
 from datamover.host.register import Place, Register
 from datamover.host.rundir import ROLES, RunDirs
+from datamover.host.seats import Seats
 from datamover.selection import Selection
 from datamover.version import VERSION
 from hosttools import firewall
@@ -26,6 +27,7 @@ from .policy import Policy
 BUDGET = 3.0
 NAMES = 3 * 1024
 MOST_RESTING = 5
+MOST_QUEUED = 100
 COUNTING = 1.0
 
 
@@ -56,6 +58,7 @@ def look(host, ask):
         "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
         "resumable": resumable(runs, path) if role == "destination" else [],
         "running": [run.transfer for run in runs.all() if run.alive],
+        "queued": Seats(host.state_dir).queue()[:MOST_QUEUED],
         "settings": host.settings,
         "trouble": [],
     }

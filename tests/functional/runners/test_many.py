@@ -159,3 +159,45 @@ def test_an_expression_that_cannot_be_meant_is_refused(run, minions, options, wo
     assert (answer["result"], answer["retcode"]) == ("refused", 3)
     assert words in answer["reasons"][0]["text"]
     assert "facts" not in minions["beta"].asked()
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def crowded_once(minion):
+    """A host that is full when it is asked for the first time."""
+    crowd = {"running": [samples.OTHER], "max_transfers": 1}
+    answers = iter([getattr(samples, minion.name)(**crowd)])
+    minion.says["facts"] = lambda ask: next(answers, getattr(samples, minion.name)())
+
+
+def test_a_copy_waits_for_its_turn(run, minions, fleet, capsys):
+    crowded_once(minions["beta"])
+    busy = {"turn": False, "running": [samples.OTHER], "waiting": [], "at": 1.0}
+    turns = iter([busy])
+    minions["beta"].says["queue"] = lambda **_: next(turns, {**busy, "turn": True})
+    answer = run("copy", src=SRC, dst="beta:/srv/", wait="1h")
+    assert answer["result"] == "ok"
+    assert minions["beta"].asked()[:5] == ["facts", "queue", "queue", "facts", "prepare"]
+    assert "waits for beta, which takes part in 1 transfer" in capsys.readouterr().err
+    assert "queued" in [tag.rpartition("/")[2] for tag, _ in fleet.told]
+
+
+def test_one_after_the_other_each_waits_by_itself(run, minions):
+    crowded_once(minions["beta"])
+    answer = run("copy", src=SRC, dst=DST, wait="1h", **SERIAL)
+    assert answer["result"] == "ok"
+    assert "queue" not in minions["beta"].asked() + minions["gamma"].asked()
+
+
+def test_a_test_waits_for_nobody(run, minions):
+    crowded_once(minions["beta"])
+    answer = run("copy", src=SRC, dst="beta:/srv/", wait="1h", test=True)
+    assert (answer["result"], reasons(answer)) == ("refused", ["too-many-transfers"])
+    assert "queue" not in minions["beta"].asked()
+
+
+def test_by_default_a_crowd_refuses_at_once(run, minions):
+    crowded_once(minions["beta"])
+    answer = run("copy", src=SRC, dst="beta:/srv/")
+    assert reasons(answer) == ["too-many-transfers"] and "give wait=1h" in answer["reasons"][0]["text"]

@@ -25,7 +25,7 @@ class FakeMinion:
 
     def functions(self):
         told = ("record", "facts", "follow", "status", "list", "log", "verify")
-        names = (*told, "settings", "doctor", "matches", "prepare", "arm", "go", "limit", "cancel", "sweep")
+        names = (*told, "settings", "doctor", "matches", "queue", "prepare", "arm", "go", "limit", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
     def _function(self, name):
@@ -59,6 +59,7 @@ class FakeMinion:
         return {"certificate": self.name, "port": 4401 if spec["role"] == "destination" else None, "addresses": {}}
 
     matches = {"matches": True}
+    queue = {"turn": True, "running": [], "waiting": [], "at": 1.0}
     arm = go = {"phase": "armed"}
     cancel = {"phase": "cancelled"}
     sweep = {"found": [{"what": "pinhole"}], "removed": []}

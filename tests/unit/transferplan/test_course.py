@@ -487,3 +487,90 @@ def test_who_attaches_learns_the_same_verdicts():
 def test_who_attaches_may_leave():
     spectator = Spectator().observe(Interrupted())
     assert (spectator.state.outcome, spectator.calls) == (course.LEFT, [])
+
+
+# Waiting where a host takes part in as many transfers as it may.
+
+CROWD = errors.TooManyTransfers.reason("beta takes part in 1 transfers already")
+FULL = errors.NoSpace.reason("beta:/srv is full")
+
+
+def waiting():
+    return Driver(replace(asked(wait="1m"), asked_at=77.0)).until("deciding").observe(Declined((CROWD,)))
+
+
+def turn(**answers):
+    """What both hosts tell of their queues; by default it is our turn."""
+    told = {"turn": True, "running": [], "waiting": [], "at": 77.0}
+    return {member: {**told, **answers.get(member.host, {})} for member in (ALPHA, BETA)}
+
+
+BUSY = {"turn": False, "running": ["a" * 32], "waiting": ["b" * 32]}
+
+
+def test_a_crowd_is_waited_for_where_that_is_asked_for():
+    driver = waiting()
+    assert (driver.state.stage, driver.asks) == ("queueing", [("alpha", "queue"), ("beta", "queue")])
+    arguments = driver.calls[0].arguments
+    assert (arguments["at"], arguments["leave"], len(arguments["same"])) == (77.0, False, 64)
+    driver = Driver().until("deciding").observe(Declined((CROWD,)))
+    assert (driver.state.ended, driver.state.outcome) == (True, course.REFUSED)
+
+
+@pytest.mark.parametrize("declined", [Declined((CROWD, FULL)), Declined((CROWD,), final=True)])
+def test_what_does_not_pass_by_itself_is_not_waited_for(declined):
+    driver = Driver(asked(wait="1m")).until("deciding").observe(declined)
+    assert (driver.state.ended, driver.state.outcome) == (True, course.REFUSED)
+
+
+def test_when_it_is_our_turn_everywhere_facts_are_asked_again():
+    driver = waiting().hear("queue", turn())
+    assert driver.asks == [("alpha", "facts"), ("beta", "facts")]
+    driver.hear("facts", {ALPHA: alpha(), BETA: beta()})
+    driver.observe(Decided(plan.make(driver.state.request, driver.decide.answers)))
+    assert (driver.state.stage, driver.state.reasons) == ("preparing", ())
+
+
+def test_as_long_as_one_is_busy_all_are_asked_again_after_a_while_and_it_is_told():
+    driver = waiting().hear("queue", turn(beta=BUSY))
+    assert [(call.function, call.at) for call in driver.calls] == [("queue", course.QUEUE_WAIT)] * 2
+    assert driver.told[-1] == ("queued", {"host": "beta", "role": "destination", "running": 1, "waiting": 1})
+    driver.told.clear()
+    driver.hear("queue", turn(beta=BUSY))
+    assert driver.told == []
+
+
+def test_a_place_that_was_taken_over_is_kept_everywhere():
+    driver = waiting().hear("queue", turn(beta={**BUSY, "at": 11.0}))
+    assert {call.arguments["at"] for call in driver.calls} == {11.0}
+
+
+def test_who_is_silent_for_a_moment_costs_nobody_the_place():
+    driver = waiting().hear("queue", {ALPHA: turn()[ALPHA]}).miss("queue", BETA)
+    assert driver.state.stage == "queueing" and driver.asks == [("alpha", "queue"), ("beta", "queue")]
+
+
+def test_a_host_that_cannot_queue_refuses():
+    driver = waiting().hear("queue", {ALPHA: turn()[ALPHA], BETA: BROKEN})
+    assert driver.state.stage == "leaving" and driver.reasons == [("protocol-error", "beta: it broke")]
+
+
+def test_after_its_time_it_is_refused_and_the_places_are_given_back():
+    driver = waiting().hear("queue", {ALPHA: turn()[ALPHA]}).hear("queue", {BETA: BUSY}, after=61)
+    assert {call.arguments["leave"] for call in driver.calls} == {True}
+    driver.hear("queue", turn())
+    assert (driver.state.ended, driver.state.outcome, driver.state.reasons) == (True, course.REFUSED, (CROWD,))
+
+
+def test_what_else_comes_up_meanwhile_refuses_and_gives_the_places_back():
+    driver = waiting().hear("queue", turn()).hear("facts", {ALPHA: alpha(), BETA: beta()}).observe(Declined((FULL,)))
+    assert driver.asks == [("alpha", "queue"), ("beta", "queue")]
+    driver.miss("queue", ALPHA).hear("queue", {BETA: turn()[BETA]})
+    assert (driver.state.ended, driver.state.reasons) == (True, (FULL,))
+
+
+def test_who_waits_can_be_interrupted():
+    driver = waiting().observe(Interrupted())
+    assert {call.arguments["leave"] for call in driver.calls} == {True}
+    driver.hear("queue", turn())
+    assert (driver.state.ended, driver.state.outcome, driver.reasons) == (True, course.CANCELLED, [])

@@ -74,6 +74,82 @@ def test_a_seat_of_another_boot_is_free(runs, seats, monkeypatch):
     seats.take(two, 1)
 
 
+# Waiting for a seat.
+
+
+def test_without_a_bound_it_is_everybodys_turn(seats):
+    assert seats.wait(ONE, 5.0, "", 0)["turn"]
+
+
+def test_who_waits_is_told_who_sits_and_who_comes_before(runs, seats):
+    one, _held = begun(runs, ONE)
+    seats.take(one, 1)
+    assert seats.wait(TWO, 5.0, "", 1) == {"turn": False, "running": [ONE], "waiting": [], "at": 5.0}
+    assert seats.wait(THREE, 6.0, "", 1) == {"turn": False, "running": [ONE], "waiting": [TWO], "at": 6.0}
+    assert [each["transfer"] for each in seats.queue()] == [TWO, THREE]
+
+
+def test_who_asked_first_comes_first_whoever_came_here_first(runs, seats):
+    (one, held), (two, _b), (three, _c) = (begun(runs, each) for each in (ONE, TWO, THREE))
+    seats.take(one, 1)
+    seats.wait(THREE, 6.0, "", 1)
+    seats.wait(TWO, 5.0, "", 1)
+    held.release()
+    assert (seats.wait(THREE, 6.0, "", 1)["turn"], seats.wait(TWO, 5.0, "", 1)["turn"]) == (False, True)
+    with pytest.raises(Busy, match="0 transfers already .., 1 more wait before this one"):
+        seats.take(three, 1)
+    seats.take(two, 1)
+    assert [each["transfer"] for each in seats.queue()] == [THREE]
+
+
+def test_who_does_not_wait_does_not_come_before_those_who_do(runs, seats):
+    seats.wait(ONE, 5.0, "", 1)
+    two, _held = begun(runs, TWO)
+    with pytest.raises(Busy):
+        seats.take(two, 1)
+
+
+def test_two_that_were_asked_for_at_the_same_moment_have_one_order_on_all_hosts(seats, tmp_path):
+    others = Seats(tmp_path / "another host")
+    for each, names in ((seats, (ONE, TWO)), (others, (TWO, ONE))):
+        for name in names:
+            each.wait(name, 5.0, "", 1)
+    assert [[ticket["transfer"] for ticket in each.queue()] for each in (seats, others)] == [[ONE, TWO]] * 2
+
+
+def test_a_ticket_is_void_after_its_lease_or_a_reboot(seats, monkeypatch):
+    seats.wait(ONE, 5.0, "", 1, seconds=-1.0)
+    assert seats.queue() == [] and seats.wait(TWO, 9.0, "", 1)["turn"]
+    monkeypatch.setattr("datamover.host.lease.boot_id", lambda: "another")
+    assert seats.queue() == []
+
+
+def test_a_ticket_can_be_given_back(seats):
+    seats.wait(ONE, 5.0, "", 1)
+    seats.leave(ONE)
+    assert seats.queue() == [] and seats.wait(TWO, 9.0, "", 1)["turn"]
+
+
+def test_the_same_thing_asked_for_again_takes_over_the_place(seats):
+    seats.wait(ONE, 5.0, "a copy", 1)
+    seats.wait(TWO, 6.0, "another", 1)
+    told = seats.wait(THREE, 7.0, "a copy", 1)
+    assert (told["turn"], told["at"], [each["transfer"] for each in seats.queue()]) == (True, 5.0, [THREE, TWO])
+
+
+def test_what_is_alike_to_nothing_takes_nobodys_place(seats):
+    seats.wait(ONE, 5.0, "", 1)
+    assert seats.wait(TWO, 6.0, "", 1)["at"] == 6.0
+
+
+def test_a_file_of_an_earlier_version_has_no_queue(seats, runs):
+    one, _held = begun(runs, ONE)
+    seats.take(one, 1)
+    file = next(path for path in one.path.parents[1].rglob("seats.json"))
+    file.write_text(file.read_text().replace('"tickets"', '"unknown"'))
+    assert seats.queue() == [] and not seats.wait(TWO, 1.0, "", 1)["turn"]
+
+
 def contend(state_dir, transfer, start, told, done):
     """Prepare in a process of one's own, when all are ready; what is held is held until all have told."""
     run, _held = begun(RunDirs(state_dir), transfer)

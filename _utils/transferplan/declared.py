@@ -77,8 +77,8 @@ def foreseen(plan: Mapping[str, Any]) -> Outcome:
     if plan["result"] != "planned":
         return _hindered(plan["reasons"])
     summary = plan["plan"]
-    if summary["update"]:
-        lines = [f"{summary['source']} would be compared", *updating.lines(summary["update"])]
+    if update := summary["hops"][0]["update"]:
+        lines = [f"{summary['source']} would be compared", *updating.lines(update)]
         return Outcome(None, printable("\n".join(lines)), {})
     about = "at least " if summary["estimated"] else ""
     size = f"{about}{units.count(summary['files'], 'file')}, {units.size(summary['bytes'])}"

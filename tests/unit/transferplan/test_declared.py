@@ -2,7 +2,9 @@
 
 import pytest
 
-from transferplan import declared
+from tests.unit.transferplan import samples
+from transferplan import declared, plan
+from transferplan.request import Member
 
 RUN = {"transfer": "t" * 32, "role": "destination", "phase": "published", "path": "/srv/data"}
 FROM_ALPHA = {"peers": [{"host": "alpha", "role": "source"}]}
@@ -110,3 +112,18 @@ def test_what_is_no_answer_is_told(told):
 
 def test_an_answer_is_one():
     assert declared.untold({"result": "running"}) == ""
+
+
+def test_a_plan_tells_what_would_be_copied_or_compared():
+    plain = declared.foreseen({"result": "planned", "plan": planned()})
+    assert (plain.result, set(plain.changes)) == (None, {"source", "files", "bytes"})
+    standing = {"exists": True, "kind": "directory", "empty": False}
+    update = declared.foreseen({"result": "planned", "plan": planned(standing, update=True)})
+    assert (update.result, update.changes, "would be compared" in update.comment) == (None, {}, True)
+
+
+def planned(found=None, **options):
+    """A plan's summary, as the program makes it."""
+    answers = {Member("alpha", "source"): samples.alpha()}
+    answers[Member("beta", "destination")] = samples.beta(samples.destination(**(found or {})))
+    return plan.make(samples.asked(**options), answers).summary()

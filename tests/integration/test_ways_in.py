@@ -1,6 +1,7 @@
 """The ways into a transfer that Salt offers beside `salt-run`: state, reactor, salt-api, scheduler. One lab for all."""
 
 import json
+import shutil
 
 import pytest
 from lab import Lab
@@ -19,6 +20,14 @@ MASTER_CONFIG = {
     "sharedsecret": SECRET,
     "external_auth": {"sharedsecret": {"deployer": [{"@runner": ["transfer.start", "transfer.status"]}]}},
     "transfer": {"profiles": {"careful": {"streams": 1, "digest": "sha256"}}},
+    "schedule": {
+        "keep": {
+            "function": "transfer.copy",
+            "seconds": 15,
+            "maxrunning": 1,
+            "kwargs": {"src": "alpha:/srv/nightly", "dst": "beta:/srv/", "update": True, "quiet": True},
+        }
+    },
 }
 TOP = {"base": {"beta": ["provision"]}}
 FROM_ALPHA = {"source": "alpha:/srv/data"}
@@ -54,7 +63,7 @@ def as_in_the_lab(example):
 
 def highstate(lab, test):
     """{place: (result, changes, comment)} of the states of ours in a highstate of beta."""
-    (told,) = lab.run_module("beta", "state.apply", test=test).data.values()
+    (told,) = lab.call_local("beta", "state.apply", test=test).data.values()
     assert isinstance(told, dict), told
     ours = {name: state for name, state in told.items() if name.startswith("transfer_")}
     return {state["name"]: (state["result"], state["changes"], state["comment"]) for state in ours.values()}
@@ -94,7 +103,11 @@ def test_an_update_in_a_state_tells_what_it_changed(clean_lab, data, alpha, beta
 
 def copied(lab, name, **options):
     """(result, changes, comment) of one state by itself, on beta."""
-    (told,) = lab.run_module("beta", "state.single", "transfer.copied", name=name, **options).data.values()
+    return single(lab, "beta", name=name, **options)
+
+
+def single(lab, minion, **options):
+    (told,) = lab.call_local(minion, "state.single", "transfer.copied", **options).data.values()
     (state,) = told.values()
     return state["result"], state["changes"], state["comment"]
 
@@ -112,18 +125,16 @@ def test_a_mistyped_option_is_refused_though_there_would_be_nothing_to_do(clean_
 
 
 def test_a_minion_that_the_master_does_not_permit_is_told_what_is_missing(clean_lab, data):
-    (told,) = clean_lab.run_module(
-        "alpha", "state.single", "transfer.copied", name="/srv/copy", source="alpha:/srv/data"
-    ).data.values()
-    (state,) = told.values()
-    assert (state["result"], "peer_run" in state["comment"]) == (False, True)
+    result, _, comment = single(clean_lab, "alpha", name="/srv/copy", source="alpha:/srv/data")
+    assert (result, "peer_run" in comment) == (False, True)
 
 
 def test_a_minion_gets_copies_to_itself_alone(clean_lab, data):
     arguments = ["src=alpha:/srv/data", "path=/srv/copy", "dst=alpha:/srv/copy", "key=k"]
-    (told,) = clean_lab.run_module("beta", "publish.runner", "transfer.pull", json.dumps(arguments)).data.values()
+    told = clean_lab.call_local("beta", "publish.runner", "transfer.pull", json.dumps(arguments)).data["local"]
     assert (told["result"], told["reasons"][0]["name"]) == ("refused", "bad-option")
-    assert clean_lab.run_module("beta", "publish.runner", "transfer.copy", json.dumps(arguments[:1])).data["beta"] == {}
+    refused = clean_lab.call_local("beta", "publish.runner", "transfer.copy", json.dumps(arguments[:1]))
+    assert refused.data["local"] == {}
 
 
 # --- in the background -----------------------------------------------------------------------------------------------
@@ -235,24 +246,11 @@ def test_salt_api_starts_and_looks_within_its_permissions(clean_lab, ask, data, 
 # --- the scheduler ---------------------------------------------------------------------------------------------------
 
 
-def test_the_masters_scheduler_keeps_a_copy_up_to_date(clean_lab, data, alpha, beta):
-    job = {"function": "transfer.copy", "seconds": 5, "maxrunning": 1}
-    job["kwargs"] = {"src": "alpha:/srv/data", "dst": "beta:/srv/", "update": True}
-    config = clean_lab.master.path("/etc/salt/master.d/schedule.conf")
-    config.parent.mkdir(exist_ok=True)
-    config.write_text(json.dumps({"schedule": {"keep": job}}))
-    restart_master(clean_lab)
-    try:
-        assert eventually(lambda: beta.disk("/srv/data/file").exists(), 30)
-        (data / "file").write_bytes(b"newer")
-        assert eventually(lambda: beta.disk("/srv/data/file").read_bytes() == b"newer", 30)
-    finally:
-        config.unlink()
-        restart_master(clean_lab)
-        assert eventually(lambda: not clean_lab.run_runner("transfer.list", state="running").data["transfers"], 30)
-
-
-def restart_master(lab):
-    lab.master.run(["systemctl", "restart", "salt-master"])
-    for name in lab.minions:
-        assert eventually(lambda name=name: lab.run_module(name, "test.ping").data.get(name), 60)
+def test_the_masters_scheduler_keeps_a_copy_up_to_date(clean_lab, alpha, beta):
+    source = plant_at(alpha, "/srv/nightly", ENTRY)
+    copied = beta.disk("/srv/nightly/file")
+    assert eventually(copied.exists, 60)
+    (source / "file").write_bytes(b"newer")
+    assert eventually(lambda: copied.read_bytes() == b"newer", 60)
+    shutil.rmtree(source)
+    assert eventually(lambda: not clean_lab.run_runner("transfer.list", state="running").data["transfers"], 60)

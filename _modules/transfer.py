@@ -428,7 +428,7 @@ def cancel(transfer, role="", keep=False, attempt=0, nonce=None):
     return _answer(nonce, lambda: _desk().cancel(transfer, role, keep, attempt), transfer, role, attempt)
 
 
-def sweep(test=False, partial=False, nonce=None):
+def sweep(test=False, partial=False, unknown=False, places=(), nonce=None):
     """
     Remove what dead transfers left on this host, and records older than ``keep_runs``. Live ones are not touched.
 
@@ -437,6 +437,13 @@ def sweep(test=False, partial=False, nonce=None):
 
     partial : False
         Also give up data that ``keep_partial`` left in staging.
+
+    unknown : False
+        Also list and remove staging directories that no record here knows, beside the destinations of all records.
+        What another host made on shared storage, or another ``state_dir``, is listed and left.
+
+    places
+        With ``unknown``: further directories to look in, as a list or separated by commas.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -449,8 +456,9 @@ def sweep(test=False, partial=False, nonce=None):
     .. code-block:: bash
 
         salt db2 transfer.sweep test=True
+        salt db2 transfer.sweep unknown=True places=/srv,/var/lib test=True
     """
-    return _answer(nonce, lambda: _desk().sweep(test, partial))
+    return _answer(nonce, lambda: _desk().sweep(test, partial, unknown, _listed(places)))
 
 
 def doctor(places=(), nonce=None):
@@ -474,7 +482,7 @@ def doctor(places=(), nonce=None):
 
         salt db2 transfer.doctor
     """
-    return _answer(nonce, lambda: _desk().doctor(places.split(",") if isinstance(places, str) else places))
+    return _answer(nonce, lambda: _desk().doctor(_listed(places)))
 
 
 def audit(after=0, limit=200, transfer="", nonce=None):
@@ -562,6 +570,10 @@ def _is_meant(expression, kind):
     if kind not in (*targets.BY_NAME, *targets.BY_MINION):
         raise Refused([BadOption.reason(f"kind must be a type of Salt target expressions, not {kind!r}")])
     return bool(__salt__[f"match.{kind}"](expression))
+
+
+def _listed(places):
+    return [each for each in places.split(",") if each] if isinstance(places, str) else places
 
 
 def _desk():

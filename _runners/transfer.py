@@ -550,7 +550,7 @@ def doctor(minions=None, places=None):
 
 
 @_face
-def sweep(minions=None, test=False, partial=False):
+def sweep(minions=None, test=False, partial=False, unknown=False, places=None):
     """
     Remove what dead transfers left on minions, and what is kept no longer (``keep_runs``, ``keep_partial`` and their
     bounds in bytes). Running ones are not touched. Try it with ``test=True`` first.
@@ -564,6 +564,12 @@ def sweep(minions=None, test=False, partial=False):
     partial : False
         Also give up all that had arrived when transfers failed; they can then not be resumed.
 
+    unknown : False
+        Also list and remove staging directories that no record of their host knows, as ``transfer.doctor`` tells them.
+
+    places
+        With ``unknown``: further directories in which they may lie, as a list or separated by commas.
+
     Returns a dict: ``hosts`` (for each: found, removed, trouble), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     CLI Example:
@@ -572,7 +578,9 @@ def sweep(minions=None, test=False, partial=False):
 
         salt-run transfer.sweep test=True
     """
-    return looking.swept(__opts__, minions, test=_truth("test", test), partial=_truth("partial", partial))
+    further = {"unknown": True, "places": _words(places)} if _truth("unknown", unknown) else {}
+    asked = {"test": _truth("test", test), "partial": _truth("partial", partial), **further}
+    return looking.swept(__opts__, minions, **asked)
 
 
 @_face

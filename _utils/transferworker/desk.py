@@ -25,6 +25,7 @@ from . import (
     residues,
     resting,
     retention,
+    strays,
     undoing,
     verdicts,
     verifying,
@@ -201,20 +202,24 @@ class Desk:
             raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
         return {"phase": self._settled(run)["phase"]}
 
-    def sweep(self, test=False, partial=False):
+    def sweep(self, test=False, partial=False, unknown=False, places=()):
         """What is left of dead runs and records that are too old: listed, and removed unless `test`.
 
-        Data that keep_partial left in staging is listed too, and removed only with `partial`.
+        Data that keep_partial left in staging is listed too, and removed only with `partial`; staging that no record
+        knows is listed and removed only with `unknown`, beside all destinations on record and in `places`.
         """
         found, troubles = residues.find(self._runs, self._register, self._limits, partial)
+        if unknown:
+            stray = {"directories of destinations": lambda: strays.find(self._runs, self._minion, _decoded(places))}
+            more, troubles = residues.look_in(stray, troubles)
+            found += more
         removed = [] if test else residues.remove(found, troubles)
         told = {"found": [each.about for each in found], "removed": [each.about for each in removed]}
         return {name: bounds.fitting(each, BYTES_TOLD // 3) for name, each in {**told, "trouble": troubles}.items()}
 
     def doctor(self, places=()):
         """What is left over or odd on this host, with what to do about it; changes nothing."""
-        further = [safepath.decode_path(each) for each in places]
-        told = examination.examine(self._runs, self._register, self._limits, further)
+        told = examination.examine(self._runs, self._register, self._limits, self._minion, _decoded(places))
         return {**told, **{name: bounds.fitting(told[name], BYTES_TOLD // 2) for name in ("findings", "trouble")}}
 
     def _forget_old(self):
@@ -225,6 +230,10 @@ class Desk:
 
 def _path(spec):
     return safepath.decode_path(spec["path"])
+
+
+def _decoded(places):
+    return [safepath.decode_path(each) for each in places]
 
 
 def _real(path):

@@ -2,32 +2,27 @@
 another version, times that cannot be.
 """
 
-import os
 import time
 
-from datamover.disk import safepath
-from datamover.disk.staging import PREFIX
 from datamover.host import flock, lease
 from datamover.version import VERSION
 
-from . import resting
-from .residue import Residue, of_run
-from .residues import TRANSFER, find, look_in
+from . import resting, strays
+from .residue import of_run
+from .residues import find, look_in
 
 FUTURE = 60.0
-MOST_PLACES = 1000
-UNKNOWN_STAGING = "no record here knows it, so nobody can go on with it: look at it, then remove the directory"
 OTHER_VERSION = "it ends by itself; bring the hosts to one version before the next attempt"
 CLOCK = "the clock was set back since: ages told of this host are wrong; deadlines count from boot and are not"
 SHED = "a part of it that only a live worker needs is still there: transfer.status removes it"
 
 
-def examine(runs, register, limits, places=()):
+def examine(runs, register, limits, host, places=()):
     """What `transfer.doctor` tells; `places` are further directories (bytes) in which staging may lie."""
     found, troubles = find(runs, register, limits)
     more, troubles = look_in(
         {
-            "directories of destinations": lambda: _unknown_staging(runs, places),
+            "directories of destinations": lambda: strays.find(runs, host, places),
             "versions": lambda: _other_versions(runs),
             "times": lambda: _impossible_times(runs),
             "programs": lambda: _unshed(runs),
@@ -40,38 +35,6 @@ def examine(runs, register, limits, places=()):
         "boot": lease.boot_id(),
         "findings": [each.about for each in (*found, *more)],
         "trouble": troubles,
-    }
-
-
-def _unknown_staging(runs, places):
-    """Staging directories that no record knows, beside all final names on record and in `places`."""
-    for directory in sorted({*_directories(runs), *places})[:MOST_PLACES]:
-        for path in _staging_in(directory):
-            transfer = os.path.basename(path).removeprefix(PREFIX).decode(errors="replace")
-            if TRANSFER.fullmatch(transfer) and not runs.of(transfer):
-                yield Residue(_staging(transfer, path))
-
-
-def _directories(runs):
-    return (os.path.dirname(safepath.decode_path(run.spec["path"])) for run in runs.all() if run.role == "destination")
-
-
-def _staging_in(directory):
-    try:
-        with os.scandir(directory) as entries:
-            return sorted(each.path for each in entries if each.name.startswith(PREFIX))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _staging(transfer, path):
-    return {
-        "what": "staging without a record",
-        "transfer": transfer,
-        "path": safepath.encode_path(path),
-        "age": max(0, round(time.time() - os.lstat(path).st_mtime)),
-        "bytes": resting.disk_bytes(path),
-        "advice": UNKNOWN_STAGING,
     }
 
 

@@ -3,22 +3,26 @@
 A few moments in the short form, twenty of each kind in the long one.
 """
 
+import threading
+
 import pytest
 
+from tests.faults import world as worlds
 from tests.faults.rounds import Play
 from tests.faults.schedule import ENDS, MOVING, PHASES, Fault, Kind, Round
-from tests.faults.world import World
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.root
 
 SEED = 11
+MINUTE = 60
 TRIES = 8
 """Some phases take milliseconds: who wants to strike in one often comes too late."""
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with World(tmp_path_factory.mktemp("world")) as world:
+    with worlds.World(tmp_path_factory.mktemp("world")) as world:
         yield world
 
 
@@ -73,6 +77,23 @@ def test_a_cut_for_ever(world, record_property, phase, share):
 def test_a_cut_for_a_moment(world, record_property, phase, share):
     told = play(world, record_property, Kind("cut for a moment", ENDS), phase, share)
     assert told.attempts == (2 if phase in ("prepared", "armed") else 1)  # there nobody says go, so that attempt ends
+
+
+@pytest.mark.slow
+def test_a_cut_for_a_minute(world, record_property):
+    worlds.empty(world.home / "data")
+    worlds.empty(world.home / "srv")
+    worlds.plant_tree(world.home / "data", 7)
+    transfer = worlds.Attempts(world, streams=2, stall_timeout=300).next().begin()
+    transfer.follow_until("destination", MOVING)
+    assert eventually(transfer.landed)
+    record_property("hit", f"cut for a minute both in {MOVING} with {transfer.landed()} bytes landed")
+    world.cut()
+    threading.Event().wait(MINUTE)  # not for anything: time is what this is about
+    world.heal()
+    assert [verdict["result"] for verdict in transfer.verdicts()] == ["published"] * 2
+    assert worlds.differences(world) == []
+    assert world.left(transfer.transfer, kept=("data",)) == []
 
 
 @moments((MOVING, 0.5), many=4)

@@ -47,10 +47,12 @@ class Blow:
 BLOWS = (
     *(Blow("a worker is killed", (end,)) for end in ENDS),
     Blow("both workers are killed", ENDS),
+    *(Blow("a worker stands still", (end,)) for end in ENDS),
     *(Blow("the power is cut", (end,)) for end in ENDS),
     *(Blow("salt-minion is restarted", (end,), harmless=True) for end in ENDS),
     *(Blow("salt-minion is killed", (end,), harmless=True) for end in ENDS),
     Blow("salt-master is restarted", harmless=True),
+    Blow("salt-master is killed", harmless=True),
     Blow("salt-run is killed", harmless=True),
     Blow("the link is down for a moment", harmless=True),
     Blow("the link is down for good"),
@@ -119,12 +121,14 @@ class Round:
 
     def _strike(self, copying):
         strikes = {
-            "a worker is killed": self._kill_workers,
-            "both workers are killed": self._kill_workers,
+            "a worker is killed": lambda: self._signal_workers("KILL"),
+            "both workers are killed": lambda: self._signal_workers("KILL"),
+            "a worker stands still": lambda: self._signal_workers("STOP"),
             "the power is cut": lambda: self._lab.reboot(self._machine(self.blow.ends[0]).name),
-            "salt-minion is restarted": lambda: self._systemctl("restart", "salt-minion"),
-            "salt-minion is killed": lambda: self._systemctl("kill", "--signal=KILL", "salt-minion"),
-            "salt-master is restarted": lambda: self._lab.master.run(["systemctl", "restart", "salt-master"]),
+            "salt-minion is restarted": lambda: self._restart("salt-minion"),
+            "salt-minion is killed": lambda: self._restart("salt-minion", killed=True),
+            "salt-master is restarted": lambda: self._restart("salt-master"),
+            "salt-master is killed": lambda: self._restart("salt-master", killed=True),
             "salt-run is killed": lambda: self._kill_runner(copying),
             "the link is down for a moment": lambda: self._take_down(MOMENT),
             "the link is down for good": lambda: self._take_down_until_it_ends(),
@@ -132,14 +136,17 @@ class Round:
         }
         strikes[self.blow.name]()
 
-    def _systemctl(self, *words):
-        for end in self.blow.ends:
-            self._machine(end).run(["systemctl", *words])
+    def _restart(self, daemon, killed=False):
+        machines = [self._machine(end) for end in self.blow.ends] or [self._lab.master]
+        for machine in machines:
+            if killed:
+                machine.run(["systemctl", "kill", "--signal=KILL", daemon])
+            machine.run(["systemctl", "restart", daemon])
 
-    def _kill_workers(self):
+    def _signal_workers(self, name):
         for end in self.blow.ends:
             unit = f"salt-transfer-{self.transfer}-*-{end}.service"
-            self._machine(end).run(["systemctl", "kill", "--signal=KILL", unit], check=False)
+            self._machine(end).run(["systemctl", "kill", f"--signal={name}", unit], check=False)
 
     def _kill_runner(self, copying):
         self._lab.master.signal(copying.process, signal.SIGKILL)

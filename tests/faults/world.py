@@ -22,6 +22,7 @@ LEASE = 8
 STALL = 4
 RATE = "32mbit"
 BLOCK_SIZE = 256 * 1024
+SETTINGS = {"lease": LEASE, "stall_timeout": STALL, "block_size": BLOCK_SIZE, "keep_partial": 3600}
 CLOSED = ("TIME-WAIT", "FIN-WAIT-2")
 """States of sockets that nobody has any more: the kernel waits for what may still be under way."""
 GRACE = 20
@@ -124,17 +125,13 @@ class Attempts(Pair):
     """One transfer with as many attempts as it takes."""
 
     def __init__(self, world, **settings):
-        settings = {f"settings__{name}": value for name, value in settings.items()}
+        settings = {f"settings__{name}": value for name, value in {**SETTINGS, **settings}.items()}
         super().__init__(
             world.minions["source"],
             world.minions["destination"],
             world.home / "data",
             world.home / "srv/data",
             firewall=world.opening,
-            settings__lease=LEASE,
-            settings__stall_timeout=STALL,
-            settings__block_size=BLOCK_SIZE,
-            settings__keep_partial=3600,
             **settings,
         )
         self.attempt = 0

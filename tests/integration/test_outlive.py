@@ -28,7 +28,10 @@ def assert_arrived(lab, copying):
     assert digest(lab.machine("alpha"), "/srv/big") == digest(lab.machine("beta"), "/srv/big")
 
 
-def test_a_restarted_master_is_no_event(clean_lab, copying):
+@pytest.mark.parametrize("how", ["restarted", slow("killed")])
+def test_a_restarted_master_is_no_event(clean_lab, copying, how):
+    if how == "killed":
+        clean_lab.master.run(["systemctl", "kill", "--signal=KILL", "salt-master"])
     clean_lab.master.run(["systemctl", "restart", "salt-master"])
     assert_arrived(clean_lab, copying)
     # A job that wanted to return meanwhile keeps trying; that is Salt's process, not ours.

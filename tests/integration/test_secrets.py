@@ -1,6 +1,7 @@
 """Nobody but its worker can read a key or a token: not while a transfer lasts, nor later, nor when it fails."""
 
 import base64
+import json
 import secrets
 
 import pytest
@@ -70,6 +71,28 @@ def test_a_refusal_and_a_worker_that_is_killed_show_no_key(copying, ears, run, a
     assert "worker-died" in names(done)
     log = run("log", transfer=copy.transfer)
     assert ears.heard(*keys, told=refused.stdout + done.stdout + done.stderr + log.stdout) == []
+
+
+@pytest.mark.parametrize("end", ["cut", pytest.param("stand still", marks=pytest.mark.slow)])
+def test_a_copy_that_nobody_ended_shows_no_key(copying, ears, run, alpha, beta, end):
+    with copying(stall_timeout="8s", lease="10s") as copy:
+        copy.await_moving()
+        ends = workers(copy, alpha, beta)
+        keys = [key_of(*each) for each in ends]
+        if end == "cut":
+            for link in beta.links:
+                link.drop(port_of(beta, copy.transfer))
+        else:
+            beta.run(["kill", "-STOP", ends[1][1]])
+        done = copy.finish()
+    assert outcome(done) == (2, "failed"), done.stdout
+    log = run("log", transfer=copy.transfer)
+    assert ears.heard(*keys, told=done.stdout + done.stderr + log.stdout) == []
+
+
+def port_of(machine, transfer):
+    answer = machine.output("cat", f"/var/lib/salt-transfer/runs/{transfer}-destination/attempts/1/answer.json")
+    return json.loads(answer)["port"]
 
 
 # --- the check itself -------------------------------------------------------------------------------------------------

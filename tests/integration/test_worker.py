@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.conftest import CHECKOUT
 from tests.support.waiting import eventually
 
 SLOW = "8mbit"
@@ -13,6 +14,7 @@ SIZE = 64 * 1024 * 1024
 LEASE = 10
 GRACE = 50
 """Seconds beyond it for a busy machine."""
+SWEEPING = "/etc/salt/minion.d/sweeping.conf"
 RUNS = "/var/lib/salt-transfer/runs"
 
 
@@ -83,17 +85,24 @@ def transfer(clean_lab):
     transfer.end()
 
 
+def restart_minions(lab, machines, killed=False):
+    with lab.bus() as bus:
+        for machine in machines:
+            if killed:
+                machine.run(["systemctl", "kill", "--signal=KILL", "salt-minion"])
+            machine.run(["systemctl", "restart", "--no-block", "salt-minion"])
+        bus.await_start([machine.name for machine in machines])
+
+
 def minion_cgroup(machine):
     return machine.output("systemctl", "show", "salt-minion", "--property=ControlGroup", "--value")
 
 
-def test_restarts_syncs_and_cleared_caches_of_the_minions_are_no_event(transfer, clean_lab):
+def test_restarts_kills_syncs_and_cleared_caches_of_the_minions_are_no_event(transfer, clean_lab):
     before = {role: transfer.process(role) for role in transfer.machines}
     assert clean_lab.run_module("*", "saltutil.clear_cache").returncode == 0
-    with clean_lab.bus() as bus:
-        for machine in transfer.machines.values():
-            machine.run(["systemctl", "restart", "--no-block", "salt-minion"])
-        bus.await_start([machine.name for machine in transfer.machines.values()])
+    restart_minions(clean_lab, transfer.machines.values())
+    restart_minions(clean_lab, transfer.machines.values(), killed=True)
     assert clean_lab.run_module("*", "saltutil.sync_all").returncode == 0
     for role, machine in transfer.machines.items():
         assert transfer.process(role) == before[role]
@@ -119,7 +128,7 @@ def test_kill_minus_9_of_a_destination_is_undone_by_its_unit(transfer):
     assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
 
 
-@pytest.mark.parametrize("role", ["source", "destination"])
+@pytest.mark.parametrize("role", [pytest.param("source", marks=pytest.mark.slow), "destination"])
 def test_one_that_stands_still_is_killed_by_its_unit_after_its_lease_and_undone(transfer, role):
     machine, unit = transfer.machines[role], transfer.read(role, "attempts/1/answer")["unit"]
     assert machine.output("systemctl", "show", unit, "--property=WatchdogUSec", "--value") == f"{LEASE}s"
@@ -146,3 +155,23 @@ def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_
     assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
     assert transfer.call("destination", "cancel", transfer.id)["phase"] == "cancelled"
     assert transfer.leftovers() == [] and beta.output("ls", "-A", "/srv") == ""
+
+
+def test_after_a_power_cut_a_minion_that_sweeps_when_it_starts_undoes_without_being_asked(transfer, clean_lab):
+    beta = transfer.machines["destination"]
+    beta.run(["mkdir", "-p", "/etc/salt/minion.d"])
+    beta.run(["tee", SWEEPING], input=documented_schedule())
+    try:
+        clean_lab.reboot("beta")
+        assert eventually(lambda: transfer.read("destination", "verdict"), 60)["error"]["name"] == "worker-died"
+        register = transfer.call("destination", "doctor")["findings"]
+        assert [each["what"] for each in register] == ["partial data"]
+    finally:
+        beta.run(["rm", SWEEPING])
+        restart_minions(clean_lab, [beta])
+
+
+def documented_schedule():
+    """The part of a minion's configuration that docs/operations.md shows."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "docs/operations.md").read_text(), re.DOTALL)
+    return next(block for block in blocks if "run_on_start" in block)

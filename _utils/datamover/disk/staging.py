@@ -190,6 +190,14 @@ class Staging:
         return holdings.found(self.holdings, entry, block_size)
 
     @property
+    def about(self):
+        """What the directory tells of itself; None of one that was only just made, or is all but removed."""
+        try:
+            return _about(self.anchor)
+        except FileNotFoundError:
+            return None
+
+    @property
     def has_arrived(self):
         """Whether this or an earlier attempt has put anything here."""
         names = map(os.fsencode, os.listdir(self.anchor))
@@ -578,10 +586,14 @@ def _check_ours(anchor, transfer):
 def _described(anchor):
     """The transfer that about.json names; None if it does not."""
     try:
-        with open(os.open(ABOUT, OPEN_FILE, dir_fd=anchor), "rb") as about:
-            return json.load(about)["transfer"]
+        return _about(anchor)["transfer"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _about(anchor):
+    with open(os.open(ABOUT, OPEN_FILE, dir_fd=anchor), "rb") as about:
+        return json.load(about)
 
 
 def _left_behind(directory, name):

@@ -179,3 +179,9 @@ def test_doctor_names_who_is_silent(run, minions, capsys):
 def test_sweep_gives_up_partial_data_only_when_asked(run, minions):
     run("sweep", partial=True)
     assert minions["beta"].calls == [("sweep", {"test": False, "partial": True})]
+
+
+def test_sweep_removes_unknown_staging_only_when_asked(run, minions):
+    run("sweep", test=True, unknown=True, places="/srv,/data")
+    asked = {"test": True, "partial": False, "unknown": True, "places": ["/srv", "/data"]}
+    assert minions["beta"].calls == [("sweep", asked)]

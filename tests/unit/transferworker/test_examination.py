@@ -29,7 +29,7 @@ def srv(tmp_path):
 
 
 def visit(runs, *places):
-    return examine(runs, Register(runs.state_dir), Limits(10**9), places)
+    return examine(runs, Register(runs.state_dir), Limits(10**9), "alpha", places)
 
 
 def found(runs, *places):

@@ -214,11 +214,18 @@ def test_a_cancel_in_the_middle_leaves_nothing(clean_lab, run, alpha, beta):
 
 def test_the_bus_hears_the_story(clean_lab, data):
     with Copying(clean_lab, "alpha:/srv/data", "beta:/srv/") as copying:
-        heard = [data["what"] for tag, data in transfer_events(copying.bus)]
+        events = [data for _, data in transfer_events(copying.bus)]
         assert_ok(copying.finish())
+    heard = [event["what"] for event in events]
     assert heard[:2] == ["asked", "planned"]
     assert heard[-1] == "finished"
     assert {"prepared", "armed", "started", "phase"} <= set(heard)
+    assert events[0]["asked_by"] == {"user": "root", "via": "salt-run"}
+    pinholes = [(event["host"], event["change"], event["port"]) for event in events if event["what"] == "pinhole"]
+    port = pinholes[0][2]
+    assert pinholes == [("beta", "opened", port), ("beta", "closed", port)] and 4400 <= port <= 4499
+    receipt = events[-1]["receipt"]
+    assert receipt["proved"] and receipt["bytes"] and len(receipt["root"]) == 64
 
 
 def transfer_events(bus):

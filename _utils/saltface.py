@@ -393,7 +393,10 @@ class Fleet:
 
     def tell(self, tag: str, data: Mapping) -> None:
         """Fire an event on the master's bus; that nobody may hear it is nothing to fail for."""
-        self._bus.fire_event(dict(data), tag)
+        try:
+            self._bus.fire_event(dict(data), tag)
+        except Exception as why:  # Salt's transports have many; a master that restarts takes none for a moment
+            log.warning("the event %s could not be fired: %s", tag, why)
 
 
 def in_background(opts: Mapping, function: str, arguments: Mapping[str, Any], user: str) -> str:

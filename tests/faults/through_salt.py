@@ -176,6 +176,8 @@ class Round:
             there = self._machine("destination").output("ls", "-A", "/srv")
             return trouble + ([f"cancelled, but there is {there}"] if there else [])
         for _ in range(MOST_RESUMES):
+            if done.returncode != 0:  # whoever followed it may have failed, and not the copy
+                done = self._lab.run_runner("transfer.attach", transfer=self.transfer)
             if done.returncode == 0:
                 break
             done = self._lab.run_runner("transfer.resume", transfer=self.transfer)

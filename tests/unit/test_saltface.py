@@ -1,6 +1,7 @@
 """Keys as Salt keeps them, and the bookkeeping of questions under way. The bus is tested against a real master."""
 
 import shutil
+import socket
 
 import pytest
 import salt.config
@@ -262,6 +263,19 @@ def test_a_minion_that_is_asked_the_same_twice_gets_two_jobs():
 
 def raise_message(message, nonce):
     raise RuntimeError(message)
+
+
+def test_an_event_that_a_restarting_master_does_not_take_ends_nothing(tmp_path, caplog):
+    opts = {**salt.config.DEFAULT_MASTER_OPTS, "sock_dir": str(tmp_path), "__role": "master", "root_dir": str(tmp_path)}
+    with socket.socket(socket.AF_UNIX) as master:
+        master.bind(str(tmp_path / "master_event_pull.ipc"))
+        master.listen()
+        with saltface.Fleet(opts) as fleet:
+            fleet.tell("salt/transfer/x/asked", {"what": "asked"})
+            master.close()
+            (tmp_path / "master_event_pull.ipc").unlink()
+            fleet.tell("salt/transfer/x/finished", {"what": "finished"})
+    assert "salt/transfer/x/finished" in caplog.text and "asked" not in caplog.text
 
 
 class TestFakeFleet(FleetConformance):

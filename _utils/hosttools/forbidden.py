@@ -47,6 +47,11 @@ class Entry:
     def covers(self, source: str, port: int) -> bool:
         return self._covers_source(source) and (not self.ports or port in ports.parse(self.ports))
 
+    def covers_everybody(self, wanted: range) -> bool:
+        """Whether nobody may come in by any of these ports."""
+        banned = ports.parse(self.ports) if self.ports else wanted
+        return not self.source and wanted[0] in banned and wanted[-1] in banned
+
     def _covers_source(self, source: str) -> bool:
         return not self.source or ipaddress.ip_address(source) in ipaddress.ip_network(self.source)
 
@@ -60,6 +65,14 @@ def refusals(entries: Iterable[Entry], sources: Iterable[str], port: int) -> lis
     """A sentence for each entry that covers one of the sources to this port."""
     plain = [plain_address(source) for source in sources]
     return [entry.sentence() for entry in entries if any(entry.covers(source, port) for source in plain)]
+
+
+def closed(state_dir: str | Path, wanted: range) -> list[str]:
+    """A sentence for whatever forbids every pinhole to these ports; a file that cannot be read does."""
+    try:
+        return [entry.sentence() for entry in read(state_dir) if entry.covers_everybody(wanted)]
+    except ForbidUnreadable as error:
+        return [str(error)]
 
 
 def check(state_dir: str | Path, sources: Iterable[str], port: int) -> None:

@@ -57,4 +57,5 @@ def _outcome(opts: Mapping, transfer: str, known: list[records.Record]) -> dict[
         return {"outcome": None, "missing": []}
     request = records.present(found, saltface.master_layers(opts), {})
     state = course.seen(request, {record.member: record.status for record in found.records})
-    return {"outcome": overview.tame(report.result(state)), "missing": []}
+    result = report.beside(report.result(state), [peer.host for peer in found.missing])
+    return {"outcome": overview.tame(result), "missing": []}

@@ -164,7 +164,9 @@ class SpecialEntries(PlanError):
 
 
 class PolicyForbids(PlanError):
-    """A minion's own policy forbids the transfer. Only its own configuration (`transfer: policy:`) can permit it."""
+    """A minion's own policy (`transfer: policy:` of its configuration, or `pinhole.forbid`) forbids the transfer. Only
+    that minion can permit it: by its configuration, or by `pinhole.lift`.
+    """
 
     code, name = 20, "policy-forbids"
 

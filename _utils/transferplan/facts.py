@@ -37,7 +37,7 @@ class Interface:
 class Firewall:
     """Which firewall decides about incoming packets (`backend`), and in which chains it would drop ours.
 
-    `outbound` are chains that drop by policy what the host sends.
+    `outbound` are chains that drop by policy what the host sends; `forbidden` is why nothing may be opened.
     """
 
     backend: str
@@ -46,6 +46,7 @@ class Firewall:
     outbound: tuple[Mapping[str, Any], ...] = ()
     variant: str = ""
     trouble: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import FirewallUnknown, FirewallUnsupported
+from .errors import FirewallUnknown, FirewallUnsupported, PolicyForbids
 from .facts import Facts
 from .settings import Settings
 
@@ -33,7 +33,7 @@ CLOSED = Opening("none")
 
 
 def decide(facts: Facts, settings: Settings) -> Opening:
-    """The opening, or FirewallUnknown or FirewallUnsupported in words."""
+    """The opening, or FirewallUnknown, FirewallUnsupported or PolicyForbids in words."""
     found, host = facts.firewall, facts.host
     if settings.firewall == "none":
         return Opening("none", warning=_warning(facts) if found.drops else "")
@@ -49,6 +49,9 @@ def decide(facts: Facts, settings: Settings) -> Opening:
             f"{host}'s packets are decided by {decide}, not by {settings.firewall}: "
             f"leave out firewall={settings.firewall}"
         )
+    if found.drops and found.forbidden:
+        why = " ".join(found.forbidden)
+        raise PolicyForbids(f"{host}: {why} (salt {host} pinhole.lift permits it, firewall=none does without)")
     return Opening(found.backend, found.chains) if found.drops else CLOSED
 
 

@@ -128,7 +128,16 @@ PROFILES_EXAMPLE = (
         "  #  polite: {nice: low, limit: 50MB/s}",
     ),
 )
-MORE = {"minion.conf": POLICY_EXAMPLE, "master.conf": PROFILES_EXAMPLE}
+VIEWERS_EXAMPLE = (
+    "",
+    *(
+        "# Between which minions users of external authentication may see transfers, on the live page and by",
+        "# transfer.overview, beside those that they asked for themselves. '*' stands for every user.",
+        "#transfer_viewers:",
+        "#  ann: ['db*']",
+    ),
+)
+MORE = {"minion.conf": POLICY_EXAMPLE, "master.conf": (*PROFILES_EXAMPLE, *VIEWERS_EXAMPLE)}
 
 
 def _yaml(option: Option) -> str:

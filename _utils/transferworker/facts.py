@@ -18,7 +18,7 @@ from datamover.host.rundir import ROLES, RunDirs
 from datamover.host.seats import Seats
 from datamover.selection import Selection
 from datamover.version import VERSION
-from hosttools import firewall
+from hosttools import firewall, forbidden
 from hosttools.commands import drive
 
 from . import bounds, launch, resting
@@ -51,7 +51,7 @@ def look(host, ask):
         "digests": list(digests.available()),
         "codecs": list(codecs.available()),
         "interfaces": interfaces(psutil.net_if_addrs(), psutil.net_if_stats()),
-        "firewall": drive(firewall.survey(), process.run),
+        "firewall": {**drive(firewall.survey(), process.run), "forbidden": _never_opened(host)},
         "ports": _ports(host.settings),
         "source": _source(path, ask) if role == "source" else None,
         "destination": _destination(path, register, ask) if role == "destination" else None,
@@ -126,9 +126,18 @@ def _ports(settings):
         taken = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
     except psutil.AccessDenied as error:
         return {"free": False, "trouble": [f"the ports in use cannot be listed: {error}"]}
+    return {"free": bool(set(_wanted(settings)) - taken), "trouble": []}
+
+
+def _wanted(settings):
+    """The ports of which one is to be listened on."""
     port, (low, high) = settings["port"], settings["ports"]
-    wanted = {port} if port else set(range(low, high + 1))
-    return {"free": bool(wanted - taken), "trouble": []}
+    return range(port, port + 1) if port else range(low, high + 1)
+
+
+def _never_opened(host):
+    """What an administrator of this host forbids whoever comes; what depends on who does is for the worker to find."""
+    return forbidden.closed(host.state_dir, _wanted(host.settings))
 
 
 def _source(path, ask):

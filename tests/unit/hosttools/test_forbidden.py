@@ -103,3 +103,25 @@ def test_what_is_no_network_cannot_be_forbidden(source):
 def test_what_is_no_port_cannot_be_forbidden():
     with pytest.raises(BadPorts):
         Entry(ports="http")
+
+
+@pytest.mark.parametrize(
+    "entry, closes",
+    [
+        (Entry(), True),
+        (Entry(ports="4400-4499"), True),
+        (Entry(ports="4300-5000", reason="never"), True),
+        (Entry(ports="4400-4498"), False),
+        (Entry(ports="4450"), False),
+        (Entry(source="10.0.0.0/8"), False),
+    ],
+)
+def test_what_forbids_every_pinhole_to_a_range_is_told_before_one_is_asked_for(tmp_path, entry, closes):
+    forbidden.add(tmp_path, entry)
+    assert forbidden.closed(tmp_path, range(4400, 4500)) == ([entry.sentence()] if closes else [])
+
+
+def test_a_file_that_cannot_be_read_forbids_every_pinhole(tmp_path):
+    (tmp_path / forbidden.FILE).write_text("{")
+    (why,) = forbidden.closed(tmp_path, range(4400, 4500))
+    assert "cannot be read, so no pinhole is opened" in why

@@ -413,6 +413,13 @@ FIREWALLS = [
         {"firewall": "nft"},
         "beta's packets are decided by nft and iptables, not by nft: leave out firewall=nft",
     ),
+    (
+        "policy-forbids",
+        firewall(chains=[{"backend": "nft"}], forbidden=["An administrator forbade pinholes: never."]),
+        {},
+        "beta: An administrator forbade pinholes: never. "
+        "(salt beta pinhole.lift permits it, firewall=none does without)",
+    ),
 ]
 
 

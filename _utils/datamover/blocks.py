@@ -6,7 +6,7 @@ block of any file is never digested twice: its digest is the whole's digest so f
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import digests
 from .errors import LocalError, ManifestInvalid
@@ -24,8 +24,7 @@ _ROOT_TAG = b"salt-transfer content 1\0"
 _ZEROS = memoryview(bytes(256 * 1024))
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The bytes of one file, by length and digests."""
 
     length: int
@@ -73,23 +72,16 @@ def block_range(index: int, length: int, block_size: int) -> tuple[int, int]:
     return offset, min(block_size, length - offset)
 
 
+def content_head(block_size: int, algorithm: str) -> bytes:
+    """With what the bytes begin over which content_root is the digest; length and block digests follow."""
+    name = algorithm.encode("ascii")
+    return b"".join((_ROOT_TAG, len(name).to_bytes(1, "big"), name, block_size.to_bytes(4, "big")))
+
+
 def content_root(content: Content, block_size: int, algorithm: str) -> bytes:
     """One digest over length, block size, algorithm and block digests: equal roots mean equal bytes."""
-    name = algorithm.encode("ascii")
-    hasher = digests.new(algorithm)
-    hasher.update(
-        b"".join(
-            (
-                _ROOT_TAG,
-                len(name).to_bytes(1, "big"),
-                name,
-                block_size.to_bytes(4, "big"),
-                content.length.to_bytes(8, "big"),
-                *content.blocks,
-            )
-        )
-    )
-    return hasher.digest()
+    told = content_head(block_size, algorithm) + content.length.to_bytes(8, "big") + b"".join(content.blocks)
+    return digests.constructor(algorithm)(told).digest()
 
 
 class ContentBuilder:
@@ -178,8 +170,12 @@ def content_of(data, new_hasher: Callable, block_size: int) -> Content:
         return builder.finish()
     hasher = new_hasher()
     hasher.update(data)
-    whole = hasher.digest()
-    return Content(len(data), (whole,) if len(data) else (), whole)
+    return content_of_one(len(data), hasher.digest())
+
+
+def content_of_one(length: int, whole: bytes) -> Content:
+    """The content of a file of at most one block with this digest."""
+    return Content(length, (whole,) if length else (), whole)
 
 
 def digest_of_zeros(new_hasher: Callable, length: int) -> bytes:

@@ -5,12 +5,13 @@ the root of the tree (or the only file). An entry has exactly one encoding, so t
 Whatever was decoded here has passed check_entry; what one entry alone cannot show, Lineage checks.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 
 from . import digests
-from .blocks import LONGEST, Content, content_root
+from .blocks import LONGEST, Content, content_head
 from .errors import LocalError, ManifestInvalid, shown
 
 MAX_NAME = 255
@@ -44,11 +45,11 @@ class Kind(IntEnum):
     BLOCKDEV = 7
 
 
+_FILE = int(Kind.FILE)
 DEVICES = frozenset({Kind.CHARDEV, Kind.BLOCKDEV})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing in a tree, without its bytes.
 
     A kind leaves the fields that it has no use for at their defaults. `size` belongs to files, `device` (rdev) to
@@ -87,34 +88,27 @@ _KINDS = {int(kind): kind for kind in Kind}
 def encode_entry(entry: Entry) -> bytes:
     """The one encoding of an entry; ManifestInvalid if it is not sound."""
     check_entry(entry)
-    return _encoded(entry)
+    return encode_sound(entry)
 
 
-def _encoded(entry):
-    owner, group = entry.owner.encode(), entry.group.encode()
-    xattrs = _encode_xattrs(entry.xattrs)
-    head = _HEAD.pack(
-        entry.number,
-        entry.parent,
-        entry.kind,
-        entry.mode,
-        entry.uid,
-        entry.gid,
-        entry.size,
-        entry.mtime_ns,
-        entry.device,
-        entry.link,
-        len(entry.name),
-        len(owner),
-        len(group),
-        len(entry.target),
-        len(xattrs),
-    )
-    return b"".join((head, entry.name, owner, group, entry.target, xattrs))
+def encode_sound(entry: Entry) -> bytes:
+    """The same of an entry that has passed check_entry before."""
+    number, parent, name, kind, mode, uid, gid, owner, group, size, mtime_ns, device, target, link, xattrs = entry
+    owner, group, xattrs = owner.encode(), group.encode(), _encode_xattrs(xattrs)
+    lengths = len(name), len(owner), len(group), len(target), len(xattrs)
+    head = _HEAD.pack(number, parent, kind, mode, uid, gid, size, mtime_ns, device, link, *lengths)
+    return head + name + owner + group + target + xattrs
 
 
 def decode_entry(data: bytes, at: int = 0) -> tuple[Entry, int]:
     """The entry that begins at `at`, and where it ends. It is sound, or ManifestInvalid is raised."""
+    entry, end = decode_sound(data, at)
+    check_entry(entry)
+    return entry, end
+
+
+def decode_sound(data: bytes, at: int = 0) -> tuple[Entry, int]:
+    """The same where the entry is known to have passed check_entry before it was encoded."""
     if len(data) - at < LEAST_ENTRY:
         raise ManifestInvalid(f"an entry is cut short: {len(data) - at} of at least {LEAST_ENTRY} bytes")
     *head, name, owner, group, target, xattrs = _HEAD.unpack_from(data, at)
@@ -134,7 +128,6 @@ def decode_entry(data: bytes, at: int = 0) -> tuple[Entry, int]:
         data[target_at:xattrs_at],
         _decode_xattrs(data, xattrs_at, end) if xattrs else (),
     )
-    check_entry(entry)
     return entry, end
 
 
@@ -179,11 +172,32 @@ def _decode_xattrs(data, at, end):
 
 def check_entry(entry: Entry) -> None:
     """Refuse an entry that cannot be: ManifestInvalid with every reason. What passes names no place outside."""
+    if _is_plain_file(entry):
+        return
     troubles = [*_name_troubles(entry), *_field_troubles(entry), *_kind_troubles(entry)]
     if entry.xattrs:
         troubles += _xattr_troubles(entry)
     if troubles:
         raise ManifestInvalid(f"entry {entry.number} ({shown(entry.name)}): {'; '.join(troubles)}", entry=entry.number)
+
+
+def _is_plain_file(entry):
+    """Whether an entry is, at a glance, a sound file below the root without attributes, as nearly all are."""
+    number, parent, name, kind, mode, uid, gid, owner, group, size, mtime_ns, device, target, link, xattrs = entry
+    return (
+        kind == _FILE
+        and 0 <= parent < number <= MAX_NUMBER
+        and 0 < len(name) <= MAX_NAME
+        and not (b"/" in name or b"\0" in name or name == b"." or name == b"..")
+        and 0 <= mode <= MAX_MODE
+        and 0 <= uid <= MAX_ID
+        and 0 <= gid <= MAX_ID
+        and 0 <= size <= LONGEST
+        and EARLIEST <= mtime_ns <= LATEST
+        and not (device or target or link or xattrs)
+        and _is_owner(owner)
+        and _is_owner(group)
+    )
 
 
 def _name_troubles(entry):
@@ -212,8 +226,13 @@ def _field_troubles(entry):
     if not EARLIEST <= entry.mtime_ns <= LATEST:
         yield f"time {entry.mtime_ns} ns does not fit 64 bits"
     for text in (entry.owner, entry.group):
-        if text and (len(text) > MAX_OWNER or not text.isprintable() or len(text.encode()) > MAX_OWNER):
+        if not _is_owner(text):
             yield f"owner and group names are printable and at most {MAX_OWNER} bytes"
+
+
+@lru_cache(256)
+def _is_owner(text):
+    return not text or (len(text) <= MAX_OWNER and text.isprintable() and len(text.encode()) <= MAX_OWNER)
 
 
 def _kind_troubles(entry):
@@ -289,27 +308,18 @@ class Lineage:
 # The root.
 
 
-def sealed_leaf(entry: Entry, content: Content | None, block_size: int, algorithm: str) -> bytes:
-    """One digest over an entry, which was checked when it was announced, and, for a file, its bytes; a file that nobody
-    read is sealed as such.
-    """
-    encoded = _encoded(entry)
-    hasher = digests.new(algorithm)
-    trusted = content is not None and content.trusted
-    hasher.update((_TRUSTED_TAG if trusted else _LEAF_TAG) + len(encoded).to_bytes(4, "big") + encoded)
-    if content is not None and not trusted:
-        hasher.update(content_root(content, block_size, algorithm) + content.whole)
-    return hasher.digest()
-
-
 class RootBuilder:
-    """The manifest root: one digest over algorithm, block size, every sealed leaf in order, and their count."""
+    """The manifest root: one digest over algorithm, block size, every sealed leaf in order, and their count.
+
+    A leaf is one digest over an entry, which was checked when it was announced, and, for a file, its bytes; a file that
+    nobody read is sealed as such.
+    """
 
     def __init__(self, block_size: int, algorithm: str):
-        self._block_size = block_size
-        self._algorithm = algorithm
+        self._new_hasher = digests.constructor(algorithm)
+        self._content_head = content_head(block_size, algorithm)
         name = algorithm.encode("ascii")
-        self._hasher = digests.new(algorithm)
+        self._hasher = self._new_hasher()
         self._hasher.update(_ROOT_TAG + len(name).to_bytes(1, "big") + name + block_size.to_bytes(4, "big"))
         self.entries = 0
         self.files = 0
@@ -321,18 +331,33 @@ class RootBuilder:
             raise LocalError(f"{entry} was added to the root where {self.entries} is next")
         if (entry.kind == Kind.FILE) != (content is not None):
             raise LocalError(f"{entry} was added to the root {'with' if content else 'without'} content")
-        if content is not None:
-            self._count_file(entry, content)
-        self._hasher.update(sealed_leaf(entry, content, self._block_size, self._algorithm))
+        if content is None:
+            self.add_other(encode_sound(entry))
+        elif content.length != entry.size:
+            raise LocalError(f"{entry} was announced with {entry.size} bytes and digested with {content.length}")
+        else:
+            self.add_file(encode_sound(entry), content.length, b"".join(content.blocks), content.whole)
+
+    def add_other(self, encoded: bytes) -> None:
+        """The next entry, as it travels, which is no file."""
+        self._add_leaf(_LEAF_TAG + len(encoded).to_bytes(4, "big") + encoded)
+
+    def add_file(self, encoded: bytes, length: int, blocks: bytes, whole: bytes) -> None:
+        """The next entry, as it travels, which is a file of this length with these digests, the blocks' in a row."""
+        self.files += 1
+        self.bytes += length
+        told = len(encoded).to_bytes(4, "big") + encoded
+        if whole:
+            root = self._new_hasher(self._content_head + length.to_bytes(8, "big") + blocks).digest()
+            self._add_leaf(_LEAF_TAG + told + root + whole)
+        else:
+            self._add_leaf(_TRUSTED_TAG + told)
+
+    def _add_leaf(self, data):
+        self._hasher.update(self._new_hasher(data).digest())
         self.entries += 1
 
     def digest(self) -> bytes:
         hasher = self._hasher.copy()
         hasher.update(self.entries.to_bytes(8, "big"))
         return hasher.digest()
-
-    def _count_file(self, entry, content):
-        if content.length != entry.size:
-            raise LocalError(f"{entry} was announced with {entry.size} bytes and digested with {content.length}")
-        self.files += 1
-        self.bytes += content.length

@@ -44,6 +44,11 @@ CREATE TABLE remembered (identity BLOB PRIMARY KEY, length INTEGER NOT NULL, who
 CREATE TABLE links (device_inode TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = {FORMAT};
 """
+_SEALED = """
+SELECT entries.number, kind, size, body, length, whole, blocks FROM entries LEFT JOIN contents
+    ON contents.number = entries.number AND contents.try = entries.try AND side = ? WHERE entries.number > ?
+    ORDER BY entries.number LIMIT ?
+"""
 _LISTING = "SELECT name FROM listing WHERE name > ? ORDER BY name LIMIT ?"
 
 
@@ -305,13 +310,8 @@ class Journal:
 
     def sealed(self, side=Side.OWN):
         """(entry, Content or None) of every entry in order; LocalError at the first file without digests."""
-        for rows in self._pages_of(
-            "SELECT entries.number, body, length, whole, blocks FROM entries LEFT JOIN contents "
-            "ON contents.number = entries.number AND contents.try = entries.try AND side = ? WHERE entries.number > ? "
-            "ORDER BY entries.number LIMIT ?",
-            int(side),
-        ):
-            for _number, body, *digests in rows:
+        for rows in self._pages_of(_SEALED, int(side)):
+            for _number, _kind, _size, body, *digests in rows:
                 yield self._sealed_entry(records.unpack(body)[0], digests)
 
     @staticmethod
@@ -319,14 +319,15 @@ class Journal:
         if entry.kind != Kind.FILE:
             return entry, None
         if digests[0] is None:
-            raise LocalError(f"entry {entry.number} was never digested")
+            raise _undigested(entry.number)
         return entry, _content(*digests)
 
     def root(self, block_size, algorithm, side=Side.OWN):
         """The manifest's root over all entries and this side's digests."""
         builder = RootBuilder(block_size, algorithm)
-        for entry, content in self.sealed(side):
-            builder.add(entry, content)
+        for rows in self._pages_of(_SEALED, int(side)):
+            for row in rows:
+                _add_row(builder, *row)
         return builder.digest()
 
     def export_sums(self, path, root_name=b"", algorithm="sha256", side=Side.OWN):
@@ -415,16 +416,40 @@ def _nones(entries):
 
 def _blocks_blob(content):
     """The block digests in a row, none where the only one equals that of the whole; and a check of all of it."""
-    blocks = b"" if content.blocks == (content.whole,) else b"".join(content.blocks)
-    return blocks + records.check_of(content.length, content.whole, blocks)
+    length, blocks, whole = content
+    row = b"" if len(blocks) == 1 and blocks[0] == whole else b"".join(blocks)
+    return row + records.check_of(length, whole, row)
 
 
 def _content(length, whole, blob):
+    blocks = _checked_blocks(length, whole, blob)
+    if not whole:
+        return Content.unread(length)
+    return Content(length, tuple(blocks[at : at + DIGEST] for at in range(0, len(blocks), DIGEST)), whole)
+
+
+def _checked_blocks(length, whole, blob):
+    """The block digests in a row."""
     blocks = blob[: -records.CHECK]
     if records.check_of(length, whole, blocks) != blob[-records.CHECK :]:
         raise LocalError("the journal is damaged: digests in it are not what was written")
-    if not whole:
-        return Content.unread(length)
-    if not blocks:
-        return Content(length, (whole,) if length else (), whole)
-    return Content(length, tuple(blocks[at : at + DIGEST] for at in range(0, len(blocks), DIGEST)), whole)
+    return blocks or (whole if length else b"")
+
+
+def _undigested(number):
+    return LocalError(f"entry {number} was never digested")
+
+
+def _add_row(builder, number, kind, size, body, length, whole, blob):
+    """Add to a root what stands in the journal of one entry."""
+    if number != builder.entries:
+        raise LocalError(f"the journal is damaged: entry {number} stands in it where {builder.entries} is next")
+    encoded = records.encoded_of(body)
+    if kind != Kind.FILE:
+        builder.add_other(encoded)
+    elif length is None:
+        raise _undigested(number)
+    elif length != size:
+        raise LocalError(f"entry {number} was announced with {size} bytes and digested with {length}")
+    else:
+        builder.add_file(encoded, length, _checked_blocks(length, whole, blob), whole)

@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -208,7 +207,7 @@ def test_digests_of_an_earlier_attempt_that_do_not_fit_the_bytes_are_found_out(l
 
     def wrong(self, identity):
         content = remembered(self, identity)
-        return content and replace(content, blocks=(bytes(32), *content.blocks[1:]))
+        return content and content._replace(blocks=(bytes(32), *content.blocks[1:]))
 
     monkeypatch.setattr(Journal, "remembered", wrong)
     _, sent, _ = attempts.complete()

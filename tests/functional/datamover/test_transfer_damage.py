@@ -276,7 +276,7 @@ def test_digests_of_another_length_than_was_told_are_refused(root, folder, monke
     add = Findings.add
 
     def add_longer(self, number, try_, content):
-        add(self, number, try_, dataclasses.replace(content, length=content.length + 1))
+        add(self, number, try_, content._replace(length=content.length + 1))
 
     monkeypatch.setattr(Findings, "add", add_longer)
     ends = Ends(root, folder)

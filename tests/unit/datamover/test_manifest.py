@@ -1,6 +1,5 @@
 """Entries and their one encoding, what an entry may be, how they follow each other, and the root over all of them."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -47,7 +46,7 @@ EMPTY = Content(0, (), b"\x22" * 32)
 
 
 def replaced(entry=FILE, **changes):
-    return dataclasses.replace(entry, **changes)
+    return entry._replace(**changes)
 
 
 def root_of(entries, algorithm="sha256", block_size=4194304, contents=None):

@@ -49,7 +49,7 @@ def test_entries_are_announced_in_full_batches_and_the_last_is_marked():
 
 
 def test_an_entry_larger_than_a_batch_travels_alone():
-    large = dataclasses.replace(some_entries(1)[0], xattrs=tuple((b"user.%d" % n, bytes(65536)) for n in range(9)))
+    large = some_entries(1)[0]._replace(xattrs=tuple((b"user.%d" % n, bytes(65536)) for n in range(9)))
     messages = list(wire.announcements([*some_entries(1), large, *some_entries(1)], **EDITION))
     assert [len(message.entries) for message in messages] == [1, 1, 1]
     assert len(messages[1].body()) > wire.BATCH

@@ -350,9 +350,9 @@ def test_what_cannot_travel_is_our_bug_and_names_the_field():
 
 def test_the_largest_entry_fits_the_messages_that_carry_one():
     largest = ((b"user.%02d" % number, bytes(manifest.MAX_XATTR_VALUE)) for number in range(15))
-    entry = dataclasses.replace(ENTRIES[1], xattrs=tuple(largest))
+    entry = ENTRIES[1]._replace(xattrs=tuple(largest))
     room = manifest.MAX_ENTRY - manifest.encoded_size(entry) - len(b"user.15") - 5
-    entry = dataclasses.replace(entry, xattrs=(*entry.xattrs, (b"user.15", bytes(room))))
+    entry = entry._replace(xattrs=(*entry.xattrs, (b"user.15", bytes(room))))
     assert manifest.encoded_size(entry) == manifest.MAX_ENTRY
     for message in (
         wire.Announce(**EDITION, sequence=0, more=False, entries=(entry,)),

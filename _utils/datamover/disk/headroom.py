@@ -45,18 +45,30 @@ class Headroom:
 
     def take_bytes(self, count):
         """Before `count` bytes are written; NoSpace if they would eat into the reserve."""
-        rounded = -(-count // BLOCK) * BLOCK
         with self._lock:
-            if not self._bytes.covers(rounded):
-                self._bytes = Allowance(self._look_at_bytes(rounded))
-            self._bytes.take(rounded)
+            self._take_rounded(_rounded(count))
 
     def take_inode(self):
         """Before something is created; NoInodes if it would eat into the reserve."""
         with self._lock:
-            if not self._inodes.covers(1):
-                self._inodes = Allowance(self._look_at_inodes())
-            self._inodes.take(1)
+            self._take_inodes(1)
+
+    def take_files(self, sizes):
+        """Before files of these sizes are created and written."""
+        rounded = list(map(_rounded, sizes))
+        with self._lock:
+            self._take_rounded(sum(rounded))
+            self._take_inodes(len(rounded))
+
+    def _take_rounded(self, size):
+        if not self._bytes.covers(size):
+            self._bytes = Allowance(self._look_at_bytes(size))
+        self._bytes.take(size)
+
+    def _take_inodes(self, count):
+        if not self._inodes.covers(count):
+            self._inodes = Allowance(self._look_at_inodes(count))
+        self._inodes.take(count)
 
     def _look_at_bytes(self, needed):
         system = os.statvfs(self._descriptor)
@@ -68,11 +80,15 @@ class Headroom:
             raise no_space(self._path, free, self._reserve_bytes, needed)
         return max(needed, min(usable // 2, STRIDE_BYTES))
 
-    def _look_at_inodes(self):
+    def _look_at_inodes(self, needed):
         system = os.statvfs(self._descriptor)
         if not system.f_files:
-            return STRIDE_INODES
+            return max(needed, STRIDE_INODES)
         usable = system.f_favail - self._reserve_inodes
-        if usable < 1:
-            raise no_inodes(self._path, system.f_favail, self._reserve_inodes, 1)
-        return max(1, min(usable // 2, STRIDE_INODES))
+        if usable < needed:
+            raise no_inodes(self._path, system.f_favail, self._reserve_inodes, needed)
+        return max(needed, min(usable // 2, STRIDE_INODES))
+
+
+def _rounded(count):
+    return -(-count // BLOCK) * BLOCK

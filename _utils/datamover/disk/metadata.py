@@ -210,7 +210,22 @@ class Difference(NamedTuple):
 
 def differences(entry, status, attributes, target, owners, granularity=1):
     """(what, expected, found) of every way in which an entry on the disk is not what it should be; pure."""
+    if _is_as_entered(entry, status, attributes, owners, granularity):
+        return []
     return [each for each in _compared(entry, status, attributes, target, owners, granularity) if each[1] != each[2]]
+
+
+def _is_as_entered(entry, status, attributes, owners, granularity):
+    """Whether a file without attributes is, at a glance, what it should be."""
+    return (
+        entry.kind == Kind.FILE
+        and status.st_mode == stat.S_IFREG | entry.mode
+        and status.st_size == entry.size
+        and status.st_mtime_ns // granularity == entry.mtime_ns // granularity
+        and status.st_uid == owners.uid(entry.owner, entry.uid)
+        and status.st_gid == owners.gid(entry.group, entry.gid)
+        and not (entry.xattrs or attributes)
+    )
 
 
 def _compared(entry, status, attributes, target, owners, granularity):

@@ -22,6 +22,13 @@ def names_of(kind, mode, attributes):
         yield "devices"
 
 
+def names_in(entry):
+    """The same of an entry; nearly all are ordinary files."""
+    if entry.kind == Kind.FILE and not (entry.mode & (stat.S_ISUID | stat.S_ISGID) or entry.xattrs):
+        return ()
+    return tuple(names_of(entry.kind, entry.mode, {name for name, _ in entry.xattrs}))
+
+
 class Found:
     """Paths by name, of each the first few and the number of all."""
 

@@ -30,7 +30,7 @@ from .safepath import (
     split_final,
     within,
 )
-from .special import Found, names_of
+from .special import Found, names_in
 from .trouble import disk_error, on_disk
 from .windows import Windows
 
@@ -238,7 +238,7 @@ class Staging:
     def _refuse_specials(self, entries):
         found = Found()
         for entry in entries:
-            for name in names_of(entry.kind, entry.mode, {name for name, _ in entry.xattrs}):
+            for name in names_in(entry):
                 if name not in self._special:
                     found.add(name, entry.name)
         if found:
@@ -277,11 +277,17 @@ class Staging:
 
     def put_small(self, number, try_, view):
         """A whole file at once: created, written, given its metadata, closed. False if it belongs to an older try."""
-        self._headroom.take_bytes(len(view))
-        self._headroom.take_inode()
+        return bool(self.put_pack([(number, try_, view)]))
+
+    def put_pack(self, files):
+        """The same of many, (number, try, bytes) each; those that do not belong to an older try."""
+        self._headroom.take_files(len(view) for _, _, view in files)
+        return [file for file in files if self._put_whole(*file)]
+
+    def _put_whole(self, number, try_, view):
         try:
-            entry, opened = self._create(number, try_)
-            with _Opened(opened) as descriptor:
+            entry, descriptor = self._create(number, try_)
+            with _Opened(descriptor):
                 _write_all(descriptor, view, 0)
                 metadata.apply_to_descriptor(descriptor, entry, self._owners, fresh=True)
         except _Stale:
@@ -398,16 +404,23 @@ class Staging:
     def read_back_many(self, numbers, new_hasher, block_size):
         """(number, Content) of flushed files; the disk is asked for small ones ahead. None for one that is gone."""
         for start in range(0, len(numbers), AHEAD):
-            with ExitStack() as opened:
-                asked = [(number, self._ask_for(number, opened)) for number in numbers[start : start + AHEAD]]
+            asked = []
+            try:
+                for number in numbers[start : start + AHEAD]:
+                    asked.append((number, self._ask_for(number)))
                 for number, descriptor in asked:
-                    yield number, descriptor and self._digest(number, descriptor, new_hasher, block_size)
+                    gone = descriptor is None
+                    yield number, None if gone else self._digest(number, descriptor, new_hasher, block_size)
+            finally:
+                for _, descriptor in asked:
+                    if descriptor is not None:
+                        os.close(descriptor)
 
-    def _ask_for(self, number, opened):
+    def _ask_for(self, number):
         """Open a file, drop what the cache has of it and let the kernel begin to read it; None if it is gone."""
         with self._on_disk("read back", number):
             try:
-                descriptor = opened.enter_context(self._opened(number))
+                descriptor = self._open_to_read(self._journal.entry(number))
             except FileNotFoundError:
                 return None
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -501,10 +514,12 @@ class Staging:
         return self._directories.place(entry.number, entry.parent, entry.name)
 
     def _opened(self, number):
-        entry = self._journal.entry(number)
+        return _Opened(self._open_to_read(self._journal.entry(number)))
+
+    def _open_to_read(self, entry):
         place, name = self._place(entry)
         with self._directories.hold(place) as directory:
-            return _Opened(os.open(name, OPEN_FILE, dir_fd=directory))
+            return os.open(name, OPEN_FILE, dir_fd=directory)
 
     def _on_disk(self, doing, number):
         return _Translating(self, doing, number)

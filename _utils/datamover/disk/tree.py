@@ -254,15 +254,14 @@ class SourceTree:
         )
 
     def _note_left(self, attributes, number, parent, name):
-        for attribute in set(attributes) - self._left_attributes:
+        for attribute in set(attributes) - self._left_attributes if attributes else ():
             self._left_attributes.add(attribute)
             path = b"/".join(filter(None, (self._journal.path(parent), name))) if number else b""
             self.skipped.add(path, f"the attribute {shown(attribute)} does not travel, here and elsewhere")
 
     def _judge(self, path, entry):
         """Note what may not travel; True if this entry may."""
-        names = specials.names_of(entry.kind, entry.mode, {name for name, _ in entry.xattrs})
-        refused = [name for name in names if name not in self._special]
+        refused = [name for name in specials.names_in(entry) if name not in self._special]
         for name in refused:
             self._refused.add(name, path)
         return not refused
@@ -320,10 +319,8 @@ class SourceTree:
     def read_small(self, entry, view):
         """Open, read the whole file into `view` and check it, in one go; SourceChanged if it changed meanwhile."""
         with self.open(entry) as file:
-            count = file.read_into(0, view[: entry.size])
-            if count != entry.size or not file.unchanged():
+            if file.read_into(0, view) != entry.size or not file.unchanged():
                 raise self._changed(entry)
-            return count
 
     def _changed(self, entry):
         path = self._journal.path(entry.number)

@@ -1,7 +1,6 @@
 """Turns what the kernel says (OSError) into errors that say where, why and what to do."""
 
 import errno
-from contextlib import contextmanager
 
 from ..errors import DiskError, NoInodes, NoSpace, SourceChanged, SourceUnreadable, SourceVanished, shown
 
@@ -61,20 +60,30 @@ def source_error(error, doing, path):
     return SourceUnreadable(f"cannot {doing} {name}: {words(error)}; repair it or leave it out", **evidence)
 
 
-@contextmanager
+class _Translating:
+    """Turns an OSError into the error of a path."""
+
+    __slots__ = ("_error_of", "_doing", "_path")
+
+    def __init__(self, error_of, doing, path):
+        self._error_of = error_of
+        self._doing = doing
+        self._path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _traceback):
+        if isinstance(error, OSError):
+            raise self._error_of(error, self._doing, self._path) from error
+
+
 def on_disk(doing, path):
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, doing, path) from error
+    return _Translating(disk_error, doing, path)
 
 
-@contextmanager
 def on_source(doing, path):
-    try:
-        yield
-    except OSError as error:
-        raise source_error(error, doing, path) from error
+    return _Translating(source_error, doing, path)
 
 
 def no_space(path, free, reserve, needed):

@@ -267,11 +267,9 @@ class UpdateStaging(Staging):
                 return False
         return True
 
-    def _opened(self, number):
+    def _open_to_read(self, entry):
         """What was not staged, because all of it is held, is read where it stands."""
-        if self.is_staged(number):
-            return super()._opened(number)
-        return _Opened(self._open_base(self._journal.entry(number)))
+        return super()._open_to_read(entry) if self.is_staged(entry.number) else self._open_base(entry)
 
     def restart(self, entry, try_):
         """What stood there was compared with another state of the entry: now all of it comes."""

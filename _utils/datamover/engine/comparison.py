@@ -15,12 +15,11 @@ from .loads import cut
 class Comparison:
     """`told` says what the destination has; `pieces` queues pieces (see Supply)."""
 
-    def __init__(self, terms, told, pieces, times):
+    def __init__(self, terms, told, pieces):
         self.held_bytes = 0
         self.resent_bytes = 0
         self._terms = terms
         self._told = told
-        self._times = times
         self._pieces = pieces
         self._block_size = terms.block_size
         self._new_hasher = digests.constructor(terms.algorithm)
@@ -31,8 +30,7 @@ class Comparison:
         return try_ == 1 and entry.size > 0 and self._digest_of(entry, 0) is not None
 
     def _digest_of(self, entry, index):
-        with self._times.on("network"):
-            return self._told.block(entry.number, index)
+        return self._told.block(entry.number, index)
 
     def holds_small(self, entry, digest):
         """Whether the destination holds a file of one block with this digest: then that is said in its place."""

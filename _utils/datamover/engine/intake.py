@@ -63,21 +63,19 @@ class Intake:
     # Small files, whole
 
     def _take_pack(self, payload):
-        landed = [row for row in unpack_table(payload) if self._take_small(*row)]
+        written = self._staging.put_pack(self._ledger.awaited(unpack_table(payload)))
+        self._count_pack_again(written)
+        landed = self._ledger.landed(written)
         self._progress.add(bytes_done=sum(len(view) for _, _, view in landed), files_done=len(landed))
         if self._in_flight:
             self._found([(number, try_, self._digest(view)) for number, try_, view in landed])
         else:
             self._verifier.complete([(number, try_) for number, try_, _ in landed])
 
-    def _take_small(self, number, try_, view):
-        """Write a whole file; False if its try is void, or became so meanwhile."""
-        meant = self._ledger.await_try(number, try_) and self._ledger.small(number, try_, len(view))
-        if not (meant and self._staging.put_small(number, try_, view)):
-            return False
-        self._count_again(number, 0, len(view))
-        with self._ledger.completing(number, try_) as current:
-            return current
+    def _count_pack_again(self, files):
+        if self._terms.attempt > 1:
+            for number, _, view in files:
+                self._count_again(number, 0, len(view))
 
     def _digest(self, view) -> Content:
         return content_of(view, self._new_hasher, self._terms.block_size)

@@ -135,15 +135,24 @@ class Ledger:
             self._changed.until(lambda: self._knows(number, try_))
             return self._is_current(number, try_)
 
-    def small(self, number, try_, length):
-        """Whether a whole file of this length may land now; False if its try is void."""
-        with self._lock:
-            if not self._is_current(number, try_):
-                return False
-            entry = self._awaited(number)
-            if length != entry.size or number in self._landings:
-                raise ProtocolError(f"{entry} came with {length} bytes in a pack, though it has {entry.size} bytes")
-            return True
+    def awaited(self, pack):
+        """Those files of a pack, (number, try, bytes) each, that may land whole now; void tries are left out.
+
+        Waits until all of them were announced.
+        """
+        with self._changed:
+            for number, try_, _ in pack:
+                if not self._knows(number, try_):
+                    self._changed.until(lambda: self._knows(number, try_))  # noqa: B023
+            return [file for file in pack if self._may_land(*file)]
+
+    def _may_land(self, number, try_, view):
+        if not self._is_current(number, try_):
+            return False
+        entry = self._awaited(number)
+        if len(view) != entry.size or number in self._landings:
+            raise ProtocolError(f"{entry} came with {len(view)} bytes in a pack, though it has {entry.size} bytes")
+        return True
 
     def landing(self, piece, make_builder):
         """The Landing that a piece belongs to, after checking that it fits; None if its try is void."""
@@ -175,11 +184,22 @@ class Ledger:
                 landing.add(piece)
             return current
 
+    def landed(self, files):
+        """Whole files, (number, try, bytes) each, were written: those of them whose try still counts have landed."""
+        with self._lock:
+            current = [file for file in files if self._is_coming(file[0], file[1])]
+            for number, _, _ in current:
+                self._states[number] = State.LANDED
+            return current
+
+    def _is_coming(self, number, try_):
+        return self._states[number] == State.ANNOUNCED and self._is_current(number, try_)
+
     @contextmanager
     def completing(self, number, try_):
         """Around the last touch of a file. Gives whether this try still counts; if it does the file has landed."""
         with self._lock:
-            current = self._is_current(number, try_) and self._states[number] == State.ANNOUNCED
+            current = self._is_coming(number, try_)
             yield current
             if current:
                 self._landings.pop(number, None)
@@ -187,24 +207,32 @@ class Ledger:
 
     # What both ends digested
 
-    def digested(self, number, try_, content, ours):
-        """Take the digests of one end; True when this verified the file, DigestMismatch if the ends differ."""
+    def digested(self, contents, ours):
+        """Take digests of one end, (number, try, Content) each; the bytes that are verified now.
+
+        DigestMismatch if the ends differ.
+        """
         with self._lock:
-            if not ours:
-                self._check_told(number, try_, content)
-            if not self._is_current(number, try_):
-                return False
-            half = self._halves.take(number)
-            if half is None:
-                self._halves.put(number, try_, content, ours)
-                return False
-            other, whose = half
-            if whose == ours:
-                raise _twice(number)
-            if content != other:
-                raise self._mismatch(number, *((content, other) if ours else (other, content)))
-            self._states[number] = State.VERIFIED
-            return True
+            return sum(
+                content.length for number, try_, content in contents if self._verifies(number, try_, content, ours)
+            )
+
+    def _verifies(self, number, try_, content, ours):
+        if not ours:
+            self._check_told(number, try_, content)
+        if not self._is_current(number, try_):
+            return False
+        half = self._halves.take(number)
+        if half is None:
+            self._halves.put(number, try_, content, ours)
+            return False
+        other, whose = half
+        if whose == ours:
+            raise _twice(number)
+        if content != other:
+            raise self._mismatch(number, *((content, other) if ours else (other, content)))
+        self._states[number] = State.VERIFIED
+        return True
 
     def _check_told(self, number, try_, content):
         """ProtocolError unless the source can tell this now; digests of an older try may be of another length."""
@@ -228,7 +256,7 @@ class Ledger:
     def is_landing(self, number, try_):
         """Whether this try of a file counts and is not complete."""
         with self._lock:
-            return self._is_current(number, try_) and self._states[number] == State.ANNOUNCED
+            return self._is_coming(number, try_)
 
     # The end
 

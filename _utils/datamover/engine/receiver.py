@@ -174,8 +174,7 @@ class Receiver:
 
     def _compare(self, contents, ours):
         """Compare digests, (number, try, Content) each, with those of the other end as far as they are here."""
-        verified = [content.length for *file, content in contents if self._ledger.digested(*file, content, ours)]
-        self._progress.add(bytes_verified=sum(verified))
+        self._progress.add(bytes_verified=self._ledger.digested(contents, ours))
 
     # Hearing, in the control connection's thread
 

@@ -49,7 +49,7 @@ class Sender:
         self._context = channel.client_context(identity, self._roster.certificates)
         stop, self._times = self._session.stop, self._session.times
         self._streams = self._session.bulk = Streams(self._terms.streams, stop, tree.let_go)
-        self._told = Told(self._terms, journal, stop) if self._terms.considers else Nothing()
+        self._told = Told(self._terms, journal, stop, self._times) if self._terms.considers else Nothing()
         self._listing = Listing(self._terms, tree, self._say, self._session.crew, stop, self._times)
         read = progress, self._record, self._tell_restart, self._times
         self._supply = Supply(self._terms, tree, journal, self._streams, self._told, *read)
@@ -252,16 +252,16 @@ class Findings:
         self._contents, self._parts, self._size, self._length = [], [], 0, 0
 
     def add(self, number, try_, content):
-        self._note(number, try_, content, tuple(wire.parts_of(number, try_, content)))
+        self._parts += wire.parts_of(number, try_, content)
+        self._note(number, try_, content, wire.told_size(content))
 
     def keep(self, number, content):
         """The destination keeps this file, and needs not be told."""
-        self._note(number, 1, content, ())
+        self._note(number, 1, content, 0)
 
-    def _note(self, number, try_, content, parts):
+    def _note(self, number, try_, content, told):
         self._contents.append((number, try_, content))
-        self._parts += parts
-        self._size += ROW + sum(map(wire.part_size, parts))
+        self._size += ROW + told
         self._length += content.length
         if self._size >= wire.BATCH or self._length >= MUCH:
             self.flush()

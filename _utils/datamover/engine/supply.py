@@ -40,7 +40,7 @@ class Supply:
         self._new_hasher = digests.constructor(terms.algorithm)
         self._timed_hasher = times.hashing(self._new_hasher)
         self._told = told
-        self._comparison = Comparison(terms, told, self, times)
+        self._comparison = Comparison(terms, told, self)
         self._pack = None
         self._queued = 0
 

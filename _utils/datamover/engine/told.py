@@ -9,7 +9,8 @@ from .stop import Changes
 class Told:
     """Heard in one thread, asked in another, which waits until what it asks for was told or will not be."""
 
-    def __init__(self, terms, journal, stop):
+    def __init__(self, terms, journal, stop, times):
+        self._times = times
         self._block_size = terms.block_size
         self._journal = journal
         self._changed = Changes(stop)
@@ -43,7 +44,7 @@ class Told:
 
     def block(self, number, index):
         """The digest of a block of a file as the destination has it; None if it has not, or not what comes before."""
-        with self._changed:
+        with self._times.on("network"), self._changed:
             self._changed.until(lambda: self._knows(number, index))
             blocks = self._blocks.get(number, ())
             return blocks[index] if index < len(blocks) else None

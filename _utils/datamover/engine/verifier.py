@@ -136,10 +136,18 @@ class Verifier:
         how = self._new_hasher, self._terms.block_size
         found = known
         for number, content in self._staging.read_back_many(list(files), *how):
-            with self._unless_void(number, files[number]):
-                found.append((number, files[number], content or self._staging.read_back(number, *how)))
+            if content is None:
+                content = self._read_again(number, files[number])
+            if content is not None:
+                found.append((number, files[number], content))
             self._step()
         self._found(found)
+
+    def _read_again(self, number, try_):
+        """The Content of a file that was gone a moment ago; None if it was discarded for another try."""
+        with self._unless_void(number, try_):
+            return self._staging.read_back(number, self._new_hasher, self._terms.block_size)
+        return None
 
     def _flushed(self, files):
         """Flush files together; those whose try is still meant."""

@@ -52,14 +52,18 @@ class StreamStaging(staged.Staging):
         self._feed(view)
         return True
 
-    def put_small(self, number, _try, view):
+    def put_pack(self, files):
+        for number, _, view in files:
+            self._put_whole(number, view)
+        return files
+
+    def _put_whole(self, number, view):
         self._await_turn(number)
         if number == self._report_number:
             self._told = segments.decode(view)
         else:
             self._feed(view)
         self._next()
-        return True
 
     def finish(self, _number):
         self._next()

@@ -20,6 +20,7 @@ from .batches import (
     part_size,
     parts_of,
     ranges_of,
+    told_size,
 )
 from .frames import (
     CRITICAL,
@@ -156,6 +157,7 @@ __all__ = [
     "pack_piece_into",
     "pack_table",
     "part_size",
+    "told_size",
     "parts_of",
     "ranges_of",
     "seal_statement",

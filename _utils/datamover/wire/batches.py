@@ -6,10 +6,9 @@ last part has the digest of the whole.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .. import manifest
 from ..blocks import DIGEST, LONGEST, Content, block_count, check_blocks
@@ -73,8 +72,7 @@ class OneEntry(Field):
         return entry
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Digests of one file, or of some of its blocks from block `first` on. The last part has the digest of the whole.
 
     A file of at most one block has no block digests here: the digest of the whole is its block's.
@@ -213,6 +211,11 @@ def entry_size(entry: manifest.Entry) -> int:
 def part_size(part: Part) -> int:
     """Bytes of a part on the wire."""
     return _PART.size + DIGEST * len(part.blocks) + len(part.whole)
+
+
+def told_size(content: Content) -> int:
+    """At least the bytes that a file's digests take on the wire."""
+    return (_PART.size + DIGEST) * (1 + len(content.blocks) // MAX_PART_BLOCKS) + DIGEST * len(content.blocks)
 
 
 def parts_of(entry: int, try_: int, content: Content) -> Iterator[Part]:

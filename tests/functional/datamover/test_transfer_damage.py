@@ -42,8 +42,10 @@ class FlipOnWrite(Staging):
             wrong[1000] ^= 4
         return super().write(number, try_, offset, memoryview(wrong))
 
-    def put_small(self, number, try_, view):
-        return super().put_small(number, try_, memoryview(bytes(view).replace(b"last", b"lost")))
+    def put_pack(self, files):
+        wrong = [(number, try_, memoryview(bytes(view).replace(b"last", b"lost"))) for number, try_, view in files]
+        super().put_pack(wrong)
+        return files
 
 
 def test_a_bit_written_wrong_is_found_by_reading_back_and_named(root, folder):

@@ -6,6 +6,7 @@ import pytest
 
 from datamover import wire
 from datamover.disk.journal import Journal
+from datamover.engine.stages import Timesheet
 from datamover.engine.stop import Stop
 from datamover.engine.told import Nothing, Told
 from datamover.errors import ProtocolError
@@ -25,7 +26,7 @@ def told():
     """told(trusts) over ENTRIES."""
     with Journal("") as journal:
         journal.add(ENTRIES)
-        yield lambda trusts=True: Told(SimpleNamespace(block_size=65536, trusts=trusts), journal, Stop())
+        yield lambda trusts=True: Told(SimpleNamespace(block_size=65536, trusts=trusts), journal, Stop(), Timesheet())
 
 
 def kept(*numbers):

@@ -134,7 +134,10 @@ def test_bytes_of_an_entry_beyond_the_list_are_refused(ledger, journal):
 def test_bytes_for_what_is_no_file_or_complete_are_refused(ledger, journal, number):
     announce(ledger, journal, ROOT, file(1, 250))
     assert land(ledger, 1)
-    for attempt in (lambda: ledger.small(number, 1, 250), lambda: ledger.landing(piece(number, 0, 10), lambda: None)):
+    for attempt in (
+        lambda: ledger.awaited([(number, 1, bytes(250))]),
+        lambda: ledger.landing(piece(number, 0, 10), lambda: None),
+    ):
         with pytest.raises(ProtocolError, match="complete or no file"):
             attempt()
 
@@ -142,15 +145,38 @@ def test_bytes_for_what_is_no_file_or_complete_are_refused(ledger, journal, numb
 def test_a_packed_file_has_its_announced_length(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 10))
     with pytest.raises(ProtocolError, match="with 9 bytes in a pack"):
-        ledger.small(1, 1, 9)
-    assert ledger.small(1, 1, 10)
+        ledger.awaited([(1, 1, bytes(9))])
+    assert ledger.awaited([(1, 1, bytes(10))])
 
 
 def test_a_file_that_comes_in_pieces_cannot_come_in_a_pack_too(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 10))
     ledger.landing(piece(1, 0, 5), lambda: None)
     with pytest.raises(ProtocolError):
-        ledger.small(1, 1, 10)
+        ledger.awaited([(1, 1, bytes(10))])
+
+
+def test_the_files_of_a_pack_land_together_but_for_void_tries(ledger, journal):
+    announce(ledger, journal, ROOT, *(file(number, 1) for number in (1, 2, 3)))
+    restart(ledger, journal, file(2, 1), 2)
+    pack = [(number, 1, b"x") for number in (1, 2, 3)]
+    written = ledger.awaited(pack)
+    assert written == [pack[0], pack[2]]
+    restart(ledger, journal, file(3, 1), 2)
+    assert ledger.landed(written) == [pack[0]]
+    assert not ledger.is_landing(1, 1) and ledger.is_landing(3, 2)
+
+
+def test_a_pack_waits_for_the_announcement_of_each_of_its_files(ledger, journal):
+    announced = threading.Event()
+    pack = [(1, 1, b"x"), (2, 1, b"yz")]
+    waiting = threading.Thread(target=lambda: ledger.awaited(pack) == pack and announced.set())
+    waiting.start()
+    announce(ledger, journal, ROOT, file(1, 1), last=False)
+    assert not announced.is_set()
+    announce(ledger, journal, file(2, 2))
+    waiting.join(10)
+    assert announced.is_set()
 
 
 # Digests of both ends
@@ -160,10 +186,10 @@ def test_a_file_that_comes_in_pieces_cannot_come_in_a_pack_too(ledger, journal):
 def test_a_file_is_verified_when_both_ends_have_the_same_digests(ledger, journal, first):
     announce(ledger, journal, ROOT, file(1, 250))
     land(ledger, 1)
-    assert not ledger.digested(1, 1, content(7), ours=first)
+    assert not ledger.digested([(1, 1, content(7))], ours=first)
     with pytest.raises(ProtocolError, match="f1 was sealed without digests"):
         ledger.check_verified()
-    assert ledger.digested(1, 1, content(7), ours=not first)
+    assert ledger.digested([(1, 1, content(7))], ours=not first)
     ledger.check_landed()
     ledger.check_verified()
 
@@ -173,9 +199,9 @@ def test_different_digests_name_path_block_offset_and_both(ledger, journal, firs
     announce(ledger, journal, ROOT, file(1, 250))
     ours, theirs = content(7), content(7)
     theirs = Content(250, (theirs.blocks[0], b"\1" * 32, theirs.blocks[2]), theirs.whole)
-    ledger.digested(1, 1, ours if first else theirs, ours=first)
+    ledger.digested([(1, 1, ours if first else theirs)], ours=first)
     with pytest.raises(DigestMismatch) as caught:
-        ledger.digested(1, 1, theirs if first else ours, ours=not first)
+        ledger.digested([(1, 1, theirs if first else ours)], ours=not first)
     assert caught.value.evidence == {
         "path": b"f1",
         "entry": 1,
@@ -190,9 +216,9 @@ def test_different_digests_name_path_block_offset_and_both(ledger, journal, firs
 
 def test_the_same_end_cannot_tell_twice(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 250))
-    ledger.digested(1, 1, content(7), ours=False)
+    ledger.digested([(1, 1, content(7))], ours=False)
     with pytest.raises(ProtocolError, match="came twice"):
-        ledger.digested(1, 1, content(7), ours=False)
+        ledger.digested([(1, 1, content(7))], ours=False)
 
 
 @pytest.mark.parametrize(
@@ -208,24 +234,24 @@ def test_the_same_end_cannot_tell_twice(ledger, journal):
 def test_digests_of_what_was_not_announced_are_refused(ledger, journal, number, try_, length, trouble):
     announce(ledger, journal, ROOT, file(1, 250))
     with pytest.raises(ProtocolError, match=trouble):
-        ledger.digested(number, try_, content(7, length), ours=False)
+        ledger.digested([(number, try_, content(7, length))], ours=False)
 
 
 def test_digests_of_what_is_verified_are_refused(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 250))
     land(ledger, 1)
     for ours in (True, False):
-        ledger.digested(1, 1, content(7), ours)
+        ledger.digested([(1, 1, content(7))], ours)
     with pytest.raises(ProtocolError, match="came twice"):
-        ledger.digested(1, 1, content(7), ours=False)
+        ledger.digested([(1, 1, content(7))], ours=False)
 
 
 def test_a_file_that_is_shorter_on_the_disk_is_a_mismatch(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 250))
     land(ledger, 1)
-    ledger.digested(1, 1, content(7), ours=False)
+    ledger.digested([(1, 1, content(7))], ours=False)
     with pytest.raises(DigestMismatch, match="100 bytes arrived of the 250"):
-        ledger.digested(1, 1, content(7, 100), ours=True)
+        ledger.digested([(1, 1, content(7, 100))], ours=True)
 
 
 def test_no_more_files_are_open_at_once_than_memory_is_meant_for(ledger, journal, monkeypatch):
@@ -256,29 +282,29 @@ def test_digests_that_run_far_ahead_wait_on_the_disk(ledger, journal, ours_first
     announce(ledger, journal, ROOT, *(file(number, 250) for number in range(1, 9)))
     for number in range(1, 9):
         land(ledger, number)
-        assert not ledger.digested(number, 1, content(number), ours=ours_first)
+        assert not ledger.digested([(number, 1, content(number))], ours=ours_first)
     restart(ledger, journal, file(7, 250), 2)
     land(ledger, 7, try_=2)
     with pytest.raises(ProtocolError, match="came twice"):
-        ledger.digested(6, 1, content(6), ours=ours_first)
+        ledger.digested([(6, 1, content(6))], ours=ours_first)
     with pytest.raises(DigestMismatch, match="f5"):
-        ledger.digested(5, 1, content(6), ours=not ours_first)
+        ledger.digested([(5, 1, content(6))], ours=not ours_first)
     for number in (8, 4, 3, 2, 1):
-        assert ledger.digested(number, 1, content(number), ours=not ours_first)
-    assert not ledger.digested(7, 2, content(9), ours=not ours_first)
-    assert ledger.digested(7, 2, content(9), ours=ours_first)
+        assert ledger.digested([(number, 1, content(number))], ours=not ours_first)
+    assert not ledger.digested([(7, 2, content(9))], ours=not ours_first)
+    assert ledger.digested([(7, 2, content(9))], ours=ours_first)
 
 
 def test_a_hundred_thousand_files_that_wait_take_a_few_bytes_each(ledger, journal):
     count = 100_000
     announce(ledger, journal, ROOT, *(file(number, 250) for number in range(1, 2 * halves.HELD)), last=False)
     for number in range(1, 2 * halves.HELD):
-        ledger.digested(number, 1, content(1), ours=False)
+        ledger.digested([(number, 1, content(1))], ours=False)
     with traced() as peak:
         for first in range(2 * halves.HELD, count, 1000):
             announce(ledger, journal, *(file(number, 250) for number in range(first, first + 1000)), last=False)
             for number in range(first, first + 1000):
-                ledger.digested(number, 1, content(1), ours=False)
+                ledger.digested([(number, 1, content(1))], ours=False)
     assert peak() < 16 << 20
 
 
@@ -295,30 +321,30 @@ def test_a_restart_voids_what_landed_and_what_was_digested(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 250))
     landing = ledger.landing(piece(1, 0, 100), lambda: None)
     ledger.add(landing, piece(1, 0, 100))
-    ledger.digested(1, 1, content(7), ours=False)
+    ledger.digested([(1, 1, content(7))], ours=False)
     state, dropped = restart(ledger, journal, file(1, 50), 2)
     assert (state, dropped) == (State.ANNOUNCED, landing)
     assert not ledger.await_try(1, 1)
     assert ledger.landing(piece(1, 100, 10), lambda: None) is None
-    assert not ledger.small(1, 1, 250)
+    assert not ledger.awaited([(1, 1, bytes(250))])
     assert not ledger.add(landing, piece(1, 100, 100))
     assert not land(ledger, 1, try_=1)
-    assert not ledger.digested(1, 1, content(7), ours=True)
-    assert ledger.await_try(1, 2) and ledger.small(1, 2, 50) and land(ledger, 1, try_=2)
+    assert not ledger.digested([(1, 1, content(7))], ours=True)
+    assert ledger.await_try(1, 2) and ledger.awaited([(1, 2, bytes(50))]) and land(ledger, 1, try_=2)
 
 
 def test_a_verified_file_can_begin_again_and_must_be_verified_again(ledger, journal):
     announce(ledger, journal, ROOT, file(1, 250))
     land(ledger, 1)
     for ours in (True, False):
-        ledger.digested(1, 1, content(7), ours)
+        ledger.digested([(1, 1, content(7))], ours)
     state, _ = restart(ledger, journal, file(1, 250), 2)
     assert state == State.VERIFIED
     with pytest.raises(ProtocolError, match="f1 did not come"):
         ledger.check_landed()
     land(ledger, 1, try_=2)
     for ours in (True, False):
-        ledger.digested(1, 2, content(8), ours)
+        ledger.digested([(1, 2, content(8))], ours)
     ledger.check_verified()
 
 

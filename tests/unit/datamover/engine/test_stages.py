@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from datamover.engine.stages import Stages, Timesheet
+from datamover.engine.stages import WORTH_A_LOOK, Stages, Timesheet
 
 
 class Clock:
@@ -85,9 +85,10 @@ def test_a_counted_hasher_digests_as_any_other(times, clock):
             return self.data
 
     hasher = times.hashing(Hasher)()
-    hasher.update(b"one")
-    hasher.update(b"two")
-    assert hasher.digest() == b"onetwo"
+    hasher.update(bytes(WORTH_A_LOOK))
+    hasher.update(bytes(WORTH_A_LOOK))
+    hasher.update(b"as good as nothing")
+    assert hasher.digest() == bytes(2 * WORTH_A_LOOK) + b"as good as nothing"
     assert times.stages() == Stages(digest=4)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from datamover import wire
 from datamover.disk.journal import Journal
+from datamover.engine.stages import Timesheet
 from datamover.engine.stop import Stop, Stopped
 from datamover.engine.told import Nothing, Told
 from datamover.errors import ProtocolError
@@ -32,7 +33,7 @@ def told(stop):
     with Journal("") as journal:
         files = [Entry(number, 0, b"f%d" % number, Kind.FILE, size=size) for number, size in SIZES.items()]
         journal.add([Entry(0, 0, b"", Kind.DIRECTORY), *files])
-        yield Told(SimpleNamespace(block_size=BLOCK, trusts=False), journal, stop)
+        yield Told(SimpleNamespace(block_size=BLOCK, trusts=False), journal, stop, Timesheet())
 
 
 def have(*parts, considered=0):

@@ -1,6 +1,5 @@
 """Batches: sized for the wire, and the digests of a file together again however many messages they took."""
 
-import dataclasses
 
 import pytest
 from hypothesis import given
@@ -120,7 +119,7 @@ def test_parts_come_together_however_they_were_cut(length, block_size, size):
     content = content_of(length, block_size)
     blocks = content.blocks if len(content.blocks) > 1 else ()
     cut = [Part(7, 1, length, first, blocks[first : first + size]) for first in range(0, len(blocks), size)]
-    cut = [*cut[:-1], dataclasses.replace(cut[-1], whole=WHOLE)] if cut else [Part(7, 1, length, 0, (), WHOLE)]
+    cut = [*cut[:-1], cut[-1]._replace(whole=WHOLE)] if cut else [Part(7, 1, length, 0, (), WHOLE)]
     assert put_together(cut, block_size) == [content]
 
 
@@ -136,9 +135,9 @@ FIRST, SECOND, LAST = (Part(7, 1, 3 * BLOCK, n, (bytes(32),), WHOLE if n == 2 el
         [FIRST, FIRST],
         [FIRST, SECOND, SECOND],
         [FIRST, Part(8, 1, 10, 0, (), WHOLE)],
-        [FIRST, dataclasses.replace(SECOND, try_=2)],
-        [FIRST, dataclasses.replace(SECOND, length=4 * BLOCK)],
-        [dataclasses.replace(FIRST, whole=WHOLE)],
+        [FIRST, SECOND._replace(try_=2)],
+        [FIRST, SECOND._replace(length=4 * BLOCK)],
+        [FIRST._replace(whole=WHOLE)],
         [FIRST, SECOND, Part(7, 1, 3 * BLOCK, 2, (bytes(32),) * 2, WHOLE)],
         [FIRST, Part(7, 1, 3 * BLOCK, 1, ())],
         [Part(7, 1, 10, 0, (bytes(32),), WHOLE)],
@@ -162,9 +161,9 @@ def test_a_file_that_begins_again_begins_with_its_first_part():
     assembly.add(FIRST)
     assembly.forget(8)
     with pytest.raises(ProtocolError):
-        assembly.add(dataclasses.replace(FIRST, try_=2))
+        assembly.add(FIRST._replace(try_=2))
     assembly.forget(7)
-    assert assembly.add(dataclasses.replace(FIRST, try_=2)) is None
+    assert assembly.add(FIRST._replace(try_=2)) is None
 
 
 @pytest.mark.parametrize(

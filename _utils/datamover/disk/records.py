@@ -8,6 +8,7 @@ from ..manifest import decode_sound, encode_sound
 from .metadata import Identity
 
 _IDENTITY = Struct(">QQQqq")
+_CRC = Struct(">I")
 _NONE = b"\0"
 _SOME = b"\1"
 CHECK = 4
@@ -16,7 +17,7 @@ CHECK = 4
 def pack(entry, identity):
     """One entry that is sound, and its identity at the source (or None)."""
     body = (_NONE if identity is None else _SOME + _IDENTITY.pack(*identity)) + encode_sound(entry)
-    return body + crc32(body, 1).to_bytes(CHECK, "big")
+    return body + _CRC.pack(crc32(body, 1))
 
 
 def identity_of(body):
@@ -47,7 +48,7 @@ def unpack(body):
 
 def check_of(length, whole, blocks):
     """What tells whether the digests of a file are as they were written."""
-    return crc32(blocks, crc32(whole, length & 0xFFFFFFFF)).to_bytes(CHECK, "big")
+    return _CRC.pack(crc32(blocks, crc32(whole, length & 0xFFFFFFFF)))
 
 
 def _check(body):
@@ -55,6 +56,5 @@ def _check(body):
 
     Begun with 1, so that no bytes at all, or zeros, are not right.
     """
-    least = CHECK + (1 + _IDENTITY.size if body[:1] == _SOME else 1)
-    if len(body) < least or crc32(body[:-CHECK], 1).to_bytes(CHECK, "big") != body[-CHECK:]:
+    if len(body) <= CHECK or crc32(body[:-CHECK], 1) != _CRC.unpack_from(body, len(body) - CHECK)[0]:
         raise LocalError("the journal is damaged: one of its entries is not what was written")

@@ -70,8 +70,8 @@ def clear(descriptor, offset, length):
 
 def read_into(descriptor, offset, view):
     """Fill `view` from the file; fewer bytes than asked only at its end."""
-    done = 0
-    while done < len(view):
+    done = os.preadv(descriptor, [view], offset) if len(view) else 0
+    while 0 < done < len(view):
         count = os.preadv(descriptor, [view[done:]], offset + done)
         if not count:
             break

@@ -490,7 +490,7 @@ class Staging:
                 found = self._link_differences(entry, status)
             else:
                 found = self._own_differences(entry, status, directory, name)
-        return [metadata.Difference(self._journal.path(entry.number), *each) for each in found]
+        return found and [metadata.Difference(self._journal.path(entry.number), *each) for each in found]
 
     def _own_differences(self, entry, status, directory, name):
         attributes, _ = metadata.read_attributes(within(directory, name), self._owners)

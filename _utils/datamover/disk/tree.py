@@ -292,19 +292,24 @@ class SourceTree:
         SourceChanged if it is no longer the file that was listed: then refresh() it.
         """
         identity = self._journal.known(entry.number).identity
-        number, name = self._directories.place(entry.number, entry.parent, entry.name)
-        try:
-            with self._directories.hold(number) as directory:
-                descriptor = _open_for_reading(name, directory)
-        except OSError as error:
-            raise source_error(error, "open", self._journal.path(entry.number)) from error
-        file = SourceFile(entry, descriptor, identity)
+        file = SourceFile(entry, self._descriptor(entry), identity)
         if not file.unchanged():
             file.close()
             raise self._changed(entry)
+        self._note_young(entry, identity)
+        return file
+
+    def _descriptor(self, entry):
+        number, name = self._directories.place(entry.number, entry.parent, entry.name)
+        try:
+            with self._directories.hold(number) as directory:
+                return _open_for_reading(name, directory)
+        except OSError as error:
+            raise source_error(error, "open", self._journal.path(entry.number)) from error
+
+    def _note_young(self, entry, identity):
         if identity.young(time.time_ns()):
             self._journal.suspect(entry.number)
-        return file
 
     def remembered(self, entry):
         """The Content of a FILE entry as an earlier attempt read it, if the file is unchanged since; else None.
@@ -318,9 +323,19 @@ class SourceTree:
 
     def read_small(self, entry, view):
         """Open, read the whole file into `view` and check it, in one go; SourceChanged if it changed meanwhile."""
-        with self.open(entry) as file:
-            if file.read_into(0, view) != entry.size or not file.unchanged():
+        identity = self._journal.known(entry.number).identity
+        self._note_young(entry, identity)
+        descriptor = self._descriptor(entry)
+        try:
+            same = Identity.of(os.fstat(descriptor)) == identity
+            count = sparse.read_into(descriptor, 0, view[: entry.size]) if same else -1
+            if count != entry.size or Identity.of(os.fstat(descriptor)) != identity:
                 raise self._changed(entry)
+            return count
+        except OSError as error:
+            raise source_error(error, "read", entry.name) from error
+        finally:
+            os.close(descriptor)
 
     def _changed(self, entry):
         path = self._journal.path(entry.number)

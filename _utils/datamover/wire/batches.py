@@ -11,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple, TypeVar
 
 from .. import manifest
-from ..blocks import DIGEST, LONGEST, Content, block_count, check_blocks
+from ..blocks import DIGEST, LONGEST, Content, block_count, check_blocks, content_of_one
 from ..errors import LocalError, ProtocolError
 from .fields import Field
 from .frames import MAX_BODY
@@ -105,13 +105,26 @@ class Parts(Field):
         count = cursor.number(4)
         if count * _PART.size > cursor.left:
             raise ProtocolError(f"has no room for {count} parts in {cursor.left} bytes")
-        return tuple(self._take_part(cursor) for _ in range(count))
+        return tuple(self._take_small(cursor) or self._take_part(cursor) for _ in range(count))
 
     def _pack_part(self, part):
         if trouble := _part_trouble(part):
             raise LocalError(f"{part} {trouble}")
         head = _PART.pack(part.entry, part.try_, bool(part.whole), part.length, part.first, len(part.blocks))
         return b"".join((head, *part.blocks, part.whole))
+
+    @staticmethod
+    def _take_small(cursor):
+        """The part that nearly all are: the whole of a file of one block. None if it is another, or not sound."""
+        at = cursor.at
+        end = at + _PART.size + DIGEST
+        if end > len(cursor.data):
+            return None
+        entry, try_, complete, length, first, count = _PART.unpack_from(cursor.data, at)
+        if complete != 1 or first or count or entry > manifest.MAX_NUMBER or length > LONGEST:
+            return None
+        cursor.at = end
+        return Part(entry, try_, length, 0, (), cursor.data[end - DIGEST : end])
 
     def _take_part(self, cursor):
         entry, try_, complete, length, first, count = _PART.unpack(cursor.take(_PART.size))
@@ -237,6 +250,8 @@ class Assembly:
 
     def add(self, part: Part) -> Content | None:
         """The content, once its last part is here."""
+        if part.whole and not part.blocks and self._open is None and part.length <= self._block_size:
+            return content_of_one(part.length, part.whole)
         self._check_place(part)
         self._blocks += part.blocks
         if not part.whole:

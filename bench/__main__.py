@@ -108,7 +108,7 @@ def measure(rows, options):
     path = options.json or (DATA if options.write_docs else None)
     record = Record(path, head, options.fresh)
     if head["load"] > BUSY:
-        say(f"This machine is busy (load {head['load']}): take the figures for what they are.")
+        say(f"This machine is busy ({head['load']} cores are at work): take the figures for what they are.")
     grounds = Grounds(options.destination)
     see_unpacked(UNPACKED)
     furnish(grounds.things, grounds.place)

@@ -8,6 +8,7 @@ from transferplan.settings import TABLE
 from .errors import BenchError
 from .figures import ratio, summary
 from .goals import bridged, judged
+from .machine import others_at_work
 from .network import LINKS
 from .ours import Ours
 from .peers import PEERS
@@ -115,6 +116,7 @@ class Campaign:
     def _measure(self, row, sides):
         if self._clock.over:
             raise NoTime(NO_TIME)
+        busy = others_at_work()
         began = time.monotonic()
         source, load = self._grounds.source(row.data, getattr(self._scale, row.amount))
         measured = self._alternate(row, sides, source, load)
@@ -130,6 +132,7 @@ class Campaign:
             "theirs": theirs | ({"apart": sides[1].apart} if sides[1].apart else {}),
             "ratio": times,
             "verdict": judged(times, row.goal),
+            "load": busy,
             "rounds": len(measured[0]),
             "took": round(time.monotonic() - began, 1),
         }

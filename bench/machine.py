@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from datamover.version import VERSION
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 BUSY = 0.5
-"""Processes that want to run, beyond which figures are noise."""
+"""Processors that others keep at work, beyond which figures are noise."""
+MOMENT = 1.0
 PACKAGES = ("netcat-openbsd", "socat", "rsync", "openssh-client", "openssl", "pigz", "tar", "b3sum")
 LIBRARIES = ("blake3", "zstandard", "cryptography")
 
@@ -28,11 +30,25 @@ def about(scale, runs, destination):
         "destination": destination,
         "version": VERSION,
         "date": datetime.date.today().isoformat(),
-        "load": round(os.getloadavg()[0], 2),
+        "load": others_at_work(),
         "python": platform.python_version(),
         "libraries": {name: version for name in LIBRARIES if (version := library(name))},
         "packages": packages(),
     }
+
+
+def others_at_work(seconds=MOMENT):
+    """How many processors others kept at work, over a moment in which we do nothing."""
+    before, began = idle_seconds(), time.monotonic()
+    time.sleep(seconds)
+    idle = (idle_seconds() - before) / (time.monotonic() - began)
+    return round(max(0.0, os.cpu_count() - idle), 2)
+
+
+def idle_seconds():
+    """Of all processors together, since the machine began."""
+    numbers = field("/proc/stat", "cpu ", " ").split()
+    return (int(numbers[3]) + int(numbers[4])) / os.sysconf("SC_CLK_TCK")
 
 
 def machine():

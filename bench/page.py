@@ -43,7 +43,7 @@ of the clock, every byte that arrived is compared with the source.
 {busy}
 """
 BUSY_WORDS = """
-**This machine had other work when this was measured: take these figures for noise, and measure again.**
+**This machine had other work when some of this was measured: take the figures for noise, and measure again.**
 """
 STAGES = """\
 ## Where our time goes
@@ -68,20 +68,28 @@ lie.
 def page(document):
     """The text of the page."""
     about = document["about"]
-    busy = BUSY_WORDS if about["load"] > BUSY else ""
-    top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(about), busy=busy)
+    busy = BUSY_WORDS if worst_load(document) > BUSY else ""
+    top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(document), busy=busy)
     parts = [section(group, results) for group, results in grouped(document)]
     parts += [STAGES + "\n".join(stages(document)) + "\n", LINES + "\n".join(command_lines(document))]
     return "\n".join([top, *parts]) + "\n"
 
 
-def machine(about):
+def worst_load(document):
+    """How many processors others kept at work before any of the rows, at most."""
+    rows = (result.get("load", 0.0) for result in document["rows"].values())
+    return max((document["about"]["load"], *rows))
+
+
+def machine(document):
     """What it ran on, as a list."""
+    about = document["about"]
     host = about["machine"]
     versions = {**about["packages"], **about["libraries"]}
     return "\n".join(
         [
-            f"- {host['processor']}, {host['cores']} cores, {host['memory_gib']} GiB; load {about['load']} before",
+            f"- {host['processor']}, {host['cores']} cores, {host['memory_gib']} GiB; before each row others kept at "
+            f"most {worst_load(document)} of the cores at work",
             f"- {host['system']}, Linux {host['kernel']}, Python {about['python']}",
             f"- {', '.join(f'{name} {version}' for name, version in versions.items())}",
             f"- received in {about['destination']}",

@@ -51,7 +51,8 @@ def start(machine):
     machine.run(["mkdir", "/srv/data", "/srv/elsewhere"])
     yield start
     machine.run(["systemctl", "stop", UNIT], check=False)
-    machine.run(["rm", "-r", STATE, "/srv/data", "/srv/elsewhere"])
+    machine.run(["rm", "-r", "/srv/data", "/srv/elsewhere"])
+    machine.run(["find", STATE, "-mindepth", "1", "-delete"])
 
 
 def wanted(**changes):

@@ -19,7 +19,7 @@ sys.path.insert(0, {utils!r})
 from transferworker import notify
 from transferworker.heartbeat import Heartbeat
 
-heartbeat = Heartbeat(notify.Nobody(), lease=0.2, longest_turn=0.3)
+heartbeat = Heartbeat(notify.Nobody(), lease=0.2, longest_turn={longest})
 heartbeat.__enter__()
 def hang_here():
     threading.Event().wait(60)
@@ -35,8 +35,8 @@ class Listener(Nobody):
         self.heard.release()
 
 
-def run(doing):
-    program = PROGRAM.format(utils=str(UTILS), doing=doing)
+def run(doing, longest=1.5):
+    program = PROGRAM.format(utils=str(UTILS), doing=doing, longest=longest)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
 
 
@@ -50,16 +50,16 @@ def test_it_beats_often_enough_for_its_lease(lease, beats):
 
 
 def test_a_main_loop_that_hangs_ends_the_process_and_the_log_says_where_it_hung():
-    done = run("hang_here()")
+    done = run("hang_here()", longest=0.3)
     assert done.returncode == HUNG
     assert "has hung for 0.3 s" in done.stderr and "in hang_here" in done.stderr
 
 
 def test_one_that_turns_lives():
-    done = run("for _ in range(20):\n    threading.Event().wait(0.05)\n    heartbeat.turned()\nprint('lives')")
+    done = run("for _ in range(40):\n    threading.Event().wait(0.05)\n    heartbeat.turned()\nprint('lives')")
     assert (done.returncode, done.stdout) == (0, "lives\n")
 
 
 def test_one_that_undoes_may_take_its_time():
-    done = run("heartbeat.ending()\nthreading.Event().wait(1)\nheartbeat.turned()\nprint('lives')")
+    done = run("heartbeat.ending()\nthreading.Event().wait(2)\nheartbeat.turned()\nprint('lives')")
     assert (done.returncode, done.stdout) == (0, "lives\n")

@@ -49,6 +49,7 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
         *_there(summary),
         *_flow(summary),
         ("proof", f"{summary['digest']}, {summary['verify']}"),
+        ("time", summary["forecast"]["text"]),
         *(("note", warning) for warning in summary["warnings"]),
     ]
     return [printable(f"{title:>8}  {text}") for title, text in rows]

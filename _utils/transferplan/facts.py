@@ -19,10 +19,13 @@ FAMILIES = {4: "inet", 6: "inet6"}
 
 @dataclass(frozen=True)
 class Interface:
+    """`speed` is in Mbit/s, 0 where the kernel does not tell."""
+
     name: str
     address: str
     prefix: int
     family: str
+    speed: int = 0
 
     def __post_init__(self) -> None:
         version = ipaddress.ip_interface(f"{self.address}/{self.prefix}").version
@@ -153,6 +156,15 @@ class Ticket:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """A transfer that came here from this host before: how much moved, and how long all of it took."""
+
+    host: str
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Facts:
     host: str
     version: str
@@ -176,6 +188,7 @@ class Facts:
     running: tuple[str, ...] = ()
     queued: tuple[Ticket, ...] = ()
     resumable: tuple[Rest, ...] = ()
+    paces: tuple[Pace, ...] = ()
     max_transfers: int = 0
     trouble: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

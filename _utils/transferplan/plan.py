@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import address, checks, compression, firewall, order, paths, shapes, space, streams, units, updating
+from . import address, checks, compression, firewall, forecast, order, paths, shapes, space, streams, units, updating
 from .address import Pair
 from .errors import (
     BadAnswer,
@@ -27,7 +27,7 @@ from .errors import (
 from .facts import Destination, Facts, Source
 from .firewall import Opening
 from .request import SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
-from .settings import CHAIN, Settings, as_told
+from .settings import CHAIN, SERIAL, Settings, as_told
 from .version import PROJECT, VERSION
 
 FORMAT = 1
@@ -85,6 +85,7 @@ class Plan:
     streams: int
     compression: compression.Compression
     warnings: tuple[str, ...]
+    facts: Mapping[Member, Facts]
 
     @property
     def transfer(self) -> str:
@@ -241,10 +242,22 @@ class Plan:
             "streams": self.streams,
             "compress": self.compression.as_dict(),
             "limit": self.limit,
+            "forecast": self.foreseen().as_dict(),
             "overwrite": asked.overwrite,
             "options": {name: asked.values()[name] for name in sorted(asked.origins)},
             "warnings": list(self.warnings),
         }
+
+    def foreseen(self) -> forecast.Forecast:
+        """How long it will take."""
+        at_least = any(self._expected(hop)["estimated"] for hop in self.hops)
+        return forecast.foresee([self._leg(hop) for hop in self.hops], self.limit, self.fanout != SERIAL, at_least)
+
+    def _leg(self, hop: Hop) -> forecast.Leg:
+        before, way = list(hop.ways.items())[-1]
+        expected = self._expected(hop)
+        rest = expected["bytes"] - expected["held"]
+        return forecast.Leg(self.facts[before], self.facts[hop.member], (way.source, way.destination), rest)
 
     def _hop_summary(self, leaf: int, hop: Hop) -> dict[str, Any]:
         own = hop.settings
@@ -386,6 +399,7 @@ def _join(
         ),
         compression=codec,
         warnings=tuple(map(paths.printable, _warnings(request, source, chain[1:], planned))),
+        facts={each.member: each.facts for each in everyone},
     )
 
 

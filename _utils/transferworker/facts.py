@@ -29,6 +29,8 @@ NAMES = 3 * 1024
 MOST_RESTING = 5
 MOST_QUEUED = 100
 COUNTING = 1.0
+MOST_LOOKED_AT, MOST_PACES = 50, 5
+TELLING = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def look(host, ask):
         "destination": _destination(path, register, ask) if role == "destination" else None,
         "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
         "resumable": resumable(runs, path) if role == "destination" else [],
+        "paces": paces(runs, ask) if role == "destination" else [],
         "running": [run.transfer for run in runs.all() if run.alive],
         "queued": Seats(host.state_dir).queue()[:MOST_QUEUED],
         "settings": host.settings,
@@ -101,16 +104,18 @@ def interfaces(addresses, states):
         for name, known in addresses.items()
         if name in states and states[name].isup
         for each in known
-        if each.family in (socket.AF_INET, socket.AF_INET6) and (described := _interface(name, each))
+        if each.family in (socket.AF_INET, socket.AF_INET6)
+        if (described := _interface(name, each, states[name].speed))
     ]
 
 
-def _interface(name, known):
+def _interface(name, known, speed):
     address = ipaddress.ip_address(known.address.partition("%")[0])
     if address.is_loopback or address.is_link_local:
         return None
     family = "inet6" if address.version == 6 else "inet"
-    return {"name": name, "address": str(address), "prefix": _prefix(known.netmask, address), "family": family}
+    told = {"name": name, "address": str(address), "prefix": _prefix(known.netmask, address), "family": family}
+    return {**told, "speed": speed}
 
 
 def _prefix(netmask, address):
@@ -183,6 +188,22 @@ def _rest(run):
     spec = run.spec
     about = {name: spec[name] for name in ("transfer", "role", "attempt")}
     return {**about, "bytes": resting.disk_bytes(resting.staging_of(spec), COUNTING)}
+
+
+def paces(runs, ask):
+    """How fast the last transfers from each of the hosts were that may send now; tiny ones tell nothing of that."""
+    told = []
+    for peer in {each["host"] for each in ask.get("peers", [])}:
+        done = (_pace(run, peer) for run in runs.all()[:MOST_LOOKED_AT] if run.role == "destination")
+        told += [pace for pace in done if pace][:MOST_PACES]
+    return told
+
+
+def _pace(run, peer):
+    verdict = run.verdict or {}
+    moved, seconds = verdict.get("moved_bytes", 0), (verdict.get("seconds") or {}).get("total", 0)
+    came = verdict.get("result") == "published" and any(each["host"] == peer for each in run.spec["peers"])
+    return {"host": peer, "bytes": moved, "seconds": seconds} if came and moved >= TELLING and seconds > 0 else None
 
 
 def _forbidden(policy, role, path, ask):

@@ -297,5 +297,6 @@ def test_the_plan_fits_on_a_screen():
         "firewall  nft: opened for the source alone, for as long as it takes",
         "compress  zstd, where it helps",
         "   proof  blake3, readback",
+        "    time  unknown: nothing was copied between them yet, and their links do not tell a speed",
         "    note  the data travels unencrypted from 10.77.1.11 to 10.77.1.12",
     ]

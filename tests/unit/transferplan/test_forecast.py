@@ -1,0 +1,64 @@
+"""How long a transfer will take: by what came before, by the links, by a limit; and that nothing known says so."""
+
+import pytest
+
+from transferplan import forecast, units
+from transferplan.facts import Facts
+from transferplan.forecast import HISTORY, LIMIT, LINK, Leg, foresee
+
+from .samples import GIB, alpha, beta, gamma, interface
+
+MIB = 1024 * 1024
+
+
+def facts(payload, speed=0, paces=()):
+    here = payload["interfaces"][0]["address"]
+    told = [{"host": "alpha", "bytes": size * MIB, "seconds": seconds} for size, seconds in paces]
+    known = {**payload, "interfaces": [{**interface(here), "speed": speed}], "paces": told}
+    return Facts.from_payload(known, payload["host"])
+
+
+def leg(size=GIB, to=beta, speeds=(0, 0), paces=()):
+    addresses = "10.77.1.11", to()["interfaces"][0]["address"]
+    return Leg(facts(alpha(), speeds[0]), facts(to(), speeds[1], paces), addresses, size)
+
+
+def one(limit=0, at_least=False, **known):
+    return foresee([leg(**known)], limit, at_once=True, at_least=at_least)
+
+
+def test_the_middle_of_what_came_before_counts():
+    told = one(paces=[(1000, 10), (1000, 5), (1000, 100)])
+    assert (told.seconds, told.basis) == (pytest.approx(10.2, abs=0.1), HISTORY)
+    assert told.text == "about 10 s: the last 3 copies from alpha to beta made 100.0 MiB/s"
+
+
+def test_without_any_the_slower_link_bounds_it():
+    told = one(speeds=(10_000, 1000))
+    assert (told.seconds, told.basis) == (pytest.approx(8.6), LINK)
+    assert told.text == "at least 8.6 s: the link of beta carries 1 Gbit/s"
+
+
+def test_a_link_that_tells_no_speed_is_not_counted():
+    assert one(speeds=(0, 1000)).basis == LINK
+    assert one() == forecast.UNKNOWN
+
+
+def test_a_limit_bounds_what_would_be_faster_and_nothing_else():
+    assert one(limit=MIB, paces=[(1000, 10)]).text == f"about {units.span(1024)}: the limit is 1.0 MiB/s"
+    assert one(limit=GIB, paces=[(1000, 10)]).basis == HISTORY
+    assert one(limit=MIB).basis == LIMIT
+
+
+def test_what_is_not_counted_yet_is_at_least_so_much():
+    assert one(at_least=True, paces=[(1000, 10)]).text.startswith("at least")
+
+
+@pytest.mark.parametrize(("at_once", "seconds"), [(True, 20), (False, 30)])
+def test_of_several_the_slowest_counts_in_a_chain_and_all_one_after_the_other(at_once, seconds):
+    legs = [leg(1000 * MIB, paces=[(100, 1)]), leg(1000 * MIB, to=gamma, paces=[(50, 1)])]
+    assert foresee(legs, 0, at_once, at_least=False).seconds == pytest.approx(seconds)
+
+
+def test_one_of_several_that_is_unknown_leaves_all_unknown():
+    assert foresee([leg(paces=[(100, 1)]), leg(to=gamma)], 0, at_once=True, at_least=False) == forecast.UNKNOWN

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
+from lab.salt import CODE_ROOT, install_code
 
 from tests.conftest import CHECKOUT
 from transferplan.version import VERSION
@@ -41,6 +42,35 @@ def test_a_synced_tree_brings_every_module(synced):
     for name in MODULES:
         listed = synced.run_module("beta", "sys.list_functions", name).data["beta"]
         assert listed, name
+
+
+# --- a repository that gitfs serves ----------------------------------------------------------------------------------
+
+GITFS = {
+    "fileserver_backend": ["roots", "gitfs"],
+    "gitfs_provider": "gitpython",
+    "gitfs_base": "main",
+    "gitfs_remotes": [f"file://{CODE_ROOT}"],
+}
+COMMIT = f"""
+cd {CODE_ROOT}
+git init --quiet --initial-branch=main
+git add --all
+git -c user.name=lab -c user.email=lab@lab.invalid commit --quiet --message='As it is'
+"""
+
+
+def test_a_repository_served_by_gitfs_is_synced_and_copies():
+    with Lab(minions=("alpha", "beta"), install="none", master_config=GITFS) as lab:
+        install_code(lab.master)
+        lab.master.run(["sh", "-euc", COMMIT])
+        lab.run_runner("fileserver.update", "gitfs")
+        lab.run_module("*", "saltutil.sync_all")
+        lab.run_runner("saltutil.sync_all")
+        assert "transfer.copied" in lab.run_module("beta", "sys.list_state_functions", "transfer").data["beta"]
+        lab.machine("alpha").run(["sh", "-c", "mkdir /srv/data && echo hello >/srv/data/file"])
+        done = lab.run_runner("transfer.copy", src="alpha:/srv/data", dst="beta:/srv/")
+        assert (done.returncode, done.data["result"]) == (0, "ok"), done.stderr
 
 
 # --- a wheel ---------------------------------------------------------------------------------------------------------

@@ -19,4 +19,4 @@ def test_the_kinds_are_those_that_the_readme_of_fragments_tells():
 def test_a_fragment_has_a_kind_and_is_a_sentence(fragment):
     assert re.fullmatch(rf"(\d+|\+[a-z0-9-]+)\.({'|'.join(KINDS)})\.md", fragment.name)
     text = fragment.read_text()
-    assert text.endswith(".\n") and text[0].isupper() or text.startswith("`")
+    assert re.match("[A-Z`]", text) and text.endswith(".\n")

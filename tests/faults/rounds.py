@@ -9,6 +9,7 @@ attempt without faults must bring everything, byte for byte. Engine only: worker
 """
 
 import argparse
+import contextlib
 import json
 import random
 import signal
@@ -20,10 +21,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
-from datamover.errors import MoverError
+from datamover.errors import MoverError, NoGo, UnknownTransfer
 from tests.faults import world as worlds
 from tests.faults.schedule import ENDS, MOVING, PHASES, Fault, Round, draw
 from tests.support.waiting import eventually
+from transferworker import control
 
 MOMENT = 1.5
 """Seconds that a cut for a moment lasts: less than anything gives up after."""
@@ -91,8 +93,7 @@ class Play:
 
     def _hit(self, fault: Fault):
         """One attempt with a fault. Whether it published all the same, so that the round is over."""
-        self._told.attempts += 1
-        self._begin_until(fault)
+        self._in_time(lambda: self._begin_until(fault))
         self._strike(fault)
         results = self._settle(fault)
         self._check(fault, results)
@@ -103,6 +104,17 @@ class Play:
             self._transfer = self._new_transfer()
         self._between(fault.after)
         return False
+
+    def _in_time(self, begin):
+        """Begin an attempt, and another one when this machine was so busy that an end's lease was over before."""
+        for last in (False, False, True):
+            self._told.attempts += 1
+            try:
+                return begin()
+            except control.Refusal as refusal:
+                if last or refusal.name != NoGo.name:
+                    raise
+                self._await_lease(ENDS)
 
     def _begin_until(self, fault):
         transfer = self._transfer.next().prepare()
@@ -197,7 +209,8 @@ class Play:
     def _await_lease(self, roles):
         """Who is told nothing more undoes itself, who stands still is killed."""
         for role in roles:
-            eventually(lambda role=role: not self._transfer.run(role).alive, worlds.LEASE + worlds.GRACE)
+            with contextlib.suppress(UnknownTransfer):  # it never came to that end
+                eventually(lambda role=role: not self._transfer.run(role).alive, worlds.LEASE + worlds.GRACE)
 
     def _check(self, fault, results):
         kind, staging = fault.kind, self._transfer.staging
@@ -228,8 +241,7 @@ class Play:
     # The attempt that nothing hits
 
     def _finish(self):
-        self._told.attempts += 1
-        self._transfer.next().begin()
+        self._in_time(lambda: self._transfer.next().begin())
         verdicts = dict(zip(ENDS, self._transfer.verdicts(), strict=True))
         for role, verdict in verdicts.items():
             if verdict["result"] != PUBLISHED:

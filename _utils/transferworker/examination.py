@@ -4,17 +4,16 @@ another version, times that cannot be.
 
 import time
 
-from datamover.host import flock, lease
+from datamover.host import lease
 from datamover.version import VERSION
 
-from . import resting, strays
+from . import strays
 from .residue import of_run
 from .residues import find, look_in
 
 FUTURE = 60.0
 OTHER_VERSION = "it ends by itself; bring the hosts to one version before the next attempt"
 CLOCK = "the clock was set back since: ages told of this host are wrong; deadlines count from boot and are not"
-SHED = "a part of it that only a live worker needs is still there: transfer.status removes it"
 
 
 def examine(runs, register, limits, host, places=()):
@@ -25,7 +24,6 @@ def examine(runs, register, limits, host, places=()):
             "directories of destinations": lambda: strays.find(runs, host, places),
             "versions": lambda: _other_versions(runs),
             "times": lambda: _impossible_times(runs),
-            "programs": lambda: _unshed(runs),
         },
         troubles,
     )
@@ -49,9 +47,3 @@ def _impossible_times(runs):
         if run.begun / 1e9 > time.time() + FUTURE:
             yield of_run("record from the future", run, None, advice=CLOCK)
 
-
-def _unshed(runs):
-    for run in runs.all():
-        busy = run.alive or flock.is_held(run.preparing)
-        if run.verdict and not busy and run.code.exists():
-            yield of_run("program of an ended run", run, None, bytes=resting.disk_bytes(run.code), advice=SHED)

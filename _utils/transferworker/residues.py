@@ -10,7 +10,7 @@ from hosttools.commands import drive
 from hosttools.firewall import BACKENDS
 from hosttools.pinholes import transfer_of
 
-from . import audit, bounds, pinhole, resting, retention, undoing
+from . import audit, bounds, launch, pinhole, resting, retention, undoing
 from .residue import PATIENCE, Residue, of_run
 
 TRANSFER = re.compile("[0-9a-f]{32}")
@@ -31,6 +31,7 @@ def find(runs, register, limits, partial=False):
         "what rests": lambda: retention.partials(runs, limits, partial),
         "the register": lambda: _void_entries(register),
         **{f"the firewall ({name})": functools.partial(pinholes, one) for name, one in BACKENDS.items()},
+        "programs": lambda: _unshed(runs),
         "unfinished run directories": lambda: _debris(runs),
         "old records": lambda: retention.expired_records(runs, limits),
     }
@@ -71,10 +72,34 @@ def _dead_runs(runs):
         if run.alive or flock.is_held(run.preparing):
             continue
         if run.verdict is None:
-            undo = functools.partial(undoing.undo_dead, run, PATIENCE)
-            yield of_run("dead worker", run, undo, bytes=resting.disk_bytes(run.path), advice=UNDO)
+            removed = functools.partial(_settled, run)
+            yield of_run("dead worker", run, removed, bytes=resting.disk_bytes(run.path), advice=UNDO)
         elif left := sorted({change.what for change in run.undo.pending()} - _resting(run)):
             yield of_run(f"not undone: {', '.join(left)}", run, functools.partial(_undone, run), advice=SWEEP)
+
+
+def _settled(run):
+    """Undo after the dead worker, and remove its program when nobody needs it any more."""
+    return undoing.undo_dead(run, PATIENCE) and _shed(run)
+
+
+def _unshed(runs):
+    for run in runs.all():
+        busy = run.alive or flock.is_held(run.preparing)
+        if run.verdict and not busy and run.code.exists():
+            removed = functools.partial(_shed, run)
+            yield of_run("program of an ended run", run, removed, bytes=resting.disk_bytes(run.code), advice=SWEEP)
+
+
+def _shed(run):
+    held = flock.hold(run.preparing)
+    if held is None:
+        return False
+    with held:
+        launch.stop(run)  # its stop action runs that program, too
+        if not run.alive:
+            run.shed()
+    return not run.code.exists()
 
 
 def _resting(run):

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.root
 
 SEED = 11
 MINUTE = 60
+LONGEST_SILENCE = 200
+"""Seconds until a kernel that has sent in vain for a minute tries again, and what then is left to do."""
 TRIES = 8
 """Some phases take milliseconds: who wants to strike in one often comes too late."""
 
@@ -91,6 +93,7 @@ def test_a_cut_for_a_minute(world, record_property):
     world.cut()
     threading.Event().wait(MINUTE)  # not for anything: time is what this is about
     world.heal()
+    eventually(lambda: all(transfer.run(role).verdict for role in ENDS), LONGEST_SILENCE)
     assert [verdict["result"] for verdict in transfer.verdicts()] == ["published"] * 2
     assert worlds.differences(world) == []
     assert world.left(transfer.transfer, kept=("data",)) == []

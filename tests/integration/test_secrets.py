@@ -14,7 +14,7 @@ from tests.support.runs import assert_ok, names, outcome
 from tests.support.secrecy import Ears, Wiretap, key_of
 
 SIZE = 4_000_000
-RATE = "4mbit"
+RATE = "1mbit"
 
 
 @pytest.fixture

@@ -104,3 +104,24 @@ def test_a_damaged_record_is_told(runs, guarded):
     (runs.establish(spec()).path / "verdict.json").write_text("{")
     found, (trouble,) = look(runs)
     assert found == [] and TRANSFER in trouble
+
+
+def test_after_a_dead_worker_its_program_goes_too(runs, guarded, tmp_path):
+    guarded()
+    run = runs.establish(spec(path=str(tmp_path / "data")))
+    run.code.mkdir()
+    found, troubles = look(runs)
+    assert residues.remove(found, troubles) == found
+    assert run.verdict["result"] == "failed" and not run.code.exists()
+    assert look(runs) == ([], [])
+
+
+def test_the_program_of_an_ended_run_goes_unless_another_attempt_is_just_being_started(runs, guarded):
+    guarded()
+    run = runs.establish(spec())
+    run.write("verdict", {"result": "failed"})
+    run.code.mkdir()
+    found, troubles = look(runs)
+    with flock.hold(run.preparing):
+        assert residues.remove(found, troubles) == []
+    assert residues.remove(found, troubles) == found and not run.code.exists()

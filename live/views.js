@@ -157,7 +157,7 @@ function verdict(result) {
   return [
     element(`p.verdict.${kind}`, result.result === "ok" ? "ok: what arrived is proved" : result.result),
     element("ul", Object.entries(result.destinations).map(([name, end]) =>
-      element("li", { "data-key": name }, `${end.place}: ${end.result ?? "not known"}${figures(end)}`))),
+      element("li", { "data-key": name }, `${end.place}: ${end.outcome ?? end.result ?? "not known"}${figures(end)}`))),
     slowestStage && element("p.help", `Slowest: ${slowestStage}`),
   ];
 }

@@ -36,7 +36,7 @@ VARIES = (
     (re.compile(r"\b44\d\d\b"), "PORT"),
 )
 PHASES = "connecting|proved|moving|verifying|sealed|publishing"
-PASSING = re.compile(rf"({PHASES})\s{{2,}}|slowest, |.*(unclosed|self\._closing|Enable tracemalloc)")
+PASSING = re.compile(rf"({PHASES})\s{{2,}}|slowest, | +time  |.*(unclosed|self\._closing|Enable tracemalloc)")
 
 
 @dataclass(frozen=True)

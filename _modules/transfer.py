@@ -30,6 +30,7 @@ from transferworker import bounds
 from transferworker import facts as looking
 from transferworker.desk import Desk
 from transferworker.limits import Limits
+from transferworker.login import Login
 from transferworker.policy import Policy
 
 __virtualname__ = "transfer"
@@ -590,7 +591,12 @@ def _prepare(spec):
     own, troubles = _sound()
     if troubles:
         raise Refused(map(BadOption.reason, troubles))
-    return _desk_of(own).prepare(spec, _policy(own.state_dir))
+    return _desk_of(own).prepare(spec, _policy(own.state_dir), _login())
+
+
+def _login():
+    """With what this host's own database is logged in to: the minion's configuration before its pillar."""
+    return Login.read(__opts__.get("replica"), __pillar__.get("replica"))
 
 
 def _sound(asked=None, given=()):
@@ -615,6 +621,7 @@ def _facts(ask):
     known = ask if isinstance(ask, Mapping) else {}
     own, trouble = _sound(known.get("settings"), known.get("given", ()))
     policy = _policy(own.state_dir)
-    host = looking.Host(__opts__["id"], __grains__.get("saltversion", ""), own.state_dir, own.values("host"), policy)
+    about = __opts__["id"], __grains__.get("saltversion", ""), own.state_dir, own.values("host")
+    host = looking.Host(*about, policy, _login())
     told = looking.look(host, ask)
     return {**told, "max_transfers": own.max_transfers, "trouble": trouble + told["trouble"]}

@@ -105,4 +105,10 @@ class BadUnit(HostToolError):
     code, name = 51, "bad-unit"
 
 
+class DatabaseRefused(HostToolError):
+    """A database server could not be reached or refused what it was asked. The text has its words and number."""
+
+    code, name = 52, "database-refused"
+
+
 ERRORS: tuple[type[HostToolError], ...] = tuple(HostToolError.__subclasses__())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import units, updating
+from . import flows, units, updating
 from .paths import printable
 from .request import DESTINATION, Member
 from .status import ENDED, Progress, Status
@@ -45,6 +45,7 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
     """The plan on one screen, from Plan.summary()."""
     rows = [
         ("copy", f"{summary['source']}  ({_what(summary)})"),
+        *(("", line) for line in flows.lines(summary["stream"])),
         *_choice(summary),
         *_there(summary),
         *_flow(summary),
@@ -230,7 +231,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     lines = [printable(head), *map(printable, _each_line(result)), *reason_lines(result["reasons"])]
     receipt = result["receipt"]
     if receipt and receipt["proved_on"]:
-        lines += [printable(line) for line in _receipt_lines(receipt)]
+        lines += [printable(line) for line in _receipt_lines(receipt, _became(result))]
         lines += [printable(line) for line in _update_lines(result)]
         lines += [printable(line) for line in _speed_lines(result)]
         lines += _slowest_line(result["bottleneck"])
@@ -258,14 +259,23 @@ def _by_way_of(end: Mapping[str, Any]) -> str:
     return f", passed by {', '.join(map(str, lost))}" if lost else ""
 
 
-def _receipt_lines(receipt: Mapping[str, Any]) -> Iterator[str]:
+def _became(result: Mapping[str, Any]) -> list[str]:
+    """What became of a stream at each destination; nothing for files and trees."""
+    return [f"{host}: {line}" for host, end in result["destinations"].items() for line in flows.result_lines(end)]
+
+
+def _receipt_lines(receipt: Mapping[str, Any], became: list[str]) -> Iterator[str]:
     links = f", {units.count(receipt['links'], 'link')}" if receipt["links"] else ""
     directories = units.count(receipt["directories"], "directory", "directories")
     files = units.count(receipt["files"], "file")
-    yield f"proved by {receipt['level']}: {files}, {directories}{links}, {units.size(receipt['bytes'])}"
+    if became:
+        yield f"proved by {receipt['level']}: {units.size(receipt['bytes'])} in one stream, made once"
+    else:
+        yield f"proved by {receipt['level']}: {files}, {directories}{links}, {units.size(receipt['bytes'])}"
     proved = len(receipt["proved_on"])
     where = "both ends" if proved == 1 else f"the source and {proved} destinations"
     yield f"{receipt['algorithm']} root {receipt['source_root']}, the same on {where}"
+    yield from became
     if receipt["excluded"]:
         yield f"{units.count(receipt['excluded'], 'entry', 'entries')} left out by include and exclude"
     if receipt["skipped"]:

@@ -165,6 +165,35 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Server:
+    """The database server that a socket leads to. `replication` are its connections to primaries; None if the account
+    may not see them. `redo_rate` is how many bytes a second it has written to its redo log since it was started.
+    """
+
+    version: str
+    vendor: str
+    datadir: Path
+    user: str
+    privileges: tuple[str, ...]
+    redo_rate: int = 0
+    replication: tuple[Mapping[str, Any], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.vendor not in ("mariadb", "percona", "mysql"):
+            raise ValueError(f"vendor {self.vendor[:40]!a} is none that is known")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a host has for hot backups: tools with their versions, what unpacks them, at a source the server itself."""
+
+    tools: Mapping[str, str]
+    unpackers: tuple[str, ...]
+    server: Server | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     host: str
     version: str
@@ -192,6 +221,8 @@ class Facts:
     max_transfers: int = 0
     trouble: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    backup: Backup | None = None
+    unpacks: tuple[str, ...] = ()
 
     @classmethod
     def from_payload(cls, payload: Any, host: str) -> Facts:

@@ -10,7 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import address, checks, compression, firewall, forecast, order, paths, shapes, space, streams, units, updating
+from . import (
+    address,
+    checks,
+    compression,
+    firewall,
+    flows,
+    forecast,
+    order,
+    paths,
+    shapes,
+    space,
+    streams,
+    units,
+    updating,
+)
 from .address import Pair
 from .errors import (
     BadAnswer,
@@ -81,6 +95,7 @@ class Plan:
     source: End
     hops: tuple[Hop, ...]
     found: Source
+    stream: Mapping[str, Any]
     digest: str
     streams: int
     compression: compression.Compression
@@ -171,6 +186,7 @@ class Plan:
             "asked_by": dict(self.request.asked_by),
             "given": self.request.given(),
             **({"fanout": self.fanout} if self.is_chain else {}),
+            **self.stream,
         }
 
     def _expected(self, hop: Hop) -> dict[str, Any]:
@@ -228,6 +244,7 @@ class Plan:
             "fanout": self.fanout,
             "hops": [self._hop_summary(leaf, hop) for leaf, hop in enumerate(self.hops)],
             "kind": self.found.kind,
+            "stream": self.stream.get("stream"),
             "bytes": self.found.bytes,
             "disk_bytes": self.found.disk_bytes,
             "files": self.found.files,
@@ -321,7 +338,8 @@ def _read_side(request: Request, member: Member, answer: Answer) -> _Side:
     if found is None:
         raise BadAnswer(f"{member} answered without a word about {asked}")
     real = asked.path if found.kind == "symlink" else found.real or asked.path
-    return _Side(member, Endpoint(member.host, real), facts, as_told(request.settings, facts.settings))
+    own = as_told(request.settings, facts.settings)
+    return _Side(member, Endpoint(member.host, real), flows.grown(facts, own), own)
 
 
 def read_answer(member: Member, answer: Answer) -> Facts:
@@ -353,13 +371,12 @@ def error_in(member: Member, payload: Mapping[str, Any]) -> Reason | None:
 
 def _source_reasons(side: _Side, transfer: str) -> Iterator[Reason]:
     yield from checks.host(side.facts, transfer)
-    yield from checks.source(side.place, side.found, side.settings)
+    yield from flows.source(side.place, side.facts, side.settings)
 
 
 def _destination_reasons(side: _Side, source: _Side | None, request: Request) -> Iterator[Reason]:
-    kind = source.found.kind if source else None
     yield from checks.host(side.facts, request.transfer)
-    yield from checks.destination(side.place, side.found, kind, side.settings, request.transfer)
+    yield from flows.destination(side.place, side.facts, source.facts if source else None, side.settings, request)
     yield from checks.ports(side.facts, side.settings)
     if lacking := _lacks_network(side):
         yield NoAddress.reason(lacking)
@@ -389,6 +406,7 @@ def _join(
         source=End(source.member, source.place, source.settings),
         hops=planned,
         found=source.found,
+        stream=flows.told(request.settings, source.facts),
         digest=digest,
         streams=streams.choose(
             request.settings.streams,
@@ -502,6 +520,8 @@ def _warnings(request: Request, source: _Side, sides: list[_Side], hops: tuple[H
         if asked != side.place:
             yield f"{asked} is really {side.place}"
     yield from _source_warnings(source.place, source.found)
+    for side in sides:
+        yield from flows.warnings(request.settings, source.place, source.facts, side.facts)
     for hop in hops:
         yield from updating.warnings(request.settings, hop.place, hop.found)
         if hop.found.exists and request.settings.overwrite and not request.settings.update:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from . import paths, settings, statement
+from . import paths, settings, statement, streamed
 from .errors import BadOption, BadPlace, Ledger, NameTooLong, PlacesOverlap, Reason, Refused
 from .paths import decode_path, encode_path
 from .settings import Settings
@@ -141,20 +141,28 @@ def read(
     values, troubles = settings.sound([*layers, (settings.COMMAND, options)])
     ledger.add(map(BadOption.reason, [*troubles, *settings.contradictions(values)]))
     source = ledger.attempt(parse_source, src)
-    destinations = _destinations(dst, source, ledger)
+    destinations = _destinations(dst, source, ledger, values)
     if not source or not destinations:
         raise Refused(ledger.reasons)
     for place in destinations:
         ledger.attempt(refuse_overlap, source, place)
     ledger.add(_crowding(source, destinations))
+    ledger.add(streamed.crowding(values, len(destinations)))
     return Request(transfer, source, destinations, values, tuple(ledger.reasons))
 
 
-def _destinations(dst: Any, source: Endpoint | None, ledger: Ledger) -> tuple[Endpoint, ...]:
+def _destinations(dst: Any, source: Endpoint | None, ledger: Ledger, asked: Settings) -> tuple[Endpoint, ...]:
     """The destinations that can be read; with an unreadable source their final names are only as good as can be."""
-    name = paths.basename(source.path) if source else b"?"
-    tried = [ledger.attempt(parse_destination, text, name) for text in ledger.attempt(split_destinations, dst) or []]
+    texts = ledger.attempt(split_destinations, dst) or []
+    tried = [ledger.attempt(parse_destination, text, _name_for(text, source, asked, ledger)) for text in texts]
     return tuple(place for place in tried if place)
+
+
+def _name_for(text: Any, source: Endpoint | None, asked: Settings, ledger: Ledger) -> bytes:
+    """What is appended to the text of a destination that ends in a slash."""
+    if source is None or not str(text).endswith("/"):
+        return b"?"
+    return ledger.attempt(streamed.final_name, asked, source.path) or b"?"
 
 
 def split_destinations(dst: Any) -> list[Any]:

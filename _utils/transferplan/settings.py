@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import order, profiles
+from . import order, profiles, streamed
 from .errors import BadOption, Refused
 from .kinds import (
     HIGHEST_PORT,
@@ -74,10 +74,47 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option(
         "type",
-        Choice(("file",)),
+        Choice(("file", "xtrabackup", "decompress")),
         "file",
-        "What is transferred: a file, or a directory with all that is in it.",
-        "file",
+        "What is transferred. file is a file, or a directory with all that is in it; xtrabackup a hot backup of the "
+        "database server whose socket is the source; decompress an archive that is unpacked where it arrives.",
+        "xtrabackup",
+    ),
+    Option(
+        "stop_replication",
+        Truth(),
+        False,
+        "With type=xtrabackup: stop the donor's SQL threads while its backup is made. They run again afterwards, "
+        "whatever happens, as far as they ran before.",
+        "True",
+    ),
+    Option(
+        "keep_stream",
+        Truth(),
+        False,
+        "With type=xtrabackup: keep the backup as the one file that its stream is, without unpacking it.",
+        "True",
+    ),
+    Option(
+        "parallel",
+        AutoOr(Whole(1, 64)),
+        "auto",
+        "With type=xtrabackup: how many threads of the backup tool read, and how many unpack. auto takes 4.",
+        "8",
+    ),
+    Option(
+        "backup_tool",
+        Choice(("auto", "mariadb-backup", "mariabackup", "xtrabackup")),
+        "auto",
+        "With type=xtrabackup: the tool that makes the backup. auto takes the one that fits the server.",
+        "mariabackup",
+    ),
+    Option(
+        "expect",
+        Choice(("nothing", "backup")),
+        "nothing",
+        "With type=decompress: what the archive must turn out to hold. backup demands a whole hot backup.",
+        "backup",
     ),
     Option(
         "profile",
@@ -393,6 +430,11 @@ class Settings:
     """The values in force; `origins` says which layer gave those that are not the default."""
 
     type: str
+    stop_replication: bool
+    keep_stream: bool
+    parallel: str | int
+    backup_tool: str
+    expect: str
     profile: str
     encrypt: bool
     digest: str
@@ -464,14 +506,15 @@ def sound(layers: Iterable[Layer]) -> tuple[Settings, list[str]]:
         troubles += bad
     if values["quiet"] and values["verbose"]:
         troubles.append("quiet and verbose exclude each other: give one of them")
-    return Settings(**values, origins=origins), troubles
+    return streamed.fitted(Settings(**values, origins=origins)), troubles
 
 
 def contradictions(asked: Settings) -> list[str]:
     """What is wrong with a request's options together; for who asks to hear once, not from every host."""
+    wrong = list(streamed.contradictions(asked))
     if asked.delete and not asked.update:
-        return ["delete=True is only for update=True: a copy to a new place has nothing to delete"]
-    return []
+        wrong.append("delete=True is only for update=True: a copy to a new place has nothing to delete")
+    return wrong
 
 
 def _refuse(troubles: Sequence[str]) -> None:

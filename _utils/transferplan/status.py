@@ -87,6 +87,7 @@ class Verdict:
     read_bytes: int = 0
     reread_bytes: int = 0
     chain: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def choose(asked: str | int, verify: str, found: Source, everyone: Iterable[Fact
     """The number of streams; `asked` is a number or AUTO."""
     if asked != AUTO:
         return int(asked)
-    if _is_little(found) or (found.kind == "file" and verify == "flight"):
+    if _is_little(found) or (found.kind in ("file", "socket") and verify == "flight"):
         return 1
     fed = max(1, min(FED_AT_MOST, *(idle_cores(each) - 1 for each in everyone)))
     return max(fed, ROUTED_AT_LEAST) if routed else fed

@@ -31,6 +31,7 @@ from . import (
     verifying,
 )
 from . import spec as specs
+from .login import NAME
 
 ANSWER_PATIENCE = 60.0
 END_PATIENCE = 45.0
@@ -55,8 +56,10 @@ class Desk:
 
     # Beginning
 
-    def prepare(self, spec, policy):
-        """Start the worker of `spec`, or attach to the one that the same spec started before."""
+    def prepare(self, spec, policy, login=None):
+        """Start the worker of `spec`, or attach to the one that the same spec started before. `login` is with what it
+        gets into this host's database, if that is what it reads.
+        """
         specs.check(spec, self._minion)
         real = _real(_path(spec))  # once: what the policy is asked about is what the worker must find
         self._refuse_forbidden(spec, real, policy)
@@ -67,13 +70,14 @@ class Desk:
             if not attached:
                 self._take_seat(run, spec)
                 run.write("place", {"real": safepath.encode_path(real)})
+                _give_login(run, spec, login)
                 launch.start(run, spec)
         self._forget_old()
         return {**_answer(run, spec), "attached": attached}
 
     def _refuse_forbidden(self, spec, real, policy):
         peers = [peer["host"] for peer in spec["peers"]]
-        paths = (_path(spec), real, os.path.realpath(real))
+        paths = (_path(spec), real, os.path.realpath(real), *_read_beside(spec))
         reasons = policy.reasons(spec["role"], paths, peers, spec["settings"]["special"])
         if reasons:
             audit.refused(self._runs.state_dir, spec, reasons)
@@ -240,6 +244,19 @@ def _real(path):
     """Where this name really lies; the worker refuses when what it opens lies elsewhere by then."""
     parent, name = safepath.split_final(path)
     return os.path.join(os.path.realpath(parent), name)
+
+
+def _read_beside(spec):
+    """What is read that is not the path of the source itself: a database's files, by way of its socket."""
+    datadir = spec.get("stream", {}).get("datadir")
+    return () if datadir is None else (safepath.decode_path(datadir), os.path.realpath(safepath.decode_path(datadir)))
+
+
+def _give_login(run, spec, login):
+    """For a worker that reads a database: the file with which it logs in, which goes when all else is undone."""
+    if login and spec["role"] == "source" and "datadir" in spec.get("stream", {}):
+        run.undo.register("login")
+        login.write(run.path / NAME, os.fsdecode(_path(spec)))
 
 
 def _only_one(run):

@@ -20,7 +20,7 @@ from datamover.errors import Busy, Cancelled, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
 
-from . import attempts, launch, pinhole, publishing, rosters, verdicts
+from . import attempts, flows, launch, pinhole, publishing, rosters, verdicts
 
 ANY_PORT = 9
 SHORT = 2.0
@@ -131,6 +131,8 @@ class SourceEnd(End):
         return super().prepare()
 
     def _tree(self):
+        if "stream" in self._spec:
+            return flows.source(self._run, self._spec, self._journal, self._progress.step)
         own = self._settings
         selection = Selection(own["include"], own["exclude"])
         tree = SourceTree(self._path, self._journal, frozenset(own["special"]), own["owners"], selection)
@@ -195,7 +197,9 @@ class DestinationEnd(End):
         how = self._path, self._spec["transfer"], about, self._journal, self._settings["owners"], reserve
         options = {"special": frozenset(self._settings["special"])}
         kind = Staging
-        if self._settings["in_place"]:
+        if "stream" in self._spec:
+            kind, options = flows.Staging, {**options, "run": self._run, "spec": self._spec}
+        elif self._settings["in_place"]:
             kind, options["asked"] = UpdateStaging, Asked.of(self._settings)
         registered = self._register_staging()
         make = kind.create if self._spec["attempt"] == 1 else kind.take_over

@@ -12,6 +12,7 @@ import psutil
 from datamover import codecs, digests
 from datamover.disk import destination, safepath, survey
 from datamover.errors import SpecInvalid
+from datamover.flow import compressed
 from datamover.host import lease, process
 from datamover.host.register import Place, Register
 from datamover.host.rundir import ROLES, RunDirs
@@ -21,7 +22,8 @@ from datamover.version import VERSION
 from hosttools import firewall, forbidden
 from hosttools.commands import drive
 
-from . import bounds, launch, resting
+from . import bounds, databases, launch, resting
+from .login import Login
 from .policy import Policy
 
 BUDGET = 3.0
@@ -42,22 +44,26 @@ class Host:
     state_dir: str
     settings: dict
     policy: Policy
+    login: Login = Login()
 
 
 def look(host, ask):
     """The payload of `transfer.facts`."""
     role, path = _question(ask)
     runs, register = RunDirs(host.state_dir), Register(host.state_dir)
+    backup = _backup(host, role, path, ask)
     return {
         **_machine(host),
+        "backup": backup,
+        "unpacks": list(compressed.formats()),
         "digests": list(digests.available()),
         "codecs": list(codecs.available()),
         "interfaces": interfaces(psutil.net_if_addrs(), psutil.net_if_stats()),
         "firewall": {**drive(firewall.survey(), process.run), "forbidden": _never_opened(host)},
         "ports": _ports(host.settings),
-        "source": _source(path, ask) if role == "source" else None,
+        "source": _source(path, ask, backup) if role == "source" else None,
         "destination": _destination(path, register, ask) if role == "destination" else None,
-        "policy": {"reasons": _forbidden(host.policy, role, path, ask)},
+        "policy": {"reasons": _forbidden(host.policy, role, path, ask, backup)},
         "resumable": resumable(runs, path) if role == "destination" else [],
         "paces": paces(runs, ask) if role == "destination" else [],
         "running": [run.transfer for run in runs.all() if run.alive],
@@ -145,13 +151,37 @@ def _never_opened(host):
     return forbidden.closed(host.state_dir, _wanted(host.settings))
 
 
-def _source(path, ask):
+def _backup(host, role, path, ask):
+    """What is to be known where a database is backed up; None where something else travels."""
+    if (ask.get("settings") or {}).get("type") != "xtrabackup":
+        return None
+    server = databases.donor_at(path, host.login) if role == "source" else {"server": None, "trouble": ""}
+    return {**server, **databases.tools()}
+
+
+def _source(path, ask, backup):
     """The survey, with as many names in each list as fit; its counts tell how many there are."""
-    found = survey.survey(path, ask.get("budget", BUDGET), _selection(ask.get("settings") or {}))
+    budget = ask.get("budget", BUDGET)
+    if backup:
+        return _data_of(backup["server"], path, budget)
+    found = survey.survey(path, budget, _selection(ask.get("settings") or {}))
+    return {**found, **_bounded(found)}
+
+
+def _bounded(found):
     lists = {name: bounds.fitting(found[name], NAMES) for name in ("unreadable", "mounts_below")}
     special = {name: bounds.fitting(paths, NAMES) for name, paths in found["special"].items()}
     counts = {"unreadable": len(found["unreadable"]), **found["counts"]}
-    return {**found, **lists, "special": special, "counts": counts}
+    return {**lists, "special": special, "counts": counts}
+
+
+def _data_of(server, path, budget):
+    """What lies in the data directory of a server, as a source whose place is its socket."""
+    if server is None:
+        return {"exists": databases.kind(path) is not None, "kind": databases.kind(path)}
+    found = survey.survey(safepath.decode_path(server["datadir"]), budget)
+    seen = {**found, **_bounded(found), "special": {}, "identity": [], "newest_mtime_age": None}
+    return {**seen, "kind": "socket", "real": safepath.encode_path(os.path.realpath(path)), "mounts_below": []}
 
 
 def _selection(settings):
@@ -206,7 +236,8 @@ def _pace(run, peer):
     return {"host": peer, "bytes": moved, "seconds": seconds} if came and moved >= TELLING and seconds > 0 else None
 
 
-def _forbidden(policy, role, path, ask):
+def _forbidden(policy, role, path, ask, backup):
     peers = [peer["host"] for peer in ask.get("peers", [])]
     wanted = (ask.get("settings") or {}).get("special") or []
-    return policy.reasons(role, (path, os.path.realpath(path)), peers, wanted)
+    data = [safepath.decode_path(backup["server"]["datadir"])] if backup and backup["server"] else []
+    return policy.reasons(role, (path, os.path.realpath(path), *data, *map(os.path.realpath, data)), peers, wanted)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datamover import codecs, digests, selection
 from datamover.disk import safepath, special
 from datamover.errors import SpecInvalid, VersionMismatch
+from datamover.flow import compressed
 from datamover.host.rundir import ROLES
 from datamover.version import VERSION
+from hosttools import hotbackup
 
 from . import niceness
 
@@ -66,6 +68,7 @@ def _rules(minion):
     yield "peers", _list_of(_peer), "a list of host, role and addresses"
     yield "fanout", _absent_or(_one_of(CHAIN)), f"{CHAIN}, or absent"
     yield "successors", _absent_or(_list_of(_peer, least=0)), "a list of host, role and addresses, or absent"
+    yield "stream", _absent_or(_stream), "what its type of stream needs, or absent"
     yield "firewall.backend", _is(str), "a name"
     yield "asked_by", _is(Mapping), "a mapping of user and via"
     yield "given", _is(Mapping), "a mapping of options"
@@ -106,6 +109,8 @@ def _setting_rules():
 def _contradictions(spec):
     if (spec["listen"] is None) != (spec["role"] == "source"):
         yield "a destination listens and a source does not"
+    if "stream" in spec:
+        yield from _contradictions_of_stream(spec)
     yield from _contradictions_in_chain(spec) if "fanout" in spec else _contradictions_of_two(spec)
 
 
@@ -129,6 +134,45 @@ def _contradictions_in_chain(spec):
         yield "the peers of the source of a chain are all its destinations, and it has no successors"
     if any(peer["role"] != "destination" for peer in after):
         yield "successors are destinations"
+
+
+_STREAMS = {
+    "xtrabackup": {
+        "tool": lambda value: _one_of(*hotbackup.NAMES)(value),
+        "unpacker": lambda value: _one_of(*hotbackup.UNPACKERS.values())(value),
+        "vendor": lambda value: _one_of(*hotbackup.TOOLS)(value),
+        "server_version": lambda value: _is(str)(value),
+        "datadir": lambda value: _plain_path(value),
+        "parallel": lambda value: _whole(1, 64)(value),
+        "slave_info": lambda value: _is(bool)(value),
+        "stop_replication": lambda value: _is(bool)(value),
+        "keep_stream": lambda value: _is(bool)(value),
+    },
+    "decompress": {
+        "format": lambda value: _one_of(*compressed.SUFFIXES.values())(value),
+        "expect": lambda value: _one_of("", "backup")(value),
+    },
+}
+
+
+def _stream(value):
+    """Exactly what its type needs."""
+    if not isinstance(value, Mapping) or not _one_of(*_STREAMS)(value.get("type")):
+        return False
+    rules = _STREAMS[value["type"]]
+    return {*value} == {"type", *rules} and all(is_right(value[name]) for name, is_right in rules.items())
+
+
+def _contradictions_of_stream(spec):
+    settings = spec["settings"]
+    if settings["verify"] != "flight":
+        yield "a stream is proved in flight"
+    if settings["in_place"] or settings["overwrite"]:
+        yield "a stream goes to a place where nothing is"
+    if "fanout" in spec:
+        yield "a stream goes through no chain"
+    if spec["attempt"] != 1 or settings["keep_partial"]:
+        yield "a stream cannot be gone on with, so nothing of it is kept"
 
 
 def _portion(value):

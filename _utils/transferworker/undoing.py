@@ -41,7 +41,24 @@ def handlers(run, verdict, keep=True):
         "place": lambda: Register(run.path.parents[1]).release(run.transfer),
         "staging": remove_staging,
         "trail": lambda: audit.ended(run, verdict),
+        "replication": partial(_resume_replication, run),
+        "login": partial(_forget_login, run),
     }
+
+
+def _resume_replication(run, **details):
+    # Only here, since few transfers stopped anything.
+    from . import hotbackups
+
+    hotbackups.resume_replication(run, **details)
+
+
+def _forget_login(run):
+    """Remove the file with which the database is logged in to, unless something is still to be undone with it."""
+    if any(change.what == "replication" for change in run.undo.pending()):
+        return KEPT
+    (run.path / "login.cnf").unlink(missing_ok=True)
+    return None
 
 
 def _has_arrived(run):
@@ -62,7 +79,8 @@ def _close_pinhole(run, verdict, tag):
 def close_pinholes(run):
     """Undo only what lets others in; returns sentences about what failed."""
     close = partial(_close_pinhole, run, None)
-    return run.undo.run({"pinhole": close, "place": _kept, "staging": _kept, "trail": _kept})
+    later = ("place", "staging", "trail", "replication", "login")
+    return run.undo.run({"pinhole": close, **dict.fromkeys(later, _kept)})
 
 
 def _kept():

@@ -25,6 +25,7 @@ def verdict(spec, outcome):
         **_figures(outcome),
         **_skipped(outcome),
         **_costs(),
+        "report": outcome.report,
         "cleanup": [bounds.short(sentence) for sentence in outcome.cleanup],
     }
 

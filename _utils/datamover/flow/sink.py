@@ -35,6 +35,10 @@ class StreamStaging(staged.Staging):
         self._changed = Changes(stop)
         self._consumer.begin(self.anchor, staged.DATA, stop)
 
+    def room(self):
+        """What a consumer that knows what it makes has to ask before it takes bytes and inodes."""
+        return self._headroom
+
     # What comes
 
     def announce(self, entries):

@@ -189,6 +189,7 @@ class Unpacking:
         os.symlink(target, path[-1], dir_fd=parent)
         uid, gid = self._owners.uid(member.uname, member.uid), self._owners.gid(member.gname, member.gid)
         os.chown(path[-1], uid, gid, dir_fd=parent, follow_symlinks=False)
+        os.utime(path[-1], (member.mtime, member.mtime), dir_fd=parent, follow_symlinks=False)
         self.links += 1
 
     def _make_link(self, member, parent, name):

@@ -159,7 +159,7 @@ WRONG = [
     ("network", "eth 0"),
     ("network", "an-interface-name-too-long"),
     ("network", 10),
-    ("type", "xtrabackup"),
+    ("type", "rsync"),
 ]
 
 

@@ -12,6 +12,62 @@ def test_a_spec_as_a_plan_makes_it_is_taken(role):
     check(spec(role), "alpha")
 
 
+BACKUP = {
+    "type": "xtrabackup",
+    "tool": "mariabackup",
+    "unpacker": "mbstream",
+    "vendor": "mariadb",
+    "server_version": "10.11",
+    "datadir": "/srv/mysql",
+    "parallel": 4,
+    "slave_info": True,
+    "stop_replication": False,
+    "keep_stream": False,
+}
+ARCHIVE = {"type": "decompress", "format": "zst", "expect": "backup"}
+
+
+@pytest.mark.parametrize("stream", [BACKUP, ARCHIVE])
+def test_a_stream_is_taken_as_a_plan_makes_it(stream):
+    check(spec(stream=stream, settings__verify="flight"), "alpha")
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        None,
+        {},
+        {"type": "rsync"},
+        {**BACKUP, "tool": "sh"},
+        {**BACKUP, "unpacker": "../mbstream"},
+        {**BACKUP, "datadir": "/srv/../etc"},
+        {**BACKUP, "parallel": 65},
+        {**BACKUP, "more": 1},
+        {"type": "xtrabackup"},
+        {**ARCHIVE, "format": "zip"},
+        {**ARCHIVE, "expect": "anything"},
+    ],
+)
+def test_a_stream_that_is_not_exactly_what_its_type_needs_is_refused(stream):
+    with pytest.raises(SpecInvalid, match="stream must be"):
+        check(spec(stream=stream, settings__verify="flight"), "alpha")
+
+
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("settings__verify", "readback", "proved in flight"),
+        ("settings__overwrite", True, "where nothing is"),
+        ("settings__keep_partial", 60, "cannot be gone on with"),
+        ("attempt", 2, "cannot be gone on with"),
+        ("fanout", "chain", "no chain"),
+    ],
+)
+def test_what_a_stream_cannot_be(name, value, words):
+    with pytest.raises(SpecInvalid, match=words):
+        check(spec(**{"stream": BACKUP, "settings__verify": "flight", name: value}), "alpha")
+
+
 WRONG = {
     "format": 2,
     "project": "another",

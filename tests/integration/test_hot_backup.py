@@ -1,0 +1,159 @@
+"""Hot backups of a real MariaDB, streamed from machine to machine by one command on the master.
+
+Beta has a server of its own, from which alpha replicates; alpha is the donor.
+"""
+
+import pytest
+from lab import Lab
+from lab.database import SOCKET, Database
+
+from tests.support.copying import Copying, slowed, worker
+from tests.support.runs import assert_ok, names, outcome, words
+from tests.support.waiting import eventually
+
+ROWS = 60_000
+FILL = f"""
+CREATE DATABASE shop; USE shop;
+CREATE TABLE orders (number INT PRIMARY KEY AUTO_INCREMENT, what VARCHAR(400)) ENGINE=InnoDB;
+INSERT INTO orders (what) SELECT CONCAT(seq, REPEAT(MD5(seq), 10)) FROM seq_1_to_{ROWS};
+CREATE TABLE empty (number INT) ENGINE=Aria;
+CREATE TABLE `odd name; '$(x)'` (number INT) ENGINE=InnoDB;
+"""
+PASSWORD = "s3cret 'of \"backups\\"
+NEEDED = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, SLAVE MONITOR, REPLICATION SLAVE ADMIN"
+SOURCE = f"alpha:{SOCKET}"
+LEASE = 10
+
+
+@pytest.fixture(scope="module")
+def lab():
+    login = {"replica": {"user": "backup", "password": PASSWORD}}
+    with Lab(minions=("alpha", "beta"), databases=("alpha", "beta"), minion_config=login) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def donor(lab):
+    """Alpha's server, with data that came from beta's."""
+    primary, donor = (Database(lab.machine(name)) for name in ("beta", "alpha"))
+    for each in (primary, donor):
+        each.create()
+    primary.allow_replication()
+    donor.follow(primary)
+    primary.sql(FILL)
+    quoted = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
+    primary.sql(f"CREATE USER backup@localhost IDENTIFIED BY '{quoted}'; GRANT {NEEDED} ON *.* TO backup@localhost")
+    assert eventually(lambda: counted(donor) == ROWS, 60)
+    return donor
+
+
+@pytest.fixture
+def beta(lab):
+    machine = lab.machine("beta")
+    yield machine
+    machine.run(["rm", "-rf", "/srv/sqldata", "/srv/kept"])
+
+
+def counted(server):
+    found = server.sql("SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'orders'")
+    return int(server.value("SELECT COUNT(*) FROM shop.orders")) if found == [["1"]] else 0
+
+
+def copied(lab, dst="beta:/srv/sqldata", **options):
+    return lab.run_runner("transfer.copy", type="xtrabackup", src=SOURCE, dst=dst, **options)
+
+
+def applies(server):
+    """Whether the donor's SQL thread runs."""
+    return "Slave_SQL_Running: Yes" in server.machine.run(["mariadb", "-e", "SHOW SLAVE STATUS\\G"]).stdout
+
+
+def backup_runs(machine):
+    return machine.run(["pgrep", "-f", "--", "--stream=xbstream"], check=False).stdout.split()
+
+
+def test_a_backup_arrives_whole_and_can_be_prepared(lab, donor, beta):
+    done = copied(lab)
+    assert_ok(done)
+    told = done.data["destinations"]["beta"]["report"]
+    assert (done.data["receipt"]["level"], told["prepared"], told["kept_as"]) == ("flight", False, "directory")
+    assert told["files"] > 100
+    place = told["coordinates"]
+    assert (place["file"], place["gtid"]) == (
+        donor.sql("SHOW MASTER STATUS")[0][0],
+        donor.value("SELECT @@gtid_binlog_pos"),
+    )
+    assert told["upstream"]["gtid"] == donor.value("SELECT @@gtid_slave_pos")
+    assert "full-backuped" in beta.output("cat", "/srv/sqldata/xtrabackup_checkpoints")
+    assert "completed OK!" in beta.run(["mariabackup", "--prepare", "--target-dir=/srv/sqldata"]).stderr
+    assert applies(donor)
+    left = donor.machine.run(["find", "/var/lib/salt-transfer", "-name", "login.cnf"]).stdout
+    assert left == "" and PASSWORD not in done.stdout + done.stderr
+
+
+def test_a_stream_can_be_kept_and_unpacked_by_hand(lab, donor, beta):
+    done = copied(lab, dst="beta:/srv/kept", keep_stream=True, parallel=2)
+    assert_ok(done)
+    told = done.data["destinations"]["beta"]["report"]
+    assert told["bytes"] == int(beta.output("stat", "--format=%s", "/srv/kept"))
+    beta.run(["sh", "-c", "mkdir /srv/sqldata && cd /srv/sqldata && mbstream -x </srv/kept"])
+    assert len(beta.output("find", "/srv/sqldata", "-type", "f").splitlines()) == told["files"]
+
+
+def test_everything_that_speaks_against_it_is_told_at_once(lab, donor, beta):
+    beta.run(["sh", "-c", "mkdir /srv/sqldata && touch /srv/sqldata/there"])
+    donor.sql("REVOKE RELOAD, SLAVE MONITOR ON *.* FROM backup@localhost")
+    try:
+        done = copied(lab, test=True)
+        assert outcome(done) == (3, "refused")
+        assert names(done) == {"destination-exists", "source-unreadable"}
+        assert "lacks RELOAD, SLAVE MONITOR" in words(done) and "needs an empty or absent directory" in words(done)
+    finally:
+        donor.sql("GRANT RELOAD, SLAVE MONITOR ON *.* TO backup@localhost")
+    nowhere = lab.run_runner("transfer.copy", type="xtrabackup", src="alpha:/run/none.sock", dst="beta:/srv/none")
+    assert names(nowhere) == {"source-missing"} and "no database server" in words(nowhere)
+
+
+def test_a_killed_worker_ends_the_backup_and_replication_goes_on(lab, donor, beta):
+    options = {"type": "xtrabackup", "stop_replication": True, "lease": f"{LEASE}s", "compress": "none"}
+    with slowed(beta, "4mbit"), Copying(lab, SOURCE, "beta:/srv/sqldata", **options) as copying:
+        copying.await_arrived()
+        assert not applies(donor) and backup_runs(donor.machine)
+        pid, *_ = worker(donor.machine, copying.transfer, "source")
+        donor.machine.run(["kill", "-KILL", pid])
+        assert eventually(lambda: applies(donor), LEASE + 50)
+        assert not backup_runs(donor.machine)
+        assert outcome(copying.finish()) == (2, "failed")
+    assert beta.run(["ls", "/srv/sqldata"], check=False).returncode
+    assert donor.machine.run(["find", "/var/lib/salt-transfer", "-name", "login.cnf"]).stdout == ""
+
+
+def test_a_cancel_ends_the_backup_and_replication_goes_on(lab, donor, beta):
+    options = {"type": "xtrabackup", "stop_replication": True, "compress": "none"}
+    with slowed(beta, "4mbit"), Copying(lab, SOURCE, "beta:/srv/sqldata", **options) as copying:
+        copying.await_arrived()
+        lab.run_runner("transfer.cancel", copying.transfer)
+        assert outcome(copying.finish()) == (4, "cancelled")
+    assert applies(donor) and not backup_runs(donor.machine)
+    assert beta.run(["ls", "/srv/sqldata"], check=False).returncode
+
+
+def test_an_archive_of_a_backup_is_unpacked_where_it_arrives(lab, donor, beta):
+    donor.machine.run(
+        ["sh", "-c", "cd /srv && mariabackup --backup --target-dir=/srv/whole && tar -czf whole.tar.gz whole"]
+    )
+    done = lab.run_runner(
+        "transfer.copy", type="decompress", src="alpha:/srv/whole.tar.gz", dst="beta:/srv/sqldata", expect="backup"
+    )
+    assert_ok(done)
+    assert done.data["destinations"]["beta"]["report"]["end_time"]
+    assert beta.output("cat", "/srv/sqldata/xtrabackup_info") == donor.machine.output(
+        "cat", "/srv/whole/xtrabackup_info"
+    )
+    donor.machine.run(["sh", "-c", "cd /srv && rm whole/xtrabackup_info && tar -czf torn.tar.gz whole"])
+    torn = lab.run_runner(
+        "transfer.copy", type="decompress", src="alpha:/srv/torn.tar.gz", dst="beta:/srv/kept", expect="backup"
+    )
+    assert outcome(torn) == (2, "failed") and "not complete" in words(torn)
+    assert beta.run(["ls", "/srv/kept"], check=False).returncode
+    donor.machine.run(["sh", "-c", "rm -rf /srv/whole /srv/*.tar.gz"])

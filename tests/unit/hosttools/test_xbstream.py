@@ -1,0 +1,60 @@
+"""What a stream of a hot backup holds, whatever the portions in which it comes by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hosttools.xbstream import MAGIC, Inventory, missing
+
+
+def payload(path, offset, data):
+    head = MAGIC + b"\0P" + len(path).to_bytes(4, "little") + path
+    return head + len(data).to_bytes(8, "little") + offset.to_bytes(8, "little") + bytes(4) + data
+
+
+def end(path, kind=b"E"):
+    return MAGIC + b"\0" + kind + len(path).to_bytes(4, "little") + path
+
+
+STREAM = b"".join(
+    [
+        payload(b"ibdata1", 0, b"x" * 1000),
+        payload(b"d/t.ibd", 0, b"XBSTCK01" * 9),
+        payload(b"ibdata1", 1000, b"y" * 24),
+        end(b"ibdata1"),
+        end(b"d/empty.frm"),
+        end(b"d/t.ibd"),
+    ]
+)
+FILES = {b"ibdata1": 1024, b"d/t.ibd": 72, b"d/empty.frm": 0}
+
+
+@given(st.lists(st.integers(1, 400), max_size=20))
+def test_the_portions_do_not_matter(sizes):
+    found, at = Inventory(), 0
+    for size in [*sizes, len(STREAM)]:
+        found.add(memoryview(STREAM)[at : at + size])
+        at += size
+    assert (found.files, found.complete, found.ended_early, found.unknown) == (FILES, {*FILES}, False, "")
+
+
+@pytest.mark.parametrize("cut", [1, 8, 13, 17, 30, 900, len(STREAM) - 25, len(STREAM) - 1])
+def test_a_stream_that_ends_early_is_noticed(cut):
+    found = Inventory()
+    found.add(STREAM[:cut])
+    assert found.ended_early
+
+
+@pytest.mark.parametrize(
+    "strange", [end(b"later", b"R"), b"no stream of that kind at all", MAGIC + b"\0P" + b"\xff" * 4]
+)
+def test_what_is_unknown_ends_the_count_and_is_named(strange):
+    found = Inventory()
+    found.add(STREAM + strange + STREAM)
+    assert found.unknown and not found.ended_early
+    assert found.files == FILES
+
+
+def test_what_is_missing_or_of_another_length_is_named():
+    assert missing(FILES, FILES | {b"more": 1}) == []
+    assert missing(FILES, {b"ibdata1": 1023, b"d/empty.frm": 0}) == [b"d/t.ibd", b"ibdata1"]

@@ -62,7 +62,7 @@ class Book:
         """What is noted for this transfer: this, if nothing was."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = self._root / f".{asked.transfer}.{os.getpid()}"
-        new.mkdir(mode=0o700)
+        new.mkdir(mode=0o700, exist_ok=True)
         documents.save(new / "asked.json", asdict(asked))
         try:
             new.rename(self._place(asked.transfer))
@@ -111,7 +111,8 @@ class Book:
         return [each["transfer"] for each in mine if self.result(each["transfer"]) is None]
 
     def forget_old(self, now: float) -> None:
-        for place in self._places():
+        """Records past their time, and what a process that died at once left half made."""
+        for place in (*self._places(), *self._root.glob(".*")):
             with contextlib.suppress(OSError):
                 if place.stat().st_mtime < now - KEPT and not self.is_followed(place.name):
                     _remove(place)

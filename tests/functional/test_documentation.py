@@ -54,3 +54,14 @@ def example_of(function, name, call):
     _, found, example = (function.__doc__ or "").partition("CLI Example")
     lines = re.findall(rf"^ +{call}{re.escape(name)}\b.*$", example, re.MULTILINE)
     return lines if found and ".. code-block:: bash" in example else []
+
+
+def test_every_state_says_what_it_returns_and_shows_how_it_is_declared(minion_opts, modules):
+    import salt.loader
+
+    loaded = salt.loader.states({**minion_opts, "grains": {}, "pillar": {}}, modules, {}, None)
+    ours = [name for name in loaded if name.partition(".")[0] in faces("_states")]
+    assert "transfer.copied" in ours
+    for name in ours:
+        doc = loaded[name].__doc__
+        assert "Returns" in doc and re.search(rf"^ +{re.escape(name)}:$", doc, re.MULTILINE), name

@@ -132,5 +132,8 @@ def test_a_minion_that_asks_for_more_and_more_is_stopped(run, opts, called):
 def test_old_records_are_forgotten(opts, tmp_path):
     book, asked = Book(opts), Asked("a" * 32, "alpha:/a", "beta:/b", {}, {})
     book.note(asked)
+    (tmp_path / "cache/salt-transfer/asked/.half made").mkdir()
+    book.forget_old(time.time())
+    assert len(list(book._places())) == 1
     book.forget_old(time.time() + 8 * 86400)
-    assert list(book._places()) == []
+    assert list((tmp_path / "cache/salt-transfer/asked").iterdir()) == []

@@ -90,16 +90,14 @@ class World:
 
     def left(self, transfer, kept=()):
         """Sentences about what is open, runs or lies about after an attempt; `kept` may be below the destination."""
-        eventually(lambda: not self._left_now(transfer, kept), LEASE + GRACE)
-        return self._left_now(transfer, kept)
+        eventually(lambda: next(self._left_now(transfer, kept), None) is None, LEASE + GRACE)
+        return list(self._left_now(transfer, kept))
 
     def _left_now(self, transfer, kept):
-        return [
-            *(f"a process runs: {words}" for words in processes(transfer)),
-            *(f"{role} has a socket: {line}" for role in self.minions for line in self._sockets(role)),
-            *(f"the rule {rule} is not as before" for rule in self._changed_rules()),
-            *(f"there is {name}" for name in sorted(set(os.listdir(self.home / "srv")) - set(kept))),
-        ]
+        yield from (f"there is {name}" for name in sorted(set(os.listdir(self.home / "srv")) - set(kept)))
+        yield from (f"a process runs: {words}" for words in processes(transfer))
+        yield from (f"{role} has a socket: {line}" for role in self.minions for line in self._sockets(role))
+        yield from (f"the rule {rule} is not as before" for rule in self._changed_rules())
 
     def _sockets(self, role):
         lines = self._hosts[role].call("ss", "-HOtan").splitlines()
@@ -112,13 +110,11 @@ class World:
 
 def processes(transfer):
     """The command lines of all processes that have to do with a transfer."""
-    found = []
-    for each in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            words = " ".join(each.cmdline())
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            words = each.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             if transfer in words:
-                found.append(words)
-    return found
+                yield words
 
 
 class Attempts(Pair):

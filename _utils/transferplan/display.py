@@ -89,7 +89,7 @@ def _there(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         (hop,) = summary["hops"]
         yield "to", hop["place"]
         yield from (("update", line) for line in updating.lines(hop["update"]))
-        yield "room", f"{units.size(hop['bytes_free'])} free there, {units.size(hop['reserve_bytes'])} of it stay free"
+        yield "room", _room(hop)
         yield "way", f"{_way(hop)}, {_protection(summary)}"
         yield "firewall", _firewall(hop)
         return
@@ -120,12 +120,19 @@ def _protection(summary: Mapping[str, Any]) -> str:
     return "encrypted" if summary["encrypt"] else "NOT encrypted"
 
 
+def _room(hop: Mapping[str, Any]) -> str:
+    after = units.size(max(0, hop["bytes_free"] - hop["bytes_needed"]))
+    kept = units.size(hop["reserve_bytes"])
+    return f"{units.size(hop['bytes_free'])} free there, {after} free afterwards; {kept} of it stay free"
+
+
 def _firewall(hop: Mapping[str, Any]) -> str:
     if hop["firewall"] == "none":
         return "no firewall is opened"
     if hop["firewall"] == "firewalld":
         return "firewalld: opened for the source alone, at runtime, for as long as it takes; its daemon holds the timer"
-    return f"{hop['firewall']}: opened for the source alone, for as long as it takes"
+    where = ", ".join(hop["chains"]) or hop["firewall"]
+    return f"{where}: opened for the source alone, for as long as it takes"
 
 
 def reason_lines(reasons: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -27,6 +27,10 @@ class Opening:
     def as_dict(self) -> dict[str, Any]:
         return {"backend": self.backend, "chains": [dict(chain) for chain in self.chains]}
 
+    def named(self) -> list[str]:
+        """Where in the ruleset, as a person would look for it."""
+        return [" ".join(str(chain[key]) for key in CHAIN_NAME if chain.get(key)) for chain in self.chains]
+
 
 CHAIN_NAME = ("backend", "family", "table", "chain")
 CLOSED = Opening("none")

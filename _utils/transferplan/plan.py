@@ -277,7 +277,7 @@ class Plan:
         return forecast.Leg(self.facts[before], self.facts[hop.member], (way.source, way.destination), rest)
 
     def _hop_summary(self, leaf: int, hop: Hop) -> dict[str, Any]:
-        own = hop.settings
+        own, expected = hop.settings, self._expected(hop)
         return {
             "place": str(hop.place),
             "host": hop.member.host,
@@ -286,7 +286,9 @@ class Plan:
             "addresses": {"source": hop.way.source, "destination": hop.way.destination},
             "ports": [own.port, own.port] if own.port else list(own.ports),
             "firewall": hop.opening.backend,
+            "chains": hop.opening.named(),
             "bytes_free": hop.found.bytes_free,
+            "bytes_needed": expected["bytes"] - expected["held"],
             "reserve_bytes": hop.kept.bytes,
             "reserve_inodes": hop.kept.inodes,
             "held_bytes": hop.held,

@@ -292,9 +292,9 @@ def test_the_plan_fits_on_a_screen():
     assert display.plan_lines(made(asked(port=4444, encrypt=False)).summary()) == [
         "    copy  alpha:/srv/data  (directory, 1,000 files, 10.0 GiB)",
         "      to  beta:/srv/data",
-        "    room  40.0 GiB free there, 2.0 GiB of it stay free",
+        "    room  40.0 GiB free there, 30.0 GiB free afterwards; 2.0 GiB of it stay free",
         "     way  10.77.1.11 to 10.77.1.12, port 4444, NOT encrypted",
-        "firewall  nft: opened for the source alone, for as long as it takes",
+        "firewall  nft inet filter input: opened for the source alone, for as long as it takes",
         "compress  zstd, where it helps",
         "   proof  blake3, readback",
         "    time  unknown: nothing was copied between them yet, and their links do not tell a speed",

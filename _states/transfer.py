@@ -43,6 +43,7 @@ def copied(name, source, **options):
         ``MINION:/path``.
 
     Options are those of ``salt-run transfer.copy``, such as ``update``, ``delete``, ``exclude``, ``limit``.
+    Whether to ``update`` must be said here: what is in a ``profile`` is known to the master alone.
 
     Returns a state's dict. ``changes`` hold ``source``, ``files``, ``directories``, ``links``, ``bytes``, ``transfer``,
     ``level`` and ``root`` of a copy, and of an update how many entries were ``created``, ``changed``, ``deleted``; with

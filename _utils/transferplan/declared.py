@@ -14,6 +14,7 @@ from . import settings, units, updating
 from .display import reason_lines
 from .errors import DestinationParent, PlanError
 from .paths import encode_path, printable
+from .profiles import PROFILE
 from .request import DESTINATION, SOURCE, parse_place
 from .status import PUBLISHED
 
@@ -44,7 +45,7 @@ def final_name(name: str, source: str) -> str:
 
 def misdeclared(name: str, source: Any, options: Mapping[str, Any]) -> list[str]:
     """What is wrong with the declaration itself, before anybody is asked."""
-    asked, troubles = settings.sound([(settings.COMMAND, options)])
+    asked, troubles = _sound(options)
     troubles += settings.contradictions(asked)
     if asked.overwrite and not asked.update:
         troubles.append("overwrite=True would replace it at every run; update=True changes only what differs")
@@ -59,7 +60,12 @@ def misdeclared(name: str, source: Any, options: Mapping[str, Any]) -> list[str]
 
 def wants(standing: bool, options: Mapping[str, Any]) -> bool:
     """Whether there is anything to do: what stands there is left alone unless it shall be brought up to date."""
-    return not standing or settings.sound([(settings.COMMAND, options)])[0].update
+    return not standing or _sound(options)[0].update
+
+
+def _sound(options: Mapping[str, Any]) -> tuple[settings.Settings, list[str]]:
+    """The options and what is wrong with them, as far as a minion can tell: profiles are known to the master alone."""
+    return settings.sound([(settings.COMMAND, {**options, PROFILE: None})])
 
 
 def present(name: str, source: str, runs: Iterable[Mapping[str, Any]]) -> Outcome:

@@ -93,7 +93,7 @@ def test_a_fresh_minion_is_provisioned_and_stays_so(clean_lab, data, alpha, beta
 
 
 def test_an_update_in_a_state_tells_what_it_changed(clean_lab, data, alpha, beta):
-    copied(clean_lab, "/srv/data", source="alpha:/srv/data", update=True)
+    copied(clean_lab, "/srv/data", source="alpha:/srv/data", update=True, profile="careful")
     (data / "file").write_bytes(b"other")
     (data / "more/new").write_bytes(b"new")
     result, changes, _ = copied(clean_lab, "/srv/data", source="alpha:/srv/data", update=True)

@@ -39,6 +39,11 @@ def test_a_sound_declaration_has_no_troubles():
     assert declared.misdeclared("/srv/data", "alpha:/srv/data", {"update": True, "overwrite": True}) == []
 
 
+def test_a_profile_is_for_the_master_to_know():
+    assert declared.misdeclared("/srv/data", "alpha:/srv/data", {"profile": "wan"}) == []
+    assert declared.wants(True, {"profile": "wan", "update": True}) is True
+
+
 def test_a_slash_at_the_end_is_a_directory_to_copy_into():
     assert declared.final_name("/srv/", "alpha:/srv/data/") == "/srv/data"
     assert declared.final_name("/srv/copy", "alpha:/srv/data") == "/srv/copy"

@@ -15,7 +15,8 @@ OLDEST = "3006"
 @pytest.fixture(scope="module")
 def lab():
     """In place of the lab that the whole session shares: `clean_lab` and all that builds on it mean this one here."""
-    with Lab(minions=("alpha", "beta"), salt=OLDEST) as lab:
+    permitted = {"peer_run": {"beta": ["transfer.pull"]}}
+    with Lab(minions=("alpha", "beta"), salt=OLDEST, master_config=permitted) as lab:
         yield lab
 
 
@@ -38,6 +39,12 @@ def assert_remembered(run, transfer):
     assert {end["phase"] for end in told["status"].data["ends"]} == {"published"}
     assert {end["host"] for end in told["log"].data["ends"]} == {"alpha", "beta"}
     assert run("list").data["transfers"][0]["transfer"] == transfer
+
+
+def test_a_state_begins_a_copy_in_the_background_and_waits_for_it(clean_lab, data, alpha, beta):
+    declared = {"name": "/srv/data", "source": "alpha:/srv/data"}
+    (told,) = clean_lab.call_local("beta", "state.single", "transfer.copied", **declared).data["local"].values()
+    assert (told["result"], told["changes"]["files"], differences(alpha, beta)) == (True, 3, []), told["comment"]
 
 
 def test_a_plan_changes_nothing(run, data, beta):

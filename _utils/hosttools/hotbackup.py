@@ -19,19 +19,6 @@ TOOLS = {
     "mysql": ("xtrabackup",),
 }
 NAMES = tuple(dict.fromkeys(name for names in TOOLS.values() for name in names))
-# The least that an account needs; SUPER stands for those that came later.
-NEEDED = {
-    "mariadb": ("RELOAD", "PROCESS", "LOCK TABLES", "BINLOG MONITOR"),
-    "percona": ("RELOAD", "PROCESS", "LOCK TABLES", "REPLICATION CLIENT", "BACKUP_ADMIN"),
-    "mysql": ("RELOAD", "PROCESS", "LOCK TABLES", "REPLICATION CLIENT", "BACKUP_ADMIN"),
-}
-FOR_REPLICA = {"mariadb": ("SLAVE MONITOR",)}
-FOR_STOPPING = {
-    "mariadb": ("REPLICATION SLAVE ADMIN",),
-    "percona": ("REPLICATION_SLAVE_ADMIN",),
-    "mysql": ("REPLICATION_SLAVE_ADMIN",),
-}
-
 _POSITION = re.compile(
     r"MySQL binlog position: filename '([^']*)', position '(\d+)'(?:, GTID of the last change '([^']*)')?"
 )

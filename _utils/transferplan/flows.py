@@ -125,6 +125,14 @@ def lacking(server: Server, asked: Settings) -> list[str]:
     return [name for name in dict.fromkeys(needed) if not {name, *INSTEAD.get(name, ())} & {*server.privileges}]
 
 
+def overlap(source: Facts, place: Endpoint, destination: Endpoint) -> Iterator[Reason]:
+    """A backup must not go to where the donor keeps its data."""
+    server = _server(source)
+    if server and place.host == destination.host and paths.contains(server.datadir, destination.path):
+        datadir = Endpoint(place.host, server.datadir)
+        yield errors.PlacesOverlap.reason(f"{destination} lies in {datadir}, the donor's own data: choose another place")
+
+
 def tool(backup: Backup, server: Server, asked: Settings) -> str:
     """The backup tool that fits the server; empty if it is not there."""
     wanted = TOOLS[server.vendor] if asked.backup_tool == "auto" else (asked.backup_tool,)

@@ -21,6 +21,7 @@ from . import (
     paths,
     shapes,
     space,
+    streamed,
     streams,
     units,
     updating,
@@ -395,6 +396,7 @@ def _join(
     for side in sides:
         ledger.attempt(refuse_overlap, source.place, side.place)
         ledger.attempt(_refuse_detour, source, side)
+        ledger.add(flows.overlap(source.facts, source.place, side.place))
     digest = ledger.attempt(choose_digest, request.settings.digest, [each.facts for each in everyone])
     codec = ledger.attempt(compression.choose, request.settings.compress, [each.facts for each in everyone])
     chain = _in_order(request, source, sides)
@@ -521,7 +523,8 @@ def _warnings(request: Request, source: _Side, sides: list[_Side], hops: tuple[H
         asked = request.ends()[side.member]
         if asked != side.place:
             yield f"{asked} is really {side.place}"
-    yield from _source_warnings(source.place, source.found)
+    if not streamed.is_stream(request.settings):
+        yield from _source_warnings(source.place, source.found)
     for side in sides:
         yield from flows.warnings(request.settings, source.place, source.facts, side.facts)
     for hop in hops:

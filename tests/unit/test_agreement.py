@@ -12,11 +12,13 @@ import transferplan.version
 from datamover import errors, selection
 from datamover.disk import destination, safepath, special, survey
 from datamover.engine.outcome import Outcome
+from datamover.flow import compressed
 from datamover.host import documents
-from hosttools import firewall
+from hosttools import firewall, hotbackup
 from tests.unit.datamover.strategies import relaxed
-from transferplan import facts, paths, settings, shapes, statement, status
+from transferplan import facts, flows, paths, settings, shapes, statement, status, streamed
 from transferworker import attempts, chronicle, policy, rosters, spec, verdicts
+from transferworker import flows as worker_flows
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SPECS = json.loads((GOLDEN / "spec-1.json").read_text(encoding="utf-8"))
@@ -26,6 +28,14 @@ SPEC = {**SPECS["destination"], "version": datamover.version.VERSION}
 
 def test_there_is_one_version():
     assert datamover.version.VERSION == transferplan.version.VERSION
+
+
+def test_streams_are_made_and_taken_by_the_same_tools_in_a_plan_and_on_a_host():
+    assert flows.TOOLS == hotbackup.TOOLS and flows.UNPACKERS == hotbackup.UNPACKERS
+    assert streamed.SUFFIXES == compressed.SUFFIXES
+    offered = settings.TABLE["type"].kind, settings.TABLE["backup_tool"].kind
+    assert {*offered[0].choices} == {"file", *worker_flows.TYPES}
+    assert {*offered[1].choices} == {"auto", *hotbackup.NAMES}
 
 
 @pytest.mark.parametrize("raw, text", json.loads((GOLDEN / "paths.json").read_text(encoding="utf-8"))["pairs"])

@@ -157,6 +157,18 @@ def test_a_stream_is_kept_as_it_is(backup):
     assert received.report["files"] > 100
 
 
+def test_xtrabackup_is_called_by_the_same_interface(backup, tmp_path, monkeypatch):
+    """Percona's tools are not to be had here: under their names MariaDB's are, which take the same words."""
+    for name, real in (("xtrabackup", "mariabackup"), ("xbstream", "mbstream")):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
+        program.chmod(0o755)
+    monkeypatch.setitem(process.ENVIRONMENT, "PATH", f"{tmp_path}/bin:{process.ENVIRONMENT['PATH']}")
+    _, received = went_well(backup(tool="xtrabackup", unpacker="xbstream", vendor="percona"))
+    assert (received.report["tool"], received.report["prepared"]) == ("xtrabackup", False)
+
+
 def test_no_secret_is_in_the_argv_while_it_runs(backup):
     flow = backup()
     seen = []

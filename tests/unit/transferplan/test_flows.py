@@ -112,6 +112,20 @@ def test_what_speaks_against_a_backup(ours, theirs, words):
     assert re.search(words, reason), reason
 
 
+def test_a_backup_does_not_go_to_the_donors_own_data():
+    wanted = asked(f"alpha:{SOCKET}", "alpha:/srv/mysql/copy", type="xtrabackup")
+    here = {**donor(), "destination": destination(parent="/srv/mysql", real="/srv/mysql/copy")}
+    here["backup"]["unpackers"] = ["mbstream"]
+    with pytest.raises(Refused, match="lies in alpha:/srv/mysql, the donor's own data"):
+        plan.make(wanted, dict.fromkeys(wanted.ends(), here))
+
+
+def test_what_is_said_of_trees_is_not_said_of_a_backup():
+    odd = {"bytes": 9 * GIB, "disk_bytes": GIB, "counts": {"sockets": 1}, "newest_mtime_age": 1.0}
+    ours, theirs = donor(found=source(kind="socket", real=SOCKET, **odd)), there(destination(real="/srv/sqldata"))
+    assert planned(backup(), ours, theirs).warnings == ()
+
+
 def test_all_reasons_come_at_once():
     theirs = there(destination(exists=True, kind="file"), unpackers=())
     assert len(refusals(backup(stop_replication=True), donor(tools={}, privileges=["RELOAD"]), theirs)) == 4

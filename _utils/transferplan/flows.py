@@ -130,7 +130,7 @@ def overlap(source: Facts, place: Endpoint, destination: Endpoint) -> Iterator[R
     server = _server(source)
     if server and place.host == destination.host and paths.contains(server.datadir, destination.path):
         datadir = Endpoint(place.host, server.datadir)
-        yield errors.PlacesOverlap.reason(f"{destination} lies in {datadir}, the donor's own data: choose another place")
+        yield errors.PlacesOverlap.reason(f"{destination} lies in {datadir}, the donor's own data: choose another")
 
 
 def tool(backup: Backup, server: Server, asked: Settings) -> str:

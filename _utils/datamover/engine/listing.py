@@ -1,4 +1,5 @@
-"""The source's list of entries, announced batch by batch; ahead of what is sent where the destination looks first.
+"""The source's list of entries, announced batch by batch; ahead of what is sent where the destination looks first, and
+where a producer makes them: then one thread takes what it makes and another digests it.
 
 How far ahead is bounded by what the answers take: digests of blocks, which are kept until their file is sent.
 """
@@ -28,15 +29,16 @@ class Listing:
 
     def announced(self):
         """The entries of each batch, after it was announced."""
-        if not self._terms.considers:
-            yield from self._announce(_alone if self._terms.stream else wire.entry_size)
+        if not (self._terms.considers or self._terms.stream):
+            yield from self._announce(wire.entry_size)
             return
-        self._crew.start("announcing", self._announce_ahead)
+        size_of = _alone if self._terms.stream else self._size_with_answer
+        self._crew.start("announcing", self._announce_ahead, size_of)
         while (entries := self._ahead.get()) is not LAST:
             yield entries
 
-    def _announce_ahead(self):
-        for entries in self._announce(self._size_with_answer):
+    def _announce_ahead(self, size_of):
+        for entries in self._announce(size_of):
             self._ahead.put(entries)
         self._ahead.put(LAST)
 

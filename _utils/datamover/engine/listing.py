@@ -44,7 +44,7 @@ class Listing:
 
     def _announce(self, size_of):
         announcements = wire.announcements(self._tree.walk(), size_of, **self._terms.edition)
-        for announcement in self._times.over("list", announcements):
+        for announcement in self._times.over("read" if self._terms.stream else "list", announcements):
             self.count += len(announcement.entries)
             self._say(announcement)
             yield announcement.entries

@@ -382,5 +382,23 @@ class ArchiveRefused(MoverError):
     name = "archive-refused"
 
 
+# In a chain of hosts.
+
+
+class Superseded(MoverError):
+    """A host of a chain is served by another one farther up by now. Nothing is wrong: who is told serves it no more."""
+
+    code = 113
+    name = "superseded"
+
+
+class PredecessorLost(MoverError):
+    """No host farther up in the chain came any more. What arrived is kept: resume it, from any host that finished."""
+
+    code = 114
+    name = "predecessor-lost"
+    retryable = True
+
+
 ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", None))
 """Every error of this package, in the order of the codes."""

@@ -10,7 +10,7 @@ import logging
 from datamover.errors import Busy
 from datamover.host.trail import Trail
 
-from . import bounds
+from . import bounds, chains
 
 LINES_TOLD = 500
 BYTES_TOLD = 48 * 1024
@@ -74,7 +74,7 @@ def _whose(spec):
 
 
 def _asked(spec):
-    peers = [{name: peer[name] for name in ("host", "role", "addresses")} for peer in spec["peers"]]
+    peers = [{name: peer[name] for name in ("host", "role", "addresses")} for peer in chains.neighbours(spec)]
     return {**_whose(spec), "path": spec["path"], "peers": peers}
 
 

@@ -18,6 +18,7 @@ from . import (
     attempts,
     audit,
     bounds,
+    chains,
     chronicle,
     control,
     examination,
@@ -76,7 +77,7 @@ class Desk:
         return {**_answer(run, spec), "attached": attached}
 
     def _refuse_forbidden(self, spec, real, policy):
-        peers = [peer["host"] for peer in spec["peers"]]
+        peers = [peer["host"] for peer in chains.neighbours(spec)]
         paths = (_path(spec), real, os.path.realpath(real), *_read_beside(spec))
         reasons = policy.reasons(spec["role"], paths, peers, spec["settings"]["special"])
         if reasons:

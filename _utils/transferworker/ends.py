@@ -12,15 +12,17 @@ from datamover.disk.tree import SourceTree
 from datamover.disk.trouble import on_source
 from datamover.disk.update import Asked, UpdateStaging
 from datamover.engine import channel
+from datamover.engine.origin import Origin
 from datamover.engine.receiver import Receiver
+from datamover.engine.relay import Relay
 from datamover.engine.sender import Sender
-from datamover.engine.terms import Roster
+from datamover.engine.terms import Roster, compared
 from datamover.engine.throttle import Throttle
 from datamover.errors import Busy, Cancelled, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
 
-from . import attempts, flows, launch, pinhole, publishing, rosters, verdicts
+from . import attempts, chains, flows, launch, pinhole, publishing, rosters, verdicts
 
 ANY_PORT = 9
 SHORT = 2.0
@@ -53,7 +55,7 @@ class End:
         self._identity = channel.make_identity(self._spec["host"])
         earlier = attempts.journals(self._run, self._spec["attempt"] - 1)
         self._journal = Journal(self._run.path / "entries.db", earlier)
-        peers = [address for peer in self._spec["peers"] for address in peer["addresses"]]
+        peers = [address for peer in chains.neighbours(self._spec) for address in peer["addresses"]]
         return {
             "certificate": self._identity.certificate,
             "port": None,
@@ -146,7 +148,7 @@ class SourceEnd(End):
         tree = self._tree()
         try:
             work = (self._spec, self._roster, self._identity, tree, self._journal, self._progress, self._stop)
-            return Sender(*work, self._throttle).run()
+            return (Origin if chains.is_chain(self._spec) else Sender)(*work, self._throttle).run()
         finally:
             tree.close()
 
@@ -200,7 +202,7 @@ class DestinationEnd(End):
         if "stream" in self._spec:
             kind, options = flows.Staging, {**options, "run": self._run, "spec": self._spec}
         elif self._settings["in_place"]:
-            kind, options["asked"] = UpdateStaging, Asked.of(self._settings)
+            kind, options["asked"] = UpdateStaging, Asked.of(self._compared())
         registered = self._register_staging()
         make = kind.create if self._spec["attempt"] == 1 else kind.take_over
         try:
@@ -209,17 +211,27 @@ class DestinationEnd(End):
             self._run.undo.done(registered)
             raise
 
+    def _compared(self):
+        """The settings, with the way of comparing that holds here."""
+        return {**self._settings, "compare": compared(self._settings, chains.is_chain(self._spec))}
+
     def _register_staging(self):
         """The number of the change in the undo log; what an earlier attempt left there is registered already."""
         kept = (change.seq for change in self._run.undo.pending() if change.what == "staging")
         return next(kept, None) or self._run.undo.register("staging")
 
     def arm(self, roster):
-        """Open the pinhole for the source too."""
+        """Open the pinhole for the source too, or for who comes just before in a chain."""
         if not super().arm(roster):
             return False
-        self._pinhole.open(Roster(roster).source.addresses, self._listener.getsockname()[1])
+        origins = chains.predecessor(Roster(roster), self._spec["host"]).origins_towards(self._spec["host"])
+        self._pinhole.open(origins, self._listener.getsockname()[1])
         return True
+
+    def _let_in(self, members):
+        """Who comes before in the chain is lost: others may come in its place."""
+        sources = [address for member in members for address in member.origins_towards(self._spec["host"])]
+        self._pinhole.widen(sources, "who comes before in the chain was lost")
 
     def renew(self):
         self._pinhole.renew()
@@ -237,7 +249,8 @@ class DestinationEnd(End):
 
     def _move(self):
         work = (self._spec, self._roster, self._identity, self._listener, self._staging, self._journal)
-        self._receiver = Receiver(*work, self._progress, self._stop, self._publish)
+        how = *work, self._progress, self._stop, self._publish
+        self._receiver = Relay(*how, self._let_in) if chains.is_chain(self._spec) else Receiver(*how)
         return self._receiver.run()
 
     def _publish(self):

@@ -4,6 +4,9 @@ Never against what an administrator of this host forbids. "A few times" are coun
 every hour is no enemy, who closes it again and again means it.
 """
 
+import threading
+from dataclasses import replace
+
 from datamover.host import process
 from datamover.host.lease import Deadline
 from hosttools import firewall, forbidden, pinholes
@@ -29,6 +32,7 @@ class Opening:
         self._pinhole = None
         self._held = None
         self._reopened = []
+        self._changing = threading.RLock()
 
     def open(self, sources, port):
         """Open for one lease."""
@@ -45,6 +49,20 @@ class Opening:
         self._held = Deadline.after(self._lease)
         self._note("pinhole", change="opened", port=port, sources=list(sources))
 
+    def widen(self, sources, why):
+        """Let in these too: somebody else of the roster may have to come."""
+        with self._changing:
+            if self._pinhole is None:
+                return
+            wider = replace(self._pinhole, sources=(*self._pinhole.sources, *sources))
+            if wider.sources == self._pinhole.sources:
+                return
+            forbidden.check(self._state_dir, wider.sources, wider.port)
+            drive(firewall.close(wider.tag), self._execute)
+            drive(firewall.open(wider, self._lease), self._execute)
+            self._pinhole, self._held = wider, Deadline.after(self._lease)
+        self._tell_reopened(why)
+
     @property
     def port(self):
         """The port that was opened; None if none was."""
@@ -55,7 +73,8 @@ class Opening:
         if self._pinhole is None:
             return
         try:
-            self._renew()
+            with self._changing:
+                self._renew()
             self._held = Deadline.after(self._lease)
         except (PinholeGone, PinholeForbidden, ForbidUnreadable):
             raise

@@ -23,6 +23,7 @@ def verdict(spec, outcome):
         "algorithm": settings["digest"],
         "block_size": settings["block_size"],
         **_figures(outcome),
+        **_chain(outcome),
         **_skipped(outcome),
         **_costs(),
         "report": outcome.report,
@@ -54,6 +55,8 @@ COUNTED = (
     "held_bytes",
     "resent_bytes",
     "wire_bytes",
+    "read_bytes",
+    "reread_bytes",
     "created",
     "changed",
     "unchanged",
@@ -72,6 +75,17 @@ def _figures(outcome):
         "streams": list(outcome.streams),
         "stages": outcome.stages.as_dict(),
     }
+
+
+def _chain(outcome):
+    """Nothing where there is one destination. `links` are those that this host opened to hosts behind it."""
+    if outcome.chain is None:
+        return {}
+    told = outcome.chain
+    predecessors = [{"host": host, "epoch": epoch} for host, epoch in told.predecessors]
+    links = [{"host": host, "epoch": epoch, "bytes": count} for host, epoch, count in told.links]
+    forwarded = {"links": links, "forwarded_bytes": told.forwarded_bytes, "lost": list(told.lost)}
+    return {"chain": {"predecessors": predecessors, **forwarded}}
 
 
 def _skipped(outcome):

@@ -521,6 +521,13 @@ class Staging:
         with self._directories.hold(place) as directory:
             return os.open(name, OPEN_FILE, dir_fd=directory)
 
+    def opened(self, number):
+        """A descriptor of what has arrived of a file; FileNotFoundError where it is not, or not any more."""
+        return self._open_to_read(self._journal.entry(number))
+
+    partial = True
+    """Whether opened() gives what has landed of a file before all of it has."""
+
     def _on_disk(self, doing, number):
         return _Translating(self, doing, number)
 

@@ -271,6 +271,8 @@ class UpdateStaging(Staging):
         """What was not staged, because all of it is held, is read where it stands."""
         return super()._open_to_read(entry) if self.is_staged(entry.number) else self._open_base(entry)
 
+    partial = False
+
     def restart(self, entry, try_):
         """What stood there was compared with another state of the entry: now all of it comes."""
         self._held.pop((entry.number, try_ - 1), None)

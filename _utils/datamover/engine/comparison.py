@@ -90,6 +90,7 @@ class Comparison:
                 if file.read_into(offset, view) < length:
                     raise SourceChanged("it is shorter than before")
                 builder.update(view)
+                self._pieces.read_bytes += length
 
     def _send_read(self, file, parts):
         """Send a block that is in the buffer."""

@@ -42,7 +42,7 @@ class Door:
         self._tell = tell
         self._stop = stop
         self._strangers = 0
-        self._known = {address for member in roster.members for address in member.addresses}
+        self._known = roster.addresses
         self._seats = {
             True: threading.BoundedSemaphore(SEATS_FOR_MEMBERS),
             False: threading.BoundedSemaphore(SEATS_FOR_STRANGERS),

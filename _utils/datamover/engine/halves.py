@@ -35,6 +35,11 @@ class Halves:
         self._spilled[number] = 0
         return self._journal.content(number, side), side == Side.OWN
 
+    def drop_told(self):
+        """Whatever the source told is told again."""
+        self._held = {number: half for number, half in self._held.items() if half[1]}
+        self._spilled = self._spilled.replace(bytes((1 + Side.SOURCE,)), b"\0")
+
     def drop(self, number):
         """Another try of the entry has begun."""
         self._held.pop(number, None)

@@ -92,6 +92,7 @@ class Inlet:
         """The source opened this connection, for which this stream may have stopped waiting."""
         with self._changed:
             if self._given_up != connection and not self._stop.is_set():
+                link.stop = self._stop
                 self._link, self._base = link, self._tally.bytes
                 self.connections += 1
                 self.trouble = None

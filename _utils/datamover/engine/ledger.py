@@ -11,9 +11,9 @@ from enum import IntEnum
 from ..blocks import block_range
 from ..errors import DigestMismatch, ProtocolError, shown
 from ..manifest import Kind, Lineage
-from ..wire import PieceKind
+from ..wire import PieceKind, Span, ranges_of
 from .halves import Halves
-from .stop import Changes
+from .stop import Changes, Stopped
 
 OPEN_LANDINGS = 65_536
 """Files of which a part has landed; each costs memory. A source that reads file after file has a handful."""
@@ -73,6 +73,16 @@ class Landing:
         while self.frontier in self._filled and self._filled[self.frontier] == self._length_of(self.frontier):
             self.frontier += self._filled.pop(self.frontier)
 
+    @property
+    def reach(self):
+        """(frontier, {block: bytes of it}) of what has landed."""
+        return self.frontier, dict(self._filled)
+
+    def spans(self, number):
+        """What has landed, as Spans."""
+        yield Span(number, self.try_, 0, self.frontier)
+        yield from (Span(number, self.try_, block, length) for block, length in sorted(self._filled.items()))
+
     def _length_of(self, block):
         return block_range(block // self._block_size, self.entry.size, self._block_size)[1]
 
@@ -82,6 +92,9 @@ class Ledger:
 
     def __init__(self, terms, journal, stop):
         self.listed = False
+        self.restarts = []
+        self._link = 0
+        self._shared = False
         self._terms = terms
         self._journal = journal
         self._lock = threading.RLock()
@@ -110,6 +123,7 @@ class Ledger:
         """A file that is not to come, because it is kept as it is; its size."""
         with self._lock:
             self._states[number] = State.VERIFIED
+            self._tell_on()
             return self._journal.entry(number).size
 
     @contextmanager
@@ -125,25 +139,39 @@ class Ledger:
             self._halves.drop(number)
             self._tries[number] = try_
             self._states[number] = min(state, State.ANNOUNCED)
+            if self._shared:
+                self.restarts.append(number)
             self._changed.notify_all()
 
     # What lands
 
     def await_try(self, number, try_):
-        """Wait until this try of an entry was announced; False if a later one was, so that this one is void."""
+        """Wait until this try of an entry was announced; False if a later one was, so that this one is void.
+
+        Stopped when the link that it came on is cut() meanwhile: another one may bring the same.
+        """
         with self._changed:
-            self._changed.until(lambda: self._knows(number, try_))
+            link = self._link
+            self._changed.until(lambda: link != self._link or self._knows(number, try_))
+            if link != self._link:
+                raise Stopped
             return self._is_current(number, try_)
+
+    def cut(self):
+        """The link to the source is over, and who waits for what it would tell waits no more."""
+        with self._changed:
+            self._link += 1
+            self._changed.notify_all()
 
     def awaited(self, pack):
         """Those files of a pack, (number, try, bytes) each, that may land whole now; void tries are left out.
 
-        Waits until all of them were announced.
+        Waits until all of them were announced; Stopped as in await_try().
         """
         with self._changed:
             for number, try_, _ in pack:
                 if not self._knows(number, try_):
-                    self._changed.until(lambda: self._knows(number, try_))  # noqa: B023
+                    self.await_try(number, try_)
             return [file for file in pack if self._may_land(*file)]
 
     def _may_land(self, number, try_, view):
@@ -182,6 +210,7 @@ class Ledger:
             current = self._landings.get(landing.entry.number) is landing
             if current:
                 landing.add(piece)
+                self._tell_on()
             return current
 
     def landed(self, files):
@@ -190,6 +219,7 @@ class Ledger:
             current = [file for file in files if self._is_coming(file[0], file[1])]
             for number, _, _ in current:
                 self._states[number] = State.LANDED
+            self._tell_on()
             return current
 
     def _is_coming(self, number, try_):
@@ -204,6 +234,7 @@ class Ledger:
             if current:
                 self._landings.pop(number, None)
                 self._states[number] = State.LANDED
+                self._tell_on()
 
     # What both ends digested
 
@@ -213,9 +244,11 @@ class Ledger:
         DigestMismatch if the ends differ.
         """
         with self._lock:
-            return sum(
+            verified = sum(
                 content.length for number, try_, content in contents if self._verifies(number, try_, content, ours)
             )
+            self._tell_on()
+            return verified
 
     def _verifies(self, number, try_, content, ours):
         if not ours:
@@ -257,6 +290,75 @@ class Ledger:
         """Whether this try of a file counts and is not complete."""
         with self._lock:
             return self._is_coming(number, try_)
+
+    # What is passed on, in a chain
+
+    def share(self):
+        """Somebody passes on what lands, and waits for it."""
+        self._shared = True
+
+    def _tell_on(self):
+        """For who passes on: something has landed or was verified."""
+        if self._shared:
+            self._changed.notify_all()
+
+    def await_change(self, ready, stop):
+        """Wait until `ready()`, which may ask for what is here; what it gave. Ends with `stop`, which must wake()."""
+        with self._changed:
+            found = []
+            self._changed.until(lambda: stop.is_set() or found.append(ready()) or found[-1])
+            stop.check()
+            return found[-1]
+
+    def wake(self):
+        """What somebody waits for may have come to be elsewhere."""
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def announced(self):
+        """How many entries were announced."""
+        return len(self._states)
+
+    def tries(self):
+        """(number, try) of every entry that has begun again."""
+        with self._lock:
+            return sorted(self._tries.items())
+
+    def state(self, number, try_):
+        """The State of a try; None if it is void."""
+        with self._lock:
+            return State(self._states[number]) if self._is_current(number, try_) else None
+
+    def arrival(self, number, try_):
+        """(bytes, frontier, what of which block beyond) that have landed of a file; None if this try is void."""
+        with self._lock:
+            if not self._is_current(number, try_):
+                return None
+            size = self._journal.entry(number).size
+            if self._states[number] >= State.LANDED:
+                return size, size, {}
+            landing = self._landings.get(number)
+            return (landing.landed, *landing.reach) if landing else (0, 0, {})
+
+    def stand(self):
+        """(entries announced, ranges of those that landed whole, of those that were verified, Spans of the rest).
+
+        What the source told of the digests of what is not verified is forgotten: it will be told again.
+        """
+        with self._lock:
+            self._halves.drop_told()
+            landed, verified = ranges_of(self._numbers(State.LANDED)), ranges_of(self._numbers(State.VERIFIED))
+            begun = [span for number, landing in self._landings.items() for span in landing.spans(number)]
+            tries = [Span(number, try_, 0, 0) for number, try_ in self._tries.items() if number not in self._landings]
+            return len(self._states), landed, verified, sorted([*begun, *tries], key=lambda span: span.entry)
+
+    def _numbers(self, state):
+        mark = bytes((state,))
+        at = self._states.find(mark)
+        while at >= 0:
+            yield at
+            at = self._states.find(mark, at + 1)
 
     # The end
 

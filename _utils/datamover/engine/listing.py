@@ -4,6 +4,8 @@ where a producer makes them: then one thread takes what it makes and another dig
 How far ahead is bounded by what the answers take: digests of blocks, which are kept until their file is sent.
 """
 
+from itertools import islice
+
 from .. import wire
 from ..blocks import DIGEST, block_count
 from .stop import Lane
@@ -13,13 +15,14 @@ AHEAD = 8
 ANSWER = 64
 """Bytes of an answer about one file, beside the digests of its blocks."""
 LAST = None
+KNOWN = 1024
 
 
 class Listing:
-    """`count` entries have been announced."""
+    """`count` entries have been announced; `known` ones the destination has heard of before, on another link."""
 
     def __init__(self, terms, tree, say, crew, stop, times):
-        self.count = 0
+        self.count = self.known = 0
         self._terms = terms
         self._tree = tree
         self._say = say
@@ -43,14 +46,27 @@ class Listing:
         self._ahead.put(LAST)
 
     def _announce(self, size_of):
-        announcements = wire.announcements(self._tree.walk(), size_of, **self._terms.edition)
+        entries = iter(self._tree.walk())
+        yield from self._known(entries)
+        announcements = wire.announcements(entries, size_of, **self._terms.edition)
         for announcement in self._times.over("read" if self._terms.stream else "list", announcements):
             self.count += len(announcement.entries)
             self._say(announcement)
             yield announcement.entries
 
+    def _known(self, entries):
+        """Batches of what needs not be announced."""
+        while known := tuple(islice(entries, min(KNOWN, self.known - self.count))):
+            self.count += len(known)
+            yield known
+
     def _size_with_answer(self, entry):
-        return wire.entry_size(entry) + ANSWER + DIGEST * block_count(entry.size, self._terms.block_size)
+        return size_with_answer(entry, self._terms.block_size)
+
+
+def size_with_answer(entry, block_size):
+    """Bytes of an entry in a batch together with those of an answer that tells of all its blocks."""
+    return wire.entry_size(entry) + ANSWER + DIGEST * block_count(entry.size, block_size)
 
 
 def _alone(_entry):

@@ -9,6 +9,22 @@ MOVE, VERIFY, PUBLISH = ("proved", "verifying"), ("verifying", "sealed"), ("seal
 
 
 @dataclass(frozen=True)
+class Chain:
+    """What a host did in a chain: who served it, (host, epoch) in their order; whom it served, (host, epoch, bytes of
+    files); and hosts behind it that were lost.
+    """
+
+    predecessors: tuple[tuple[str, int], ...] = ()
+    links: tuple[tuple[str, int, int], ...] = ()
+    lost: tuple[str, ...] = ()
+
+    @property
+    def forwarded_bytes(self):
+        """Bytes of files that were passed on, over all links."""
+        return sum(count for _, _, count in self.links)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """`error` is None when all was published. Counts say how far it came; `cleanup` is trouble beside the error.
 
@@ -42,6 +58,10 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     stages: Stages = Stages()
     cleanup: tuple[str, ...] = ()
+    chain: Chain | None = None
+    read_bytes: int = 0
+    """What was read of the source's files, again and again if need be; `reread_bytes` is what of it was read again."""
+    reread_bytes: int = 0
 
     @property
     def result(self):

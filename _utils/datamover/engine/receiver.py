@@ -42,7 +42,7 @@ class Receiver:
         self._on_sealed = on_sealed
         self._session = Session(terms, self._roster.source, progress, stop)
         stop = self._session.stop
-        self._reception = Reception(terms, self._roster, stop)
+        self._reception = self._new_reception(stop)
         context = channel.server_context(identity, self._roster.certificates)
         receive = self._reception.unsealed, self._reception.receive
         self._door = Door(listener, context, self._roster, not terms.encrypt, *receive, progress.tell, stop)
@@ -61,6 +61,14 @@ class Receiver:
         self._seal = Lane(1, stop)
         self._retried = 0
         self._root = None
+
+    def _new_reception(self, stop):
+        return Reception(self._terms, self._roster, stop)
+
+    @property
+    def _streams(self):
+        """What came on each bulk stream."""
+        return self._inlets.figures
 
     def run(self):
         """Take everything; return the Outcome, whatever happens."""
@@ -84,12 +92,12 @@ class Receiver:
             links=counts.links,
             bytes=counts.bytes,
             sparse_bytes=self._intake.sparse_bytes,
-            moved_bytes=sum(stream["bytes"] for stream in self._inlets.figures),
-            wire_bytes=sum(stream["wire_bytes"] for stream in self._inlets.figures),
+            moved_bytes=sum(stream["bytes"] for stream in self._streams),
+            wire_bytes=sum(stream["wire_bytes"] for stream in self._streams),
             **asdict(self._staging.tallies),
             held_bytes=self._intake.held_bytes,
             resent_bytes=self._intake.resent_bytes,
-            streams=self._inlets.figures,
+            streams=self._streams,
             retried_entries=self._retried,
             report=self._staging.report,
             seconds=self._session.seconds,
@@ -146,9 +154,15 @@ class Receiver:
         self._say(Sealed(root=self._root, level=self._terms.level, **self._terms.edition))
 
     def _check_seal(self, seal):
+        self._check_signature(seal)
+        self._check_root(seal)
+
+    def _check_signature(self, seal):
         statement = wire.seal_statement(seal, self._terms.transfer, self._terms.attempt, self._session.peer.host)
         if not channel.verify(self._session.peer.certificate, statement, seal.signature):
             raise SealInvalid(f"the seal is not signed with the key of {self._session.peer.host} for this attempt")
+
+    def _check_root(self, seal):
         self._root = self._journal.root(self._terms.block_size, self._terms.algorithm)
         counts = self._journal.counts()
         ours = seal_words(self._root, self._terms.algorithm, self._terms.block_size, counts)

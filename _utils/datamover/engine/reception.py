@@ -47,7 +47,7 @@ class Reception:
         """Take a connection that the door accepted. What the source itself does wrong ends the transfer; only a token
         that holds no more does not: it may belong to a connection that the source has given up meanwhile.
         """
-        if isinstance(link, TlsLink) and member != self._roster.source:
+        if isinstance(link, TlsLink) and not self._may_come(member):
             raise NotAPeer(f"a connection from {link.peer_address} has the credentials of {member and member.host}")
         with self._blaming(link, member):
             hello = read_message(link, Hello)
@@ -58,6 +58,9 @@ class Reception:
             take(link)
         else:
             self.control.put((link, [(hello, False), (welcome, True)]))
+
+    def _may_come(self, member):
+        return member == self._roster.source
 
     @contextmanager
     def _blaming(self, link, member):
@@ -78,12 +81,16 @@ class Reception:
     def _welcome(self, link, hello):
         if hello.role == "control" and not isinstance(link, TlsLink):
             raise NotAPeer(f"{link.peer_address} asked for a control connection without TLS")
-        welcome = protocol.answer(self._terms.hello(self._roster), hello, self._roster.source.host)
+        welcome = protocol.answer(*self._expected_of(hello))
         if hello.role == "control":
             self._take_control(link)
         link.send(welcome.encode())
         link.patience = None
         return welcome
+
+    def _expected_of(self, hello):
+        """(what we would have said, what was said, who should have)."""
+        return self._terms.hello(self._roster), hello, self._roster.source.host
 
     def _take_control(self, link):
         with self._lock:

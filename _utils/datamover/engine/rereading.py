@@ -12,6 +12,7 @@ class Rereader:
         self._tree = tree
         self._journal = journal
         self._outdated = outdated
+        self.bytes = 0
 
     def load(self, owed, buffer):
         """The Load of what is owed, in this buffer; None if nothing of it is meant any more."""
@@ -45,6 +46,7 @@ class Rereader:
                 same = file.read_into(offset, view) == len(view) and file.unchanged()
         except (SourceChanged, SourceVanished):
             same = False
+        self.bytes += len(view)
         if not same:
             self._outdated(number, try_)
         return same

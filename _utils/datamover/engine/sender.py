@@ -8,109 +8,62 @@ file is the story; see listing, supply, loads, streams, carrier, control, sessio
 from .. import wire
 from ..blocks import Content
 from ..disk.journal import Side
-from ..errors import ProtocolError, SealInvalid
 from ..manifest import Kind
-from ..wire import Admit, Bye, Have, Kept, Ping, Published, Restart, Seal, Sealed, Taken
-from . import channel, dial, sealing
-from .carrier import Carrier
-from .compressing import Compressor, Policy, choose
+from ..wire import Restart, Seal
+from . import channel
 from .listing import Listing
-from .opening import introduce
 from .outcome import Outcome
-from .outlet import Outlet
-from .rereading import Rereader
+from .sending import Sending
 from .session import Session
-from .stop import Lane
-from .streams import Streams
 from .supply import Supply
 from .terms import Roster, Terms
 from .throttle import Throttle
-from .told import Nothing, Told
 
 MUCH = 1024 * 1024 * 1024
 """After so many bytes were read their digests are kept for another attempt."""
 
 
-class Sender:
-    """One use: run() carries out one attempt. `tree` must write into `journal`; `throttle` holds a limit that may
-    change meanwhile.
-    """
+class Reading(Sending):
+    """What the source sends over one link: `tree` is read, and must write into `journal`."""
 
-    def __init__(self, spec, roster, identity, tree, journal, progress, stop, throttle=None):
-        self._terms = Terms.of(spec)
-        self._roster = Roster(roster)
+    def _begin(self, walk, identity):
+        """Make what is needed to read and to seal; `walk` lists the entries."""
         self._identity = identity
-        self._tree = tree
-        self._journal = journal
-        journal.step = progress.step
-        self._progress = progress
-        self._peer = self._roster.destination
-        self._session = Session(self._terms, self._peer, progress, stop)
-        self._context = channel.client_context(identity, self._roster.certificates)
-        stop, self._times = self._session.stop, self._session.times
-        self._streams = self._session.bulk = Streams(self._terms.streams, stop, tree.let_go)
-        self._told = Told(self._terms, journal, stop, self._times) if self._terms.considers else Nothing()
-        self._listing = Listing(self._terms, tree, self._say, self._session.crew, stop, self._times)
-        read = progress, self._record, self._tell_restart, self._times
-        self._supply = Supply(self._terms, tree, journal, self._streams, self._told, *read)
-        self._policy = Policy(self._terms.compress == "auto", self._terms.streams)
-        self._codec = "none", 0
-        self._throttle = throttle or Throttle(self._terms.limit, stop)
-        self._rereader = Rereader(tree, journal, self._streams.outdated)
-        self._found = Findings(self._terms, journal, self._say)
-        self._published = Lane(1, self._session.stop)
+        self._journal.step = self._progress.step
+        self._listing = Listing(self._terms, walk, self._say, self._session.crew, self._session.stop, self._times)
+        self._found = self._findings()
+        self._supply = self._new_supply()
         self._root = None
+        self._rechecked = 0
 
-    def run(self):
-        """Move everything; return the Outcome, whatever happens."""
-        error, troubles = self._session.run(self._move)
-        counts = self._journal.counts()
-        skipped = self._tree.skipped
-        return Outcome(
-            error=error,
-            root=self._root,
-            entries=counts.entries,
-            files=counts.files,
-            directories=counts.directories,
-            links=counts.links,
-            bytes=counts.bytes,
-            trusted=self._supply.trusted,
-            sparse_bytes=self._supply.sparse_bytes,
-            moved_bytes=sum(stream["bytes"] for stream in self._streams.figures),
-            wire_bytes=sum(stream["wire_bytes"] for stream in self._streams.figures),
-            held_bytes=self._supply.held_bytes,
-            resent_bytes=self._supply.resent_bytes,
-            streams=self._streams.figures,
-            retried_entries=self._supply.retried,
-            skipped=tuple(skipped.shown),
-            skipped_more=skipped.more,
-            excluded=self._tree.excluded,
-            report=self._tree.report,
-            seconds=self._session.seconds,
-            stages=self._times.stages(),
-            cleanup=troubles,
-        )
+    def _findings(self):
+        return Findings(self._terms, self._journal, self._say)
 
-    def _move(self):
-        self._progress.enter("connecting")
-        hello = self._terms.hello(self._roster)
-        link, welcome = self._connect(self._context, hello)
-        self._codec = choose(self._terms.compress, welcome.features)
-        self._sealed = sealing.FEATURE in welcome.features
-        self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
-        self._tree.begin(self._session.stop)
-        self._session.crew.start("reading", self._read)
-        for stream in self._streams:
-            self._session.crew.start(f"stream {stream.number}", self._carrier(stream).run)
-        self._streams.await_end()
-        self._progress.enter("verifying")
-        self._published.get()
-        self._progress.enter("published")
-        return (Bye(),)
+    def _new_supply(self):
+        return Supply(*self._supplied)
 
-    def _connect(self, context, hello, secret=None):
-        stop, budget = self._session.stop, min(dial.BUDGET, dial.SHARE * self._terms.lease)
-        return introduce(dial.connect(self._peer, stop, budget), context, hello, self._peer, stop, secret)
+    @property
+    def _supplied(self):
+        """What a supply is made of."""
+        read = self._progress, self._record, self._tell_restart, self._times
+        return self._terms, self._tree, self._journal, self._streams, self._told, *read
+
+    @property
+    def figures(self):
+        """What was sent over this link, as an Outcome names it."""
+        streams, again = self._streams.figures, self._rereader.bytes + self._rechecked
+        return {
+            "sparse_bytes": self._supply.sparse_bytes,
+            "moved_bytes": sum(stream["bytes"] for stream in streams),
+            "wire_bytes": sum(stream["wire_bytes"] for stream in streams),
+            "held_bytes": self._supply.held_bytes,
+            "resent_bytes": self._supply.resent_bytes,
+            "streams": streams,
+            "retried_entries": self._supply.retried,
+            "trusted": self._supply.trusted,
+            "read_bytes": self._supply.read_bytes + again,
+            "reread_bytes": self._supply.reread_bytes + again,
+        }
 
     # Reading, in a thread of its own
 
@@ -153,6 +106,7 @@ class Sender:
 
     def _is_same(self, entry):
         self._progress.step()
+        self._rechecked += entry.size
         return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
 
     def _record(self, number, try_, content: Content):
@@ -165,10 +119,14 @@ class Sender:
         self._say(Restart(try_=try_, entry=entry, **self._terms.edition))
 
     def _seal(self):
+        seal = self._new_seal()
+        self._root = seal.root
+        self._say(seal)
+
+    def _new_seal(self):
         counts = self._journal.counts()
-        self._root = self._journal.root(self._terms.block_size, self._terms.algorithm)
         unsigned = {
-            "root": self._root,
+            "root": self._journal.root(self._terms.block_size, self._terms.algorithm),
             "algorithm": self._terms.algorithm,
             "block_size": self._terms.block_size,
             "entries": counts.entries,
@@ -179,63 +137,51 @@ class Sender:
         statement = wire.seal_statement(
             Seal(**unsigned, signature=b""), self._terms.transfer, self._terms.attempt, self._terms.host
         )
-        self._say(Seal(**unsigned, signature=channel.sign(self._identity, statement)))
+        return Seal(**unsigned, signature=channel.sign(self._identity, statement))
 
-    def _say(self, message):
-        self._session.control.say(message)
+    @property
+    def _announced(self):
+        return self._listing.count
 
-    # Sending, a thread for each bulk stream
+    @property
+    def _sealed_root(self):
+        return self._root
 
-    def _carrier(self, stream):
-        session = self._session
-        told = session.control.say, self._progress.tell, session.stop
-        outlet = Outlet(self._compressor(), self._policy, self._throttle, self._times)
-        return Carrier(stream, self._streams, outlet, self._peer.host, self._open_stream, self._rereader.load, *told)
 
-    def _compressor(self):
-        """One stream's, of the codec that was agreed on; None if none was."""
-        name, level = self._codec
-        return None if name == "none" else Compressor(name, level, self._policy, self._times)
+class Sender(Reading):
+    """The source of one destination. One use: run() carries out one attempt. `throttle` holds a limit that may change
+    meanwhile.
+    """
 
-    def _open_stream(self, admit):
-        context = self._context if self._terms.encrypt else None
-        secret = admit.secret if self._sealed else None
-        link, _ = self._connect(context, self._terms.hello(self._roster, "bulk", admit.stream, admit.token), secret)
-        link.silence = self._terms.silence
-        link.times = self._times
-        return link
+    def __init__(self, spec, roster, identity, tree, journal, progress, stop, throttle=None):
+        terms, roster = Terms.of(spec), Roster(roster)
+        session = Session(terms, roster.destination, progress, stop)
+        throttle = throttle or Throttle(terms.limit, session.stop)
+        super().__init__(terms, roster, identity, session, tree, journal, progress, throttle)
+        self._begin(tree, identity)
 
-    # Hearing, in the control connection's thread
+    def run(self):
+        """Move everything; return the Outcome, whatever happens."""
+        error, troubles = self._session.run(self._move)
+        known = of_the_tree(self._tree, self._journal)
+        told = {"seconds": self._session.seconds, "stages": self._times.stages(), "cleanup": troubles}
+        return Outcome(error=error, root=self._root, **known, **self.figures, **told)
 
-    def _hear(self, message):
-        match message:
-            case Ping():
-                self._session.hear_ping(message)
-                self._progress.put(bytes_verified=message.bytes_verified)
-            case Admit():
-                self._streams[message.stream].admit(message)
-            case Taken():
-                self._streams[message.stream].taken(message)
-            case Have() if self._terms.considers:
-                self._told.hear(message, self._listing.count)
-            case Kept() if self._terms.compare:
-                self._told.keep(message, self._listing.count)
-            case Sealed():
-                self._check_root(message.root)
-                self._progress.enter("sealed")
-            case Published():
-                self._check_root(message.root)
-                self._published.put(message)
-            case Bye():
-                pass
-            case _:
-                raise ProtocolError(f"{self._peer.host} said what was not agreed on: {message}")
 
-    def _check_root(self, root):
-        if root != self._root:
-            raise SealInvalid(
-                f"{self._peer.host} has a tree with the root {root.hex()}; what was read here has {self._root.hex()}"
-            )
+def of_the_tree(tree, journal):
+    """What was found of a tree at the source, as an Outcome names it."""
+    counts, skipped = journal.counts(), tree.skipped
+    return {
+        "entries": counts.entries,
+        "files": counts.files,
+        "directories": counts.directories,
+        "links": counts.links,
+        "bytes": counts.bytes,
+        "skipped": tuple(skipped.shown),
+        "skipped_more": skipped.more,
+        "excluded": tree.excluded,
+        "report": tree.report,
+    }
 
 
 ROW = 64
@@ -255,9 +201,9 @@ class Findings:
         self._parts += wire.parts_of(number, try_, content)
         self._note(number, try_, content, wire.told_size(content))
 
-    def keep(self, number, content):
-        """The destination keeps this file, and needs not be told."""
-        self._note(number, 1, content, 0)
+    def keep(self, number, content, try_=1):
+        """The destination needs not be told of this file."""
+        self._note(number, try_, content, 0)
 
     def _note(self, number, try_, content, told):
         self._contents.append((number, try_, content))

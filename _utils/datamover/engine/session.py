@@ -42,6 +42,7 @@ class Session:
         self.control = None
         self.times = progress.times
         self.bulk = None
+        self.stall = terms.stall_timeout
         self._link = None
         self._times = {}
         self._pings = 0
@@ -50,7 +51,7 @@ class Session:
 
     def run(self, story):
         """Carry out `story`, which returns the last words to say if all is well; return (error or None, troubles)."""
-        self.crew.start("watch", Watch(self.terms.stall_timeout, self._mark, self._ping, self._describe, self.stop).run)
+        self.crew.start("watch", Watch(self.stall, self._mark, self._ping, self._describe, self.stop).run)
         error = self._told(story)
         self.stop.set(Over())
         hung = self.crew.join(JOINING)
@@ -116,8 +117,12 @@ class Session:
         self._pings += 1
         # What is counted while its entry begins again can be below zero for a moment.
         counted = {name: max(0, getattr(self.progress.counters, name)) for name in PINGED}
-        steps, phase = self.progress.steps, self.progress.phase
+        steps, phase = self._steps(), self.progress.phase
         self.control.mention(Ping(sequence=self._pings, phase=phase, steps=steps, **counted))
+
+    def _steps(self):
+        """What counts as getting on beside the counters."""
+        return self.progress.steps
 
     def _describe(self):
         counters, peer = self.progress.counters, self.progress.peer

@@ -110,6 +110,7 @@ class Lane:
     def __init__(self, limit, stop, items=()):
         self._items = deque(items)
         self._limit = limit
+        self._work = stop
         self._changed = Changes(stop)
 
     def put(self, item):
@@ -132,6 +133,17 @@ class Lane:
         """Take the oldest item, waiting while there is none."""
         with self._changed:
             self._changed.until(lambda: self._items)
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+    def get_within(self, seconds):
+        """Take the oldest item; None if there is none for so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._work.is_set() or self._items, seconds)
+            self._work.check()
+            if not self._items:
+                return None
             item = self._items.popleft()
             self._changed.notify_all()
             return item

@@ -82,6 +82,11 @@ class Stream:
         return len(self._queue)
 
     @property
+    def owing(self):
+        """Whether anything that it was given was not taken yet."""
+        return bool(self._queue or len(self._account))
+
+    @property
     def reached(self):
         """Grows only when more bytes than ever before left on this stream, however often they are sent again."""
         with self._changed:
@@ -258,6 +263,7 @@ class Streams(Bulk):
         self._risen = Changes(stop)
         told = self.release, self._rise, let_go
         super().__init__(Stream(number, stop, *told) for number in range(1, count + 1))
+        self.ending = False
         self._last = 0
         self._kept = None, 0
         self._outdated = []
@@ -304,6 +310,7 @@ class Streams(Bulk):
 
     def end(self):
         """No loads follow."""
+        self.ending = True
         for stream in self._all:
             stream.end()
 

@@ -39,6 +39,7 @@ class Supply:
         self._times = times
         self._new_hasher = digests.constructor(terms.algorithm)
         self._timed_hasher = times.hashing(self._new_hasher)
+        self.read_bytes = self.reread_bytes = 0
         self._told = told
         self._comparison = Comparison(terms, told, self)
         self._pack = None
@@ -131,6 +132,7 @@ class Supply:
             self._pack = Pack(self._buffer())
         view = self._pack.room(entry.size)
         self._tree.read_small(entry, view)
+        self.read_bytes += entry.size
         content = content_of(view, self._new_hasher, self._terms.block_size)
         if asked and self._comparison.holds_small(entry, content.whole):
             self._progress.add(files_done=1)
@@ -190,8 +192,13 @@ class Supply:
         if file.read_into(offset, payload) < length:
             self._streams.release(buffer)
             raise SourceChanged("it is shorter than before")
+        self.read_bytes += length
         builder.update(payload)
-        self._put(self._piece(file.entry.number, try_, offset, length, length, PieceKind.DATA), buffer)
+        self.piece_of(file.entry.number, try_, offset, length, buffer)
+
+    def piece_of(self, number, try_, offset, length, buffer):
+        """Queue a piece whose bytes are in the buffer already."""
+        self._put(self._piece(number, try_, offset, length, length, PieceKind.DATA), buffer)
 
     def _put(self, piece, buffer=None):
         buffer = self._buffer() if buffer is None else buffer

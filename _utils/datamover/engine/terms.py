@@ -11,6 +11,8 @@ from .channel import der
 from .compressing import feature
 
 LONGEST_SILENCE = 20.0
+CHAIN = "chain"
+LONGEST_PATIENCE, LONGEST_QUIET = 10.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,17 @@ class Terms:
     """How what stands at the destination is compared, if that is to be updated."""
     stream: str = ""
     """The type of what a producer makes and a consumer takes; empty for files that are read."""
+    chain: bool = False
+    """Whether there are several destinations, each of which passes on to the next."""
 
     @classmethod
     def of(cls, spec):
-        same = ("transfer", "attempt", "dataset", "generation", "epoch", "leaf", "host", "role")
-        settings = spec["settings"]
+        same = ("transfer", "attempt", "dataset", "generation", "epoch", "host", "role")
+        settings, chain = spec["settings"], spec.get("fanout") == CHAIN
         return cls(
             **{name: spec[name] for name in same},
+            leaf=0 if chain else spec["leaf"],
+            chain=chain,
             algorithm=settings["digest"],
             level=settings["verify"],
             encrypt=settings["encrypt"],
@@ -54,7 +60,7 @@ class Terms:
             block_size=settings["block_size"],
             stall_timeout=settings["stall_timeout"],
             lease=settings["lease"],
-            compare=settings["compare"] if settings["in_place"] else None,
+            compare=compared(settings, chain),
             stream=(spec.get("stream") or {}).get("type", ""),
         )
 
@@ -62,6 +68,19 @@ class Terms:
     def silence(self):
         """Seconds without any acknowledgement of what was sent after which a bulk connection counts as lost."""
         return min(LONGEST_SILENCE, self.stall_timeout / 8)
+
+    @property
+    def patience(self):
+        """Seconds after which a host of a chain that has nobody before it lets in those farther up.
+
+        Who comes before it tries twice as long to reach it.
+        """
+        return min(LONGEST_PATIENCE, self.lease / 6, self.stall_timeout / 8)
+
+    @property
+    def quiet(self):
+        """Seconds without a word, heartbeats included, after which a neighbour in a chain counts as lost."""
+        return min(LONGEST_QUIET, self.stall_timeout / 2)
 
     @property
     def considers(self):
@@ -80,8 +99,9 @@ class Terms:
         words = (bulk, f"digest-{self.algorithm}", f"verify-{self.level}")
         update = (f"update-{self.compare}",) if self.compare else ()
         stream = (f"stream-{self.stream}",) if self.stream else ()
-        counts = (f"block-{self.block_size}", f"streams-{self.streams}")
-        return tuple(sorted((*words, *update, *stream, *counts, *self._codec)))
+        chain = (CHAIN,) if self.chain else ()
+        sizes = (f"block-{self.block_size}", f"streams-{self.streams}")
+        return tuple(sorted((*words, *update, *stream, *chain, *sizes, *self._codec)))
 
     @property
     def _codec(self):
@@ -116,6 +136,15 @@ class Terms:
         )
 
 
+def compared(settings, chain):
+    """How an update compares: None for what is no update. What each destination of a chain would keep unread by its
+    time differs, and there is one seal for all of them, so there everything is read.
+    """
+    if not settings["in_place"]:
+        return None
+    return "digest" if chain else settings["compare"]
+
+
 @dataclass(frozen=True)
 class Member:
     """One end of the transfer; `certificate` is PEM, `port` is None for who does not listen."""
@@ -125,10 +154,17 @@ class Member:
     addresses: tuple[str, ...]
     port: int | None
     certificate: str
+    origins: tuple[tuple[str, str], ...] = ()
+    """(host, the address from which this member comes to it) each; where nothing is said it is one of its own."""
 
     @cached_property
     def der(self):
         return der(self.certificate)
+
+    def origins_towards(self, host):
+        """The addresses from which this member comes to `host`."""
+        told = tuple(address for towards, address in self.origins if towards == host)
+        return told or self.addresses
 
 
 class Roster:
@@ -137,7 +173,10 @@ class Roster:
     def __init__(self, document):
         self.digest = protocol.roster_digest(document)
         self.members = tuple(
-            Member(each["host"], each["role"], tuple(each["addresses"]), each["port"], each["certificate"])
+            Member(
+                *(each["host"], each["role"], tuple(each["addresses"]), each["port"], each["certificate"]),
+                tuple(each.get("origins", {}).items()),
+            )
             for each in document["members"]
         )
 
@@ -152,6 +191,16 @@ class Roster:
     @property
     def destination(self):
         return self._only("destination")
+
+    def member(self, host):
+        """The member of this host; where it is both ends, its destination."""
+        return {member.host: member for member in self.members}[host]
+
+    @property
+    def addresses(self):
+        """All addresses from which a member may come."""
+        own = {address for member in self.members for address in member.addresses}
+        return own | {address for member in self.members for _, address in member.origins}
 
     def owner_of(self, shown_der):
         """The member that owns a certificate, or None."""

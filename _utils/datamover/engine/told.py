@@ -52,6 +52,11 @@ class Told:
     def _knows(self, number, index):
         return number < self._considered or index < len(self._blocks.get(number, ()))
 
+    def await_considered(self, number):
+        """Wait until all has been told of every entry below this one."""
+        with self._changed:
+            self._changed.until(lambda: self._considered >= number)
+
     def keep(self, kept, announced):
         """Take a Kept: these files are not to be sent."""
         with self._changed:
@@ -88,6 +93,9 @@ class Nothing:
 
     def keeps(self, _number):
         return False
+
+    def await_considered(self, _number):
+        """Nobody is waited for."""
 
     def forget(self, _number):
         """There is nothing to forget."""

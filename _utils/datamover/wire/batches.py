@@ -189,6 +189,54 @@ def _ranges_trouble(ranges):
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of one try of a file that has landed; one of no length only tells which try is meant."""
+
+    entry: int
+    try_: int
+    offset: int
+    length: int
+
+    def __str__(self):
+        return f"#{self.entry}/{self.try_} {self.offset}+{self.length}"
+
+
+_SPAN = Struct(">QHQQ")
+SPAN = _SPAN.size
+
+
+class Spans(Field):
+    """A batch of spans: their number in four bytes, then each."""
+
+    def __init__(self):
+        super().__init__(4, MAX_BODY)
+
+    def pack(self, value):
+        for span in value:
+            if trouble := _span_trouble(span):
+                raise LocalError(f"{span} {trouble}")
+        rows = (_SPAN.pack(each.entry, each.try_, each.offset, each.length) for each in value)
+        return len(value).to_bytes(4, "big") + b"".join(rows)
+
+    def take(self, cursor):
+        count = cursor.number(4)
+        if count * SPAN > cursor.left:
+            raise ProtocolError(f"has no room for {count} spans in {cursor.left} bytes")
+        spans = tuple(Span(*_SPAN.unpack(cursor.take(SPAN))) for _ in range(count))
+        for span in spans:
+            if trouble := _span_trouble(span):
+                raise ProtocolError(f"{span} {trouble}")
+        return spans
+
+
+def _span_trouble(span):
+    """Why a span cannot be, or an empty text."""
+    if not (0 <= span.entry <= manifest.MAX_NUMBER and 1 <= span.try_ < 2**16):
+        return "is of no entry or try that can be"
+    return "" if 0 <= span.offset <= span.offset + span.length <= LONGEST else "is beyond every file"
+
+
 def ranges_of(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
     """Ascending numbers as ranges."""
     ranges: list[tuple[int, int]] = []

@@ -32,12 +32,15 @@ class Type(IntEnum):
     RESTART = 0x12
     SEAL = 0x13
     LOST = 0x15
+    ADRIFT = 0x16
     HAVE = 0x20
     LANDED = 0x21
     SEALED = 0x22
     PUBLISHED = 0x23
     KEPT = 0x24
     TAKEN = 0x25
+    STANDING = 0x26
+    BEHIND = 0x27
     CREDIT = 0x30
     PAUSE = 0x31
     LIMIT = 0x32

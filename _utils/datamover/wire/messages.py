@@ -14,7 +14,7 @@ from .. import version
 from ..blocks import DIGEST, LARGEST_BLOCK, SMALLEST_BLOCK
 from ..errors import LocalError, MoverError, PeerFailed, ProtocolError, VersionMismatch
 from ..manifest import Entry
-from .batches import Entries, OneEntry, Part, Parts, Ranges, batched, entry_size, part_size
+from .batches import SPAN, Entries, OneEntry, Part, Parts, Ranges, Span, Spans, batched, entry_size, part_size
 from .fields import (
     COUNT,
     U16,
@@ -50,6 +50,7 @@ PHASES = (
     "failed",
     "cancelled",
 )
+ENDS = ("published", "failed", "cancelled", "lost")
 NO_TOKEN = NO_SECRET = bytes(32)
 NO_ROOT = bytes(DIGEST)
 
@@ -311,6 +312,15 @@ class Lost(Message):
     connection: int = carried(Number(4, 1))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adrift(Message):
+    """The sender has lost who came before it in the chain, or, if it is `over`, the source itself has given up."""
+
+    TYPE = Type.ADRIFT
+
+    over: bool = carried(Flag(), default=False)
+
+
 # What the destination tells.
 
 
@@ -377,6 +387,34 @@ class Taken(Message):
     pieces: int = carried(COUNT)
     bytes: int = carried(COUNT)
     ended: bool = carried(Flag(), default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing(Edition):
+    """What this destination of a chain has of the attempt already; first on every link. `more` is false in the last.
+
+    So many entries were announced to it. Files of these numbers have landed whole or were verified too; of others these
+    spans have landed; tries that are not told are 1.
+    """
+
+    TYPE = Type.STANDING
+
+    more: bool = carried(Flag())
+    announced: int = carried(COUNT)
+    landed: tuple[tuple[int, int], ...] = carried(Ranges(), default=())
+    verified: tuple[tuple[int, int], ...] = carried(Ranges(), default=())
+    spans: tuple[Span, ...] = carried(Spans(), default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind(Message):
+    """How a host behind the sender in the chain ended, as far as the sender knows. Only its own signed word counts."""
+
+    TYPE = Type.BEHIND
+
+    host: str = carried(Text(255))
+    result: str = carried(Word(ENDS))
+    text: str = carried(Text(1024, empty=True), default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -459,8 +497,10 @@ class Bye(Message):
 
 
 _OPENING: list[type[Message]] = [Hello, Welcome, Admit, Knock]
-_FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal, Lost]
-_FROM_DESTINATION: list[type[Message]] = [Have, Landed, Sealed, Published, Kept, Taken, Credit, Pause, Limit]
+_FROM_SOURCE: list[type[Message]] = [Announce, Digests, Restart, Seal, Lost, Adrift]
+_FROM_DESTINATION: list[type[Message]] = [
+    *(Have, Landed, Sealed, Published, Kept, Taken, Standing, Behind, Credit, Pause, Limit)
+]
 _FROM_EITHER: list[type[Message]] = [Ping, Failed, Bye]
 MESSAGES: dict[int, type[Message]] = {
     kind.TYPE: kind for kind in (*_OPENING, *_FROM_SOURCE, *_FROM_DESTINATION, *_FROM_EITHER)
@@ -496,6 +536,20 @@ def have_messages(parts: Iterable[Part], considered: int, **edition) -> Iterator
 def digest_messages(parts: Iterable[Part], **edition) -> Iterator[Digests]:
     """Parts in batches."""
     return (Digests(parts=batch, **edition) for batch in batched(parts, part_size))
+
+
+_RANGE = 12
+
+
+def standing_messages(announced, landed, verified, spans, **edition) -> Iterator[Standing]:
+    """What has landed, as ranges and spans, in messages of bounded size."""
+    parts = [*(("landed", each, _RANGE) for each in landed), *(("verified", each, _RANGE) for each in verified)]
+    parts += [("spans", each, SPAN) for each in spans]
+    batches = list(batched(parts, lambda part: part[2])) or [()]
+    kinds = "landed", "verified", "spans"
+    for number, batch in enumerate(batches, 1):
+        told = {name: tuple(each for kind, each, _ in batch if kind == name) for name in kinds}
+        yield Standing(more=number < len(batches), announced=announced, **told, **edition)
 
 
 # What the source signs.

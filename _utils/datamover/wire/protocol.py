@@ -19,7 +19,9 @@ from ..errors import (
 )
 from ..wire import (
     Admit,
+    Adrift,
     Announce,
+    Behind,
     Bye,
     Credit,
     Digests,
@@ -38,6 +40,7 @@ from ..wire import (
     Restart,
     Seal,
     Sealed,
+    Standing,
     Taken,
     Welcome,
 )
@@ -125,19 +128,19 @@ START = "the first state of the role"
 
 SOURCE: Table = {
     "listing": {
-        **dict.fromkeys((Announce, Digests, Restart, Lost, Ping), STAY),
+        **dict.fromkeys((Announce, Digests, Restart, Lost, Adrift, Ping), STAY),
         "last Announce": Move("listed"),
     },
-    "listed": {**dict.fromkeys((Digests, Restart, Lost, Ping), STAY), Seal: Move("sealed")},
-    "sealed": {Lost: STAY, Ping: STAY, Bye: Move("ended", after=("published", "ended"))},
+    "listed": {**dict.fromkeys((Digests, Restart, Lost, Adrift, Ping), STAY), Seal: Move("sealed")},
+    "sealed": {Lost: STAY, Adrift: STAY, Ping: STAY, Bye: Move("ended", after=("published", "ended"))},
 }
 DESTINATION: Table = {
     "taking": {
-        **dict.fromkeys((Have, Kept, Landed, Taken, Credit, Pause, Limit, Ping), STAY),
+        **dict.fromkeys((Standing, Behind, Have, Kept, Landed, Taken, Credit, Pause, Limit, Ping), STAY),
         Sealed: Move("verified", after=("sealed",)),
     },
-    "verified": {Landed: STAY, Ping: STAY, Published: Move("published")},
-    "published": {Ping: STAY, Bye: Move("ended")},
+    "verified": {Behind: STAY, Landed: STAY, Ping: STAY, Published: Move("published")},
+    "published": {Behind: STAY, Ping: STAY, Bye: Move("ended")},
 }
 CONNECTOR: Table = {"silent": {Hello: Move("greeted")}}
 ACCEPTOR: Table = {

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.functional.datamover.chains import Chains
 from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.places import plant
 
@@ -14,6 +15,8 @@ def everything_closed():
     yield
     while Ends.made:
         Ends.made.pop().close()
+    while Chains.made:
+        Chains.made.pop().close()
 
 
 @pytest.fixture

@@ -18,6 +18,12 @@ class Relay:
         self._open = []
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def cut(self):
+        """Nobody comes through any more, and who is there is broken off."""
+        for sock in (self._listener, *self._open):
+            shut(sock, socket.SHUT_RDWR)
+        self.close()
+
     def close(self):
         for sock in (self._listener, *self._open):
             sock.close()

@@ -66,6 +66,13 @@ def parts(draw):
     return batches.Part(*numbers, length, first, blocks, draw(st.sampled_from([b""]) | digests))
 
 
+@st.composite
+def spans(draw):
+    offset = draw(st.integers(0, 2**63 - 1))
+    numbers = draw(st.tuples(st.integers(0, manifest.MAX_NUMBER), st.integers(1, 2**16 - 1)))
+    return batches.Span(*numbers, offset, draw(st.integers(0, 2**63 - 1 - offset)))
+
+
 def value_of(field):
     """Any value that a field of a message can carry."""
     return _VALUES[type(field)](field)
@@ -88,6 +95,7 @@ _VALUES = {
     batches.Entries: lambda field: st.lists(entries(), max_size=4).map(tuple),
     batches.OneEntry: lambda field: entries(),
     batches.Parts: lambda field: st.lists(parts(), max_size=4).map(tuple),
+    batches.Spans: lambda field: st.lists(spans(), max_size=4).map(tuple),
     batches.Ranges: lambda field: st.sets(st.integers(0, 300), max_size=9).map(sorted).map(batches.ranges_of),
 }
 

@@ -49,6 +49,7 @@ _FORMS = {
     batches.OneEntry: lambda field: "entry",
     batches.Parts: lambda field: "parts",
     batches.Ranges: lambda field: "ranges",
+    batches.Spans: lambda field: "spans",
 }
 
 

@@ -1,0 +1,145 @@
+"""What every link down a chain has, whoever makes it: it opens with patience, hears where the destination stands before
+it sends, and lasts until the destination knows how all behind it ended.
+"""
+
+import threading
+from contextlib import suppress
+
+from ..errors import HandshakeRefused, PeerUnreachable, Superseded
+from ..wire import Adrift, Behind, Bye, Ping, Published, Restart, Sealed, Standing
+from . import dial
+from .opening import introduce, is_passing
+from .pace import Pace
+from .sending import Sending
+from .standings import Awaited
+from .stop import Countdown, Stopped
+from .told import Nothing
+
+PAUSE = 0.25
+"""Seconds until a destination is tried again that could not be reached."""
+
+
+class Hop(Sending):
+    """`node` is the host that serves: it is told how hosts behind ended, that one got on, that one has all.
+
+    `carried` says whether the destination took all that there is.
+    """
+
+    def __init__(self, terms, roster, identity, session, tree, journal, progress, throttle, node):
+        super().__init__(terms, roster, identity, session, tree, journal, progress, throttle)
+        session.hop = self
+        self.carried = False
+        self._node = node
+        self.pace = Pace()
+        self._awaited = Awaited(terms.block_size, session.stop)
+        self._told_tries = {}
+        self._telling = threading.Lock()
+
+    @property
+    def host(self):
+        return self._peer.host
+
+    @property
+    def epoch(self):
+        return self._terms.epoch
+
+    @property
+    def reached(self):
+        return self._streams.reached
+
+    @property
+    def troubles(self):
+        return self._streams.troubles
+
+    def _standing_there(self):
+        """What the destination has already. From now on it is asked what it took whenever there is nothing to send, so
+        that waiting for more is not taken for owing.
+        """
+        standing = self._awaited.get()
+        self._streams.hurry()
+        return standing
+
+    def _have_nothing_told(self):
+        """Something was announced on another link; what the destination holds beside it was told there."""
+        self._told = Nothing()
+
+    @property
+    def forwarded(self):
+        """Bytes of files that the destination took over this link."""
+        return sum(stream["bytes"] for stream in self._streams.figures)
+
+    def idle(self):
+        """Whether the destination took all that was there for it so far."""
+        return not self._streams.ending and not any(stream.owing for stream in self._streams)
+
+    def is_final(self, error):
+        """Whether this ends not only the link, but the whole transfer."""
+        return self._node.is_final(error)
+
+    def say_adrift(self):
+        """Who comes before us is lost."""
+        if self._session.control is not None:
+            with suppress(Stopped):
+                self._say(Adrift())
+
+    def run(self):
+        """Serve the destination; why the link ended, None if all is done."""
+        error, _ = self._session.run(self._move)
+        return error
+
+    def _open(self, hello):
+        """Try for a while: the destination may first have to notice that it needs us, and to open its pinhole."""
+        countdown = Countdown(2 * self._terms.patience)
+        while True:
+            try:
+                sock = dial.connect(self._peer, self._session.stop, max(1.0, countdown.left()))
+                return introduce(sock, self._context, hello, self._peer, self._session.stop)
+            except (PeerUnreachable, HandshakeRefused) as error:
+                if not countdown.left() or not is_passing(error):
+                    raise
+            if self._session.stop.wait(PAUSE):
+                self._session.stop.check()
+
+    def _await_parting(self):
+        """It publishes, and parts when it knows how those behind it ended."""
+        self._parted.get()
+
+    def _hear(self, message):
+        match message:
+            case Standing():
+                self._awaited.hear(message)
+            case Ping():
+                before = self._progress.peer
+                super()._hear(message)
+                if self._progress.peer != before:
+                    self._node.rise()
+                self._node.look_at(self, message.bytes_done)
+            case Behind():
+                self._node.heard_of(message.host, message.result, message.text)
+            case Sealed():
+                super()._hear(message)
+                self.carried = True
+                self._node.carried()
+            case Published():
+                super()._hear(message)
+                self._node.heard_of(self.host, "published", "")
+            case Bye():
+                self._parted.put(message)
+            case _:
+                super()._hear(message)
+
+    def _tell_tries(self, standing, number):
+        """Tell every try of an announced entry that the destination does not know; which one is meant now."""
+        entry, current, _ = self._journal.known(number)
+        announced_as = standing.try_of(number) if number < standing.announced else 1
+        with self._telling:
+            for try_ in range(self._told_tries.get(number, announced_as) + 1, current + 1):
+                self._say(Restart(try_=try_, entry=entry, **self._terms.edition))
+            if current > 1:
+                self._told_tries[number] = current
+        return entry, current
+
+
+def is_superseded(error):
+    """Whether a link ended because somebody farther up serves the destination by now."""
+    return isinstance(error, Superseded) or getattr(error, "evidence", {}).get("name") == Superseded.name

@@ -1,0 +1,162 @@
+"""Whom a host of a chain serves: the next one, and when that is lost the one after it, with a higher epoch.
+
+Each link is served in threads of its own. One whose destination is far slower than what arrives is set aside: it goes
+on at its own pace, and the next host is served beside it. Trouble of a link never ends the host itself; what is wrong
+with what it reads does.
+"""
+
+import threading
+import time
+from contextlib import suppress
+
+from ..errors import (
+    ConnectionLost,
+    HandshakeRefused,
+    ManifestInvalid,
+    NotAPeer,
+    PeerFailed,
+    PeerUnreachable,
+    ProtocolError,
+    SealInvalid,
+    Stalled,
+    Superseded,
+    VersionMismatch,
+    WrongTransfer,
+)
+from .hop import is_superseded
+from .stop import Changes, Countdown, Lane, Stopped
+
+OF_A_LINK = (
+    *(ConnectionLost, HandshakeRefused, PeerUnreachable, PeerFailed, Stalled, Superseded),
+    *(ProtocolError, SealInvalid, ManifestInvalid, NotAPeer, VersionMismatch, WrongTransfer),
+)
+"""What may go wrong with a neighbour."""
+LINKS = 5
+"""How often a host is connected to again whose connection breaks."""
+EVENTS = 64
+PARTING = 8.0
+"""Seconds for links to end once this host does."""
+
+
+class Onward:
+    """`make_hop(host, epoch)` makes a link, `tell` notes events, `is_own(error)` says what ends the host itself.
+
+    run() is for one thread and returns when all behind this host have ended, are lost, or are in other hands.
+    """
+
+    def __init__(self, succession, make_hop, tell, is_own, stop):
+        self._succession = succession
+        self._make_hop = make_hop
+        self._tell = tell
+        self._is_own = is_own
+        self._stop = stop
+        self._events = Lane(EVENTS, stop)
+        self._hops = {}
+        self._links = []
+        self._threads = []
+        self._changed = Changes(stop)
+        self.over = False
+        self.trouble = None
+
+    @property
+    def links(self):
+        """(host, epoch, bytes of files that it took) of every link there was."""
+        return tuple((hop.host, hop.epoch, hop.forwarded) for hop in self._links)
+
+    @property
+    def carried(self):
+        """Whether everybody who is served took all that there is."""
+        return self.over or (bool(self._hops) and all(hop.carried for hop in tuple(self._hops.values())))
+
+    def each(self, action):
+        """Do something with every link that is there."""
+        for hop in tuple(self._hops.values()):
+            action(hop)
+
+    def run(self):
+        """Serve until nobody is left to be served."""
+        try:
+            while self._hops or self._succession.target:
+                self._serve_next()
+                self._note(*self._events.get())
+        finally:
+            self._part()
+        self.over = True
+        self.rise()
+
+    def _part(self):
+        """Links that are there say why they end."""
+        countdown = Countdown(PARTING)
+        for thread in self._threads:
+            thread.join(countdown.left())
+
+    def rise(self):
+        """Somebody has taken all."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def await_carried(self, seconds):
+        """Wait until everybody who is served has taken all that there is, for so long at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop.is_set() or self.carried, seconds)
+        self._stop.check()
+
+    def _serve_next(self):
+        host = self._succession.target
+        if host is None or host in self._hops:
+            return
+        hop = self._hops[host] = self._make_hop(host, self._succession.open(host))
+        self._links.append(hop)
+        self._tell("link", to=host, times=self._succession.opened(host))
+        thread = threading.Thread(target=self._run, args=(hop,), name=f"link to {host}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run(self, hop):
+        try:
+            error = hop.run()
+        except Exception as trouble:  # what it is raised for is this host's own trouble
+            error = trouble
+        with suppress(Stopped):
+            self._events.put((hop, error))
+
+    def look_at(self, hop, here, there):
+        """Of so many bytes that are here the destination of this link has so many: does it hold up those behind it?"""
+        if hop.pace.is_slow(time.monotonic(), here, there) and self._succession.may_set_aside(hop.host):
+            self._events.put((hop, SLOW))
+
+    def _note(self, hop, error):
+        if error is SLOW:
+            self._set_aside(hop)
+            return
+        if self._hops.pop(hop.host, None) is not hop:
+            return
+        self.rise()
+        if error is None or is_superseded(error):
+            self._close(hop)
+        elif self._is_own(error):
+            raise error
+        else:
+            self._lose(hop, error)
+
+    def _close(self, hop):
+        """It is done, or in other hands: if it was the nearest all behind it are too."""
+        if self._succession.target == hop.host:
+            self._succession.finish()
+
+    def _set_aside(self, hop):
+        if hop.host in self._hops and self._succession.may_set_aside(hop.host) and not hop.carried:
+            self._succession.set_aside(hop.host)
+            self._tell("set-aside", host=hop.host)
+            hop.say_adrift()  # so that those behind it let us in
+
+    def _lose(self, hop, error):
+        self.trouble = self.trouble or error
+        self._tell("link-lost", to=hop.host, why=error.text)
+        may_come_back = isinstance(error, ConnectionLost) and self._succession.opened(hop.host) < LINKS
+        if not may_come_back or self._succession.target != hop.host:
+            failed = isinstance(error, PeerFailed)
+            self._succession.lose(hop.host, "failed" if failed else "lost", error.text)
+
+
+SLOW = object()

@@ -1,0 +1,188 @@
+"""The source of a chain: it serves the first destination, and when that is lost the next one, from where that stands.
+
+What was listed is listed once; what was read is read again only for who lacks it. There is one seal, whoever gets it.
+"""
+
+from collections import Counter
+from dataclasses import replace
+
+from ..errors import LocalError, SourceChanged
+from ..manifest import Kind
+from ..wire import Bye
+from . import sender
+from .hop import Hop
+from .linksession import DownSession, Flow
+from .onward import OF_A_LINK, Onward
+from .order import Order, Succession
+from .outcome import Chain, Outcome
+from .resupply import Resupply
+from .session import Session
+from .terms import Roster, Terms
+from .throttle import Throttle
+
+
+class Walk:
+    """The list of a tree, made once: who comes later is given from the journal what was found before."""
+
+    def __init__(self, tree, journal):
+        self._journal = journal
+        self._rest = iter(tree.walk())
+        self._given = 0
+
+    def walk(self):
+        for entry in self._journal.entries():
+            if entry.number >= self._given:
+                break
+            yield entry
+        for entry in self._rest:
+            self._given = entry.number + 1
+            yield entry
+
+
+class SourceHop(Hop, sender.Reading):
+    """The source's link to the first destination that lives."""
+
+    def __init__(self, *how, identity, origin):
+        super().__init__(*how)
+        self._origin = origin
+        self._standing = None
+        self._begin(origin.walk, identity)
+
+    def _new_supply(self):
+        return Resupply(*self._supplied, origin=self._origin)
+
+    @property
+    def _sealed_root(self):
+        return self._origin.seal and self._origin.seal.root
+
+    def _read(self):
+        self._standing = standing = self._standing_there()
+        self._listing.known = standing.announced
+        if standing.announced:
+            self._have_nothing_told()
+        self._supply = self._new_supply()
+        self._supply.standing = standing
+        self._progress.put(bytes_done=0, files_done=0)
+        super()._read()
+
+    def _send_files(self, entries):
+        for entry in entries:
+            now, try_ = self._tell_tries(self._standing, entry.number)
+            if now.kind == Kind.FILE:
+                self._supply.send(now, try_)
+
+    def _tell_restart(self, entry, try_):
+        with self._telling:
+            self._told_tries[entry.number] = try_
+            super()._tell_restart(entry, try_)
+
+    def _record(self, number, try_, content):
+        if self._standing.has_verified(number, try_):
+            self._found.keep(number, content, try_)
+        else:
+            super()._record(number, try_, content)
+
+    def _seal(self):
+        """One for all, so that nobody can have another."""
+        if self._origin.seal is None:
+            self._origin.seal = self._new_seal()
+        self._say(self._origin.seal)
+
+
+class Origin:
+    """One use: run() carries out one attempt. `throttle` holds a limit that may change meanwhile."""
+
+    def __init__(self, spec, roster, identity, tree, journal, progress, stop, throttle=None):
+        self._terms = Terms.of(spec)
+        self._roster = Roster(roster)
+        self._identity = identity
+        self._tree = tree
+        self._journal = journal
+        self._progress = progress
+        self._order = Order([member["host"] for member in roster["members"]], spec["host"])
+        self._succession = Succession(self._order)
+        first = self._roster.member(self._order.after[0])
+        self._session = Session(self._terms, first, progress, stop)
+        self._session.bulk = self
+        self._throttle = throttle or Throttle(self._terms.limit, self._session.stop)
+        self._flow = Flow(progress)
+        self._onward = Onward(self._succession, self._new_hop, progress.tell, self._is_own, self._session.stop)
+        self._hops = []
+        self._upto = 0
+        self.walk = Walk(tree, journal)
+        self.seal = None
+
+    def run(self):
+        """Move everything; return the Outcome, whatever happens."""
+        error, troubles = self._session.run(self._move)
+        told = {"seconds": self._session.seconds, "stages": self._progress.times.stages(), "cleanup": troubles}
+        known = sender.of_the_tree(self._tree, self._journal)
+        chain = Chain((), self._onward.links, self._succession.lost)
+        root = self.seal and self.seal.root
+        return Outcome(error=error, root=root, chain=chain, **known, **self._figures(), **told)
+
+    def _move(self):
+        self._onward.run()
+        if not any(result == "published" for result, _ in self._succession.ends.values()):
+            raise self._onward.trouble or LocalError("no destination has published, and none said why")
+        self._progress.enter("published")
+        return (Bye(),)
+
+    def _figures(self):
+        """Those of all links together."""
+        each = [hop.figures for hop in self._hops]
+        total = Counter()
+        for figures in each:
+            total.update({name: value for name, value in figures.items() if name != "streams"})
+        return {**total, "streams": tuple(stream for figures in each for stream in figures["streams"])}
+
+    @property
+    def reached(self):
+        return self._flow.behind, [hop.reached for hop in self._hops]
+
+    @property
+    def troubles(self):
+        return "".join(hop.troubles for hop in self._hops[-1:])
+
+    # What was read
+
+    def has_read(self, number):
+        """Whether a file was read for another link, or this one, before."""
+        return number < self._upto
+
+    def read(self, number):
+        self._upto = max(self._upto, number + 1)
+
+    # Serving
+
+    def _new_hop(self, host, epoch):
+        terms = replace(self._terms, epoch=epoch)
+        session = DownSession(terms, self._roster.member(host), self._progress, self._session.stop, lambda: 0)
+        place = terms, self._roster, self._identity, session, self._tree, self._journal, self._progress
+        hop = SourceHop(*place, self._throttle, self, identity=self._identity, origin=self)
+        self._hops.append(hop)
+        return hop
+
+    def is_final(self, error):
+        """What is wrong with the source ends all."""
+        return self._session.stop.is_set() or self._is_own(error)
+
+    def _is_own(self, error):
+        """That the source changed after it was sealed ends only who lacks it."""
+        late = isinstance(error, SourceChanged) and self.seal is not None
+        return not (late or isinstance(error, OF_A_LINK))
+
+    def rise(self):
+        """Somebody behind got on."""
+        self._flow.rise()
+
+    def look_at(self, hop, there):
+        """The source reads no faster than it sends, so it cannot tell a slow destination from a slow way to all."""
+
+    def carried(self):
+        """Who is served has all."""
+        self._onward.rise()
+
+    def heard_of(self, host, result, text):
+        """A destination has ended."""
+        self._succession.tell(host, result, text)

@@ -1,0 +1,317 @@
+"""A destination in a chain: what arrives is written, verified and published as at any destination, and passed on.
+
+It is served over one link after the other (see upstream) and serves over others (see onward, forwarder). What it has
+outlives its links; whoever comes is told of it. It begins to serve as soon as it is served, and goes on when it has
+published, until it knows how all behind it ended.
+"""
+
+import threading
+import time
+from dataclasses import replace
+
+from ..disk.passing import Passing
+from ..errors import PredecessorLost, SealInvalid, SourceChanged, SourceVanished, Superseded
+from ..wire import Behind, Bye, Have, Kept, Published, Sealed
+from .chainreception import ChainReception
+from .forwarder import Forwarder
+from .linksession import DownSession, Flow
+from .onward import OF_A_LINK, Onward
+from .order import Order, Succession
+from .outcome import Chain
+from .progress import Progress
+from .receiver import Receiver
+from .stop import Countdown, Lane, Stopped
+from .throttle import Throttle
+from .upstream import OVER, Upstream
+
+LONGEST_HOLD = 60.0
+"""Seconds for which publishing waits until who comes next has everything too."""
+PARTING = 8.0
+
+
+class Relay(Receiver):
+    """One use. `on_adrift(members)` opens the way for those farther up the chain."""
+
+    def __init__(self, spec, roster, identity, listener, staging, journal, progress, stop, on_sealed, on_adrift):
+        hosts = [member["host"] for member in roster["members"]]
+        self._order = Order(hosts, spec["host"])
+        self._upstream = None
+        self._words = []
+        self._links = threading.Lock()
+        super().__init__(spec, roster, identity, listener, staging, journal, progress, stop, on_sealed)
+        stop = self._session.stop
+        self._session.bulk = self
+        self._identity = identity
+        self._on_adrift = on_adrift
+        self._flow = Flow(progress)
+        self._passing = Passing(staging, journal)
+        self._ledger.share()
+        self.seal = None
+        self.partial = staging.partial
+        self._taken = []
+        self._predecessors = []
+        self._succession = Succession(self._order)
+        self._onward = Onward(self._succession, self._new_hop, progress.tell, is_own, stop)
+        self._served, self._landed = Lane(1, stop), Lane(1, stop)
+        self._all_ended, self._parted = Lane(1, stop), Lane(1, stop)
+        self._opened = self._over = False
+        self._adrift_since = None
+        self._seen, self._began_at, self._seen_at = 0, 0.0, 0.0
+
+    def _new_reception(self, stop):
+        return ChainReception(self._terms, self._roster, self._order, self._give_way, stop)
+
+    def run(self):
+        try:
+            return super().run()
+        finally:
+            self._passing.close()
+
+    def outcome(self, error=None, troubles=()):
+        chain = Chain(tuple(self._predecessors), self._onward.links, self._succession.lost)
+        return replace(super().outcome(error, troubles), chain=chain)
+
+    @property
+    def _streams(self):
+        links = (*self._taken, self._upstream) if self._upstream else tuple(self._taken)
+        return tuple(figures for link in links for figures in link.inlets.figures)
+
+    # Both directions together, as the watch over all of it sees them
+
+    @property
+    def reached(self):
+        upstream = self._upstream
+        return upstream.inlets.reached if upstream else 0, self._flow.behind
+
+    @property
+    def troubles(self):
+        upstream = self._upstream
+        return upstream.inlets.troubles if upstream else f"; {self._terms.host} is served by nobody"
+
+    # The story
+
+    def _take(self):
+        crew = self._session.crew
+        crew.start("door", self._door.run)
+        crew.start("upstream", self._be_served)
+        self._served.get()
+        self._staging.begin(self._session.stop)
+        crew.start("verifier", self._verifier.run)
+        if self._terms.considers:
+            crew.start("looking", self._holdings.run)
+        crew.start("onward", self._serve)
+        self._seal_everything(self._landed.get())
+        self._session.stop.check()
+        self._progress.enter("publishing")
+        self._onward.await_carried(min(LONGEST_HOLD, self._terms.stall_timeout / 5))
+        self._passing.while_moving(self._on_sealed)
+        self._progress.enter("published")
+        self._word(Published(root=self._root, **self._terms.edition))
+        self._all_ended.get()
+        self._word(OVER)
+        self._parted.get_within(PARTING)
+        return (Bye(),)
+
+    # Being served
+
+    def _be_served(self):
+        while (coming := self._await_link()) is not OVER:
+            self._predecessors.append((coming.member.host, coming.epoch))
+            upstream = Upstream(self, coming, self._terms, self._progress, self._flow, self._session.stop)
+            with self._links:
+                self._upstream = upstream
+                for word in self._words:
+                    upstream.word(word)
+            error = upstream.run()
+            with self._links:
+                self._taken.append(upstream)
+                self._upstream = None
+            self._session.stop.check()
+            if error is None:
+                break
+            self._after(upstream, error)
+        self._parted.put(True)
+
+    def _after(self, upstream, error):
+        """A link has ended: is that the end of all?"""
+        if self.seal is None and (upstream.over or not isinstance(error, OF_A_LINK)):
+            self._over = upstream.over
+            raise error
+        if not isinstance(error, Superseded):
+            self._progress.tell("predecessor-lost", host=upstream.member.host, why=error.text)
+            self.set_adrift(error.text)
+
+    def _await_link(self):
+        """The next Coming. Who has nobody before it opens the way for all farther up, after a while or at once."""
+        patience, bound = Countdown(self._terms.patience), self._bound()
+        while True:
+            coming = self._reception.control.get_within(1.0 if self._opened else max(0.05, patience.left()))
+            if coming is not None:
+                return coming
+            if self.seal is not None and self._over_with_words():
+                return OVER
+            if not self._opened and not patience.left():
+                self.set_adrift("nobody came")
+            if bound and self.seal is None and not bound.left():
+                raise self._lost()
+
+    def _bound(self):
+        """How long to wait for another one after the first; for the first it is the lease that decides.
+
+        Those farther up look for us since whoever was before us was lost, be it only by who served us.
+        """
+        if not self._predecessors:
+            return None
+        each, since = 2 * self._terms.patience, self._adrift_since or time.monotonic()
+        bound = min(self._terms.stall_timeout, self._terms.quiet + each * len(self._order.before) + PARTING)
+        return Countdown(max(each, bound - (time.monotonic() - since)))
+
+    def _lost(self):
+        last, _ = self._predecessors[-1]
+        return PredecessorLost(
+            f"{self._terms.host} lost {last}, and none of {', '.join(self._order.before)} came in its place; what has "
+            "arrived is kept: resume it, from the source or from any host that has finished"
+        )
+
+    def _over_with_words(self):
+        with self._links:
+            return OVER in self._words
+
+    def _give_way(self, member):
+        """Somebody farther up has come."""
+        with self._links:
+            upstream = self._upstream
+        if upstream:
+            upstream.give_up(Superseded(f"{self._terms.host} is served by {member.host} from now on"))
+
+    def set_adrift(self, why):
+        """Let in whoever is farther up, and have those behind do the same: they may be needed there."""
+        self._adrift_since = self._adrift_since or time.monotonic()
+        if not self._opened:
+            self._opened = True
+            self._progress.tell("adrift", why=why)
+            self._on_adrift([self._roster.member(host) for host in self._order.before])
+        self._onward.each(lambda hop: hop.say_adrift())
+
+    def found_again(self):
+        """Who serves us has found somebody who serves it."""
+        self._adrift_since = None
+
+    # What a link needs of its relay
+
+    def begin(self):
+        """The way from somebody before this host is proved."""
+        self._progress.enter("moving")
+        if not self._began_at:
+            self._began_at = time.monotonic()
+        self._adrift_since = None
+        self._served.offer(True)
+
+    @property
+    def ledger(self):
+        return self._ledger
+
+    @property
+    def intake(self):
+        return self._intake
+
+    @property
+    def expect(self):
+        return self._reception.expect
+
+    def check(self):
+        self._session.stop.check()
+
+    def hear(self, message):
+        self._hear(message)
+
+    def hear_digests(self, whole):
+        self._compare(whole, ours=False)
+
+    def has_landed(self, seal):
+        """All has come, and the source's seal, which is the same on every link."""
+        self._check_signature(seal)
+        if self.seal is None:
+            self.seal = seal
+            self._ledger.wake()
+            self._landed.put(seal)
+        elif self.seal != seal:
+            raise SealInvalid("a second seal came that is not the first")
+
+    def _take_restart(self, restart):
+        upstream = self._upstream
+        if upstream:
+            upstream.forget_parts(restart.entry.number)
+        super()._take_restart(restart)
+
+    def _say(self, message):
+        """What is found here is told to who serves us now, if it can use it."""
+        match message:
+            case Sealed():
+                self._word(message)
+            case Have() | Kept():
+                upstream = self._upstream
+                if upstream and upstream.fresh:
+                    self._say_if_open(upstream, message)
+
+    @staticmethod
+    def _say_if_open(upstream, message):
+        try:
+            upstream.say(message)
+        except Stopped:
+            return
+
+    def _word(self, message):
+        with self._links:
+            self._words.append(message)
+            if self._upstream:
+                self._upstream.word(message)
+
+    # Serving
+
+    def _serve(self):
+        self._onward.run()
+        self._all_ended.put(True)
+
+    def _new_hop(self, host, epoch):
+        terms = replace(self._terms, role="source", epoch=epoch)
+        progress = Progress()
+        session = DownSession(terms, self._roster.member(host), progress, self._session.stop, self._flow.from_above)
+        throttle = Throttle(0, session.stop)
+        place = terms, self._roster, self._identity, session, self._passing, self._journal, progress, throttle
+        return Forwarder(*place, self)
+
+    # What a link needs of who serves
+
+    def is_final(self, _error):
+        """Only what the source gave up for ends those behind too."""
+        return self._over
+
+    def rise(self):
+        """Somebody behind got on."""
+        self._flow.rise()
+
+    def look_at(self, hop, there):
+        """Who is served has got so far."""
+        self._onward.look_at(hop, self._arrived(), there)
+
+    def _arrived(self):
+        """Bytes that have landed here, and the seconds that took, as exact as heartbeats are."""
+        landed = self._progress.counters.bytes_done
+        if landed != self._seen:
+            self._seen, self._seen_at = landed, time.monotonic()
+        return landed, self._seen_at - self._began_at
+
+    def carried(self):
+        """Who is served has all."""
+        self._onward.rise()
+
+    def heard_of(self, host, result, text):
+        """A host behind this one has ended."""
+        if self._succession.tell(host, result, text):
+            self._word(Behind(host=host, result=result, text=text[:1024]))
+
+
+def is_own(error):
+    """Whether what ended a link is this host's own trouble. That somebody changed what was published is not."""
+    return not isinstance(error, (*OF_A_LINK, SourceChanged, SourceVanished))

@@ -1,0 +1,85 @@
+"""The source's files as pieces for a destination of a chain that may have some of them already, from others."""
+
+from dataclasses import replace
+
+from ..blocks import content_of
+from ..errors import SourceChanged
+from ..wire import PIECE_PREFIX, PieceKind, pack_piece_into
+from .loads import Load
+from .standings import Standing
+from .supply import Supply
+
+
+class Resupply(Supply):
+    """`standing` is what the destination has; what that has is read only where its digests are not known.
+
+    `origin` knows what was read before, on other links.
+    """
+
+    def __init__(self, *how, origin):
+        super().__init__(*how)
+        self.standing = Standing(self._terms.block_size)
+        self._origin = origin
+
+    def send(self, entry, try_=1):
+        known = self._journal.content(entry.number) if self._origin.has_read(entry.number) else None
+        if known and self.standing.has_all(entry.number, try_):
+            self._record(entry.number, try_, known)
+            self._progress.add(bytes_done=entry.size, files_done=1)
+            return entry
+        if self._origin.has_read(entry.number):
+            self.reread_bytes += entry.size
+        self._origin.read(entry.number)
+        return super().send(entry, try_)
+
+    def begin_again(self, entry):
+        if self._origin.seal:
+            text = "the source changed after it was sealed: resume who lacks it from a host that has it"
+            raise SourceChanged(text, path=self._journal.path(entry.number), entry=entry.number)
+        return super().begin_again(entry)
+
+    def _send_packed(self, entry, try_, asked):
+        if not self.standing.has_all(entry.number, try_):
+            return super()._send_packed(entry, try_, asked)
+        view = memoryview(bytearray(entry.size))
+        self._tree.read_small(entry, view)
+        self.read_bytes += entry.size
+        self._progress.add(bytes_done=entry.size, files_done=1)
+        return content_of(view, self._new_hasher, self._terms.block_size)
+
+    def _put(self, piece, buffer=None):
+        """Queue what the destination lacks of a piece."""
+        there = self._there(piece)
+        if there >= piece.length:
+            self._leave_out(piece, buffer)
+        elif there:
+            self._put_rest(piece, buffer, there)
+        else:
+            super()._put(piece, buffer)
+
+    def _there(self, piece):
+        """How much of a piece's beginning the destination has."""
+        if self.standing.has_all(piece.entry, piece.try_):
+            return piece.length
+        block = piece.offset - piece.offset % self._terms.block_size
+        return max(0, self.standing.filled(piece.entry, piece.try_, block) - (piece.offset - block))
+
+    def _leave_out(self, piece, buffer):
+        if buffer is not None:
+            self._streams.release(buffer)
+        self._queued += piece.length
+        self._progress.add(bytes_done=piece.length)
+
+    def _put_rest(self, piece, buffer, there):
+        self._progress.add(bytes_done=there)
+        self._queued += there
+        rest = replace(piece, offset=piece.offset + there, length=piece.length - there)
+        if piece.kind != PieceKind.DATA:
+            super()._put(rest, buffer)
+            return
+        rest = replace(rest, payload=rest.length)
+        pack_piece_into(buffer, there, rest)
+        with self._times.on("wait"):
+            self._streams.put(Load(rest, memoryview(buffer)[there : there + PIECE_PREFIX + rest.payload], buffer))
+        self._queued += rest.length
+        self._progress.add(bytes_done=rest.length)

@@ -1,0 +1,131 @@
+"""A chain of hosts in this process, or each in a process of its own: real sockets, real TLS, real files."""
+
+import os
+from pathlib import Path
+
+from datamover.disk import publish
+from datamover.disk.journal import Journal
+from datamover.disk.special import NAMES
+from datamover.disk.staging import DATA, Staging
+from datamover.disk.tree import SourceTree
+from datamover.engine import channel
+from datamover.engine.origin import Origin
+from datamover.engine.relay import Relay
+from tests.functional.datamover.ends import PORTS, TRANSFER, End, OwnProcess, Running, member, spec
+from tests.functional.datamover.relay import Relay as Between
+
+ADDRESS = "127.0.0.1"
+HOSTS = ("beta", "gamma", "delta")
+
+
+class Node:
+    """A destination: where it writes, what it is given, what it did."""
+
+    def __init__(self, chain, host, folder):
+        self.host = host
+        self.folder = Path(folder)
+        self.folder.mkdir()
+        self.end = chain.new_end("destination", host)
+        self.listener = channel.bind([ADDRESS], 0, PORTS)
+        self.adrift = []
+        self.published = []
+        self.staging_class = Staging
+        self._chain = chain
+
+    @property
+    def data(self):
+        """Where it arrived."""
+        final = self.folder / "final"
+        return final if os.path.lexists(final) else self.staged
+
+    @property
+    def staged(self):
+        return self.folder / f".salt-transfer-{TRANSFER}" / os.fsdecode(DATA)
+
+    def member(self):
+        return member(self.host, "destination", [ADDRESS], self.listener.getsockname()[1], self.end.identity)
+
+    def relay(self):
+        end = self.end
+        final = os.fsencode(self.folder / "final")
+        make = self.staging_class.create if self._chain.attempt == 1 else self.staging_class.take_over
+        staging = make(final, TRANSFER, {}, end.journal, special=frozenset(NAMES))
+        self._chain.opened.append(staging)
+        work = (end.spec, self._chain.roster, end.identity, self.listener, staging, end.journal, end.progress, end.stop)
+        relay = Relay(*work, lambda: self.publish(staging), self.adrift.extend)
+        self.prepare(relay)
+        return relay
+
+    def publish(self, staging):
+        """Give it its final name."""
+        publish.publish(staging, publish.intend(staging, overwrite=False))
+        self.published.append(True)
+
+    def prepare(self, relay):
+        """A test does with a relay what it likes."""
+
+
+class Chains:
+    """alpha:`root` to the destinations `hosts`, each below `folder`. run() gives the outcomes of all."""
+
+    made = []
+
+    def __init__(self, root, folder, hosts=HOSTS, attempt=1, tree=SourceTree, earlier=(), **settings):
+        self.root = os.fsencode(root)
+        self.attempt = attempt
+        self.settings = settings
+        self.tree_class = tree
+        self.opened = []
+        self.source = self.new_end("source", "alpha", *earlier)
+        self.nodes = {host: Node(self, host, Path(folder) / host) for host in hosts}
+        alpha = member("alpha", "source", [ADDRESS], None, self.source.identity)
+        members = [alpha, *(node.member() for node in self.nodes.values())]
+        self.roster = {"transfer": TRANSFER, "attempt": attempt, "epoch": 1, "members": members}
+        self.made.append(self)
+
+    def new_end(self, role, host, *journal):
+        made = {**spec(role, host, self.attempt, **{"lease": 6, **self.settings}), "fanout": "chain"}
+        end = End(made, channel.make_identity(host), Journal(*(journal or ("",))))
+        self.opened.append(end.identity)
+        return end
+
+    def close(self):
+        for each in self.opened:
+            each.close()
+        for node in self.nodes.values():
+            node.listener.close()
+
+    @property
+    def source_path(self):
+        return Path(os.fsdecode(self.root))
+
+    def origin(self):
+        end = self.source
+        self.tree = self.tree_class(self.root, end.journal, frozenset(NAMES))
+        self.opened.append(self.tree)
+        return Origin(end.spec, self.roster, end.identity, self.tree, end.journal, end.progress, end.stop)
+
+    def source_apart(self):
+        """The source in a process of its own."""
+        return OwnProcess(self.origin().run)
+
+    def through_relay(self, host, tamper=lambda connection, data, at: data):
+        """Let everybody come to this destination through a relay."""
+        member = next(each for each in self.roster["members"] if each["host"] == host)
+        relay = Between(ADDRESS, member["port"], tamper)
+        member["port"] = relay.port
+        self.opened.append(relay)
+        return relay
+
+    def run(self, seconds=60, but=()):
+        """Everything in threads of this process, but what is run elsewhere: {host: Outcome}."""
+        running = {host: Running(node.relay().run) for host, node in self.nodes.items() if host not in but}
+        sent = self.origin().run()
+        return {"alpha": sent, **{host: each.result(seconds) for host, each in running.items()}}
+
+    def apart(self, host):
+        """This destination in a process of its own; a context manager that ends it."""
+        node = self.nodes[host]
+        other = OwnProcess(node.relay().run)
+        node.listener.close()
+        return other

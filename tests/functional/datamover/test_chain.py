@@ -1,0 +1,355 @@
+"""One source and several destinations in a chain: each passes on what has landed, and proves it for itself."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from datamover.blocks import content_of
+from datamover.digests import constructor
+from datamover.disk.staging import Staging
+from datamover.disk.tree import SourceTree
+from datamover.engine import pace
+from datamover.errors import Cancelled, NoSpace, SourceChanged
+from tests.functional.datamover.chains import Chains
+from tests.functional.datamover.ends import Disturbed, Running
+from tests.functional.datamover.places import independent_differences, plant
+from tests.functional.datamover.test_transfer import mixed_tree
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "source").mkdir()
+    return mixed_tree(tmp_path / "source")
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Takes a while: many blocks, and small files before and after them."""
+    (tmp_path / "large").mkdir()
+    small = {str(number): os.urandom(number * 7) for number in range(300)}
+    return plant(tmp_path / "large", {"a": dict(small), "large": os.urandom(48 * MIB), "z": dict(small)})
+
+
+def check(chain, outcomes, lost=()):
+    """All are equal but those that are lost, which have published nothing."""
+    for host, node in chain.nodes.items():
+        if host in lost:
+            assert node.published == []
+            continue
+        assert (host, outcomes[host].error) == (host, None)
+        assert outcomes[host].root == outcomes["alpha"].root
+        assert node.published == [True]
+        assert independent_differences(chain.root.decode(), node.data) == []
+    left = [
+        thread.name for thread in threading.enumerate() if thread.name.startswith(("source ", "destination ", "link"))
+    ]
+    assert left == []
+
+
+def arrived(chain):
+    """Run, demand that all went well everywhere, return the outcomes."""
+    outcomes = chain.run()
+    assert outcomes["alpha"].error is None
+    check(chain, outcomes)
+    return outcomes
+
+
+class Counting(SourceTree):
+    """Notes what is read, and takes nothing for young."""
+
+    def __init__(self, *how):
+        super().__init__(*how)
+        self.read = []
+
+    def suspects(self):
+        return iter(())
+
+    def open(self, entry):
+        file = super().open(entry)
+        return Counted(file, self.read)
+
+
+class Counted:
+    def __init__(self, file, read):
+        self._file, self._read = file, read
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self._file.close()
+
+    def read_into(self, offset, view):
+        self._read.append((self._file.entry.number, offset, len(view)))
+        return self._file.read_into(offset, view)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"verify": "flight"},
+        {"encrypt": False},
+        {"streams": 3},
+        {"compress": "zlib"},
+        {"streams": 2, "verify": "flight"},
+    ],
+    ids=str,
+)
+def test_all_get_everything_and_the_source_reads_once(root, folder, settings):
+    chain = Chains(root, folder, tree=Counting, **settings)
+    outcomes = arrived(chain)
+    assert len(chain.tree.read) == len(set(chain.tree.read))
+    source = outcomes["alpha"]
+    assert source.read_bytes == sum(length for _, _, length in chain.tree.read)
+    assert source.reread_bytes == 0
+    for host, predecessor in (("beta", "alpha"), ("gamma", "beta"), ("delta", "gamma")):
+        assert outcomes[host].chain.predecessors == ((predecessor, 1),)
+        assert outcomes[host].chain.lost == ()
+    assert [outcomes[host].chain.forwarded_bytes for host in ("alpha", "beta", "gamma", "delta")] == [
+        *[source.moved_bytes] * 3,
+        0,
+    ]
+
+
+def test_a_chain_of_one_is_a_copy(root, folder):
+    arrived(Chains(root, folder, ["beta"]))
+
+
+def test_the_last_one_begins_long_before_the_first_one_ends(large, folder):
+    chain = Chains(large, folder, "bcd")
+    began = []
+    watched = chain.nodes["d"].end.progress
+    chain.nodes["b"].end.at_phase("verifying", lambda: began.append(watched.counters.bytes_done))
+    arrived(chain)
+    assert began[0] > 16 * MIB
+
+
+class Changing(SourceTree):
+    """A source whose large file changes once while it is read."""
+
+    done = False
+
+    def open(self, entry):
+        return Disturbed(super().open(entry), self)
+
+    def disturb(self, path):
+        if not self.done:
+            Changing.done = True
+            with open(path, "ab") as out:
+                out.write(b"grown")
+
+
+def test_what_begins_again_at_the_source_begins_again_everywhere(large, folder):
+    Changing.done = False
+    chain = Chains(large, folder, tree=Changing)
+    outcomes = arrived(chain)
+    assert [outcomes[host].retried_entries for host in ("alpha", "beta", "gamma", "delta")] == [1] * 4
+
+
+# What dies
+
+
+def at_share(chain, host, share, action):
+    """Do something when so much of everything has landed at a destination of this process."""
+    total = sum(path.stat().st_size for path in chain.source_path.rglob("*") if path.is_file())
+    done = []
+
+    def look(what, details):
+        if not done and chain.nodes[host].end.progress.counters.bytes_done >= share * total:
+            done.append(True)
+            action()
+
+    progress = chain.nodes[host].end.progress
+    add = progress.add
+
+    def added(**amounts):
+        add(**amounts)
+        look("", {})
+
+    progress.add = added
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("dead", ["beta", "gamma", "delta"])
+def test_when_one_dies_the_others_end_equal(large, folder, dead, share):
+    chain = Chains(large, folder)
+    alive = next(host for host in chain.nodes if host != dead)
+    with chain.apart(dead) as other:
+        at_share(chain, alive, share, other.process.kill)
+        outcomes = chain.run(but=[dead])
+    check(chain, outcomes, lost=[dead])
+    assert outcomes["alpha"].error is None
+    lost = {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost}
+    before = {"beta": "alpha", "gamma": "beta", "delta": "gamma"}[dead]
+    assert lost == {before: (dead,)} or share == 0.9
+
+
+def test_two_that_die_one_after_the_other_are_passed_over(large, folder):
+    chain = Chains(large, folder, "bcdef")
+    with chain.apart("c") as one, chain.apart("d") as other:
+        at_share(chain, "b", 0.2, one.process.kill)
+        at_share(chain, "e", 0.5, other.process.kill)
+        outcomes = chain.run(but="cd")
+    check(chain, outcomes, lost="cd")
+    assert outcomes["b"].chain.lost == ("c", "d")
+    assert [host for host, _ in outcomes["e"].chain.predecessors][-1] == "b"
+
+
+class Full(Staging):
+    """A disk that is full after a while."""
+
+    room = 8 * MIB
+
+    def write(self, number, try_, offset, view):
+        self.room -= len(view)
+        if self.room < 0:
+            raise NoSpace("there is no room")
+        return super().write(number, try_, offset, view)
+
+
+def test_one_whose_disk_is_full_fails_for_itself(large, folder):
+    chain = Chains(large, folder)
+    chain.nodes["gamma"].staging_class = Full
+    outcomes = chain.run()
+    check(chain, outcomes, lost=["gamma"])
+    assert isinstance(outcomes["gamma"].error, NoSpace)
+    assert outcomes["beta"].chain.lost == ("gamma",)
+
+
+class Slow(Staging):
+    def write(self, number, try_, offset, view):
+        time.sleep(len(view) / (2 * MIB))
+        return super().write(number, try_, offset, view)
+
+
+def test_one_that_is_far_slower_does_not_hold_up_the_others(large, folder, monkeypatch):
+    monkeypatch.setattr(pace, "LEAST_LAG", 4 * MIB)
+    monkeypatch.setattr(pace, "LEAST_SECONDS", 0.5)
+    chain = Chains(large, folder, stall_timeout=8)
+    chain.nodes["gamma"].staging_class = Slow
+    order = []
+    for host, node in chain.nodes.items():
+        node.end.at_phase("published", lambda host=host: order.append(host))
+    outcomes = chain.run()
+    check(chain, outcomes)
+    assert order[-1] == "gamma"
+    assert outcomes["delta"].chain.predecessors[-1] == ("beta", 65537)
+    assert chain.nodes["beta"].end.told("set-aside") == [{"host": "gamma"}]
+
+
+def test_both_sides_of_a_cut_go_on_as_far_as_they_can(large, folder):
+    """Nobody reaches gamma any more, but gamma and delta live."""
+    chain = Chains(large, folder)
+    at_share(chain, "delta", 0.3, chain.through_relay("gamma").cut)
+    outcomes = chain.run()
+    check(chain, outcomes, lost=["gamma"])
+    assert outcomes["gamma"].error.name == "predecessor-lost"
+    assert outcomes["delta"].chain.predecessors == (("gamma", 1), ("beta", 65537))
+    assert {member.host for member in chain.nodes["delta"].adrift} == {"alpha", "beta", "gamma"}
+
+
+# Who lies
+
+
+class Altering:
+    """What has arrived at a relay, with one bit of the large file changed."""
+
+    def __init__(self, passing):
+        self._passing = passing
+
+    def __getattr__(self, name):
+        return getattr(self._passing, name)
+
+    def open(self, entry):
+        file = self._passing.open(entry)
+        if entry.name == b"large":
+            read_into = file.read_into
+            file.read_into = lambda offset, view: altered(read_into(offset, view), offset, view)
+        return file
+
+
+def altered(count, offset, view):
+    if offset <= 20 * MIB < offset + count:
+        view[20 * MIB - offset] ^= 1
+    return count
+
+
+def lie(relay, with_digests):
+    """Have a relay alter bytes, and if so asked tell digests that fit them."""
+    relay._passing = Altering(relay._passing)
+    new_hop = relay._new_hop
+
+    def new_liar(host, epoch):
+        hop = new_hop(host, epoch)
+        content = hop._content
+        hop._content = lambda entry: content_of_lie(relay, entry) if entry.name == b"large" else content(entry)
+        return hop
+
+    if with_digests:
+        relay._new_hop = new_liar
+        relay._onward._make_hop = new_liar
+
+
+def content_of_lie(relay, entry):
+    view = memoryview(bytearray(entry.size))
+    with relay._passing.open(entry) as file:
+        file.read_into(0, view)
+    return content_of(view, constructor("sha256"), MIB)
+
+
+@pytest.mark.parametrize(("with_digests", "found"), [(False, "digest-mismatch"), (True, "seal-invalid")])
+def test_a_relay_that_alters_what_it_passes_on_is_found(large, folder, with_digests, found):
+    chain = Chains(large, folder)
+    chain.nodes["beta"].prepare = lambda relay: lie(relay, with_digests)
+    outcomes = chain.run()
+    check(chain, outcomes, lost=["gamma", "delta"])
+    assert {outcomes[host].error.name for host in ("gamma", "delta")} == {found}
+
+
+# Who gives up
+
+
+class Gone(SourceTree):
+    """A source whose large file never stays the same."""
+
+    def open(self, entry):
+        return Disturbed(super().open(entry), self)
+
+    def disturb(self, path):
+        with open(path, "ab") as out:
+            out.write(b"grown")
+
+
+def test_when_the_source_gives_up_all_hear_why(large, folder):
+    chain = Chains(large, folder, tree=Gone)
+    outcomes = chain.run()
+    assert isinstance(outcomes["alpha"].error, SourceChanged)
+    for host in chain.nodes:
+        assert outcomes[host].error.evidence["name"] == "source-changed", outcomes[host].error
+    check(chain, outcomes, lost=list(chain.nodes))
+
+
+def test_a_cancel_at_the_source_cancels_all(large, folder):
+    chain = Chains(large, folder)
+    at_share(chain, "delta", 0.1, lambda: chain.source.stop.set(Cancelled("enough")))
+    outcomes = chain.run()
+    assert [outcome.result for outcome in outcomes.values()] == ["cancelled"] * 4
+    check(chain, outcomes, lost=list(chain.nodes))
+
+
+def test_a_source_that_dies_is_missed_by_all(large, folder):
+    chain = Chains(large, folder)
+    running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
+    with chain.source_apart() as source:
+        at_share(chain, "delta", 0.2, source.process.kill)
+        outcomes = {host: each.result() for host, each in running.items()}
+    assert {outcome.error.name for outcome in outcomes.values()} == {"predecessor-lost"}
+    check(chain, outcomes, lost=list(chain.nodes))

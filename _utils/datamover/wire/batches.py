@@ -189,8 +189,7 @@ def _ranges_trouble(ranges):
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A range of one try of a file that has landed; one of no length only tells which try is meant."""
 
     entry: int

@@ -72,6 +72,10 @@ class Counting(SourceTree):
         file = super().open(entry)
         return Counted(file, self.read)
 
+    def read_small(self, entry, view):
+        self.read.append((entry.number, 0, entry.size))
+        return super().read_small(entry, view)
+
 
 class Counted:
     def __init__(self, file, read):

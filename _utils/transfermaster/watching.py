@@ -17,7 +17,7 @@ from .drive import Drive, steer
 
 RUNNING = "running"
 SHOWN_DIGITS = 8
-EVERY = 5.0
+EVERY = 10.0
 """Seconds between two looks for what has begun since."""
 
 

@@ -35,7 +35,7 @@ VARIES = (
     (re.compile(r"[\d.]+ [KMGT]?i?B travelled"), "SIZE travelled"),
     (re.compile(r"\b44\d\d\b"), "PORT"),
 )
-PHASES = "connecting|proved|moving|verifying|sealed|publishing"
+PHASES = "connecting|proved|moving|verifying|sealed|publishing|published"
 PASSING = re.compile(rf"({PHASES})\s{{2,}}|slowest, | +time  |.*(unclosed|self\._closing|Enable tracemalloc)")
 
 

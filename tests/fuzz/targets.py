@@ -4,8 +4,13 @@ A target returns, or raises one of the errors that are declared for it: whatever
 takes whole it must take in any cut, and what it has read must be the one form of what it says.
 """
 
+import gzip
+import io
 import json
+import os
 import sys
+import tarfile
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +20,15 @@ sys.path[:0] = [each for each in (str(CHECKOUT), str(CHECKOUT / "_utils")) if ea
 
 from datamover import codecs, manifest, selection, wire  # noqa: E402
 from datamover.disk import acl, records, safepath, sums  # noqa: E402
+from datamover.disk.headroom import Headroom  # noqa: E402
 from datamover.disk.metadata import Owners  # noqa: E402
 from datamover.engine.terms import Roster  # noqa: E402
 from datamover.errors import LocalError, MoverError, ProtocolError  # noqa: E402
+from datamover.flow import segments  # noqa: E402
+from datamover.flow.compressed import Opened  # noqa: E402
+from datamover.flow.unpack import Unpacking  # noqa: E402
 from datamover.wire import protocol  # noqa: E402
+from hosttools import xbstream  # noqa: E402
 from tests.unit.transferplan import samples as told  # noqa: E402
 from tests.unit.transferworker import samples  # noqa: E402
 from transferplan import facts, kinds, statement, status  # noqa: E402
@@ -261,6 +271,48 @@ def _records():
     return tuple(records.pack(manifest.decode_entry(each)[0], None) for each in _entries())
 
 
+# --- streams -----------------------------------------------------------------------------------------------------
+
+
+def hot_backup(data):
+    """What a backup's stream holds: whole and by seven bytes, the same is found."""
+    whole, cut = xbstream.Inventory(), xbstream.Inventory()
+    whole.add(data)
+    for at in range(0, len(data), 7):
+        cut.add(data[at : at + 7])
+    assert (whole.files, whole.complete, whole.unknown) == (cut.files, cut.complete, cut.unknown)
+
+
+def archive(data):
+    """A tar archive, unpacked below a directory beside which nothing may appear."""
+    with tempfile.TemporaryDirectory(prefix="salt-transfer-fuzz-") as home:
+        place = Path(home, "place")
+        place.mkdir()
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            opened = Opened(io.BytesIO(gzip.compress(data, compresslevel=0)), "gz")
+            Unpacking(opened, descriptor, Headroom(descriptor, os.fsencode(place))).run()
+        finally:
+            os.close(descriptor)
+            assert os.listdir(home) == ["place"]
+
+
+def _archives():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as made:
+        for name, kind in (("top/file", tarfile.REGTYPE), ("top/link", tarfile.SYMTYPE), ("top/hard", tarfile.LNKTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.size = kind, 5 if kind == tarfile.REGTYPE else 0
+            member.linkname = {tarfile.SYMTYPE: "file", tarfile.LNKTYPE: "top/file"}.get(kind, "")
+            made.addfile(member, io.BytesIO(b"bytes"))
+    return (out.getvalue()[:3072],)
+
+
+def _backups():
+    head = xbstream.MAGIC + b"\0P\7\0\0\0ibdata1" + (4).to_bytes(8, "little") + bytes(12) + b"data"
+    return (head + xbstream.MAGIC + b"\0E\7\0\0\0ibdata1",)
+
+
 def targets():
     """Every target by name."""
     signed = _golden("statement-1.json")
@@ -284,5 +336,8 @@ def targets():
         "record": Target(record, (LocalError,), _records()),
         "sums": Target(checksum_line, (ValueError,), (b"\\" + b"a" * 64 + b"  na\\nme",)),
         "path": Target(path, (ValueError,), (b"/srv/%FF%0A", b"%41", b"/a b")),
+        "hot-backup": Target(hot_backup, (), _backups()),
+        "archive": Target(archive, (MoverError,), _archives()),
+        "stream-report": Target(segments.decode, (ProtocolError,), (b'{"tool": "mariabackup", "coordinates": null}',)),
         "pattern": Target(pattern, (ValueError,), (b"!/a/**/b?[a-z]*", rb"\xff\*", b"[!]-a]", b"**/*a*a*b/")),
     }

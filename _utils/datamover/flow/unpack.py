@@ -40,7 +40,7 @@ class Unpacking:
     def run(self):
         """Unpack everything; raises at the first member that is not in order."""
         try:
-            with tarfile.open(fileobj=self._opened, mode="r:", errorlevel=2) as archive:
+            with tarfile.open(fileobj=self._opened, mode="r:", encoding="utf-8") as archive:
                 self._take_all(archive)
         except tarfile.TarError as error:
             raise ConsumerFailed(f"the archive cannot be read: {error}") from error
@@ -58,6 +58,8 @@ class Unpacking:
                 self._take(member, path)
             except OSError as error:
                 raise self._trouble(error, member) from error
+            except (OverflowError, ValueError) as error:
+                raise _impossible(error, member) from error
 
     def _take(self, member, path):
         if member.isdir():
@@ -80,7 +82,7 @@ class Unpacking:
 
     def _path(self, name):
         """The components of a member's name; ArchiveRefused if it leads out, or is none."""
-        raw = os.fsencode(name)
+        raw = _bytes(name)
         parts = [part for part in raw.split(b"/") if part not in (b"", b".")]
         if raw.startswith(b"/") or b".." in parts or b"\0" in raw:
             raise ArchiveRefused(f"{shown(raw)} in the archive leads out of it; nothing of it is kept")
@@ -180,11 +182,13 @@ class Unpacking:
             self._tend(member, descriptor)
         except OSError as error:
             raise self._trouble(error, member) from error
+        except (OverflowError, ValueError) as error:
+            raise _impossible(error, member) from error
         finally:
             os.close(descriptor)
 
     def _make_symlink(self, member, parent, path):
-        target = os.fsencode(member.linkname)
+        target = _bytes(member.linkname)
         _refuse_way_out(member, path, target)
         os.symlink(target, path[-1], dir_fd=parent)
         uid, gid = self._owners.uid(member.uname, member.uid), self._owners.gid(member.gname, member.gid)
@@ -209,7 +213,7 @@ class Unpacking:
             return ArchiveRefused(f"{_shown(member)} comes twice in the archive; which one is meant nobody knows")
         if isinstance(error, (NotADirectoryError, FileNotFoundError)) or error.errno in REPLACED:
             return ArchiveRefused(f"{_shown(member)} leads through what is no directory of the archive")
-        return disk_error(error, "unpack", os.fsencode(member.name), os.statvfs(self._place))
+        return disk_error(error, "unpack", _bytes(member.name), os.statvfs(self._place))
 
 
 class _Directory:
@@ -236,4 +240,12 @@ def _refuse_way_out(member, path, target):
 
 
 def _shown(member):
-    return shown(os.fsencode(member.name)[:1000])
+    return shown(_bytes(member.name)[:1000])
+
+
+def _impossible(error, member):
+    return ArchiveRefused(f"{_shown(member)} tells what cannot be: {error}")
+
+
+def _bytes(name):
+    return name.encode("utf-8", "surrogateescape")

@@ -179,6 +179,8 @@ HOSTILE = {
     "a name that is too long": [member("top/" + "n" * 300, data=b"x")],
     "a name that is too deep": [member("d/" * 200 + "file", data=b"x")],
     "no name": [member("/", data=b"x")],
+    "a time that cannot be": [member("top/file", data=b"x", pax_headers={"mtime": "inf"})],
+    "a directory's time that cannot be": [member("top", tarfile.DIRTYPE, mode=0o755, pax_headers={"mtime": "nan"})],
     "nobody's file": [member("top/file", data=b"x", uid=2**32 - 1)],
 }
 
@@ -219,6 +221,12 @@ def test_a_bomb_in_a_header_is_not_read_into_memory(place):
 def test_the_reserve_of_the_file_system_is_kept(place):
     with pytest.raises(NoSpace):
         place.unpack(gzip.compress(tar(member("file", data=bytes(MIB)))), reserve=1 << 60)
+
+
+def test_names_that_are_not_utf_8_arrive_byte_for_byte(place):
+    name = b"top/\xff\xfe \xc3\xa4".decode("utf-8", "surrogateescape")
+    place.unpack(gzip.compress(tar(member(name, data=b"odd"))))
+    assert os.listdir(os.fsencode(place.path / "top")) == [b"\xff\xfe \xc3\xa4"]
 
 
 @pytest.mark.parametrize("form", PACK)

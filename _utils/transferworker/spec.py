@@ -171,8 +171,6 @@ def _contradictions_of_stream(spec):
         yield "a stream is proved in flight"
     if settings["in_place"] or settings["overwrite"]:
         yield "a stream goes to a place where nothing is"
-    if "fanout" in spec:
-        yield "a stream goes through no chain"
     if spec["attempt"] != 1 or settings["keep_partial"]:
         yield "a stream cannot be gone on with, so nothing of it is kept"
 

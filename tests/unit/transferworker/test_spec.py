@@ -60,7 +60,7 @@ def test_a_stream_that_is_not_exactly_what_its_type_needs_is_refused(stream):
         ("settings__overwrite", True, "where nothing is"),
         ("settings__keep_partial", 60, "cannot be gone on with"),
         ("attempt", 2, "cannot be gone on with"),
-        ("fanout", "chain", "no chain"),
+        ("fanout", "chain", "goes to one destination"),
     ],
 )
 def test_what_a_stream_cannot_be(name, value, words):

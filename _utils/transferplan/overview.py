@@ -93,9 +93,10 @@ def _entry(transfer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ends(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The source, then the destinations in the order of the roster; who is silent is there with its name alone."""
+    """The source, then the destinations in its order; who is silent is there with its name alone."""
     by_member = {(end["role"], end["host"]): end for end in told}
-    order = dict.fromkeys([*_named(told, SOURCE), *_named(told, DESTINATION)])
+    known = sorted(told, key=lambda end: end["role"] != SOURCE)
+    order = dict.fromkeys([*_named(known, SOURCE), *_named(known, DESTINATION)])
     for role, host in order:
         end = by_member.get((role, host), {})
         yield {"host": host, "role": role, **{key: end.get(key) for key in END_KEYS}}

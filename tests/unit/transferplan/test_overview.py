@@ -80,6 +80,13 @@ def test_the_source_comes_first_and_who_is_silent_is_there_by_name():
     ]
 
 
+def test_destinations_come_in_the_order_of_the_source_whoever_told_first():
+    destinations = [{"host": name, "role": "destination"} for name in ("db3", "db2")]
+    last = run("db2", "destination", wall="2026-01-02", peers=[{"host": "db1", "role": "source"}, *destinations[:1]])
+    (one,) = overview.page(listing(last, run("db1", "source", peers=destinations)), Viewer("", True))["transfers"]
+    assert [end["host"] for end in one["ends"]] == ["db1", "db3", "db2"]
+
+
 def test_no_more_are_shown_than_one_can_look_at_and_the_rest_is_counted():
     many = [run("db1", "source", transfer=f"{number:032x}") for number in range(60)]
     told = overview.page(listing(*many, more=3), Viewer("", True))

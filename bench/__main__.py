@@ -4,6 +4,7 @@
     ./dev bench --only transferpy                      some rows alone; --list shows all
     ./dev bench --write-docs --with-salt --time-budget 60m
                                                        what stands in docs/benchmarks.md; again to go on
+    ./dev bench fanout --help                          one source and many destinations, by themselves
 
 It alternates the two sides of each row after warming up, takes medians, and checks each time that all arrived equal.
 """
@@ -14,7 +15,7 @@ import json
 import sys
 from dataclasses import asdict, replace
 
-from . import with_salt
+from . import fanout, with_salt
 from .campaign import Campaign, Clock, in_short
 from .data import size_of
 from .errors import BenchError
@@ -37,6 +38,8 @@ QUICK_RUNS, RUNS = 2, 5
 
 
 def main():
+    if sys.argv[1:2] == ["fanout"]:
+        return fanout.main(sys.argv[2:])
     options = parser().parse_args()
     rows = chosen(ROWS, options)
     if options.list:

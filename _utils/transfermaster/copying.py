@@ -18,15 +18,7 @@ def copied(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
     """The result of a request, however many destinations it has."""
     if len(request.destinations) > 1 and request.settings.fanout == settings.SERIAL:
         return _one_after_the_other(opts, request, dry)
-    return _at_once(opts, _without_chain(request), dry)[0]
-
-
-def _without_chain(request: Request) -> Request:
-    """The workers of this version make no chains yet."""
-    if len(request.destinations) < 2:
-        return request
-    text = f"this version makes no chains yet, for {len(request.destinations)} destinations: give fanout=serial"
-    return replace(request, reasons=(*request.reasons, errors.BadOption.reason(text)))
+    return _at_once(opts, request, dry)[0]
 
 
 def needs_company(request: Request) -> Iterator[errors.Reason]:

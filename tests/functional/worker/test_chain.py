@@ -1,0 +1,142 @@
+"""A chain as a master plans it, carried out by real workers: their specs and roster come from the plan itself."""
+
+import contextlib
+import os
+import signal
+
+import pytest
+
+from datamover.disk.safepath import encode_path
+from tests.functional.worker.minions import Minion
+from tests.functional.worker.test_copy import equal
+from tests.support.waiting import eventually
+from tests.unit.transferplan import samples
+from transferplan import course, plan, records, report, request
+from transferplan.request import DESTINATION, SOURCE, Member
+from transferplan.status import Status
+
+NAMES = ("beta", "gamma", "delta")
+ADDRESSES = {"alpha": "127.0.0.11", "beta": "127.0.0.12", "gamma": "127.0.0.13", "delta": "127.0.0.14"}
+CLOSED = {"backend": "none", "drops": False}
+
+
+class Crowd:
+    """The runner's part for one attempt: plan, prepare, arm, go, follow."""
+
+    def __init__(self, minions, wanted, facts):
+        self.minions = minions
+        self.transfer = wanted.transfer
+        self.plan = plan.make(wanted, facts)
+        self.answers = {}
+
+    def begin(self):
+        for member, spec in self.plan.specs().items():
+            self.answers[member] = self.minions[member.host].prepare(spec)
+        roster = plan.roster(self.plan, self.answers)
+        for member in self.answers:
+            self.minions[member.host].ask("arm", self.transfer, roster, member.role)
+        source = self.plan.source.member
+        self.minions[source.host].ask("go", self.transfer, source.role)
+        return self
+
+    def verdicts(self):
+        return {m.host: self.minions[m.host].follow_to_the_end(self.transfer, m.role) for m in self.answers}
+
+    def kill(self, host):
+        os.kill(self.answers[Member(host, DESTINATION)]["pid"], signal.SIGKILL)
+
+    def await_bytes(self, host):
+        def arrived():
+            return self.minions[host].ask("status", self.transfer, DESTINATION)["progress"]["bytes_done"]
+
+        assert eventually(arrived)
+
+    def records(self):
+        """What each end recorded of this transfer, as the master reads it."""
+        found = []
+        for member in self.answers:
+            told = self.minions[member.host].ask("record", self.transfer, member.role)
+            found.append(records.Record.from_payload(told, member.host))
+        return found
+
+    def end(self):
+        for member in self.answers:
+            with contextlib.suppress(Exception):
+                self.minions[member.host].ask("cancel", self.transfer, member.role)
+
+
+@pytest.fixture
+def minions(tmp_path, network):
+    return {name: Minion(name, tmp_path, network, address) for name, address in ADDRESSES.items()}
+
+
+def told(member, place):
+    """The facts of one end, as the plan wants them."""
+    found = samples.source(real=place) if member.role == SOURCE else samples.destination(real=place)
+    addresses = [samples.interface(ADDRESSES[member.host], 8, "lo")]
+    about = {"source": None, "destination": None, member.role: found}
+    return samples.host(member.host, ADDRESSES[member.host], interfaces=addresses, firewall=CLOSED, **about)
+
+
+def facts(wanted):
+    return {member: told(member, encode_path(place.path)) for member, place in wanted.ends().items()}
+
+
+@pytest.fixture
+def crowd(minions, tmp_path):
+    """crowd(src, **options) -> a chain from alpha to all others, each of which has a directory of its own."""
+    made = []
+
+    def make(src, **options):
+        for name in NAMES:
+            (tmp_path / name).mkdir()
+        dst = [f"{name}:{tmp_path / name}/" for name in NAMES]
+        wanted = request.parse(f"alpha:{src}", dst, {"order": "given", "lease": "10s", **options}, [], "c" * 32)
+        made.append(Crowd(minions, wanted, facts(wanted)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+def state_of(crowd):
+    """The course that has heard how all ended."""
+    statuses = {}
+    for member in crowd.answers:
+        payload = crowd.minions[member.host].ask("status", crowd.transfer, member.role)
+        statuses[member] = Status.from_payload(payload, member.host)
+    return course.seen(crowd.plan.request, statuses)
+
+
+def test_a_planned_chain_brings_the_tree_to_all_and_reads_the_source_once(crowd, data, tmp_path):
+    chain = crowd(data).begin()
+    verdicts = chain.verdicts()
+    assert {each["result"] for each in verdicts.values()} == {"published"}, verdicts
+    assert all(equal(data, tmp_path / name / "data") for name in NAMES)
+    assert [verdicts[name]["chain"]["predecessors"][0]["host"] for name in NAMES] == ["alpha", "beta", "gamma"]
+    result = report.result(state_of(chain))
+    assert (result["result"], result["receipt"]["proved_on"]) == ("ok", list(NAMES))
+    assert (result["receipt"]["read_bytes"], result["receipt"]["reread_bytes"]) == (result["receipt"]["bytes"], 0)
+
+
+def test_who_dies_is_passed_by_and_completed_from_a_finished_one(crowd, minions, network, big, tmp_path):
+    network.limit("100mbit")
+    chain = crowd(big).begin()
+    chain.await_bytes("delta")
+    chain.kill("gamma")
+    network.unlimit()
+    verdicts = chain.verdicts()
+    assert [verdicts[name]["result"] for name in ("beta", "gamma", "delta")] == ["published", "failed", "published"]
+    assert (tmp_path / "delta" / "big").read_bytes() == big.read_bytes()
+    result = report.result(state_of(chain))
+    assert (result["result"], result["destinations"]["gamma"]["outcome"]) == ("partial", "failed")
+
+    found = records.with_source(chain.transfer, chain.records(), "delta")
+    following = records.next_attempt(found, {}, [], {})
+    assert [place.host for place in following.destinations] == ["gamma"]
+    again = Crowd(minions, following, facts(following)).begin()
+    assert {host: each["result"] for host, each in again.verdicts().items()} == dict.fromkeys(
+        ("delta", "gamma"), "published"
+    )
+    assert (tmp_path / "gamma" / "big").read_bytes() == big.read_bytes()

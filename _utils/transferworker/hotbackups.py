@@ -1,5 +1,6 @@
 """type=xtrabackup: a hot backup of the donor's database as the source, its unpacking as the destination."""
 
+import logging
 import os
 import shutil
 import stat
@@ -12,6 +13,7 @@ from datamover.flow.programs import ProgramSink, ProgramSource
 from datamover.host import process
 from hosttools import backups, donor, hotbackup, sql, xbstream
 from hosttools.commands import drive
+from hosttools.errors import HostToolError
 
 from .login import NAME
 
@@ -19,6 +21,8 @@ ASKING = 60.0
 SHOWN = 5
 MOST_INFO = 256 * 1024
 SCRATCH = "scratch"
+
+log = logging.getLogger(__name__)
 
 
 class BackupSource:
@@ -53,7 +57,10 @@ class BackupSource:
     def end(self):
         self._program.end()
         shutil.rmtree(self._scratch, ignore_errors=True)
-        self._let_replicate()
+        try:
+            self._let_replicate()
+        except HostToolError as error:  # the undo log has it, and why the backup failed must be told
+            log.warning("replication does not go on yet: %s", error)
 
     def _judge(self, said):
         if not hotbackup.said_completed(said):

@@ -12,7 +12,7 @@ from datamover.disk.safepath import encode_path
 from datamover.errors import Cancelled, ConsumerFailed, PeerFailed, ProducerFailed
 from datamover.host import process
 from datamover.host.rundir import RunDirs
-from hosttools.errors import HostToolError
+from hosttools.errors import DatabaseRefused, HostToolError
 from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.streams import Flow
 from tests.functional.datamover.test_stream import failed, went_well
@@ -83,6 +83,13 @@ class Server:
     def sql(self, statements, check=True):
         client = ["mariadb", "--no-defaults", "-S", self.socket, "-u", "root", "-N", "-B"]
         return self._run(client, check=check, input=statements).stdout
+
+    @property
+    def sql_runs(self):
+        """Whether the SQL thread of its replication runs."""
+        client = ["mariadb", "--no-defaults", "-S", self.socket, "-u", "root", "-B"]
+        names, values = self._run(client, input="SHOW SLAVE STATUS").stdout.splitlines()
+        return dict(zip(names.split("\t"), values.split("\t"), strict=True))["Slave_SQL_Running"] == "Yes"
 
     def stop(self):
         self._process.terminate()
@@ -231,6 +238,47 @@ def test_a_cancel_ends_mariabackup(backup):
     flow.alpha.at_phase("moving", lambda: threading.Thread(target=cancel).start())
     failed(flow)
     assert child[0].status is not None and not os.path.exists(f"/proc/{child[0].pid}")
+
+
+@pytest.fixture
+def replicating(server):
+    """The server as a replica of nobody who answers; its SQL thread runs all the same."""
+    server.sql(
+        "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USE_GTID=slave_pos; START SLAVE SQL_THREAD"
+    )
+    yield lambda: server.sql_runs
+    server.sql("STOP SLAVE; RESET SLAVE ALL")
+
+
+@pytest.mark.parametrize("how", ["well", "fails"])
+def test_replication_is_held_for_the_backup_and_then_as_it_was(backup, replicating, how):
+    flow = backup(stop_replication=True, tool="mariabackup" if how == "well" else "false", slave_info=True)
+    seen = []
+    begin = flow.producer._program.begin
+    flow.producer._program.begin = lambda stop: (seen.append(replicating()), begin(stop))
+    assert replicating()
+    went_well(flow) if how == "well" else failed(flow)
+    assert (seen, replicating()) == ([False], True)
+    assert flow.at.undo.pending() == []
+
+
+def test_replication_that_did_not_run_is_not_started(backup, replicating, server):
+    server.sql("STOP SLAVE SQL_THREAD")
+    flow = backup(stop_replication=True)
+    went_well(flow)
+    assert not replicating()
+
+
+def test_replication_that_cannot_go_on_is_left_to_the_undo_log(backup, replicating, monkeypatch):
+    flow = backup(stop_replication=True, tool="false")
+
+    def gone(*_call, **_details):
+        raise DatabaseRefused("the server went away")
+
+    monkeypatch.setattr(hotbackups, "resume_replication", gone)
+    ours, _ = failed(flow)
+    assert isinstance(ours, ProducerFailed)
+    assert [change.what for change in flow.at.undo.pending()] == ["replication"]
 
 
 # Facts

@@ -134,6 +134,8 @@ def pieces(data):
         payload = memoryview(data)[at : at + piece.payload]
         if piece.kind == wire.PieceKind.PACKED and len(payload) == piece.payload:
             pack(payload)
+        if piece.kind == wire.PieceKind.HELD_PACK and len(payload) == piece.payload:
+            assert wire.pack_table(wire.unpack_held(payload)) == bytes(payload)
         at += piece.payload
 
 

@@ -88,7 +88,7 @@ class Carrier:
     def _send(self, load, link):
         try:
             piece, data = self._outlet.smaller(load)
-            self._stream.sending(piece.payload, load.piece.payload)
+            self._stream.sending(piece.payload, load.piece.moved)
             self._outlet.send(link, data, load.piece.payload)
         finally:
             self._streams.release(load.buffer)

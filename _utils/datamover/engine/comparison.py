@@ -36,7 +36,8 @@ class Comparison:
         """Whether the destination holds a file of one block with this digest: then that is said in its place."""
         if self._digest_of(entry, 0) != digest:
             return False
-        self._hold(entry, 0)
+        self._pieces.held_whole(entry)
+        self.held_bytes += entry.size
         return True
 
     def sent_again(self, length):

@@ -5,7 +5,7 @@ import threading
 from .. import digests
 from ..blocks import Content, ContentBuilder, content_of
 from ..errors import ProtocolError
-from ..wire import PIECE_PREFIX, Count, PieceKind, unpack_piece, unpack_table
+from ..wire import PIECE_PREFIX, Count, Piece, PieceKind, unpack_held, unpack_piece, unpack_table
 from ..wire.protocol import Tally
 from .compressing import Expander
 
@@ -57,6 +57,9 @@ class Intake:
             raise ProtocolError(f"{piece} is of leaf {piece.leaf}; this transfer carries leaf {self._terms.leaf}")
         if piece.kind == PieceKind.PACKED:
             self._take_pack(payload)
+        elif piece.kind == PieceKind.HELD_PACK:
+            for number, try_, length in unpack_held(payload):
+                self._take_held(number, try_, length)
         elif self._ledger.await_try(piece.entry, piece.try_):
             self._take_part(piece, payload)
 
@@ -79,6 +82,11 @@ class Intake:
 
     def _digest(self, view) -> Content:
         return content_of(view, self._new_hasher, self._terms.block_size)
+
+    def _take_held(self, number, try_, length):
+        """A whole small file stays as it is on the disk."""
+        if self._ledger.await_try(number, try_):
+            self._take_part(Piece(number, try_, 0, length, 0, PieceKind.HELD), None)
 
     # Large files, in pieces
 

@@ -81,3 +81,29 @@ class Pack:
         piece = Piece(0, 0, 0, length=size, payload=size, kind=PieceKind.PACKED, leaf=leaf, stream=stream)
         wire.pack_piece_into(self._buffer, start - PIECE_PREFIX, piece)
         return Load(piece, self._view[start - PIECE_PREFIX : self._end], self._buffer, table)
+
+
+class HeldPack:
+    """Small files that the other end has: only they are named."""
+
+    def __init__(self):
+        self.rows = []
+        self.bytes = 0
+
+    @property
+    def is_full(self):
+        return len(self.rows) >= PACK_ROWS
+
+    def add(self, number, try_, size):
+        self.rows.append((number, try_, size))
+        self.bytes += size
+
+    def load(self, buffer, stream, leaf):
+        """Everything as one load, in this buffer."""
+        table = wire.pack_table(self.rows)
+        end = PIECE_PREFIX + len(table)
+        size = len(table)
+        piece = Piece(0, 0, 0, size, payload=size, kind=PieceKind.HELD_PACK, leaf=leaf, stream=stream)
+        wire.pack_piece_into(buffer, 0, piece)
+        memoryview(buffer)[PIECE_PREFIX:end] = table
+        return Load(piece, memoryview(buffer)[:end], buffer, table)

@@ -2,7 +2,7 @@
 
 from ..errors import SourceChanged, SourceVanished
 from ..wire import PIECE_PREFIX, PieceKind, pack_piece_into, table_rows
-from .loads import Load, Pack
+from .loads import HeldPack, Load, Pack
 
 
 class Rereader:
@@ -18,6 +18,8 @@ class Rereader:
         """The Load of what is owed, in this buffer; None if nothing of it is meant any more."""
         if owed.piece.kind == PieceKind.PACKED:
             return self._pack(owed, buffer)
+        if owed.piece.kind == PieceKind.HELD_PACK:
+            return self._held_pack(owed, buffer)
         if not self._meant(owed.piece.entry, owed.piece.try_):
             return None
         return self._piece(owed.piece, buffer)
@@ -38,6 +40,13 @@ class Rereader:
             if self._meant(number, try_) and self._read(number, try_, 0, pack.room(size)):
                 pack.add(number, try_, size)
         return pack.load(owed.piece.stream, owed.piece.leaf) if pack.rows else None
+
+    def _held_pack(self, owed, buffer):
+        pack = HeldPack()
+        for number, try_, size in table_rows(owed.table):
+            if self._meant(number, try_):
+                pack.add(number, try_, size)
+        return pack.load(buffer, owed.piece.stream, owed.piece.leaf) if pack.rows else None
 
     def _read(self, number, try_, offset, view):
         """Whether the view was filled from the file as it was; else it is outdated."""

@@ -11,7 +11,7 @@ from ..errors import SourceChanged, shown
 from ..manifest import Kind
 from ..wire import PIECE_PREFIX, Piece, PieceKind, pack_piece_into
 from .comparison import Comparison
-from .loads import Load, Pack, cut
+from .loads import HeldPack, Load, Pack, cut
 
 SMALL = 64 * 1024
 """Files up to this size are packed."""
@@ -43,6 +43,7 @@ class Supply:
         self._told = told
         self._comparison = Comparison(terms, told, self)
         self._pack = None
+        self._held = HeldPack()
         self._queued = 0
 
     @property
@@ -94,7 +95,20 @@ class Supply:
         return entry, try_
 
     def finish(self):
-        """Queue what waits in a pack."""
+        """Queue what waits in packs."""
+        self._finish_pack()
+        self._finish_held()
+
+    def _finish_held(self):
+        if not self._held.rows:
+            return
+        held, self._held = self._held, HeldPack()
+        buffer = self._buffer()
+        with self._times.on("wait"):
+            self._streams.put(held.load(buffer, self._streams.choose(), self._terms.leaf))
+        self._progress.add(bytes_done=held.bytes, files_done=len(held.rows))
+
+    def _finish_pack(self):
         if self._pack is None or not self._pack.rows:
             return
         pack, self._pack = self._pack, None
@@ -115,7 +129,6 @@ class Supply:
         asked = self._comparison.asks(entry, try_)
         known = self._remembered(entry) if asked else None
         if known and self._comparison.holds_small(entry, known.whole):
-            self._progress.add(files_done=1)
             return known
         return self._send_packed(entry, try_, asked)
 
@@ -127,22 +140,20 @@ class Supply:
 
     def _send_packed(self, entry, try_, asked):
         if self._pack is not None and not self._pack.has_room(entry.size):
-            self.finish()
+            self._finish_pack()
         if self._pack is None:
             self._pack = Pack(self._buffer())
         view = self._pack.room(entry.size)
         self._tree.read_small(entry, view)
         self.read_bytes += entry.size
         content = content_of(view, self._new_hasher, self._terms.block_size)
-        if asked and self._comparison.holds_small(entry, content.whole):
-            self._progress.add(files_done=1)
-        else:
+        if not (asked and self._comparison.holds_small(entry, content.whole)):
             self._pack.add(entry.number, try_, entry.size)
             self._comparison.sent_again(entry.size if asked else 0)
         return content
 
     def _send_large(self, entry, try_):
-        self.finish()
+        self._finish_pack()
         self._queued = 0
         try:
             with self._tree.open(entry) as file:
@@ -176,6 +187,12 @@ class Supply:
     def hole(self, number, try_, offset, length):
         self.sparse_bytes += length
         self._put(self._piece(number, try_, offset, length, 0, PieceKind.HOLE))
+
+    def held_whole(self, entry):
+        """A small file is held; many of them are told together."""
+        self._held.add(entry.number, 1, entry.size)
+        if self._held.is_full:
+            self._finish_held()
 
     def held(self, number, try_, offset, length):
         self._put(self._piece(number, try_, offset, length, 0, PieceKind.HELD))

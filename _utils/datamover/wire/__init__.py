@@ -92,6 +92,7 @@ from .pieces import (
     pack_piece_into,
     pack_table,
     table_rows,
+    unpack_held,
     unpack_piece,
     unpack_table,
 )
@@ -174,6 +175,7 @@ __all__ = [
     "seal_statement",
     "standing_messages",
     "table_rows",
+    "unpack_held",
     "unpack_piece",
     "unpack_table",
 ]

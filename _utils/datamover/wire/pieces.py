@@ -21,12 +21,15 @@ _PIECE_HEADER = PIECE_PREFIX - HEADER_SIZE
 
 
 class PieceKind(IntEnum):
-    """What a piece stands for: bytes of a file, zeros (not sent), bytes that the other end has, many small files."""
+    """What a piece stands for: bytes of a file, zeros (not sent), bytes that the other end has, many small files, many
+    small files that the other end has.
+    """
 
     DATA = 1
     HOLE = 2
     HELD = 3
     PACKED = 4
+    HELD_PACK = 5
 
 
 class Codec(IntEnum):
@@ -56,6 +59,11 @@ class Piece:
     codec: int = Codec.NONE
     leaf: int = 0
     stream: int = 1
+
+    @property
+    def moved(self):
+        """Bytes of files that are moved by it, with the table of their pack."""
+        return self.length if self.payload and self.kind != PieceKind.HELD_PACK else 0
 
     def __str__(self):
         where = f"#{self.entry}/{self.try_} {self.offset}+{self.length}"
@@ -146,7 +154,7 @@ def _piece_trouble(piece):
     if piece.kind in (PieceKind.HOLE, PieceKind.HELD):
         carries = piece.payload or piece.codec
         return f"carries {piece.payload} bytes, but its kind {piece.kind} has none" if carries else ""
-    if piece.kind == PieceKind.PACKED:
+    if piece.kind in (PieceKind.PACKED, PieceKind.HELD_PACK):
         placeless = not (piece.entry or piece.try_ or piece.offset)
         fits = placeless and _is_carried(piece, MAX_PIECE_BODY - _PIECE_HEADER)
         return "" if fits else f"is a pack of {piece.payload} bytes for {piece.length}, or claims a place"
@@ -160,7 +168,7 @@ def _is_carried(piece, most):
     return 0 < piece.payload < piece.length <= most
 
 
-# A pack of small files: a table, then their bytes one after another.
+# A pack of small files: a table, then their bytes one after another; of files that are held the table alone.
 
 _TABLE_SIZE = Struct(">I")
 _TABLE_ROW = Struct(">QHI")
@@ -185,16 +193,31 @@ def table_rows(table: bytes) -> list[tuple[int, int, int]]:
 
 def unpack_table(payload: memoryview) -> list[tuple[int, int, memoryview]]:
     """(entry, try, bytes) of each file of a pack; the bytes are views into the payload."""
+    rows, at = _rows_and_end(payload)
+    files = []
+    for entry, try_, length in rows:
+        files.append((entry, try_, payload[at : at + length]))
+        at += length
+    if at != len(payload):
+        raise ProtocolError(f"a pack's files take {at} bytes; its payload has {len(payload)}")
+    return files
+
+
+def unpack_held(payload: memoryview) -> list[tuple[int, int, int]]:
+    """(entry, try, length) of each file of a pack of held ones; none of them is empty."""
+    rows, at = _rows_and_end(payload)
+    if at != len(payload) or not all(length for _, _, length in rows):
+        raise ProtocolError(f"a pack of {len(rows)} held files has {len(payload) - at} bytes, or names an empty file")
+    return rows
+
+
+def _rows_and_end(payload):
+    """The rows of a pack's table, and where it ends."""
     count = _TABLE_SIZE.unpack_from(payload)[0] if len(payload) >= _TABLE_SIZE.size else 0
     at = _TABLE_SIZE.size + count * _TABLE_ROW.size
     if not 0 < count <= MAX_PACKED or at > len(payload):
         raise ProtocolError(f"a pack of {len(payload)} bytes cannot hold {count} files")
-    rows = []
-    for entry, try_, length in _TABLE_ROW.iter_unpack(payload[_TABLE_SIZE.size : at]):
-        if entry > MAX_NUMBER:
-            raise ProtocolError(f"a pack names entry {entry}; the highest is {MAX_NUMBER}")
-        rows.append((entry, try_, payload[at : at + length]))
-        at += length
-    if at != len(payload):
-        raise ProtocolError(f"a pack's files take {at} bytes; its payload has {len(payload)}")
-    return rows
+    rows = list(_TABLE_ROW.iter_unpack(payload[_TABLE_SIZE.size : at]))
+    if (highest := max(entry for entry, _, _ in rows)) > MAX_NUMBER:
+        raise ProtocolError(f"a pack names entry {highest}; the highest is {MAX_NUMBER}")
+    return rows, at

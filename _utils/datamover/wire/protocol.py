@@ -263,7 +263,7 @@ class Tally:
             raise ProtocolError(f"stream {self.stream} {'has ended' if self.ended else 'got'}: {piece}")
         self.pieces += 1
         self.bytes += piece.payload
-        self.raw += piece.length if piece.payload else 0
+        self.raw += piece.moved
 
     def check(self, said: wire.Mark | wire.End) -> None:
         """What the source counted must be what was counted here."""

@@ -100,6 +100,15 @@ def test_touched_files_are_compared_and_mended_but_not_moved(root, folder):
     assert sent.moved_bytes == 0 and received.changed == 61
 
 
+def test_small_files_that_are_held_are_told_together(root, folder):
+    for path in (root / "dir" / "many").iterdir():
+        os.utime(path, (1, 1))
+    sent, received = updated(Updates(root, folder))
+    assert sent.moved_bytes == 0 and received.changed == 60
+    assert sent.held_bytes == received.held_bytes == sum(f.stat().st_size for f in (root / "dir" / "many").iterdir())
+    assert sum(stream["pieces"] for stream in sent.streams) == 1
+
+
 def test_small_files_that_differ_move_alone(root, folder):
     for number in (7, 21, 50):
         (root / "dir" / "many" / f"{number:03}").write_bytes(b"other")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datamover import wire
-from datamover.engine.loads import BUFFER, PACK_ROWS, PIECE, Pack, cut
+from datamover.engine.loads import BUFFER, PACK_ROWS, PIECE, HeldPack, Pack, cut
 from datamover.wire import PIECE_PREFIX, PieceKind, unpack_piece, unpack_table
 
 from ..strategies import relaxed
@@ -87,3 +87,14 @@ def test_the_table_has_its_place_before_the_bytes():
     pack = Pack(buffer())
     pack.add(1, 1, 0)
     assert len(pack.load(1, 0).data) == PIECE_PREFIX + len(wire.pack_table([(1, 1, 0)]))
+
+
+def test_held_files_are_only_named():
+    pack = HeldPack()
+    for number in range(PACK_ROWS):
+        assert not pack.is_full
+        pack.add(number, 1, 10)
+    assert pack.is_full and pack.bytes == 10 * PACK_ROWS
+    load = pack.load(buffer(), stream=2, leaf=0)
+    assert unpack_piece(load.data[:PIECE_PREFIX]) == load.piece and load.piece.moved == 0
+    assert wire.unpack_held(load.data[PIECE_PREFIX:]) == wire.table_rows(load.table) == pack.rows

@@ -23,6 +23,7 @@ PIECES = {
     "hole piece": Piece(5, 1, 8388608, 2**40, 0, PieceKind.HOLE),
     "held piece": Piece(5, 1, 4194304, 4194304, 0, PieceKind.HELD),
     "packed piece": Piece(0, 0, 0, 1000, 1000, PieceKind.PACKED),
+    "held pack": Piece(0, 0, 0, 46, 46, PieceKind.HELD_PACK),
 }
 END, MARK = End(3, 4195304, 2), Mark(2, 4194304, 2)
 ROWS = [(5, 1, 3), (6, 1, 0), (2**40 - 1, 65535, 2)]
@@ -47,9 +48,9 @@ def released():
 
 @st.composite
 def pieces(draw):
-    kind = draw(st.sampled_from([PieceKind.DATA, PieceKind.HOLE, PieceKind.HELD, PieceKind.PACKED]))
+    kind = draw(st.sampled_from(PieceKind))
     place = {"leaf": draw(st.integers(0, 2**32 - 1)), "stream": draw(st.integers(1, wire.MAX_STREAMS))}
-    if kind == PieceKind.PACKED:
+    if kind in (PieceKind.PACKED, PieceKind.HELD_PACK):
         size = draw(st.integers(1, wire.MAX_PIECE_BODY - 32))
         return Piece(0, 0, 0, size, kind=kind, **draw(written(size)), **place)
     length = draw(st.integers(1, wire.MAX_DATA if kind == PieceKind.DATA else 2**63 - 1))
@@ -264,3 +265,17 @@ def test_a_pack_has_some_files_but_not_too_many(count):
 def test_the_fullest_table_leaves_room_for_a_block_of_data():
     table = wire.pack_table([(1, 1, 0)] * wire.MAX_PACKED)
     assert len(table) + wire.MAX_DATA + (PIECE_PREFIX - wire.HEADER_SIZE) <= wire.MAX_PIECE_BODY
+
+
+def test_a_pack_of_held_files_is_its_table_alone():
+    rows = [row for row in ROWS if row[2]]
+    table = wire.pack_table(rows)
+    assert wire.unpack_held(memoryview(table)) == rows
+    for wrong in (table[:-1], table + b"x", wire.pack_table(ROWS), wire.pack_table([(1, 1, 1)])[:4], b""):
+        with pytest.raises(ProtocolError):
+            wire.unpack_held(memoryview(wrong))
+
+
+def test_a_pack_of_held_files_moves_nothing_of_files():
+    assert PIECES["held pack"].moved == PIECES["held piece"].moved == PIECES["hole piece"].moved == 0
+    assert (PIECES["compressed piece"].moved, PIECES["packed piece"].moved) == (4194304, 1000)

@@ -58,10 +58,15 @@ class Worth:
         return self._held_compressing(span, now) if self.compress else self._held_plain(span, now)
 
     def _not_held(self, span, now):
-        """The way takes more than we can give it: smaller payloads cannot help, but do they hinder?"""
-        if not self.compress or now < self.again_at:
+        """The way takes more than we can give it: smaller payloads cannot help, but do they hinder?
+
+        They do where less gets through than the way took without: then the processors have too much to do beside.
+        """
+        if not self.compress:
             return self
-        return self._doubt(replace(self, compress=False, doubts=0))
+        if self.way and span.raw / span.seconds < self.way:
+            return self._doubt(self._wait(now, compress=False))
+        return self if now < self.again_at else self._doubt(replace(self, compress=False, doubts=0))
 
     def _held_compressing(self, span, now):
         if not self.way:

@@ -18,15 +18,17 @@ class World:
     compressor: float = 350 * MB
     rest: float = 1000 * MB
     ratio: float = RATIO
+    starved: float = 1e15
+    """What gets through at most while it is compressed, because the processors have other work too."""
 
     def goodput(self, compress):
         way = self.way / self.ratio if compress else self.way
-        return min(way, self.rest, self.compressor if compress else self.rest)
+        return min(way, self.rest, min(self.compressor, self.starved) if compress else self.rest)
 
     def span(self, compress, seconds=0.25):
         """What is seen of it: it is held up when its own work is not the limit, be that by the way or the other end."""
         raw = self.goodput(compress) * seconds
-        held = 0.0 if compress and self.goodput(True) == self.compressor else 0.9
+        held = 0.0 if compress and self.goodput(True) == min(self.compressor, self.starved) else 0.9
         return Span(int(raw), int(raw * (self.ratio if compress else 1)), seconds, held)
 
 
@@ -58,8 +60,9 @@ def vars_of(worth):
         (World(way=40 * MB, compressor=30 * MB), False),
         (World(way=12.5 * MB, compressor=30 * MB), True),
         (World(way=5000 * MB, rest=200 * MB), False),
+        (World(way=125 * MB, starved=60 * MB), False),
     ],
-    ids=["100 Mbit", "1 Gbit", "fast", "unshaped", "slow codec", "slow codec and way", "slow disk"],
+    ids=["100 Mbit", "1 Gbit", "fast", "unshaped", "slow codec", "slow codec and way", "slow disk", "busy host"],
 )
 def test_it_comes_within_a_tenth_of_the_better_choice(world, compresses):
     share, moved = lived(world, 60)
@@ -90,6 +93,15 @@ def test_another_end_that_is_slow_gets_no_extra_work():
     assert once.after(World(way=100 * MB, rest=10**9).span(True), 10.2).doubts == 0, "it was one"
     twice = once.after(slow.span(True), 10.2)
     assert not twice.compress and twice.again_at == 10.2 + PAUSE
+
+
+def test_on_a_busy_host_compressing_ends_as_soon_as_it_is_seen_to_hinder():
+    busy = World(way=125 * MB, starved=60 * MB)
+    worth = Worth(way=125 * MB, compress=True, speed=350 * MB, ratio=RATIO, again_at=100.0)
+    once = worth.after(busy.span(True), 10.0)
+    assert once.compress, "that may have been a hiccup"
+    twice = once.after(busy.span(True), 10.25)
+    assert not twice.compress and twice.again_at == 10.25 + PAUSE
 
 
 def test_waiting_a_little_is_not_being_held_up():

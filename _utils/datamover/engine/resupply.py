@@ -47,6 +47,12 @@ class Resupply(Supply):
         self._progress.add(bytes_done=entry.size, files_done=1)
         return content_of(view, self._new_hasher, self._terms.block_size)
 
+    def held_whole(self, entry):
+        if self.standing.has_all(entry.number, 1):
+            self._progress.add(bytes_done=entry.size, files_done=1)
+        else:
+            super().held_whole(entry)
+
     def _put(self, piece, buffer=None):
         """Queue what the destination lacks of a piece."""
         there = self._there(piece)

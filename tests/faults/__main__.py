@@ -3,6 +3,7 @@
     ./dev faults                                             every row
     ./dev faults --rounds 1000 --through-salt 50 --seed 7    the engine alone, then whole machines
     ./dev faults --rounds 1000 --seed 7 --first 301          from round 301 of this seed on, to 1300
+    ./dev faults --chain-rounds 100 --seed 7                 destinations of a chain of eight die, the engine alone
 
 The rows fail too when in some phase of a transfer nothing struck. What comes only after the end is no hit. Rows can be
 run in parts, by words for pytest, with one file that gathers the hits; without words the verdict is over all in it:
@@ -28,12 +29,13 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=0, help="so many rounds of the engine alone")
     parser.add_argument("--through-salt", type=int, default=0, help="so many rounds of whole machines")
+    parser.add_argument("--chain-rounds", type=int, default=0, help="so many rounds of a chain, the engine alone")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no further round after so many")
     parser.add_argument("--hits", type=Path, help="gather the hits of rows in this file")
     options, rest = parser.parse_known_args(arguments)
-    if not (options.rounds or options.through_salt):
+    if not (options.rounds or options.through_salt or options.chain_rounds):
         return run_rows(rest, options.hits)
     return play_at_random(options, rest)
 
@@ -41,12 +43,14 @@ def main(arguments):
 def play_at_random(options, rest):
     """Play the rounds that were asked for; the exit status."""
     sys.path[:0] = [str(CHECKOUT / "_utils")]
-    from tests.faults import rounds, through_salt  # only now, when the packages can be found
+    from tests.faults import chains, rounds, through_salt  # only now, when the packages can be found
 
     shared = [f"--seed={options.seed}", f"--first={options.first}", f"--seconds={options.seconds}"]
     status = rounds.main([*shared, f"--rounds={options.rounds}", *rest]) if options.rounds else 0
     if options.through_salt:
         status |= through_salt.main([*shared, f"--rounds={options.through_salt}"])
+    if options.chain_rounds:
+        status |= chains.main([*shared, f"--rounds={options.chain_rounds}"])
     return status
 
 

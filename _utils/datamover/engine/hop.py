@@ -5,6 +5,7 @@ it sends, and lasts until the destination knows how all behind it ended.
 import threading
 from contextlib import suppress
 
+from .. import wire
 from ..errors import HandshakeRefused, PeerUnreachable, Superseded
 from ..wire import Adrift, Behind, Bye, Ping, Published, Restart, Sealed, Standing
 from . import dial
@@ -114,6 +115,8 @@ class Hop(Sending):
                 if self._progress.peer != before:
                     self._node.rise()
                 self._node.look_at(self, message.bytes_done)
+            case Behind(result=wire.ELSEWHERE):
+                self._node.left_to_us(self)
             case Behind():
                 self._node.heard_of(message.host, message.result, message.text)
             case Sealed():

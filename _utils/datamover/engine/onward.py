@@ -39,16 +39,18 @@ PARTING = 8.0
 
 
 class Onward:
-    """`make_hop(host, epoch)` makes a link, `tell` notes events, `is_own(error)` says what ends the host itself.
+    """`make_hop(host, epoch)` makes a link, `tell` notes events, `is_own(error)` says what ends the host itself,
+    `elsewhere(host)` is told when somebody else serves that one.
 
     run() is for one thread and returns when all behind this host have ended, are lost, or are in other hands.
     """
 
-    def __init__(self, succession, make_hop, tell, is_own, stop):
+    def __init__(self, succession, make_hop, tell, is_own, elsewhere, stop):
         self._succession = succession
         self._make_hop = make_hop
         self._tell = tell
         self._is_own = is_own
+        self._elsewhere = elsewhere
         self._stop = stop
         self._events = Lane(EVENTS, stop)
         self._hops = {}
@@ -126,12 +128,15 @@ class Onward:
             self._events.put((hop, SLOW))
 
     def _note(self, hop, error):
-        if error is SLOW:
-            self._set_aside(hop)
+        if error is SLOW or error is LEFT:
+            self._set_aside(hop, error is LEFT)
             return
         if self._hops.pop(hop.host, None) is not hop:
             return
         self.rise()
+        if is_superseded(error):
+            self._tell("elsewhere", host=hop.host)
+            self._elsewhere(hop.host)
         if error is None or is_superseded(error):
             self._close(hop)
         elif self._is_own(error):
@@ -144,8 +149,13 @@ class Onward:
         if self._succession.target == hop.host:
             self._succession.finish()
 
-    def _set_aside(self, hop):
-        if hop.host in self._hops and self._succession.may_set_aside(hop.host) and not hop.carried:
+    def left_to_us(self, hop):
+        """Who is served over this link does not serve those behind it."""
+        self._events.put((hop, LEFT))
+
+    def _set_aside(self, hop, is_left):
+        slow = self._succession.may_set_aside(hop.host) and not hop.carried
+        if hop.host in self._hops and (is_left or slow):
             self._succession.set_aside(hop.host)
             self._tell("set-aside", host=hop.host)
             hop.say_adrift()  # so that those behind it let us in
@@ -160,3 +170,4 @@ class Onward:
 
 
 SLOW = object()
+LEFT = object()

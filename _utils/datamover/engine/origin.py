@@ -106,7 +106,8 @@ class Origin:
         self._session.bulk = self
         self._throttle = throttle or Throttle(self._terms.limit, self._session.stop)
         self._flow = Flow(progress)
-        self._onward = Onward(self._succession, self._new_hop, progress.tell, self._is_own, self._session.stop)
+        told = progress.tell, self._is_own, self._elsewhere, self._session.stop
+        self._onward = Onward(self._succession, self._new_hop, *told)
         self._hops = []
         self._upto = 0
         self.walk = Walk(tree, journal)
@@ -182,6 +183,13 @@ class Origin:
     def carried(self):
         """Who is served has all."""
         self._onward.rise()
+
+    def left_to_us(self, hop):
+        """Who is served does not serve those behind it."""
+        self._onward.left_to_us(hop)
+
+    def _elsewhere(self, _host):
+        """Nobody comes before the source, so this is never true for long."""
 
     def heard_of(self, host, result, text):
         """A destination has ended."""

@@ -7,7 +7,7 @@ the source told and that are passed on once they were found to be right here too
 from .. import digests
 from ..blocks import block_count, block_range, content_of
 from ..errors import SourceChanged
-from ..wire import PIECE_PREFIX
+from ..wire import PIECE_PREFIX, Piece
 from .ledger import State
 from .loads import Pack, cut
 from .supply import SMALL, Supply
@@ -27,6 +27,14 @@ class PassingOn(Supply):
         self._ledger = ledger
         self._partial = partial
         self._stop = stop
+        self._carrying = {}
+
+    def _piece(self, number, try_, offset, length, payload, kind):
+        """What belongs together stays on one stream, though other things are passed on in between."""
+        unit = self._unit(number, try_, offset)
+        stream = self._carrying.get(unit) or self._streams.choose()
+        self._carrying[unit] = stream
+        return Piece(number, try_, offset, length, payload, kind, leaf=self._terms.leaf, stream=stream)
 
     def pass_on(self, entry, try_):
         """Queue all of a file that the destination has not, as it lands here; False if the try became void."""
@@ -41,6 +49,7 @@ class PassingOn(Supply):
             return False
         finally:
             self._told.forget(entry.number)
+            self._carrying.clear()
         return True
 
     def _begun(self, entry, try_):

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 
+from .. import wire
 from ..disk.passing import Passing
 from ..errors import PredecessorLost, SealInvalid, SourceChanged, SourceVanished, Superseded
 from ..wire import Behind, Bye, Have, Kept, Published, Sealed
@@ -37,6 +38,7 @@ class Relay(Receiver):
         self._order = Order(hosts, spec["host"])
         self._upstream = None
         self._words = []
+        self.behinds = []
         self._links = threading.Lock()
         super().__init__(spec, roster, identity, listener, staging, journal, progress, stop, on_sealed)
         stop = self._session.stop
@@ -51,7 +53,7 @@ class Relay(Receiver):
         self._taken = []
         self._predecessors = []
         self._succession = Succession(self._order)
-        self._onward = Onward(self._succession, self._new_hop, progress.tell, is_own, stop)
+        self._onward = Onward(self._succession, self._new_hop, progress.tell, is_own, self._elsewhere, stop)
         self._served, self._landed = Lane(1, stop), Lane(1, stop)
         self._all_ended, self._parted = Lane(1, stop), Lane(1, stop)
         self._opened = self._over = False
@@ -309,7 +311,22 @@ class Relay(Receiver):
     def heard_of(self, host, result, text):
         """A host behind this one has ended."""
         if self._succession.tell(host, result, text):
-            self._word(Behind(host=host, result=result, text=text[:1024]))
+            self._say_of(Behind(host=host, result=result, text=text[:1024]))
+
+    def left_to_us(self, hop):
+        """Who is served does not serve those behind it."""
+        self._onward.left_to_us(hop)
+
+    def _elsewhere(self, host):
+        """Somebody farther up serves this one: whoever serves us must not rely on us for it."""
+        self._say_of(Behind(host=host, result=wire.ELSEWHERE))
+
+    def _say_of(self, behind):
+        """Say what becomes of those behind, now and on every link that comes."""
+        self.behinds.append(behind)
+        upstream = self._upstream
+        if upstream and upstream.conversing:
+            self._say_if_open(upstream, behind)
 
 
 def is_own(error):

@@ -43,6 +43,11 @@ class Upstream:
     def say(self, message):
         self._session.control.say(message)
 
+    @property
+    def conversing(self):
+        """Whether anything can be said."""
+        return self._session.control is not None
+
     def word(self, message):
         """Have a message said once all has landed; False if the link is over."""
         try:
@@ -85,6 +90,8 @@ class Upstream:
         self.fresh = announced == 0
         for message in wire.standing_messages(announced, *there, **self._terms.edition):
             self.say(message)
+        for behind in tuple(self._relay.behinds):
+            self.say(behind)
 
     def _take_stream(self, inlet):
         inlet.run(self.member.host)

@@ -37,6 +37,7 @@ from .frames import (
     Type,
 )
 from .messages import (
+    ELSEWHERE,
     ENDS,
     LEVELS,
     MAGIC,
@@ -110,6 +111,7 @@ __all__ = [
     "Count",
     "Credit",
     "Digests",
+    "ELSEWHERE",
     "ENDS",
     "Edition",
     "End",

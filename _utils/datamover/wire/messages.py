@@ -50,7 +50,8 @@ PHASES = (
     "failed",
     "cancelled",
 )
-ENDS = ("published", "failed", "cancelled", "lost")
+ELSEWHERE = "elsewhere"
+ENDS = ("published", "failed", "cancelled", "lost", ELSEWHERE)
 NO_TOKEN = NO_SECRET = bytes(32)
 NO_ROOT = bytes(DIGEST)
 
@@ -408,7 +409,10 @@ class Standing(Edition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind(Message):
-    """How a host behind the sender in the chain ended, as far as the sender knows. Only its own signed word counts."""
+    """How a host behind the sender in the chain ended, as far as the sender knows; or that it is served by another.
+
+    Only that host's own signed word counts.
+    """
 
     TYPE = Type.BEHIND
 

@@ -1,0 +1,12 @@
+"""Destinations of a chain die at random moments: a few rounds in the short form, more in the long one."""
+
+import pytest
+
+from tests.faults import chains
+
+SEED = 27
+
+
+@pytest.mark.parametrize("number", [1, 2, *(pytest.param(number, marks=pytest.mark.slow) for number in range(3, 21))])
+def test_the_living_of_a_chain_end_equal_and_the_dead_are_named(number):
+    assert chains.play(chains.draw(SEED, number)).wrong == []

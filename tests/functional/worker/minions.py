@@ -219,3 +219,84 @@ class Pair:
         for role in ("source", "destination"):
             with contextlib.suppress(Exception):
                 self.minion(role).ask("cancel", self.transfer, role)
+
+
+class Row:
+    """A source and several destinations in a chain, and the transfer along them. Each lands at `dst`/its name/data."""
+
+    def __init__(self, source, destinations, src, dst, **changes):
+        self.source, self.destinations = source, list(destinations)
+        self.transfer = secrets.token_hex(16)
+        self.src, self.dst = Path(src), Path(dst)
+        self._changes = changes
+        self.answers = {}
+        for minion in self.destinations:
+            self.path(minion).parent.mkdir()
+
+    @property
+    def minions(self):
+        return [self.source, *self.destinations]
+
+    def role(self, minion):
+        return "source" if minion is self.source else "destination"
+
+    def path(self, minion):
+        return self.src if minion is self.source else self.dst / minion.name / "data"
+
+    def spec(self, minion):
+        place = self.minions.index(minion)
+        after = [self._peer(each) for each in self.minions[place + 1 :]]
+        before = [self._peer(each) for each in self.minions[:place]]
+        ours = {
+            "transfer": self.transfer,
+            "dataset": self.transfer,
+            "host": minion.name,
+            "path": encode_path(os.fsencode(self.path(minion))),
+            "fanout": "chain",
+            "listen": {"addresses": [minion.address], "port": 0, "ports": [4400, 4499]} if place else None,
+            "peers": before if place else after,
+        }
+        if place:
+            ours |= {"leaf": place - 1, "successors": after}
+        return samples.spec(self.role(minion), **{**ours, **self._changes})
+
+    def _peer(self, minion):
+        return {"host": minion.name, "role": self.role(minion), "addresses": [minion.address]}
+
+    @property
+    def roster(self):
+        members = [
+            {
+                **self._peer(minion),
+                "port": self.answers[minion.name]["port"],
+                "certificate": self.answers[minion.name]["certificate"],
+            }
+            for minion in self.minions
+        ]
+        return {"transfer": self.transfer, "attempt": 1, "epoch": 1, "members": members}
+
+    def begin(self):
+        for minion in self.minions:
+            self.answers[minion.name] = minion.prepare(self.spec(minion))
+        for minion in self.minions:
+            minion.ask("arm", self.transfer, self.roster, self.role(minion))
+        self.source.ask("go", self.transfer, "source")
+        return self
+
+    def worker(self, minion):
+        return psutil.Process(self.answers[minion.name]["pid"])
+
+    def status(self, minion):
+        return minion.ask("status", self.transfer, self.role(minion))
+
+    def verdict(self, minion):
+        return minion.follow_to_the_end(self.transfer, self.role(minion))
+
+    def verdicts(self):
+        return {minion.name: self.verdict(minion) for minion in self.minions}
+
+    def end(self):
+        """Whatever a test left running ends."""
+        for minion in self.minions:
+            with contextlib.suppress(Exception):
+                minion.ask("cancel", self.transfer, self.role(minion))

@@ -1,4 +1,4 @@
-"""A chain of workers, each under its guardian: verdicts of all, deaths in the middle, pinholes for whoever must come."""
+"""A chain of workers, each under its guardian: verdicts of all, deaths, pinholes for whoever must come."""
 
 import contextlib
 

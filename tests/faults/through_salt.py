@@ -98,7 +98,7 @@ class Round:
         """One copy that is struck; the Result of whoever followed it to its end."""
         copying = Copying(self._lab, "alpha:/srv/data", "beta:/srv/", lease=LEASE, stall_timeout=STALL)
         with slowed(self._machine("destination"), RATE), copying:
-            copying.await_moving()
+            self._await_moving(copying)
             threading.Event().wait(self._share * DURATION)
             self.transfer = copying.transfer
             self._note_phases()
@@ -107,6 +107,14 @@ class Round:
             if self.blow.name == "salt-run is killed":
                 return self._lab.run_runner("transfer.attach", transfer=self.transfer)
             return copying.finish(300)
+
+    def _await_moving(self, copying):
+        try:
+            copying.await_moving()
+        except AssertionError as silence:
+            copying.process.terminate()
+            done = copying.finish(300)
+            raise AssertionError(f"{silence}: {done.stdout} {done.stderr}") from None
 
     def _note_phases(self):
         for end in ENDS:
@@ -218,7 +226,10 @@ def main(argv=None):
 
 def played(round_):
     """Play a round and say how it went; what is wrong."""
-    found = round_.play()
+    try:
+        found = round_.play()
+    except AssertionError as trouble:
+        found = [str(trouble)]
     print(f"round {round_.number}: {round_.blow}: {'wrong' if found else 'good'}")
     for sentence in found:
         print(f"    {sentence}")

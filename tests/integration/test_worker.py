@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 
 SLOW = "8mbit"
 SIZE = 64 * 1024 * 1024
-LEASE = 10
+LEASE = 20
 GRACE = 50
 """Seconds beyond it for a busy machine."""
 SWEEPING = "/etc/salt/minion.d/sweeping.conf"

@@ -26,7 +26,7 @@ from tests.support.runs import differences
 RATE = "24mbit"
 SIZE = 6_000_000
 DURATION = SIZE * 8 / 24e6
-LEASE, STALL = "25s", "10s"
+LEASE, STALL = "25s", "20s"
 MOMENT = 3.0
 MOST_RESUMES = 3
 HOSTS = {"source": "alpha", "destination": "beta"}

@@ -75,7 +75,7 @@ def test_a_refusal_and_a_worker_that_is_killed_show_no_key(copying, ears, run, a
 
 @pytest.mark.parametrize("end", ["cut", pytest.param("stand still", marks=pytest.mark.slow)])
 def test_a_copy_that_nobody_ended_shows_no_key(copying, ears, run, alpha, beta, end):
-    with copying(stall_timeout="8s") as copy:
+    with copying(stall_timeout="20s") as copy:
         copy.await_moving()
         ends = workers(copy, alpha, beta)
         keys = [key_of(*each) for each in ends]

@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from datamover.disk import publish
+from datamover.disk import publish, settle
 from datamover.disk.journal import Journal
 from datamover.disk.special import NAMES
 from datamover.disk.staging import DATA, Staging
 from datamover.disk.tree import SourceTree
+from datamover.disk.update import Asked, UpdateStaging
 from datamover.engine import channel
 from datamover.engine.origin import Origin
 from datamover.engine.relay import Relay
@@ -24,7 +25,7 @@ class Node:
     def __init__(self, chain, host, folder):
         self.host = host
         self.folder = Path(folder)
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self.end = chain.new_end("destination", host)
         self.listener = channel.bind([ADDRESS], 0, PORTS)
         self.adrift = []
@@ -49,7 +50,8 @@ class Node:
         end = self.end
         final = os.fsencode(self.folder / "final")
         make = self.staging_class.create if self._chain.attempt == 1 else self.staging_class.take_over
-        staging = make(final, TRANSFER, {}, end.journal, special=frozenset(NAMES))
+        more = {"asked": Asked(compare="digest")} if self.staging_class is UpdateStaging else {}
+        staging = make(final, TRANSFER, {}, end.journal, special=frozenset(NAMES), **more)
         self._chain.opened.append(staging)
         work = (end.spec, self._chain.roster, end.identity, self.listener, staging, end.journal, end.progress, end.stop)
         relay = Relay(*work, lambda: self.publish(staging), self.adrift.extend)
@@ -58,7 +60,10 @@ class Node:
 
     def publish(self, staging):
         """Give it its final name."""
-        publish.publish(staging, publish.intend(staging, overwrite=False))
+        if self.staging_class is UpdateStaging:
+            settle.publish(staging, settle.intend(staging, "names"))
+        else:
+            publish.publish(staging, publish.intend(staging, overwrite=False))
         self.published.append(True)
 
     def prepare(self, relay):

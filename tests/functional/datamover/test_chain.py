@@ -1,6 +1,7 @@
 """One source and several destinations in a chain: each passes on what has landed, and proves it for itself."""
 
 import os
+import shutil
 import threading
 import time
 
@@ -10,8 +11,9 @@ from datamover.blocks import content_of
 from datamover.digests import constructor
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
+from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
-from datamover.errors import Cancelled, NoSpace, SourceChanged
+from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
 from tests.functional.datamover.chains import Chains
 from tests.functional.datamover.ends import Disturbed, Running
 from tests.functional.datamover.places import independent_differences, plant
@@ -158,6 +160,42 @@ def test_what_begins_again_at_the_source_begins_again_everywhere(large, folder):
     assert [outcomes[host].retried_entries for host in ("alpha", "beta", "gamma", "delta")] == [1] * 4
 
 
+# What is there already
+
+
+def lay(folder, root, host, change):
+    """A destination that has most of it already."""
+    final = folder / host / "final"
+    shutil.copytree(root, final, symlinks=True)
+    change(final)
+
+
+def test_an_update_moves_along_the_chain_what_anybody_lacks(large, folder):
+    def one_block_differs(final):
+        with open(final / "large", "r+b") as out:
+            out.seek(20 * MIB)
+            out.write(b"another")
+
+    lay(folder, large, "beta", lambda final: None)
+    lay(folder, large, "gamma", one_block_differs)
+    lay(folder, large, "delta", lambda final: shutil.rmtree(final / "a"))
+    chain = Chains(large, folder, in_place=True, compare="time")
+    for node in chain.nodes.values():
+        node.staging_class = UpdateStaging
+    outcomes = arrived(chain)
+    small = sum(path.stat().st_size for path in (large / "a").iterdir())
+    assert [outcomes[host].moved_bytes for host in ("beta", "gamma")] == [0, MIB]
+    assert small <= outcomes["delta"].moved_bytes < 2 * small
+
+
+def test_another_attempt_goes_on_with_what_each_has(large, folder):
+    first = Chains(large, folder)
+    at_share(first, "delta", 0.5, lambda: first.source.stop.set(ConnectionLost("cut")))
+    assert all(outcome.error for outcome in first.run().values())
+    outcomes = arrived(Chains(large, folder, attempt=2))
+    assert all(outcomes[host].held_bytes > 8 * MIB for host in ("beta", "gamma", "delta"))
+
+
 # What dies
 
 
@@ -181,7 +219,7 @@ def at_share(chain, host, share, action):
     progress.add = added
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("share", [0.3, *(pytest.param(share, marks=pytest.mark.slow) for share in (0.0, 0.9))])
 @pytest.mark.parametrize("dead", ["beta", "gamma", "delta"])
 def test_when_one_dies_the_others_end_equal(large, folder, dead, share):
     chain = Chains(large, folder)
@@ -230,7 +268,7 @@ def test_one_whose_disk_is_full_fails_for_itself(large, folder):
 
 class Slow(Staging):
     def write(self, number, try_, offset, view):
-        time.sleep(len(view) / (2 * MIB))
+        time.sleep(len(view) / (4 * MIB))
         return super().write(number, try_, offset, view)
 
 
@@ -251,7 +289,7 @@ def test_one_that_is_far_slower_does_not_hold_up_the_others(large, folder, monke
 
 def test_both_sides_of_a_cut_go_on_as_far_as_they_can(large, folder):
     """Nobody reaches gamma any more, but gamma and delta live."""
-    chain = Chains(large, folder)
+    chain = Chains(large, folder, stall_timeout=12)
     at_share(chain, "delta", 0.3, chain.through_relay("gamma").cut)
     outcomes = chain.run()
     check(chain, outcomes, lost=["gamma"])
@@ -350,7 +388,7 @@ def test_a_cancel_at_the_source_cancels_all(large, folder):
 
 
 def test_a_source_that_dies_is_missed_by_all(large, folder):
-    chain = Chains(large, folder)
+    chain = Chains(large, folder, stall_timeout=12)
     running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
     with chain.source_apart() as source:
         at_share(chain, "delta", 0.2, source.process.kill)

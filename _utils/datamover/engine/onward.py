@@ -155,8 +155,7 @@ class Onward:
 
     def _set_aside(self, hop, is_left):
         slow = self._succession.may_set_aside(hop.host) and not hop.carried
-        if hop.host in self._hops and (is_left or slow):
-            self._succession.set_aside(hop.host)
+        if hop.host in self._hops and (is_left or slow) and self._succession.set_aside(hop.host):
             self._tell("set-aside", host=hop.host)
             hop.say_adrift()  # so that those behind it let us in
 

@@ -96,8 +96,11 @@ class Succession:
         return self._order.after[self._order.after.index(host) + 1 :]
 
     def set_aside(self, host):
-        """It is served on, but the next one is served too, not by it."""
+        """It is served on, but the next one is served too, not by it. False if that was so before."""
+        if host in self._passed:
+            return False
         self._passed.add(host)
+        return True
 
     def finish(self):
         """Those that are left are done, or in other hands."""

@@ -126,6 +126,6 @@ def test_a_payload_that_is_not_what_it_announces_is_refused(root, folder, monkey
             }[spoil]()
 
     ends = Ends(root, folder, compress="zstd")
-    monkeypatch.setattr("datamover.engine.sender.Compressor", Liar)
+    monkeypatch.setattr("datamover.engine.sending.Compressor", Liar)
     _, theirs = refused(ends)
     assert isinstance(theirs, ProtocolError), theirs

@@ -1,0 +1,108 @@
+"""README and docs, done word by word in a lab of database hosts: each command works, and prints what the page shows.
+
+It takes a few minutes, so `./dev test` leaves it out, and `./dev test --all tests/integration/test_docs.py` runs it, as
+continuous integration does. With DOCS_WRITE=1 it runs too, and the pages are given what was printed, for somebody to
+read before it is committed.
+"""
+
+import difflib
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from lab import Lab
+
+from tests.support import pages
+from tests.support.pages import Step
+from tests.unit.test_pages import PAGES
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MINIONS = ("db1", "db2", "db3")
+MASTER_CONFIG = {"peer_run": {"db.*": ["transfer.pull"]}}  # as docs/howto/provision-a-minion.md says
+WRITE = os.environ.get("DOCS_WRITE")
+pytestmark = () if WRITE else pytest.mark.slow
+AWAIT = "/usr/local/bin/await-transfer"
+AWAIT_PROGRAM = Path(__file__).with_name("await_transfer.sh")
+
+
+def with_commands(path):
+    return [each for each in pages.read(path.read_text(encoding="utf-8")) if isinstance(each, Step)]
+
+
+RUNNABLE = [path for path in PAGES if with_commands(path)]
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    """A lab as its owner begins with it: the code lies where the file server serves it, and no more."""
+    with Lab(minions=MINIONS, install="file_roots", master_config=MASTER_CONFIG) as lab:
+        lab.master.run(["install", "-m", "755", "/dev/stdin", AWAIT], input=AWAIT_PROGRAM.read_text())
+        yield lab
+
+
+@pytest.fixture
+def empty(hosts):
+    """Nothing is there but the code, on master and minions."""
+    hosts.run_runner("saltutil.sync_all")
+    hosts.run_module("*", "saltutil.sync_all")
+    yield hosts
+    hosts.run_runner("transfer.sweep", partial=True)
+    for name in hosts.minions:
+        hosts.machine(name).run(["find", "/srv", "-mindepth", "1", "-delete"])
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_page_does_what_it_says(empty, page):
+    text = page.read_text(encoding="utf-8")
+    reader = Reader(empty)
+    for step in with_commands(page):
+        reader.follow(step)
+    if WRITE:
+        page.write_text(reader.rewritten(text), encoding="utf-8")
+    assert reader.surprises == []
+
+
+class Reader:
+    """Types what a page says, and notes what is not as it says."""
+
+    def __init__(self, lab):
+        self._lab = lab
+        self._transfer = ""
+        self._status = 0
+        self._printed = {}
+        self.surprises = []
+
+    def follow(self, step):
+        command = pages.with_transfer(step.command, self._transfer)
+        asks_status = "$?" in command
+        if self._status and not asks_status:
+            self.surprises.append(f"ended with status {self._status} before line {step.line}: {command}")
+        done = self._run(step.host, f"(exit {self._status}); {command}")
+        self._status = 0 if asks_status else done.returncode
+        self._transfer = pages.last_transfer(done.stdout, self._transfer)
+        self._compare(step, command, done)
+
+    def _run(self, host, command):
+        places = f"PATH={shlex.quote(str(self._lab._salt_bin))}:$PATH; cd /root; exec 2>&1\n"
+        return self._lab.machine(host).run(["bash", "-c", places + command], check=False, timeout=300)
+
+    def _compare(self, step, command, done):
+        if step.shown is None and done.returncode:
+            self.surprises.append(f"line {step.line}: {command} ended with {done.returncode}:\n{done.stdout}")
+        if step.compared and not pages.fits(step.shown, done.stdout):
+            self._printed[step] = done.stdout
+            wanted, got = pages.plain("\n".join(step.shown)), pages.plain(done.stdout)
+            told = "\n".join(difflib.unified_diff(wanted, got, "the page", "what was printed", lineterm=""))
+            self.surprises.append(f"line {step.line}: {command}\n{told}")
+
+    def rewritten(self, text):
+        """The page with what was printed in the place of what was not."""
+        lines = text.splitlines()
+        for step in sorted(self._printed, key=lambda each: each.line, reverse=True):
+            first = step.line
+            while lines[first - 1].endswith("\\"):
+                first += 1
+            kept = [line.rstrip() for line in self._printed[step].splitlines() if "unclosed" not in line]
+            lines[first : first + len(step.shown)] = kept
+        return "\n".join(lines) + "\n"

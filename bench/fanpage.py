@@ -1,6 +1,8 @@
 """The page docs/fanout.md and its picture, made of the figures of `./dev bench fanout` and of nothing else. Pure."""
 
 from . import chain_model
+from .machine import BUSY
+from .page import BUSY_WORDS
 from .plot import COLOURS, STYLE, rule, text
 
 WAYS = {"chain": "#2a7f62", "star": "#b5483a", "serial": "#8a6d1d"}
@@ -33,7 +35,7 @@ byte, after each run.
   processor time of all processes together, a run of eight needs {busiest} seconds of it.
 
 {machine}
-
+{busy}
 ## Predicted
 
 A small simulation (`bench/chain_model.py`) takes its constants from the measured copies to one and two destinations: a
@@ -87,6 +89,7 @@ def page(document):
         busiest=_busiest(document),
         machine=f"On {host['processor']}, {host['cores']} cores, Linux {host['kernel']}, Python {about['python']}; "
         f"load {about['load']} before; salt-transfer {about['version']}, {about['date']}.",
+        busy=BUSY_WORDS if about["load"] > BUSY else "",
         start=chain.start,
         hop=chain.hop * 1000,
         piece=chain.piece >> 20,

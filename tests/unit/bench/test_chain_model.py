@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from bench import chain_model
 from bench.chain_model import MIB, Chain, best_piece, calibrated, seconds, serial, star, steady, tree, tree_wins_at
+from bench.machine import BUSY
 
 CHAIN = Chain(size=1024 * MIB, speeds=(60e6,), hop=0.05, start=0.3, end=0.2)
 
@@ -81,6 +82,8 @@ def test_a_second_host_that_cost_nothing_makes_no_negative_hop():
 @pytest.mark.skipif(not chain_model.DATA.exists(), reason="docs/fanout.json has not been measured yet")
 def test_it_predicts_what_was_measured_within_a_tenth():
     document = json.loads(chain_model.DATA.read_text(encoding="utf-8"))
+    if document["about"]["load"] > BUSY:
+        pytest.skip("it was measured on a busy machine, which the page says")
     off = chain_model.errors(chain_model.of_record(document), document["medians"])
     assert {4, 8} <= set(off)
     assert all(abs(share) <= 0.10 for share in off.values()), off

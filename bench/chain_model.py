@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 MIB = 1 << 20
-PIECE = 4 * MIB
+PIECE = 512 << 10
+"""What the engine passes on at a time (datamover.engine.loads.PIECE; a test holds the two together)."""
 DATA = Path(__file__).resolve().parents[1] / "docs" / "fanout.json"
 
 
@@ -137,7 +138,7 @@ def calibrated(size, one, two, speed, piece=PIECE, end=0.0, work=0.0):
 def of_record(document):
     """The chain that the figures of `./dev bench fanout` for 1 and 2 destinations make."""
     about, medians = document["about"], document["medians"]
-    return calibrated(about["bytes"], medians["one 1"], medians["chain 2"], about["payload_per_s"], about["piece"])
+    return calibrated(about["bytes"], medians["one 1"], medians["chain 2"], about["payload_per_s"])
 
 
 def predictions(chain, numbers=(1, 2, 4, 8, 10, 100, 1000)):
@@ -164,7 +165,7 @@ def main():
     document = json.loads(DATA.read_text(encoding="utf-8"))
     chain = of_record(document)
     hop, start = f"{chain.hop * 1000:.0f} ms", f"{chain.start:.2f} s"
-    print(f"a hop takes {hop} beside a piece of {chain.piece // MIB} MiB on the wire; a start {start}")
+    print(f"a hop takes {hop} beside a piece of {chain.piece >> 10} KiB on the wire; a start {start}")
     for number, off in errors(chain, document["medians"]).items():
         print(f"{number} destinations: predicted {seconds(chain, number):.2f} s, {off:+.1%} of what was measured")
     speed = options.rate * 125_000 if options.rate else chain.speed(0)

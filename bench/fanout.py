@@ -18,11 +18,11 @@ import sys
 import time
 from pathlib import Path
 
+from .chain_model import PIECE
 from .data import size_of, write_random
 from .end import TRANSFER, arrived
 from .errors import BenchError
 from .fanpage import page, picture, table
-from .figures import MIB
 from .grounds import Grounds
 from .machine import BUSY, CHECKOUT, about
 from .ours import SETTINGS
@@ -35,7 +35,6 @@ PROGRAM = Path(__file__).with_name("node.py")
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "fanout.json"
 ONE, CHAIN, SERIAL, STAR = "one", "chain", "serial", "star"
-PIECE = 4 * MIB
 FRAMES = 0.95
 """How much of a shaped link's rate is payload: Ethernet, IP, TCP and TLS take the rest."""
 LIMIT = 600
@@ -207,7 +206,7 @@ def parser():
 def measure(options):
     nodes = [int(text) for text in options.nodes.split(",")]
     head = about({"bytes": options.size}, 0, "memory")
-    head |= {"bytes": options.size, "rate": options.rate, "piece": PIECE, "nodes": nodes}
+    head |= {"bytes": options.size, "rate": options.rate, "nodes": nodes}
     head["payload_per_s"] = options.rate * 125_000 * FRAMES
     record = Record(options.json or (DATA if options.write_docs else None), head, options.fresh)
     if head["load"] > BUSY:

@@ -39,7 +39,7 @@ byte, after each run.
 ## Predicted
 
 A small simulation (`bench/chain_model.py`) takes its constants from the measured copies to one and two destinations: a
-start of {start:.2f} s, and {hop:.0f} ms for each further hop beside the piece of {piece} MiB on the wire.
+start of {start:.2f} s, and {hop:.0f} ms for each further hop beside the piece of {piece} KiB on the wire.
 
 {errors}
 
@@ -92,7 +92,7 @@ def page(document):
         busy=BUSY_WORDS if about["load"] > BUSY else "",
         start=chain.start,
         hop=chain.hop * 1000,
-        piece=chain.piece >> 20,
+        piece=chain.piece >> 10,
         errors="\n".join(_errors(document, chain)),
         predictions="\n".join(_predictions(chain, large)),
         tree_small=chain_model.tree_wins_at(chain),

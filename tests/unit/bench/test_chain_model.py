@@ -9,6 +9,8 @@ from bench import chain_model
 from bench.chain_model import MIB, Chain, best_piece, calibrated, seconds, serial, star, steady, tree, tree_wins_at
 from bench.machine import BUSY
 
+from datamover.engine import loads
+
 CHAIN = Chain(size=1024 * MIB, speeds=(60e6,), hop=0.05, start=0.3, end=0.2)
 
 
@@ -37,8 +39,8 @@ def test_the_slowest_hop_sets_the_pace_wherever_it_stands():
 
 
 def test_what_is_smaller_than_a_piece_is_passed_on_whole():
-    little = replace(CHAIN, size=MIB)
-    assert seconds(little, 3) == pytest.approx(0.5 + 3 * MIB / 60e6 + 2 * 0.05)
+    little = replace(CHAIN, size=4096)
+    assert seconds(little, 3) == pytest.approx(0.5 + 3 * 4096 / 60e6 + 2 * 0.05)
 
 
 def test_the_other_ways_cost_what_they_must():
@@ -68,6 +70,10 @@ def test_deaths_cost_time_in_the_mean_and_nothing_where_there_are_none():
     expected = 8 * (1 - math.exp(-10 * seconds(CHAIN, 8) / 3600)) * 5.0
     assert with_failures(often, 8, rounds=3000) - seconds(CHAIN, 8) == pytest.approx(expected, rel=0.15)
     assert with_failures(often, 8, seed=1) == with_failures(often, 8, seed=1)
+
+
+def test_the_piece_is_that_of_the_engine():
+    assert chain_model.PIECE == loads.PIECE
 
 
 def test_constants_are_found_again():

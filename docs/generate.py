@@ -10,12 +10,14 @@ import manual  # noqa: E402
 
 import datamover.errors  # noqa: E402
 import hosttools.errors  # noqa: E402
+import replicaplan.errors  # noqa: E402
 import transferplan.errors  # noqa: E402
 from transferplan import reference  # noqa: E402
 
 ERRORS = {
     "Before anything happens": transferplan.errors.ERRORS,
     "While host tools are used": hosttools.errors.ERRORS,
+    "While databases are handled": replicaplan.errors.ERRORS,
     "While bytes are moved": datamover.errors.ERRORS,
 }
 

@@ -14,10 +14,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {"transferplan", "hosttools", "datamover", "transferworker", "transfermaster"}
+PACKAGES = {
+    "transferplan", "hosttools", "datamover", "transferworker", "transfermaster", "replicaplan", "replicahost",
+    "replicamaster",
+}
 
 # Run by its path, so it is no part of its package.
 PROGRAM = "transferworker/__main__.py"
+REPLICA_PROGRAM = "replicahost/__main__.py"
+PROGRAMS = (PROGRAM, REPLICA_PROGRAM)
 
 # What each part may import beside the standard library and itself.
 ALLOWED = {
@@ -28,12 +33,16 @@ ALLOWED = {
     "datamover/engine/channel.py": {"psutil", "cryptography"},
     "datamover/engine/sealing.py": {"cryptography"},
     "transferworker": {"datamover", "hosttools", "psutil"},
+    "replicaplan": set(),
+    "replicahost": {"datamover", "hosttools", "replicaplan"},
+    REPLICA_PROGRAM: {"replicahost"},
+    "replicamaster": {"saltface", "transferplan", "transfermaster", "replicaplan"},
     PROGRAM: {"transferworker"},
     "transfermaster": {"saltface", "transferplan", "datamover"},
     "transfermaster/exposing.py": {"saltface", "transferplan", "prometheus_client"},
     "saltface.py": {"salt", "cryptography", "transferplan"},
-    "_modules": {"salt", "saltface", "psutil"} | PACKAGES - {"transfermaster"},
-    "_runners": {"salt", "saltface", "transferplan", "transfermaster"},
+    "_modules": {"salt", "saltface", "psutil"} | PACKAGES - {"transfermaster", "replicamaster"},
+    "_runners": {"salt", "saltface", "transferplan", "transfermaster", "replicaplan", "replicamaster"},
     "_states": {"salt", "transferplan"},
 }
 
@@ -93,7 +102,7 @@ def test_imports_stay_within_the_layer(name):
     assert foreign(name) - set(sys.stdlib_module_names) - allowed(name) == set()
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if part(name) in PACKAGES and name != PROGRAM])
+@pytest.mark.parametrize("name", [name for name in FILES if part(name) in PACKAGES and name not in PROGRAMS])
 def test_packages_import_themselves_relatively_because_salt_moves_them(name):
     assert part(name) not in foreign(name)
 

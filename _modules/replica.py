@@ -1,0 +1,611 @@
+"""
+The database of this host as a replica: what it is, how its data is exchanged, whom it follows, whether it is equal.
+
+MariaDB that runs as a unit of systemd. Where it is reached, and with what it logs in at its primary, is in the pillar
+or the configuration of this minion; what is not given is found out::
+
+    replica:
+      unit: mariadb.service
+      user: root                # at the socket; the unix_socket plugin needs no password
+      defaults_file: /root/.my.cnf
+      replication: {user: repl, password: ..., ssl: true}
+
+An installation is a hold: until ``replica.settle`` the old data comes back, and the server runs as it did, when a step
+fails, when ``replica.roll_back`` is called, and when nobody goes on with it within its lease, whatever died meanwhile.
+
+Every function takes a ``nonce``. With one, the answer is a statement signed with the minion's Salt key, in which an
+error travels as ``{"error": {code, name, retryable, text, evidence}}``; without one it is the bare answer, and an error
+is raised.
+"""
+
+from salt.exceptions import CommandExecutionError
+
+import saltface
+from datamover.errors import DiskError, MoverError
+from hosttools.backups import Coordinates
+from hosttools.errors import HostToolError
+from replicahost import counting, discovery, holds, installing, replicating
+from replicahost import settings as own
+from replicaplan import standing
+from replicaplan.errors import ReplicaError, ReplicaRefused
+from transferplan import settings, statement
+from transferplan.errors import PlanError
+from transferworker import bounds
+
+__virtualname__ = "replica"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def info(nonce=None):
+    """
+    Tell what this host's database is, whether it runs or not. Changes nothing.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``vendor``, ``version``, ``unit`` (``name``, ``active``, ``masked``, ``enabled``, ``pid``),
+    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``socket``, ``user``,
+    ``variables`` (by name), ``tools`` (backup tools and their versions), ``role`` (down, alone, primary, replica,
+    relay: a replica with replicas), ``channels`` (for each: ``name``, ``primary``, ``port``, ``primary_id``,
+    ``user``, ``io``, ``sql``, ``lag`` in seconds or None, ``using_gtid``, ``read`` and ``executed`` (file, position),
+    ``delay``, ``io_errno``, ``io_error``, ``sql_errno``, ``sql_error``, ``filters``), ``replicas`` (``server_id``,
+    ``host``), ``clients`` (how many are connected), and of a running one ``galera``, ``schemas``, ``size``
+    (``schemas``, ``tables``, ``bytes``), ``plugins``, ``binlog`` (file, position). ``installation`` is what is under
+    way, else None.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'db*' replica.info
+    """
+    return _answer(nonce, lambda: {**discovery.look(_place()), "installation": _under_way()})
+
+
+def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonce=None):
+    """
+    Tell everything that stands in the way of installing a prepared backup. Changes nothing.
+
+    prepared, confirm, in_service, discard_own_writes
+        As for ``replica.install``.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``fits``, ``reasons`` (sentences).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.check /srv/mysql.new confirm=db2
+    """
+    wish = installing.Wish(prepared, confirm, 0, in_service, discard_own_writes)
+
+    def work():
+        against = installing.reasons(_place(), wish, __opts__["id"])
+        return {"fits": not against, "reasons": against}
+
+    return _answer(nonce, work)
+
+
+def fitness(confirm="", in_service=False, discard_own_writes=False, nonce=None):
+    """
+    Tell whether this host's database may be replaced at all, before there is a backup. Changes nothing.
+
+    confirm, in_service, discard_own_writes
+        As for ``replica.install``.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``fits``, ``reasons`` (sentences), ``info`` (as ``replica.info`` has it), ``replication_user``
+    (with which it would log in at a primary; empty if none is configured).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.fitness confirm=db2
+    """
+
+    def work():
+        told = discovery.look(_place())
+        host = __opts__["id"]
+        against = standing.against_replacing(told, host, confirm, in_service, discard_own_writes)
+        against += standing.against_place(told, host)
+        if _under_way():
+            against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
+        user = _own().replication.user
+        return {"fits": not against, "reasons": against, "info": told, "replication_user": user}
+
+    return _answer(nonce, work)
+
+
+def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=False, nonce=None):
+    """
+    Stop and mask the server, and exchange its data directory for a prepared backup; the old one is kept beside it.
+
+    prepared
+        The directory with the prepared backup, on the file system of the data directory. It takes the name of that.
+
+    confirm
+        The name of this minion: whose data is replaced.
+
+    lease : 300
+        Seconds after which all is taken back unless the next step came. Each step lets it begin anew.
+
+    in_service : False
+        Also if clients are connected.
+
+    discard_own_writes : False
+        Also if it has transactions that nobody else has.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``step``, ``datadir``, ``kept`` (where the old data is; None if there was none), ``prepared``,
+    ``unit``, ``lease``, ``backup`` (as ``xtrabackup.info`` has it). Refused with every reason, before anything is
+    changed: a writable primary, a server with replicas, a node of Galera, a data directory that is a mount point,
+    another file system, a backup that is not prepared or of a newer server.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.install /srv/mysql.new confirm=db2
+    """
+
+    def work():
+        wish = installing.Wish(prepared, confirm, lease, in_service, discard_own_writes)
+        return installing.install(_place(), wish, __opts__["id"], _state_dir())
+
+    return _answer(nonce, work)
+
+
+def start_isolated(nonce=None):
+    """
+    Start the server on its new data: read-only, without replication and without events, and look whether that is so.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns what ``replica.info`` returns. If it does not start, or is not what it should be, the old data is put back,
+    the server runs on it as before, and an error tells why.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.start_isolated
+    """
+    return _answer(nonce, lambda: installing.start_isolated(_own(), _state_dir()))
+
+
+def point(primary, port=3306, coordinates=None, donor_is_primary=None, nonce=None):
+    """
+    Tell the isolated server whom to follow and from where. It does not begin yet.
+
+    primary
+        The address or name under which this host reaches the primary.
+
+    port : 3306
+        Its port.
+
+    coordinates
+        A mapping ``gtid``, or ``file`` and ``position``. Without it they are taken from the backup.
+
+    donor_is_primary
+        Whether the backup was taken from that primary itself (True) or from a replica of it (False). Needed without
+        ``coordinates``.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns the channel, as ``replica.info`` has it. The login comes from this minion's own configuration.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.point db1 donor_is_primary=True
+    """
+
+    def work():
+        chosen = coordinates or _coordinates_of_backup(donor_is_primary)
+        where = Coordinates(str(chosen.get("file", "")), int(chosen.get("position", 0)), str(chosen.get("gtid", "")))
+        if not _own().replication.user:
+            raise ReplicaRefused([f"{__opts__['id']} has no replica:replication:user in its pillar or configuration."])
+        return installing.point(_own(), _state_dir(), primary, port, where)
+
+    return _answer(nonce, work)
+
+
+def start_replication(timeout=60, nonce=None):
+    """
+    Start both threads of replication and return when they run.
+
+    timeout : 60
+        Seconds for that.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns the channel, as ``replica.info`` has it. If a thread does not run, an error has the server's own words; of
+    an installation all is taken back then.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.start_replication
+    """
+    return _answer(nonce, lambda: _in_hold(lambda server: replicating.start(server, float(timeout)), "replicating"))
+
+
+def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
+    """
+    Wait until this replica has applied a position, or is close behind its primary.
+
+    gtid
+        The position that has to be applied.
+
+    lag
+        The most seconds that it may be behind.
+
+    samples : 3
+        In how many looks in a row.
+
+    timeout : 600
+        Seconds for all of that.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``gtid`` (what was asked for), ``lag`` (seconds; None if it was not asked for), ``position`` (what
+    is applied now).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.wait gtid=0-1-4711 timeout=60
+    """
+
+    def work(server):
+        if gtid:
+            replicating.await_gtid(server, str(gtid), float(timeout))
+        late = None if lag is None else replicating.await_lag(server, float(lag), int(samples), float(timeout))
+        return {"gtid": gtid, "lag": late, "position": server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")}
+
+    return _answer(nonce, lambda: _in_hold(work, None))
+
+
+def sample(nonce=None):
+    """
+    Tell where this server is in its binary log now: what a replica has to reach to be as new.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``gtid`` (the last transaction of every domain that is logged here), ``state`` (of every domain and
+    server), ``file``, ``position``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 replica.sample
+    """
+
+    def work():
+        server = _running().server
+        query = "SELECT JSON_OBJECT('gtid', @@gtid_binlog_pos, 'state', @@gtid_binlog_state)"
+        (at,) = server.rows("SHOW MASTER STATUS") or [{"File": "", "Position": 0}]
+        return {**server.document(query), "file": at["File"], "position": int(at["Position"])}
+
+    return _answer(nonce, work)
+
+
+def pause(lease=300, nonce=None):
+    """
+    Halt the applying thread of this replica for a comparison. It runs again after the lease, whatever died.
+
+    lease : 300
+        Seconds, from now and from each further step.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``channel``, ``using_gtid``, ``executed`` (file, position).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.pause lease=60
+    """
+    return _answer(nonce, lambda: replicating.pause(_running(), _state_dir(), lease))
+
+
+def advance(mark, timeout=600, nonce=None):
+    """
+    Let a paused replica apply all that came up to a mark of its primary, and stand there.
+
+    mark
+        A mapping with ``gtid``, ``file`` and ``position``, as ``replica.count`` returns it on the primary.
+
+    timeout : 600
+        Seconds for that.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``mark``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.advance '{"gtid": "0-1-4711", "file": "", "position": 0}'
+    """
+
+    def work():
+        replicating.advance(_running(), _state_dir(), mark, float(timeout))
+        return {"mark": mark}
+
+    return _answer(nonce, work)
+
+
+def go_on(nonce=None):
+    """
+    Let a paused replica run again.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns the channel, as ``replica.info`` has it, when both threads run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.go_on
+    """
+    return _answer(nonce, lambda: replicating.go_on(_running(), _state_dir()))
+
+
+def count(name, stands=False, lock_others=False, skip=None, nonce=None):
+    """
+    Count the rows of all tables with chunk checksums, and take digests of all definitions and accounts.
+
+    name
+        Letters and digits under which the result is kept on this host.
+
+    stands : False
+        On a paused replica: all tables as they stand. Otherwise in one consistent snapshot, of InnoDB tables alone.
+
+    lock_others : False
+        In a snapshot: also tables of other engines, under a global read lock for as long as counting those takes.
+
+    skip
+        Tables that are left out, as ``unproved`` of another count names them.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``mark`` (``gtid``, ``file``, ``position`` of what was counted), ``root`` (one digest over
+    everything: equal on two servers whose data and definitions are equal), ``tables``, ``rows``, ``objects`` (how
+    many), ``unproved`` (tables that were not counted: schema, name, engine), ``seconds``, ``pages``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 replica.count today
+    """
+    return _answer(nonce, lambda: _count(str(name), stands, lock_others, skip or ()))
+
+
+def _count(name, stands, lock_others, skip):
+    found = _running()
+    counting.check_version(found.options["version"])
+    if not stands:
+        return counting.count(found.server, _state_dir(), name, False, lock_others, skip)
+    with holds.find(_state_dir(), replicating.PAUSE_NAME).working():
+        return counting.count(found.server, _state_dir(), name, True, skip=skip)
+
+
+def page(name, number=0, nonce=None):
+    """
+    Show a part of what ``replica.count`` kept, to see where two servers differ.
+
+    name
+        As it was counted.
+
+    number : 0
+        Which page.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a list: ``[row, schema, table, rows, digest]`` for tables, then ``[definition, kind, name, digest]``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 replica.page today 0
+    """
+    return _answer(nonce, lambda: counting.page(_state_dir(), str(name), int(number)))
+
+
+def proved(proof, nonce=None):
+    """
+    Note that an installation was proved. ``salt-run replica.prove`` calls it; by hand it is a word that you give.
+
+    proof
+        A mapping that says how, as the runner reports it.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns what is known of the installation: ``step`` is proved.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.proved '{"by": "hand"}'
+    """
+
+    def work():
+        hold = holds.find(_state_dir(), installing.NAME)
+        with hold.working():
+            hold.note(step="proved", proof=proof)
+        return installing.summary(hold)
+
+    return _answer(nonce, work)
+
+
+def settle(nonce=None):
+    """
+    Keep what was installed and proved: nothing takes it back any more. The old data stays until ``replica.drop_old``.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns what is known of the installation, with ``kept``: where the old data is. The server keeps read_only, also at
+    its next start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.settle
+    """
+    return _answer(nonce, lambda: installing.settle(_own(), _state_dir()))
+
+
+def roll_back(nonce=None):
+    """
+    Take back an installation that was not settled: the old data, the unit and the server are as they were.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns what was known of the installation; the backup has its former name again.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.roll_back
+    """
+    return _answer(nonce, lambda: installing.roll_back(_state_dir()))
+
+
+def drop_old(confirm, nonce=None):
+    """
+    Remove the old data that a settled installation has kept.
+
+    confirm
+        Its path, as ``replica.settle`` and ``replica.last`` tell it.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``removed``, ``bytes``, ``files``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.drop_old confirm=/srv/mysql.before-20260101-120000-a1b2
+    """
+    return _answer(nonce, lambda: installing.drop_old(_state_dir(), confirm))
+
+
+def last(nonce=None):
+    """
+    Tell of the last installation that was settled on this host.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict as ``replica.settle`` does, or an empty one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.last
+    """
+    return _answer(nonce, lambda: installing.last(_state_dir()) or {})
+
+
+# What they share.
+
+
+def _coordinates_of_backup(donor_is_primary):
+    if donor_is_primary is None:
+        raise ReplicaRefused(["Without coordinates, donor_is_primary has to tell whose backup it was."])
+    backup = holds.find(_state_dir(), installing.NAME).document["backup"]
+    found, against = standing.coordinates(backup, bool(donor_is_primary))
+    if against:
+        raise ReplicaRefused(against)
+    return found
+
+
+def _in_hold(work, step):
+    """Do something with the running server; if it is a step of an installation, its failure takes all of that back."""
+    if _under_way() is None:
+        return work(_running().server)
+    hold = holds.find(_state_dir(), installing.NAME)
+    with hold.working():
+        done = work(_running().server)
+        if step:
+            hold.note(step=step)
+    return done
+
+
+def _under_way():
+    path = holds.directory(_state_dir()) / installing.NAME
+    return installing.summary(holds.Hold(path)) if path.is_dir() else None
+
+
+def _place():
+    return discovery.place(_own())
+
+
+def _running():
+    found = _place()
+    if not found.running:
+        raise ReplicaRefused([f"No database answers at {found.socket} of {__opts__['id']}."])
+    return found
+
+
+def _own():
+    return own.read(__pillar__.get("replica"), __opts__.get("replica"))
+
+
+def _state_dir():
+    return settings.on_host({}, (), __pillar__.get("transfer"), __opts__.get("transfer")).state_dir
+
+
+def _answer(nonce, work):
+    """What `work` returns or says in an error, signed when a nonce asks for that."""
+    try:
+        payload = work()
+    except (ReplicaError, MoverError, HostToolError, PlanError, OSError) as trouble:
+        error = DiskError(f"this minion cannot do it: {trouble}") if isinstance(trouble, OSError) else trouble
+        if not nonce:
+            raise CommandExecutionError(error.text) from trouble
+        payload = {"error": bounds.error(error.as_dict())}
+    if not nonce:
+        return payload
+    stated = statement.Question(__opts__["id"], nonce).state(payload)
+    return {"statement": stated, "signature": saltface.sign(__opts__, statement.canonical(stated))}

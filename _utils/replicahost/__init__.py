@@ -1,0 +1,1 @@
+"""What a minion does with the database on its host: looks, prepares, exchanges, replicates, counts, takes back."""

@@ -1,0 +1,148 @@
+"""Counts what a server holds at one position of its log: chunk checksums of rows, digests of definitions.
+
+The result is a file on the host. What is told of it is small: its roots, and pages of it for whoever wants to see where
+two of them differ.
+"""
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from datamover.host import documents
+from hosttools import backups, sums
+from replicaplan.errors import NothingToUndo, NotProved
+
+PATIENCE = 7 * 86400.0
+LOCK_PATIENCE = 20
+PAGE = 150
+KEPT = 20
+
+
+def count(server, state_dir, name, here, lock_others=False, skip=()):
+    """Count this server and keep the result under a name; `here` counts where a replica stands, else in a snapshot.
+
+    Returns {"mark", "root", "tables", "rows", "objects", "unproved", "seconds", "pages"}.
+    """
+    began = time.monotonic()
+    left_out = {(schema, table) for schema, table, _ in skip}
+    tables = sums.tables(server.documents(sums.inventory(), PATIENCE))
+    tables = [table for table in tables if (table["schema"], table["name"]) not in left_out]
+    script = standing_script(tables) if here else snapshot_script(tables, lock_others)
+    lines = _entries(tables, server.documents(script, PATIENCE), proves_others=here or lock_others)
+    place = _file(state_dir, name)
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    documents.save(place, lines)
+    _forget_old(place.parent)
+    return {**_told(lines), "seconds": round(time.monotonic() - began, 3)}
+
+
+def check_version(version):
+    """NotProved where the server lacks a function that counting needs."""
+    if backups.series(version) < sums.OLDEST:
+        oldest = ".".join(map(str, sums.OLDEST))
+        raise NotProved(f"A server {version} cannot be counted: MariaDB can compute CRC32C since {oldest}.")
+
+
+def snapshot_script(tables, lock_others):
+    """All in one session and one snapshot; definitions at its beginning and at its end."""
+    shaky = [table for table in tables if not sums.is_transactional(table)]
+    firm = [table for table in tables if sums.is_transactional(table)]
+    begin = [sums.BEGIN, *([sums.LOCK.format(seconds=LOCK_PATIENCE)] if lock_others else []), sums.SNAPSHOT, sums.MARK]
+    locked = [*map(sums.count, shaky), sums.UNLOCK] if lock_others else []
+    ends = [_marked("before"), *locked, *map(sums.count, firm), _marked("after")]
+    return "\n".join([*begin, *ends])
+
+
+def standing_script(tables):
+    """Nothing changes here meanwhile, because the applying thread stands."""
+    return "\n".join([sums.BEGIN, sums.STANDING, sums.SNAPSHOT, *map(sums.count, tables), _marked("after")])
+
+
+def _marked(when):
+    return f"SELECT JSON_OBJECT('what', 'definitions', 'when', '{when}');" + sums.definitions()
+
+
+def _entries(tables, printed, proves_others):
+    """{"mark", "tables": [...], "objects": [...], "unproved": [...]} from what the session printed."""
+    (mark,) = [each for each in printed if each["what"] == "mark"]
+    starts = [number for number, each in enumerate(printed) if each["what"] == "definitions"]
+    objects = _objects(printed[starts[-1]:])
+    if _objects(printed[starts[0]:]) != objects and len(starts) > 1:
+        raise NotProved("Definitions changed while the primary was counted; count again.", again=True)
+    chunks = [each for each in printed if each["what"] == "chunk"]
+    counted = [table for table in tables if proves_others or sums.is_transactional(table)]
+    return {
+        "mark": {name: mark[name] for name in ("file", "position", "gtid")},
+        "tables": [_table(table, chunks) for table in counted],
+        "objects": objects,
+        "unproved": [[table["schema"], table["name"], table["engine"]] for table in tables if table not in counted],
+    }
+
+
+def _objects(printed):
+    """The digests of definitions up to the next mark, as [kind, name, digest]."""
+    found = []
+    for each in printed[1:]:
+        if each["what"] == "definitions":
+            break
+        if "digest" in each:
+            found.append([each["what"], each["name"], each["digest"]])
+    return found
+
+
+def _table(table, chunks):
+    own = [each for each in chunks if (each["schema"], each["table"]) == (table["schema"], table["name"])]
+    lost = sum(int(each["lost"]) for each in own)
+    if lost:
+        raise NotProved(f"{lost} rows of {table['schema']}.{table['name']} could not be digested: max_allowed_packet?")
+    rows = sum(int(each["rows"]) for each in own)
+    return [table["schema"], table["name"], rows, sums.digest_of(own), [[e["chunk"], e["rows"], e["one"]] for e in own]]
+
+
+def _told(lines):
+    return {
+        "mark": lines["mark"],
+        "root": root(lines),
+        "tables": len(lines["tables"]),
+        "rows": sum(table[2] for table in lines["tables"]),
+        "objects": len(lines["objects"]),
+        "unproved": lines["unproved"][:PAGE],
+        "pages": len(_paged(lines)),
+    }
+
+
+def root(lines):
+    """One digest over every table and every definition."""
+    tables = [table[:4] for table in lines["tables"]]
+    return hashlib.sha256(json.dumps([tables, lines["objects"]], sort_keys=True).encode()).hexdigest()
+
+
+def _paged(lines):
+    """Tables and objects in one list, in pages: what a job's return can hold."""
+    entries = [["row", *table[:4]] for table in lines["tables"]] + [["definition", *each] for each in lines["objects"]]
+    return [entries[start : start + PAGE] for start in range(0, len(entries), PAGE)]
+
+
+def page(state_dir, name, number):
+    """One page of a result."""
+    place = _file(state_dir, name)
+    lines = documents.load(place)
+    if lines is None:
+        raise NothingToUndo(f"This host keeps no count {name!r}.")
+    pages = _paged(lines)
+    return pages[number] if 0 <= number < len(pages) else []
+
+
+def _file(state_dir, name):
+    if not name.isalnum():
+        raise NothingToUndo(f"{name!r} is no name of a count.")
+    return Path(state_dir) / "replica" / "counts" / f"{name}.json"
+
+
+def _forget_old(place):
+    """Keep the newest few."""
+    found = sorted(place.glob("*.json"), key=os.path.getmtime)
+    for path in found[:-KEPT]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,234 @@
+"""What the database of this host is, asked of itself while it runs and of its configuration while it does not."""
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamover.host import process
+from hosttools import backups
+from hosttools.commands import Command
+from replicaplan.errors import DatabaseRefuses, NoDatabase
+
+from . import unit as units
+from .server import Server, find_tool
+
+PROGRAMS = ("mariadbd", "mysqld")
+VARIABLES = (
+    "version", "version_comment", "datadir", "socket", "port", "server_id", "read_only", "log_bin", "log_bin_basename",
+    "log_slave_updates", "binlog_format", "binlog_expire_logs_seconds", "gtid_strict_mode", "gtid_domain_id",
+    "gtid_slave_pos", "gtid_binlog_pos", "gtid_binlog_state", "gtid_current_pos", "innodb_page_size",
+    "innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "innodb_data_file_path", "tmpdir",
+    "innodb_buffer_pool_size", "innodb_encrypt_tables", "innodb_log_file_size", "lower_case_table_names",
+    "event_scheduler", "skip_networking", "have_ssl", "wsrep_on", "basedir", "pid_file", "relay_log",
+)
+NUMBERS = (
+    "port", "server_id", "gtid_domain_id", "innodb_page_size", "innodb_buffer_pool_size", "lower_case_table_names",
+    "binlog_expire_logs_seconds", "innodb_log_file_size",
+)
+SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
+SYSTEM_LIST = ", ".join(f"'{name}'" for name in SYSTEM)
+OWN = ("system user", "event_scheduler")
+
+SIZES = f"""SELECT JSON_OBJECT('schemas', COUNT(DISTINCT table_schema), 'tables', COUNT(*),
+    'bytes', COALESCE(SUM(data_length + index_length), 0)) FROM information_schema.tables
+    WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND table_schema NOT IN ({SYSTEM_LIST})"""
+SCHEMAS = f"""SELECT JSON_QUOTE(schema_name) FROM information_schema.schemata
+    WHERE schema_name NOT IN ({SYSTEM_LIST}) ORDER BY schema_name"""
+CLIENTS = """SELECT JSON_OBJECT('user', user, 'command', command, 'host', host)
+    FROM information_schema.processlist WHERE id <> CONNECTION_ID()"""
+PLUGINS = """SELECT JSON_QUOTE(plugin_name) FROM information_schema.plugins
+    WHERE plugin_status = 'ACTIVE' AND plugin_library IS NOT NULL ORDER BY plugin_name"""
+FILTERS = (
+    "Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table", "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table", "Replicate_Rewrite_DB", "Replicate_Ignore_Server_Ids", "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the database of this host is, whether it runs or not."""
+
+    settings: object
+    unit: units.Unit
+    options: dict
+    running: bool
+
+    @property
+    def datadir(self):
+        return os.path.normpath(self.options["datadir"])
+
+    @property
+    def socket(self):
+        return self.settings.socket or self.options["socket"]
+
+    @property
+    def server(self):
+        settings = self.settings
+        return Server(self.socket, settings.user, settings.password, settings.defaults_file)
+
+    @property
+    def owner(self):
+        """The user that the server runs as."""
+        name = self.unit.user or self.options.get("user") or "mysql"
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            raise NoDatabase(f"The database's unit runs as {name}, but this host has no such user.") from None
+
+
+def place(settings):
+    """Find the database of this host. A server that runs is asked, for it may have been started with other options."""
+    unit = units.find(settings.units)
+    configured = configuration()
+    socket = settings.socket or configured.get("socket") or "/run/mysqld/mysqld.sock"
+    found = Place(settings, unit, {**configured, "socket": socket}, False)
+    if not found.server.answers():
+        _refuse_strangers(found)
+        return found
+    return Place(settings, unit, {**configured, **variables(found.server)}, True)
+
+
+def _refuse_strangers(found):
+    """A server that is there but does not let us in is not one that is down."""
+    try:
+        found.server.do("DO 1", patience=15.0)
+    except DatabaseRefuses:
+        raise
+    except Exception:  # noqa: S110  nobody is there
+        pass
+
+
+def configuration():
+    """The variables that the server would start with, from all its configuration files."""
+    program = find_tool(PROGRAMS, "database server")
+    result = process.run(Command((program, "--verbose", "--help", "--user=nobody")), 60.0)
+    found = backups.option_table(result.stdout.decode("utf-8", "replace"))
+    if "datadir" not in found:
+        raise NoDatabase(f"`{program} --verbose --help` does not tell where the data of the database is.")
+    return found
+
+
+def variables(server):
+    """The variables that a running server has, by name."""
+    rows = server.rows("SHOW GLOBAL VARIABLES")
+    return {row["Variable_name"]: row["Value"] or "" for row in rows if row["Variable_name"] in VARIABLES}
+
+
+def look(found):
+    """All that `replica.info` tells."""
+    told = {
+        "vendor": backups.vendor(found.options.get("version", ""), found.options.get("version_comment", "")),
+        "version": found.options.get("version", ""),
+        "unit": found.unit.as_dict(),
+        "running": found.running,
+        "datadir": found.datadir,
+        "datadir_exists": os.path.isdir(found.datadir),
+        "datadir_is_mount": os.path.ismount(found.datadir),
+        "was_replica": Path(found.datadir, "master.info").exists(),
+        "socket": found.socket,
+        "user": found.owner.pw_name,
+        "variables": _typed({name: found.options[name] for name in VARIABLES if name in found.options}),
+        "tools": _tools(),
+    }
+    return {**told, **(_of_running(found.server) if found.running else NOTHING_RUNS)}
+
+
+NOTHING_RUNS = {"role": "down", "channels": [], "replicas": [], "clients": 0}
+
+
+def _typed(options):
+    return {name: int(value) if name in NUMBERS and value.isdigit() else value for name, value in options.items()}
+
+
+def _tools():
+    """{tool: version} of the backup tools that are installed."""
+    found = {}
+    for tool in backups.TOOLS:
+        result = process.run(Command((tool, "--version")))
+        if result.status == 0:
+            words = (result.stdout or result.stderr).decode("utf-8", "replace").split()
+            found[tool] = next((word for word in words if backups.series(word) != (0, 0)), "")
+    return found
+
+
+def _of_running(server):
+    channels, replicas = replication(server), followers(server)
+    return {
+        "role": _role(channels, replicas),
+        "channels": channels,
+        "replicas": replicas,
+        "galera": _is_galera(server),
+        "clients": _clients(server),
+        "schemas": server.documents(SCHEMAS),
+        "size": server.document(SIZES),
+        "plugins": server.documents(PLUGINS),
+        "binlog": _binlog(server),
+    }
+
+
+def _role(channels, replicas):
+    """What it is now: a relay is a replica that has replicas."""
+    match bool(channels), bool(replicas):
+        case True, True:
+            return "relay"
+        case True, False:
+            return "replica"
+        case False, True:
+            return "primary"
+    return "alone"
+
+
+def replication(server):
+    """The channels by which this server follows others, without any secret."""
+    return [_channel(row) for row in server.rows("SHOW ALL SLAVES STATUS")]
+
+
+def _channel(row):
+    lag = row.get("Seconds_Behind_Master")
+    return {
+        "name": row["Connection_name"] or "",
+        "primary": row["Master_Host"] or "",
+        "port": int(row["Master_Port"] or 0),
+        "primary_id": int(row["Master_Server_Id"] or 0),
+        "user": row["Master_User"] or "",
+        "io": row["Slave_IO_Running"],
+        "sql": row["Slave_SQL_Running"],
+        "lag": int(lag) if lag is not None else None,
+        "using_gtid": row["Using_Gtid"],
+        "read": [row["Master_Log_File"] or "", int(row["Read_Master_Log_Pos"] or 0)],
+        # The pair belongs together: the other file name is that of the receiver.
+        "executed": [row["Relay_Master_Log_File"] or "", int(row["Exec_Master_Log_Pos"] or 0)],
+        "delay": int(row.get("SQL_Delay") or 0),
+        "io_errno": int(row["Last_IO_Errno"] or 0),
+        "io_error": row["Last_IO_Error"] or "",
+        "sql_errno": int(row["Last_SQL_Errno"] or 0),
+        "sql_error": row["Last_SQL_Error"] or "",
+        "filters": {name: row[name] for name in FILTERS if row.get(name)},
+    }
+
+
+def followers(server):
+    """The replicas that follow this server: registered ones, and connections that read its binary log."""
+    hosts = server.rows("SHOW SLAVE HOSTS")
+    registered = [{"server_id": int(row["Server_id"] or 0), "host": row.get("Host") or ""} for row in hosts]
+    reading = [each["host"].rpartition(":")[0] for each in server.documents(CLIENTS) if "Dump" in each["command"]]
+    named = {each["host"] for each in registered}
+    return registered + [{"server_id": 0, "host": host} for host in reading if not registered and host not in named]
+
+
+def _clients(server):
+    """How many use it that are neither itself nor replicas."""
+    return sum(
+        1 for each in server.documents(CLIENTS) if each["user"] not in OWN and "Dump" not in each["command"]
+    )
+
+
+def _is_galera(server):
+    return any(row["Value"] == "ON" for row in server.rows("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'"))
+
+
+def _binlog(server):
+    found = server.rows("SHOW MASTER STATUS")
+    return [found[0]["File"], int(found[0]["Position"] or 0)] if found else ["", 0]

@@ -1,0 +1,219 @@
+"""Changes to a database that undo themselves unless somebody goes on: what is held, until when, and how it is undone.
+
+A hold is a directory with an undo log and a deadline. Whoever works on it holds its lock; each step sets the deadline
+anew. A timer of systemd, there as long as any hold is, undoes those whose deadline has passed: after kill -9 of
+everything, and after a power cut too, because the timer is started at boot.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import datamover
+from datamover.host import documents, flock, process
+from datamover.host.lease import Deadline
+from datamover.host.undo import UndoLog
+from hosttools.commands import Command, words
+from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
+
+from . import unit as units
+
+GUARD = "salt-transfer-replica"
+PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
+UNITS = Path("/etc/systemd/system")
+INTERVAL = 5
+SHORTEST_LEASE, LONGEST_LEASE = 5, 7 * 86400
+
+SERVICE = """\
+[Unit]
+Description=Take back changes to the database that nobody goes on with
+[Service]
+Type=oneshot
+ExecStart={command}
+"""
+TIMER = """\
+[Unit]
+Description=Look for changes to the database that nobody goes on with
+[Timer]
+OnActiveSec={interval}
+OnUnitInactiveSec={interval}
+AccuracySec=1
+[Install]
+WantedBy=timers.target
+"""
+
+
+class Hold:
+    """One set of changes that belong together, by its directory."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.undo = UndoLog(self.path / "undo.log")
+
+    @property
+    def name(self):
+        return self.path.name
+
+    @property
+    def document(self):
+        """What was noted of it."""
+        return documents.load(self.path / "hold.json") or {}
+
+    def note(self, **more):
+        """Add to what is noted of it, durably."""
+        documents.save(self.path / "hold.json", {**self.document, **more})
+
+    def renew(self, lease=None):
+        """Let its lease begin anew; a new length of it is remembered."""
+        seconds = lease or self.document["lease"]
+        deadline = Deadline.after(seconds)
+        self.note(lease=seconds, deadline=[deadline.boot, deadline.at])
+
+    @property
+    def overdue(self):
+        known = self.document.get("deadline")
+        return not known or Deadline(*known).passed
+
+    @contextlib.contextmanager
+    def working(self, lease=None):
+        """Hold its lock and keep its lease; what fails inside takes all of it back."""
+        with self._locked():
+            self.renew(lease)
+            try:
+                yield self
+            except BaseException as error:
+                self._taken_back(error)
+                raise
+            self.renew()
+
+    def _taken_back(self, error):
+        troubles = self._run_undo()
+        if troubles and hasattr(error, "text"):
+            error.text = f"{error.text} Taking it back did not work wholly: {'; '.join(troubles)}"
+            error.args = (error.text,)
+
+    def take_back(self):
+        """Undo everything and forget it; RollbackIncomplete if something could not be undone."""
+        with self._locked():
+            troubles = self._run_undo()
+        if troubles:
+            raise RollbackIncomplete(f"Not everything was taken back: {'; '.join(troubles)}")
+
+    def _run_undo(self):
+        from . import undoing  # which works with what is built on holds
+
+        troubles = self.undo.run(undoing.HANDLERS)
+        if not troubles:
+            self.forget()
+        return troubles
+
+    def forget(self):
+        """It is done, or undone: nothing of it is to be taken back any more."""
+        shutil.rmtree(self.path)
+        _end_guard(self.path.parent)
+
+    @contextlib.contextmanager
+    def _locked(self):
+        held = flock.hold(self.path.with_suffix(".lock"))
+        if held is None:
+            raise ReplicaRefused([f"Somebody else works at the {self.name} of this host's database just now."])
+        with held:
+            yield
+
+
+def directory(state_dir):
+    """Where holds are."""
+    return Path(state_dir) / "replica" / "holds"
+
+
+def begin(state_dir, name, lease, **details):
+    """A new hold; ReplicaRefused if there is one of this name."""
+    lease = checked_lease(lease)
+    path = directory(state_dir) / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        raise ReplicaRefused(
+            [f"This host has {name} under way already: go on with it, or take it back by replica.roll_back."]
+        ) from None
+    hold = Hold(path)
+    hold.note(**details)
+    hold.renew(lease)
+    _begin_guard(path.parent)
+    return hold
+
+
+def checked_lease(lease):
+    """A lease in whole seconds; ReplicaRefused if it cannot be one."""
+    if not str(lease).isdigit() or not SHORTEST_LEASE <= int(lease) <= LONGEST_LEASE:
+        raise ReplicaRefused([f"lease={lease!r} is no number of seconds from {SHORTEST_LEASE} to {LONGEST_LEASE}."])
+    return int(lease)
+
+
+def find(state_dir, name):
+    """The hold of this name; NothingToUndo if there is none."""
+    path = directory(state_dir) / name
+    if not path.is_dir():
+        raise NothingToUndo(f"This host has no {name} of a database under way.")
+    return Hold(path)
+
+
+def all_of(place):
+    """Every hold there is."""
+    return [Hold(path) for path in sorted(place.iterdir()) if path.is_dir() and path.name != "code"]
+
+
+def take_back_overdue(place):
+    """Undo those whose lease is over and at which nobody works; returns sentences about what did not work."""
+    troubles = []
+    for hold in all_of(Path(place)):
+        with contextlib.suppress(ReplicaRefused, FileNotFoundError):
+            if hold.overdue:
+                try:
+                    hold.take_back()
+                except RollbackIncomplete as error:
+                    troubles.append(error.text)
+    _end_guard(Path(place))
+    return troubles
+
+
+# The guard.
+
+
+def _begin_guard(place):
+    _copy_code(place / "code")
+    program = place / "code" / "replicahost" / "__main__.py"
+    command = " ".join(_quoted(word) for word in (sys.executable, "-I", "-B", str(program), str(place)))
+    (UNITS / f"{GUARD}.service").write_text(SERVICE.format(command=command))
+    (UNITS / f"{GUARD}.timer").write_text(TIMER.format(interval=INTERVAL))
+    units.reload()
+    result = process.run(Command(("systemctl", "enable", "--quiet", "--now", f"{GUARD}.timer")))
+    if result.status != 0:
+        raise RollbackIncomplete(f"The timer that would take changes back cannot be started: {words(result)}")
+
+
+def _quoted(word):
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("%", "%%")
+    return f'"{escaped}"'
+
+
+def _copy_code(place):
+    """The program as it is now: a later sync of the minion's modules must not change it."""
+    origin = Path(datamover.__file__).resolve().parents[1]
+    for package in PACKAGES:
+        shutil.copytree(origin / package, place / package, dirs_exist_ok=True)
+
+
+def _end_guard(place):
+    """Remove the timer when nothing is held any more."""
+    if all_of(place):
+        return
+    process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{GUARD}.timer")))
+    for suffix in ("service", "timer"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(UNITS / f"{GUARD}.{suffix}")
+    shutil.rmtree(place / "code", ignore_errors=True)
+    units.reload()

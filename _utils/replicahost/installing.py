@@ -1,0 +1,216 @@
+"""Exchanges the data of this host's database for a prepared backup, and starts the server on it, alone.
+
+    install -> start_isolated -> point -> (replicate, prove) -> settle -> drop_old
+
+Until `settle` everything is a hold: whatever fails, whoever dies, the old data comes back and the server runs on it as
+it did before. `settle` ends that; the old data stays beside the new until `drop_old`.
+"""
+
+import os
+import secrets
+import time
+from dataclasses import dataclass
+
+from datamover.disk import mounts
+from datamover.host import documents
+from hosttools import backups, sql
+from replicaplan import standing
+from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
+
+from . import backup as backing
+from . import datadir, discovery, holds
+from . import unit as units
+
+NAME = "installation"
+ISOLATED = ("--skip-slave-start", "--read-only=1", "--event-scheduler=OFF")
+SETTLED = ("--read-only=1",)
+KEPT = ".before-"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What shall be installed: a prepared backup; `confirm` is the name of this host, to show that it is meant."""
+
+    prepared: str
+    confirm: str
+    lease: int
+    in_service: bool = False
+    discard_own_writes: bool = False
+
+
+def reasons(found, wish, host):
+    """Every reason not to install, as sentences."""
+    told = discovery.look(found)
+    against = standing.against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
+    return [*against, *_about_places(found.datadir, wish.prepared), *_about_backup(wish.prepared, told)]
+
+
+def _about_places(target, prepared):
+    if os.path.ismount(target):
+        return standing.against_place({"datadir": target, "datadir_is_mount": True}, "this host")
+    if os.path.islink(target):
+        return [f"The data directory {target} is a symbolic link: let datadir name where it leads."]
+    return [*_about_rename(target, prepared), *_about_mounts(target, prepared)]
+
+
+def _about_rename(target, prepared):
+    parent = os.path.dirname(target)
+    if not os.path.isdir(parent) or not os.path.isdir(prepared):
+        return []
+    if os.path.dirname(os.path.normpath(prepared)) == parent or os.stat(parent).st_dev == os.stat(prepared).st_dev:
+        return []
+    return [f"{prepared} lies on another file system than {target}: put it beside it, such as {target}.new."]
+
+
+def _about_mounts(target, prepared):
+    return [
+        f"{os.fsdecode(found)} is mounted below {place}: a data directory with mount points in it is not exchanged."
+        for place in (target, prepared)
+        for found in mounts.at_or_below(os.fsencode(place))
+    ]
+
+
+def _about_backup(prepared, told):
+    try:
+        backup = backing.read(prepared)
+        backing.check_whole(backup)
+    except Exception as error:
+        return [getattr(error, "text", str(error))]
+    return standing.against_backup(backup.as_dict(), told)
+
+
+def install(found, wish, host, state_dir):
+    """Stop and mask the server, exchange the data; returns what was done. The server does not run then."""
+    against = reasons(found, wish, host)
+    if against:
+        raise ReplicaRefused(against)
+    backup = backing.read(wish.prepared)
+    kept = f"{found.datadir}{KEPT}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    hold = holds.begin(
+        state_dir, NAME, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept, unit=found.unit.name,
+        prepared=wish.prepared, had_data=os.path.isdir(found.datadir),
+    )
+    with hold.working():
+        _stop(hold, found.unit)
+        _exchange(hold, found, wish.prepared, kept)
+        hold.note(step="installed")
+    return summary(hold)
+
+
+def _stop(hold, unit):
+    hold.undo.register("unit", unit=unit.name, was_active=unit.runs, was_masked=unit.masked)
+    units.stop(unit.name)
+    units.mask(unit.name)
+
+
+def _exchange(hold, found, prepared, kept):
+    datadir.fit_for(prepared, found.owner)
+    old, new = datadir.identity(found.datadir), datadir.identity(prepared)
+    hold.undo.register("datadir", datadir=found.datadir, prepared=prepared, kept=kept, old=old, new=new)
+    datadir.exchange(found.datadir, prepared, kept)
+
+
+def summary(hold):
+    """What a hold of an installation says of itself."""
+    known = hold.document
+    names = ("step", "datadir", "kept", "prepared", "unit", "backup", "lease")
+    told = {name: known.get(name) for name in names}
+    return {**told, "kept": known["kept"] if known["had_data"] else None}
+
+
+def start_isolated(settings, state_dir):
+    """Start the server on its new data: read-only, without replication, without events. Returns what it is then."""
+    hold = holds.find(state_dir, NAME)
+    with hold.working():
+        name = hold.document["unit"]
+        hold.undo.register("isolation", unit=name)
+        units.set_options(name, *ISOLATED)
+        units.unmask(name)
+        units.start(name)
+        found = discovery.place(settings)
+        told = discovery.look(found)
+        _check_isolated(found, told, hold.document)
+        hold.note(step="started")
+    return told
+
+
+def _check_isolated(found, told, known):
+    """Believe no unit and no configuration: ask the server."""
+    if not found.running:
+        raise StartFailed(f"{known['unit']} says that it runs, but nobody answers at {found.socket}.")
+    troubles = standing.against_isolation(told, known["datadir"], known["backup"])
+    if troubles:
+        raise StartFailed(" ".join(troubles))
+
+
+def point(settings, state_dir, primary, port, coordinates):
+    """Tell the isolated server whom to follow, and from which position on."""
+    hold = holds.find(state_dir, NAME)
+    with hold.working():
+        found = discovery.place(settings)
+        found.server.do(change_master(primary, port, coordinates, settings.replication),
+                        secrets=(settings.replication.password, sql.quote(settings.replication.password)))
+        (channel,) = discovery.replication(found.server)
+        hold.note(step="pointed", primary=primary, port=port, coordinates=coordinates.as_dict())
+    return channel
+
+
+def change_master(primary, port, coordinates, replication):
+    """The statements that set coordinates. Beside a GTID position file and number would be ignored: left out."""
+    login = [
+        ("HOST", sql.quote(primary)), ("PORT", str(int(port))), ("USER", sql.quote(replication.user)),
+        ("PASSWORD", sql.quote(replication.password)), ("SSL", str(int(bool(replication.ssl)))),
+    ]
+    if backups.is_gtid(coordinates.gtid):
+        place = [("USE_GTID", "slave_pos")]
+        first = f"SET GLOBAL gtid_slave_pos={sql.quote(coordinates.gtid)};"
+    else:
+        place = [("LOG_FILE", sql.quote(coordinates.file)), ("LOG_POS", str(coordinates.position)), ("USE_GTID", "no")]
+        first = ""
+    words = ", ".join(f"MASTER_{name}={value}" for name, value in [*login, *place])
+    return f"STOP ALL SLAVES; RESET SLAVE ALL; {first} CHANGE MASTER TO {words};"
+
+
+def settle(settings, state_dir):
+    """The new data stays: nothing takes it back any more. The server keeps read_only, now and at its next start."""
+    hold = holds.find(state_dir, NAME)
+    with hold.working():
+        known = hold.document
+        if known.get("step") != "proved":
+            raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
+        units.set_options(known["unit"], *SETTLED)
+        documents.save(_record(state_dir), {**summary(hold), "settled_at": int(time.time())})
+    hold.forget()
+    return documents.load(_record(state_dir))
+
+
+def _record(state_dir):
+    return holds.directory(state_dir).parent / "installed.json"
+
+
+def last(state_dir):
+    """What was installed last and settled; None if nothing was."""
+    return documents.load(_record(state_dir))
+
+
+def roll_back(state_dir):
+    """Put everything back; what was installed has its former name again."""
+    hold = holds.find(state_dir, NAME)
+    told = summary(hold)
+    hold.take_back()
+    return told
+
+
+def drop_old(state_dir, confirm):
+    """Remove the old data of the last installation; `confirm` repeats its path."""
+    if holds.directory(state_dir).joinpath(NAME).exists():
+        raise ReplicaRefused(["An installation is under way: its old data may be needed until it is settled."])
+    known = last(state_dir)
+    kept = known and known.get("kept")
+    if not kept or not os.path.isdir(kept):
+        raise NothingToUndo("There is no old data of an installation on this host.")
+    if confirm != kept:
+        raise ReplicaRefused([f"confirm has to name what is removed: {kept}, not {confirm!r}."])
+    freed, files = datadir.size_of(kept)
+    datadir.remove(kept)
+    return {"removed": kept, "bytes": freed, "files": files}

@@ -1,0 +1,135 @@
+"""Replication on this host: started, waited for, halted at one position and let go on."""
+
+import time
+
+from hosttools import backups, sql
+from replicaplan import standing
+from replicaplan.errors import ReplicaRefused, ReplicationBroken, ReplicationLate
+
+from . import discovery, holds
+from .undoing import resume
+
+PAUSE_NAME = "pause"
+LOOK = 0.2  # nothing tells when a thread changes its state
+SLACK = 30.0
+
+
+def start(server, timeout):
+    """Start both threads and return the channel when they run; ReplicationBroken with their own words otherwise."""
+    server.do("START ALL SLAVES")
+    return await_running(server, timeout)
+
+
+def await_running(server, timeout):
+    """The channel, as soon as both threads run and the connection is made."""
+    deadline = time.monotonic() + timeout
+    while True:
+        channels = discovery.replication(server)
+        against = standing.against_replicating(channels)
+        if not against:
+            return channels[0]
+        if _is_final(channels) or time.monotonic() > deadline:
+            raise ReplicationBroken(" ".join(against))
+        time.sleep(LOOK)
+
+
+def _is_final(channels):
+    """Whether waiting is of no use: the server gave up by itself. "Connecting" is not final."""
+    return not channels or any(each["io"] == "No" or each["sql"] == "No" for each in channels)
+
+
+def await_gtid(server, gtid, timeout):
+    """Return when this replica has applied the position; ReplicationLate or ReplicationBroken otherwise."""
+    if not backups.is_gtid(gtid):
+        raise ReplicaRefused([f"{gtid!r} is no GTID position."])
+    query = f"SELECT MASTER_GTID_WAIT({sql.quote(gtid)}, {float(timeout)})"
+    if server.document(query, timeout + SLACK) == 0:
+        return
+    against = standing.against_replicating(discovery.replication(server))
+    if against:
+        raise ReplicationBroken(" ".join(against))
+    now = server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")
+    where = now or "no position"
+    raise ReplicationLate(f"{gtid} has not been applied within {timeout:g} s; the replica is at {where}.")
+
+
+def await_lag(server, most, samples, timeout):
+    """Return the last lag when it was at most so many seconds for so many looks in a row."""
+    deadline, good = time.monotonic() + timeout, 0
+    while True:
+        channels = discovery.replication(server)
+        against = standing.against_replicating(channels)
+        lag = channels[0]["lag"] if channels else None
+        good = good + 1 if not against and lag is not None and lag <= most else 0
+        if good >= samples:
+            return lag
+        if time.monotonic() > deadline:
+            text = f"The lag is {lag} s after {timeout:g} s, and {most:g} were allowed. {' '.join(against)}"
+            raise ReplicationLate(text.strip())
+        time.sleep(LOOK)
+
+
+def pause(found, state_dir, lease):
+    """Halt the applying thread for as long as somebody goes on with it. Returns where it stands."""
+    channel = await_running(found.server, 0)
+    hold = holds.begin(state_dir, PAUSE_NAME, lease, channel=channel["name"])
+    with hold.working():
+        settings = found.settings
+        hold.undo.register(
+            "paused", socket=found.socket, user=settings.user, defaults_file=settings.defaults_file,
+            channel=channel["name"], was_io=True, was_sql=True,
+        )
+        found.server.do(f"SET @@default_master_connection={sql.quote(channel['name'])}; STOP SLAVE SQL_THREAD")
+    return {"channel": channel["name"], "using_gtid": channel["using_gtid"], "executed": channel["executed"]}
+
+
+def advance(found, state_dir, mark, timeout):
+    """Let the paused replica apply what came up to the mark, and nothing behind it."""
+    hold = holds.find(state_dir, PAUSE_NAME)
+    with hold.working():
+        (channel,) = discovery.replication(found.server)
+        select = f"SET @@default_master_connection={sql.quote(hold.document['channel'])};"
+        by_gtid = channel["using_gtid"] != "No" and bool(mark["gtid"])
+        found.server.do(f"{select} STOP SLAVE; START SLAVE UNTIL {_until(mark, by_gtid)}")
+        _await_mark(found.server, mark, by_gtid, timeout)
+
+
+def _until(mark, by_gtid):
+    if by_gtid:
+        return f"master_gtid_pos={sql.quote(mark['gtid'])}"
+    return f"MASTER_LOG_FILE={sql.quote(mark['file'])}, MASTER_LOG_POS={int(mark['position'])}"
+
+
+def _await_mark(server, mark, by_gtid, timeout):
+    deadline = time.monotonic() + timeout
+    while True:
+        (channel,) = discovery.replication(server)
+        if channel["sql_errno"] or channel["io_errno"]:
+            raise ReplicationBroken(f"Replication stopped: {channel['sql_error'] or channel['io_error']}")
+        if channel["sql"] == "No":
+            _check_place(server, channel, mark, by_gtid)
+            return
+        if time.monotonic() > deadline:
+            raise ReplicationLate(f"The replica did not reach {mark['gtid'] or mark['file']} within {timeout:g} s.")
+        time.sleep(LOOK)
+
+
+def _check_place(server, channel, mark, by_gtid):
+    """It has to stand exactly at the mark: at another place nothing can be compared."""
+    if by_gtid:
+        there = standing.gtids(server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)"))
+        wanted = standing.gtids(mark["gtid"])
+    else:
+        there, wanted = channel["executed"], [mark["file"], mark["position"]]
+    if there != wanted:
+        raise ReplicationBroken(f"The replica stands at {there}, and should stand at {wanted}.")
+
+
+def go_on(found, state_dir):
+    """Let a paused replica run again; returns the channel when both threads run."""
+    hold = holds.find(state_dir, PAUSE_NAME)
+    with hold.working():
+        resume(found.server, hold.document["channel"], True, True)
+        channel = await_running(found.server, SLACK)
+    hold.forget()
+    return channel

@@ -1,0 +1,110 @@
+"""A database server of this host, spoken to through its own client."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+
+from datamover.host import process
+from hosttools import sql
+from hosttools.commands import drive
+from replicaplan.errors import DatabaseRefuses, DatabaseSilent, NoDatabase
+
+PATIENCE = 60.0
+# Numbers by which the client says that nobody is there; below 2000 it is the server that speaks.
+SILENT = frozenset({2002, 2003, 2006, 2013, 2026})
+HIDDEN = "***"
+
+
+def find_tool(names, what):
+    """The first of these programs that is installed; NoDatabase names all if none is."""
+    path = process.ENVIRONMENT["PATH"]
+    found = next((name for name in names if shutil.which(name, path=path)), None)
+    if found is None:
+        raise NoDatabase(f"This host has no {what}: none of {', '.join(names)} is installed.")
+    return found
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to log in: a socket, a user, perhaps a password or the administrator's own defaults file."""
+
+    socket: str
+    user: str = "root"
+    password: str = field(default="", repr=False)
+    defaults_file: str = ""
+
+    def rows(self, query, patience=PATIENCE):
+        """The rows of one query, as dicts of words."""
+        return sql.rows(self._said(query, patience))
+
+    def documents(self, queries, patience=PATIENCE):
+        """The JSON documents that queries give, one a row."""
+        return list(sql.documents(self._said(queries, patience, raw=True)))
+
+    def document(self, query, patience=PATIENCE):
+        """The one document of a query."""
+        return self.documents(query, patience)[0]
+
+    def do(self, statements, patience=PATIENCE, secrets=()):
+        """Run statements that give nothing. What is among `secrets` appears in no error."""
+        self._said(statements, patience, secrets=secrets)
+
+    def answers(self):
+        """Whether anybody is there who lets us in."""
+        try:
+            self.do("DO 1", patience=15.0)
+        except (DatabaseSilent, DatabaseRefuses):
+            return False
+        return True
+
+    def _said(self, statements, patience, raw=False, secrets=()):
+        tool = find_tool(sql.CLIENTS, "client of MariaDB or MySQL")
+        with self.login() as (path, descriptors):
+            result = run(sql.client(tool, path, statements, raw), patience, descriptors)
+        if result.status != 0:
+            raise self._failure(result, (*secrets, self.password))
+        return result.stdout
+
+    @contextlib.contextmanager
+    def login(self):
+        """A defaults file in memory only: no other process can open it, and it is gone with this one."""
+        if self.defaults_file:
+            yield self.defaults_file, ()
+            return
+        descriptor = os.memfd_create("login")
+        try:
+            os.fchmod(descriptor, 0o600)
+            access = {"socket": self.socket, "user": self.user, "password": self.password}
+            os.write(descriptor, sql.defaults(access).encode())
+            yield f"/proc/self/fd/{descriptor}", (descriptor,)
+        finally:
+            os.close(descriptor)
+
+    def _failure(self, result, secrets):
+        number, words = sql.trouble(result.stderr)
+        for secret in filter(None, secrets):
+            words = words.replace(secret, HIDDEN)
+        if result.status == process.TIMED_OUT:
+            return DatabaseSilent(f"The database at {self.socket} did not answer in time.")
+        if number in SILENT:
+            return DatabaseSilent(f"The database at {self.socket} does not answer: {words}", number=number)
+        return DatabaseRefuses(f"The database at {self.socket} refuses: {words} (error {number})", number=number)
+
+
+def run(command, patience, descriptors=()):
+    """Run a command that inherits these descriptors; its Result."""
+    try:
+        done = subprocess.run(
+            command.argv, input=command.stdin, capture_output=True, timeout=patience, env=process.ENVIRONMENT,
+            pass_fds=descriptors, check=False,
+        )
+    except subprocess.TimeoutExpired as expired:
+        return process.Result(process.TIMED_OUT, expired.stdout or b"", b"")
+    return process.Result(done.returncode, done.stdout, done.stderr)
+
+
+def done(program):
+    """Carry out a program of hosttools here."""
+    return drive(program, process.run)

@@ -1,0 +1,36 @@
+"""How each kind of change is undone. Each may run again after it has run, or when its change never was."""
+
+from hosttools import sql
+
+from . import unit as units
+from .datadir import put_back
+from .server import Server
+
+
+def unmask_and_start(unit, was_active, was_masked):
+    """The server as it was found."""
+    if not was_masked:
+        units.unmask(unit)
+    if was_active:
+        units.start(unit)
+
+
+def end_isolation(unit):
+    """The server that was started on new data is stopped, its options forgotten."""
+    units.stop(unit)
+    units.clear_options(unit)
+
+
+def go_on(socket, user, defaults_file, channel, was_io, was_sql):
+    """Replication that we stopped runs again, as far as it ran before."""
+    server = Server(socket, user, defaults_file=defaults_file)
+    resume(server, channel, was_io, was_sql)
+
+
+def resume(server, channel, was_io, was_sql):
+    threads = ("IO_THREAD",) * bool(was_io) + ("SQL_THREAD",) * bool(was_sql)
+    select = f"SET @@default_master_connection={sql.quote(channel)};"
+    server.do(select + "STOP SLAVE;" + "".join(f"START SLAVE {thread};" for thread in threads))
+
+
+HANDLERS = {"unit": unmask_and_start, "datadir": put_back, "isolation": end_isolation, "paused": go_on}

@@ -1,0 +1,76 @@
+"""Asking the databases of minions, and believing only what they have signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import saltface
+from replicaplan.errors import ReplicaError
+from transfermaster.asking import believe
+from transferplan.request import Member
+
+PATIENCE = 5.0
+SHORT, LONG = 180.0, 7 * 86400.0
+
+
+class HostSaid(ReplicaError):
+    """A host answered with an error of its own, which is passed on with its name."""
+
+    def __init__(self, host: str, error: Mapping[str, Any]):
+        super().__init__(f"{host}: {error.get('text', 'it said no more')}", **(error.get("evidence") or {}))
+        self.told = {**error, "text": self.text}
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(self.told)
+
+
+class Hosts:
+    """The databases of minions, asked by the functions of the module `replica`."""
+
+    def __init__(self, opts: Mapping[str, Any]):
+        self._opts = opts
+
+    def ask(self, host: str, function: str, timeout: float = SHORT, **arguments: Any) -> Any:
+        """What one host answered; HostSaid if that is an error, or if it said nothing."""
+        (answer,) = self._answers({host: arguments}, function, timeout).values()
+        return _payload(answer)
+
+    def ask_all(
+        self, hosts: Iterable[str], function: str, timeout: float = SHORT, **arguments: Any
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """({host: answer}, {host: why there is none}), asked at the same time."""
+        answers = self._answers(dict.fromkeys(hosts, arguments), function, timeout)
+        told, silent = {}, {}
+        for host, answer in answers.items():
+            try:
+                told[host] = _payload(answer)
+            except HostSaid as error:
+                silent[host] = error.text
+        return told, silent
+
+    def ask_each(
+        self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float = SHORT
+    ) -> dict[str, Any]:
+        """{host: answer}, each asked with arguments of its own at the same time; the first error is raised."""
+        return {host: _payload(each) for host, each in self._answers(arguments, function, timeout).items()}
+
+    def _answers(
+        self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float
+    ) -> Mapping[Any, saltface.Answer]:
+        questions = {
+            host: saltface.Question(
+                host, f"replica.{function}", own, believe(self._opts, Member(host, "")), timeout, PATIENCE
+            )
+            for host, own in arguments.items()
+        }
+        with saltface.Fleet(self._opts) as fleet:
+            return fleet.ask(questions)
+
+
+def _payload(answer: saltface.Answer) -> Any:
+    if answer.trouble:
+        raise HostSaid(answer.host, answer.trouble.as_reason().as_dict())
+    if isinstance(answer.payload, Mapping) and isinstance(answer.payload.get("error"), Mapping):
+        raise HostSaid(answer.host, answer.payload["error"])
+    return answer.payload

@@ -1,0 +1,214 @@
+"""Whether a replica is broken, and whether it may be rebuilt now without anybody's hand: facts in, a decision out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import standing
+from .errors import ReplicaRefused
+
+DAY = 86400
+HEALTHY, BROKEN, FORBIDDEN = "healthy", "broken", "forbidden"
+LOST_POSITION = 1236
+SETTINGS = {"clusters": dict, "cooldown": int, "daily": int, "approve": bool, "state": str}
+PARTS = {"primary": str, "replicas": list, "donor": str}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Servers that belong together, as the master's configuration names them."""
+
+    name: str
+    primary: str
+    replicas: tuple[str, ...]
+    donor: str = ""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return (self.primary, *self.replicas)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the master's configuration permits."""
+
+    clusters: tuple[Cluster, ...] = ()
+    cooldown: int = 3600
+    daily: int = 2
+    approve: bool = False
+    state: str = "/var/lib/salt-transfer/repairs"
+
+    def cluster_of(self, host: str) -> Cluster | None:
+        return next((cluster for cluster in self.clusters if host in cluster.hosts), None)
+
+
+def rules(found: Any) -> Rules:
+    """The rules in a configuration; ReplicaRefused names everything that is wrong with it."""
+    if not isinstance(found or {}, Mapping):
+        raise ReplicaRefused(["replica_repair in the master's configuration is no mapping."])
+    known = dict(found or {})
+    reasons = _strange(known, SETTINGS, "replica_repair")
+    clusters = [] if reasons else [_cluster(name, parts, reasons) for name, parts in known.pop("clusters", {}).items()]
+    if reasons:
+        raise ReplicaRefused(reasons)
+    return Rules(clusters=tuple(filter(None, clusters)), **known)
+
+
+def _strange(found: Mapping[str, Any], known: Mapping[str, type], where: str) -> list[str]:
+    unknown = [f"{where}:{name} is no setting; there are {', '.join(known)}." for name in found if name not in known]
+    wrong = [
+        f"{where}:{name} has to be of the kind {known[name].__name__}, not {found[name]!r}."
+        for name in found
+        if name in known and not isinstance(found[name], known[name])
+    ]
+    return unknown + wrong
+
+
+def _cluster(name: str, parts: Any, reasons: list[str]) -> Cluster | None:
+    where = f"replica_repair:clusters:{name}"
+    if not isinstance(parts, Mapping) or not {"primary", "replicas"} <= set(parts):
+        reasons.append(f"{where} needs primary and replicas.")
+        return None
+    wrong = _strange(parts, PARTS, where)
+    if parts["primary"] in parts["replicas"]:
+        wrong.append(f"{where} has {parts['primary']} as primary and as a replica.")
+    reasons += wrong
+    return None if wrong else Cluster(name, parts["primary"], tuple(parts["replicas"]), parts.get("donor", ""))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done about one host, and why."""
+
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    donor: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"verdict": self.verdict, "reasons": list(self.reasons), "donor": self.donor}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One automatic repair that was begun, as the ledger keeps it."""
+
+    host: str
+    cluster: str
+    at: float
+    result: str = "begun"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was begun by itself, and what waits for a person."""
+
+    attempts: tuple[Attempt, ...] = ()
+    proposals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def decide(
+    cluster: Cluster | None, host: str, told: Mapping[str, Any], silent: Mapping[str, str], ledger: Ledger,
+    rules_now: Rules, now: float,
+) -> Decision:
+    """What to do about a host that somebody said something of; `told` and `silent` are what jobs found out just now."""
+    if cluster is None:
+        return Decision(FORBIDDEN, (f"{host} belongs to no cluster in replica_repair of the master's configuration.",))
+    if host in silent:
+        return Decision(FORBIDDEN, (f"{host} cannot be asked: {silent[host]}",))
+    broken = troubles(told[host], host)
+    if not broken:
+        return Decision(HEALTHY, (f"{host} needs no repair: what was said of it is not so, or not any more.",))
+    donor, no_donor = choose_donor(cluster, host, told)
+    against = [
+        *_against_host(cluster, host, told, silent), *_against_time(cluster, host, ledger, rules_now, now), *no_donor
+    ]
+    return Decision(FORBIDDEN, (*broken, *against)) if against else Decision(BROKEN, tuple(broken), donor)
+
+
+def troubles(told: Mapping[str, Any], host: str) -> list[str]:
+    """What is broken about a replica. What a person stopped is not broken."""
+    if not told["datadir_exists"]:
+        return [f"The data directory {told['datadir']} of {host} is gone."]
+    if not told["running"]:
+        unit = told["unit"]
+        return [f"{unit['name']} of {host} has failed."] if unit["active"] == "failed" else []
+    return [
+        f"{host} stopped with error {number}: {each[f'{thread}_error']}"
+        for each in told["channels"]
+        for thread in ("sql", "io")
+        if (number := each[f"{thread}_errno"]) and each[thread] == "No"
+    ]
+
+
+def _against_host(
+    cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]
+) -> list[str]:
+    """Never a primary, never one that somebody follows."""
+    against = []
+    if host == cluster.primary:
+        against.append(f"{host} is the primary of {cluster.name}.")
+    if told[host]["replicas"]:
+        against.append(f"{host} has replicas of its own.")
+    if told[host]["running"] and standing.is_writable_primary(told[host]):
+        against.append(f"{host} is writable and follows nobody: it may be a primary.")
+    if told[host]["unit"]["masked"]:
+        against.append(f"{told[host]['unit']['name']} of {host} is masked: somebody works there.")
+    followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host])]
+    if followers:
+        against.append(f"{', '.join(followers)} follow {host}.")
+    return against + _against_primary(cluster, host, told, silent)
+
+
+def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
+    return bool(other) and any(channel["primary"] in told.get("addresses", ()) for channel in (other or {})["channels"])
+
+
+def _against_primary(cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]) -> list[str]:
+    """A replica is only rebuilt below a primary that is there and is one."""
+    primary = cluster.primary
+    if primary in silent:
+        return [f"The primary {primary} cannot be asked: {silent[primary]}"]
+    if not told[primary]["running"]:
+        return [f"The primary {primary} does not run."]
+    if told[primary]["channels"]:
+        return [f"{primary} follows somebody: it is not the primary any more."]
+    return []
+
+
+def _against_time(cluster: Cluster, host: str, ledger: Ledger, rules_now: Rules, now: float) -> list[str]:
+    against = []
+    own = [each.at for each in ledger.attempts if each.host == host]
+    if own and now - max(own) < rules_now.cooldown:
+        left = int(rules_now.cooldown - (now - max(own)))
+        against.append(f"{host} was repaired {int(now - max(own))} s ago; the cooldown goes on for {left} s.")
+    today = [each for each in ledger.attempts if each.cluster == cluster.name and now - each.at < DAY]
+    if len(today) >= rules_now.daily:
+        against.append(f"{cluster.name} had {len(today)} automatic repairs within a day; {rules_now.daily} may be.")
+    return against
+
+
+def choose_donor(cluster: Cluster, host: str, told: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """A healthy replica with the least lag, else the primary; the configured one if there is one."""
+    fit = {
+        other: told[other]
+        for other in cluster.hosts
+        if other != host and other in told and not standing.against_donor(told[other], other)
+    }
+    if cluster.donor:
+        missing = [] if cluster.donor in fit else [f"The donor {cluster.donor} is not fit to be cloned now."]
+        return cluster.donor, missing
+    candidates: Sequence[str] = sorted(fit, key=lambda other: (other == cluster.primary, _lag(fit[other]), other))
+    return (candidates[0], []) if candidates else ("", [f"{cluster.name} has no server that could be cloned now."])
+
+
+def _lag(told: Mapping[str, Any]) -> float:
+    lags = [each["lag"] for each in told["channels"]]
+    return max((float("inf") if lag is None else lag for lag in lags), default=0.0)
+
+
+def proposal_id(host: str, reasons: Sequence[str]) -> str:
+    """The name of a proposal: the same trouble of the same host is proposed once."""
+    return hashlib.sha256("\n".join([host, *reasons]).encode()).hexdigest()[:12]

@@ -1,0 +1,249 @@
+"""Whether a database may be replaced, cloned from, or trusted in its place: facts in, sentences out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Facts = Mapping[str, Any]
+
+# What must be the same at both ends, or the data files cannot be read.
+SAME = ("innodb_page_size", "lower_case_table_names")
+INSIDE = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory")
+
+
+def against_replacing(
+    told: Facts, host: str, confirm: str, in_service: bool = False, discard_own_writes: bool = False
+) -> list[str]:
+    """Why the data of this server must not be replaced."""
+    against = []
+    if confirm != host:
+        against.append(f"confirm has to name the host whose data is replaced: {host}, not {confirm!r}.")
+    if told["vendor"] != "mariadb":
+        against.append(f"{host} runs {told['vendor']} {told['version']}; this version replaces only MariaDB's data.")
+    against += _outside(told, host)
+    if not told["running"]:
+        return against
+    against += _of_running(told, host, in_service)
+    return against if discard_own_writes else against + own_writes(told, host)
+
+
+def _outside(told: Facts, host: str) -> list[str]:
+    """Files of the server that a renamed directory would not take along."""
+    variables, datadir = told["variables"], told["datadir"].rstrip("/")
+    return [
+        f"{host} has {name}={variables[name]}, outside of its data directory {datadir}: such a server is not replaced."
+        for name in INSIDE
+        if _is_outside(str(variables.get(name) or ""), datadir)
+    ]
+
+
+def _is_outside(path: str, datadir: str) -> bool:
+    inside = path in ("", ".", "./") or f"{path.rstrip('/')}/".startswith(f"{datadir}/")
+    return path.startswith("/") and not inside
+
+
+def _of_running(told: Facts, host: str, in_service: bool) -> list[str]:
+    against = []
+    if told["replicas"]:
+        names = ", ".join(sorted({each["host"] or f"server {each['server_id']}" for each in told["replicas"]}))
+        against.append(f"{host} has replicas of its own ({names}): it is not replaced while anybody follows it.")
+    if told.get("galera"):
+        against.append(f"{host} is a node of a Galera cluster, which rebuilds its nodes itself.")
+    if is_writable_primary(told):
+        against.append(
+            f"{host} holds {len(told['schemas'])} schemas, follows nobody and is writable: it may be a primary. "
+            "If it is not, set read_only=1 there and come back."
+        )
+    if len(told["channels"]) > 1:
+        against.append(f"{host} follows {len(told['channels'])} primaries, which no one backup replaces.")
+    if told["clients"] and not in_service:
+        against.append(
+            f"{host} has {told['clients']} clients connected; take it out of service, or say in_service=True."
+        )
+    return against
+
+
+def against_place(told: Facts, host: str) -> list[str]:
+    """Why no directory can take the place of the data directory by a rename."""
+    if told["datadir_is_mount"]:
+        return [
+            f"The data directory {told['datadir']} of {host} is a mount point and cannot be exchanged by a rename: let "
+            f"datadir be a directory below it, such as {told['datadir']}/data."
+        ]
+    return []
+
+
+def is_writable_primary(told: Facts) -> bool:
+    """Whether it looks as if somebody writes here at first hand."""
+    writable = told["variables"].get("read_only") in ("OFF", "FALSE", "0")
+    return bool(told["schemas"]) and not told["channels"] and writable
+
+
+def own_writes(told: Facts, host: str) -> list[str]:
+    """Transactions that were first made on this replica: they are nowhere else and would be lost."""
+    if not told["channels"]:
+        return []
+    state = str(told["variables"].get("gtid_binlog_state") or "")
+    own = str(told["variables"].get("server_id"))
+    received = gtids(str(told["variables"].get("gtid_slave_pos") or ""))
+    found = [
+        gtid for gtid in filter(None, state.split(",")) if gtid.split("-")[1] == own and not _covers(received, gtid)
+    ]
+    if not found:
+        return []
+    return [
+        f"{host} has transactions of its own that nobody else has ({', '.join(found)}): look at them, and say "
+        "discard_own_writes=True if they may go."
+    ]
+
+
+def gtids(position: str) -> dict[str, tuple[int, int]]:
+    """{domain: (server, number)} of a GTID position of MariaDB."""
+    parts = [part.strip().split("-") for part in position.split(",") if part.strip()]
+    return {domain: (int(server), int(number)) for domain, server, number in parts}
+
+
+def _covers(position: Mapping[str, tuple[int, int]], gtid: str) -> bool:
+    """Whether what was received reaches this one: then it came round through the primary."""
+    domain, _, number = gtid.split("-")
+    return domain in position and position[domain][1] >= int(number)
+
+
+def against_backup(backup: Facts, told: Facts) -> list[str]:
+    """Why this backup must not be installed here."""
+    against = []
+    if not backup["prepared"]:
+        against.append(f"{backup['path']} is not prepared: xtrabackup.prepare does that.")
+    if not backup["schemas"]:
+        against.append(f"{backup['path']} holds no schema but the server's own: is it a backup of the right server?")
+    if series(backup["server_version"]) > series(told["version"]):
+        against.append(
+            f"{backup['path']} is of a server {backup['server_version']}, and the one here is older: {told['version']}."
+        )
+    return against
+
+
+def series(version: str) -> tuple[int, ...]:
+    """(10, 11) of 10.11.19-MariaDB."""
+    return tuple(int(word) for word in version.split("-")[0].split(".")[:2] if word.isdigit())
+
+
+def against_isolation(told: Facts, datadir: str, backup: Facts) -> list[str]:
+    """Why a server that was started on new data is not what it should be."""
+    against = []
+    if told["datadir"] != datadir:
+        against.append(f"The server runs on {told['datadir']}, not on {datadir}.")
+    if told["variables"].get("read_only") != "ON":
+        against.append("The server did not start read-only: does its unit take MYSQLD_OPTS?")
+    if told["variables"].get("event_scheduler") == "ON":
+        against.append("The event scheduler runs on the new data: does the server's unit take MYSQLD_OPTS?")
+    if any(each["io"] != "No" or each["sql"] != "No" for each in told["channels"]):
+        against.append("Replication started by itself on the new data.")
+    if len(told["schemas"]) < len(backup["schemas"]):
+        against.append(
+            f"The server shows {len(told['schemas'])} schemas where the backup has {len(backup['schemas'])}."
+        )
+    return against
+
+
+def coordinates(backup: Facts, donor_is_primary: bool, multi_source: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """Where a server made of this backup has to go on, and every reason why that cannot be known."""
+    if donor_is_primary:
+        found = dict(backup["coordinates"])
+        known = found["gtid"] or found["file"]
+        return found, [] if known else ["The backup does not tell the primary's binary log position."]
+    found = dict(backup["upstream"])
+    against = []
+    if backup["channels"] > 1 or multi_source:
+        against.append("The donor follows several primaries; which coordinates are right cannot be told.")
+    if not found["gtid"] and not (found["file"] and found["position"]):
+        against.append("The backup of a replica does not tell where that was in its primary's log (--slave-info).")
+    against += _contradictions(found["gtid"], backup["coordinates"]["gtid"])
+    return found, against
+
+
+def _contradictions(upstream: str, own: str) -> list[str]:
+    """A replica that logs what it receives cannot have received more than it logged."""
+    if not upstream or not own:
+        return []
+    logged = gtids(own)
+    beyond = [
+        f"{domain}-{server}-{number}"
+        for domain, (server, number) in gtids(upstream).items()
+        if domain in logged and number > logged[domain][1]
+    ]
+    return [f"The backup contradicts itself: received {', '.join(beyond)}, logged {own}."] if beyond else []
+
+
+def against_donor(told: Facts, host: str) -> list[str]:
+    """Why nothing should be cloned from this server."""
+    if not told["running"]:
+        return [f"{host} does not run."]
+    against = []
+    if not told["schemas"]:
+        against.append(f"{host} holds no schema but the server's own.")
+    if str(told["variables"].get("log_bin")) != "ON" and not told["channels"]:
+        against.append(f"{host} has no binary log (log_bin): nobody can follow it.")
+    for channel in told["channels"]:
+        against += _against_channel(channel, host)
+    if len(told["channels"]) > 1:
+        against.append(f"{host} follows several primaries; such a server is not cloned by this version.")
+    if told.get("galera"):
+        against.append(f"{host} is a node of a Galera cluster; its state is not cloned into an asynchronous replica.")
+    return against
+
+
+def _against_channel(channel: Facts, host: str) -> list[str]:
+    against = []
+    if channel["sql_errno"] or channel["io_errno"]:
+        against.append(f"{host} replicates with an error: {channel['sql_error'] or channel['io_error']}")
+    if channel["filters"]:
+        against.append(f"{host} replicates only a part ({', '.join(sorted(channel['filters']))}).")
+    if channel["delay"]:
+        against.append(f"{host} is {channel['delay']} s behind its primary on purpose.")
+    return against
+
+
+def against_pair(donor: Facts, target: Facts, host: str) -> list[str]:
+    """Why the target cannot run on the donor's files."""
+    against = [
+        f"{host} has {name}={target['variables'].get(name)}, the donor {donor['variables'].get(name)}."
+        for name in SAME
+        if donor["variables"].get(name) != target["variables"].get(name)
+    ]
+    if target["vendor"] != donor["vendor"]:
+        against.append(f"{host} runs {target['vendor']}, the donor {donor['vendor']}.")
+    if series(target["version"]) < series(donor["version"]):
+        against.append(f"{host} runs {target['version']}, which is older than the donor's {donor['version']}.")
+    if not target["tools"]:
+        against.append(f"{host} has no backup tool: mariadb-backup has to be installed there.")
+    missing = sorted(set(donor.get("plugins", ())) - set(target.get("plugins", donor.get("plugins", ()))))
+    if missing and target["running"]:
+        against.append(f"{host} lacks plugins that the donor has: {', '.join(missing)}.")
+    return against
+
+
+def same_ids(told: Mapping[str, Facts]) -> list[str]:
+    """Servers of which several have one server_id."""
+    seen: dict[Any, list[str]] = {}
+    for host, facts in told.items():
+        seen.setdefault(facts["variables"].get("server_id"), []).append(host)
+    return [
+        f"{' and '.join(sorted(hosts))} have the same server_id {number}."
+        for number, hosts in seen.items()
+        if len(hosts) > 1
+    ]
+
+
+def against_replicating(channels: Sequence[Facts]) -> list[str]:
+    """Why a server cannot be said to follow anybody: no channel, or a thread that does not run."""
+    if not channels:
+        return ["It follows nobody: no primary is set."]
+    against = []
+    for each in channels:
+        if each["io"] != "Yes":
+            against.append(f"The receiving thread does not run ({each['io']}): {each['io_error'] or 'no error'}.")
+        if each["sql"] != "Yes":
+            against.append(f"The applying thread does not run ({each['sql']}): {each['sql_error'] or 'no error'}.")
+    return against

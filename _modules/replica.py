@@ -24,11 +24,12 @@ import saltface
 from datamover.errors import DiskError, MoverError
 from hosttools.backups import Coordinates
 from hosttools.errors import HostToolError
-from replicahost import counting, discovery, holds, installing, replicating
+from replicahost import backup as backing
+from replicahost import counting, discovery, holds, installing, replicating, streaming
 from replicahost import settings as own
 from replicaplan import standing
 from replicaplan.errors import ReplicaError, ReplicaRefused
-from transferplan import settings, statement
+from transferplan import settings, statement, units
 from transferplan.errors import PlanError
 from transferworker import bounds
 
@@ -92,9 +93,12 @@ def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonc
     return _answer(nonce, work)
 
 
-def fitness(confirm="", in_service=False, discard_own_writes=False, nonce=None):
+def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=False, nonce=None):
     """
     Tell whether this host's database may be replaced at all, before there is a backup. Changes nothing.
+
+    confirm_in
+        A list of names, one of which has to be this minion's, in place of ``confirm``.
 
     confirm, in_service, discard_own_writes
         As for ``replica.install``.
@@ -103,7 +107,8 @@ def fitness(confirm="", in_service=False, discard_own_writes=False, nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``fits``, ``reasons`` (sentences), ``info`` (as ``replica.info`` has it), ``replication_user``
-    (with which it would log in at a primary; empty if none is configured).
+    (with which it would log in at a primary; empty if none is configured), ``free`` (bytes beside the data directory),
+    ``incoming_exists`` (whether the place in which a clone would arrive is taken).
 
     CLI Example:
 
@@ -115,14 +120,111 @@ def fitness(confirm="", in_service=False, discard_own_writes=False, nonce=None):
     def work():
         told = discovery.look(_place())
         host = __opts__["id"]
-        against = standing.against_replacing(told, host, confirm, in_service, discard_own_writes)
+        meant = host if host in (confirm_in or ()) else confirm
+        against = standing.against_replacing(told, host, meant, in_service, discard_own_writes)
         against += standing.against_place(told, host)
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user
-        return {"fits": not against, "reasons": against, "info": told, "replication_user": user}
+        beside = installing.beside(told["datadir"])
+        return {"fits": not against, "reasons": against, "info": told, "replication_user": user, **beside}
 
     return _answer(nonce, work)
+
+
+def login(primary, port=3306, nonce=None):
+    """
+    Try whether this host can log in at a primary with what it would replicate with. Changes nothing.
+
+    primary
+        Its address.
+
+    port : 3306
+        Its port.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``trouble`` (a sentence; empty if it can).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.login 192.0.2.10
+    """
+    return _answer(nonce, lambda: {"trouble": replicating.login_trouble(_own().replication, primary, int(port))})
+
+
+def prepare(target, memory=0, nonce=None):
+    """
+    Make a backup consistent, as ``xtrabackup.prepare`` does.
+
+    target, memory
+        As there.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns what ``xtrabackup.info`` returns, and ``changed``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.prepare /srv/mysql.incoming memory=1GiB
+    """
+
+    def work():
+        changed = backing.prepare(target, units.parse_size(str(memory)), _own().open_files)
+        return {**backing.read(target).as_dict(), "changed": changed}
+
+    return _answer(nonce, work)
+
+
+def stage(target, lease=3600, parallel=2, nonce=None):
+    """
+    Take a backup of this host's database into a directory of this host, which is removed again after its lease.
+
+    target
+        An absolute path that is not there yet.
+
+    lease : 3600
+        Seconds until it is removed, unless ``replica.unstage`` does so before.
+
+    parallel : 2
+        How many threads of the tool read.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns what ``xtrabackup.info`` returns.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 replica.stage /srv/backup lease=7200
+    """
+    return _answer(nonce, lambda: streaming.stage(_running(), target, lease, int(parallel), _state_dir()).as_dict())
+
+
+def unstage(nonce=None):
+    """
+    Remove the backup that ``replica.stage`` has made.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``removed`` (its path).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 replica.unstage
+    """
+    return _answer(nonce, lambda: {"removed": streaming.unstage(_state_dir())})
 
 
 def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=False, nonce=None):
@@ -329,6 +431,32 @@ def pause(lease=300, nonce=None):
         salt db2 replica.pause lease=60
     """
     return _answer(nonce, lambda: replicating.pause(_running(), _state_dir(), lease))
+
+
+def renew(what, nonce=None):
+    """
+    Let the lease of something that is held begin anew, because whoever goes on with it is busy elsewhere.
+
+    what
+        installation, pause or backup.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``renewed``; an error if there is no such thing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.renew installation
+    """
+
+    def work():
+        holds.find(_state_dir(), str(what)).renew()
+        return {"renewed": what}
+
+    return _answer(nonce, work)
 
 
 def advance(mark, timeout=600, nonce=None):

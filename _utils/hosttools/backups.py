@@ -83,6 +83,6 @@ def vendor(version: str, comment: str = "") -> str:
 
 def option_table(printed: str) -> dict[str, str]:
     """The variables in what `mariadbd --verbose --help` prints: what the server would run with, though it does not."""
-    _, _, table = printed.partition("\nVariables (--variable-name=value)")
+    table = printed.partition("\nVariables (--variable-name=value)")[2].partition("\n---")[2]
     found = re.findall(r"^([a-z][a-z0-9-]*) +(\S.*)$", table, re.MULTILINE)
     return {name.replace("-", "_"): "" if value == "(No default value)" else value.strip() for name, value in found}

@@ -1,9 +1,13 @@
 """What the database of this host is, asked of itself while it runs and of its configuration while it does not."""
 
+import ipaddress
 import os
 import pwd
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from datamover.host import process
 from hosttools import backups
@@ -82,8 +86,8 @@ def place(settings):
     """Find the database of this host. A server that runs is asked, for it may have been started with other options."""
     unit = units.find(settings.units)
     configured = configuration()
-    socket = settings.socket or configured.get("socket") or "/run/mysqld/mysqld.sock"
-    found = Place(settings, unit, {**configured, "socket": socket}, False)
+    path = settings.socket or configured.get("socket") or "/run/mysqld/mysqld.sock"
+    found = Place(settings, unit, {**configured, "socket": path}, False)
     if not found.server.answers():
         _refuse_strangers(found)
         return found
@@ -131,8 +135,20 @@ def look(found):
         "user": found.owner.pw_name,
         "variables": _typed({name: found.options[name] for name in VARIABLES if name in found.options}),
         "tools": _tools(),
+        "networks": networks(),
     }
     return {**told, **(_of_running(found.server) if found.running else NOTHING_RUNS)}
+
+
+def networks():
+    """The addresses of this host with the lengths of their networks, none that is local to it."""
+    found = [
+        ipaddress.ip_interface(f"{each.address}/{each.netmask}")
+        for addresses in psutil.net_if_addrs().values()
+        for each in addresses
+        if each.family == socket.AF_INET and each.netmask
+    ]
+    return [str(each) for each in found if not each.ip.is_loopback and not each.ip.is_link_local]
 
 
 NOTHING_RUNS = {"role": "down", "channels": [], "replicas": [], "clients": 0}

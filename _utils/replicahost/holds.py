@@ -24,6 +24,7 @@ GUARD = "salt-transfer-replica"
 PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
 UNITS = Path("/etc/systemd/system")
 INTERVAL = 5
+NAMES = ("installation", "pause", "backup")
 SHORTEST_LEASE, LONGEST_LEASE = 5, 7 * 86400
 
 SERVICE = """\
@@ -156,7 +157,7 @@ def checked_lease(lease):
 def find(state_dir, name):
     """The hold of this name; NothingToUndo if there is none."""
     path = directory(state_dir) / name
-    if not path.is_dir():
+    if name not in NAMES or not path.is_dir():
         raise NothingToUndo(f"This host has no {name} of a database under way.")
     return Hold(path)
 

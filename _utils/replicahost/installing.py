@@ -11,10 +11,10 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from datamover.disk import mounts
+from datamover.disk import destination, mounts
 from datamover.host import documents
 from hosttools import backups, sql
-from replicaplan import standing
+from replicaplan import clone, standing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
@@ -77,6 +77,12 @@ def _about_backup(prepared, told):
     except Exception as error:
         return [getattr(error, "text", str(error))]
     return standing.against_backup(backup.as_dict(), told)
+
+
+def beside(target):
+    """Where a clone would arrive: the room there, and whether the place is taken."""
+    room = os.statvfs(destination.nearest_directory(os.fsencode(os.path.dirname(target))))
+    return {"free": room.f_bavail * room.f_frsize, "incoming_exists": os.path.lexists(target + clone.INCOMING)}
 
 
 def install(found, wish, host, state_dir):

@@ -4,14 +4,25 @@ import time
 
 from hosttools import backups, sql
 from replicaplan import standing
-from replicaplan.errors import ReplicaRefused, ReplicationBroken, ReplicationLate
+from replicaplan.errors import ReplicaError, ReplicaRefused, ReplicationBroken, ReplicationLate
 
 from . import discovery, holds
+from .server import Server
 from .undoing import resume
 
 PAUSE_NAME = "pause"
 LOOK = 0.2  # nothing tells when a thread changes its state
 SLACK = 30.0
+
+
+def login_trouble(replication, primary, port):
+    """Why a replica could not log in at its primary with this; empty if it can."""
+    remote = Server("", replication.user, replication.password, host=primary, port=port)
+    try:
+        remote.do("DO 1", patience=SLACK)
+    except ReplicaError as error:
+        return error.text
+    return ""
 
 
 def start(server, timeout):

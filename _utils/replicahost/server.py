@@ -34,6 +34,8 @@ class Server:
     user: str = "root"
     password: str = field(default="", repr=False)
     defaults_file: str = ""
+    host: str = ""
+    port: int = 0
 
     def rows(self, query, patience=PATIENCE):
         """The rows of one query, as dicts of words."""
@@ -67,6 +69,15 @@ class Server:
             raise self._failure(result, (*secrets, self.password))
         return result.stdout
 
+    @property
+    def _access(self):
+        there = {"host": self.host, "port": self.port, "protocol": "tcp"} if self.host else {"socket": self.socket}
+        return {**there, "user": self.user, "password": self.password}
+
+    @property
+    def where(self):
+        return f"{self.host}:{self.port}" if self.host else self.socket
+
     @contextlib.contextmanager
     def login(self):
         """A defaults file in memory only: no other process can open it, and it is gone with this one."""
@@ -76,8 +87,7 @@ class Server:
         descriptor = os.memfd_create("login")
         try:
             os.fchmod(descriptor, 0o600)
-            access = {"socket": self.socket, "user": self.user, "password": self.password}
-            os.write(descriptor, sql.defaults(access).encode())
+            os.write(descriptor, sql.defaults(self._access).encode())
             yield f"/proc/self/fd/{descriptor}", (descriptor,)
         finally:
             os.close(descriptor)
@@ -87,10 +97,10 @@ class Server:
         for secret in filter(None, secrets):
             words = words.replace(secret, HIDDEN)
         if result.status == process.TIMED_OUT:
-            return DatabaseSilent(f"The database at {self.socket} did not answer in time.")
+            return DatabaseSilent(f"The database at {self.where} did not answer in time.")
         if number in SILENT:
-            return DatabaseSilent(f"The database at {self.socket} does not answer: {words}", number=number)
-        return DatabaseRefuses(f"The database at {self.socket} refuses: {words} (error {number})", number=number)
+            return DatabaseSilent(f"The database at {self.where} does not answer: {words}", number=number)
+        return DatabaseRefuses(f"The database at {self.where} refuses: {words} (error {number})", number=number)
 
 
 def run(command, patience, descriptors=()):

@@ -1,5 +1,7 @@
 """How each kind of change is undone. Each may run again after it has run, or when its change never was."""
 
+import shutil
+
 from hosttools import sql
 
 from . import unit as units
@@ -33,4 +35,10 @@ def resume(server, channel, was_io, was_sql):
     server.do(select + "STOP SLAVE;" + "".join(f"START SLAVE {thread};" for thread in threads))
 
 
-HANDLERS = {"unit": unmask_and_start, "datadir": put_back, "isolation": end_isolation, "paused": go_on}
+def remove_backup(target):
+    """A backup that was only to be copied from here."""
+    shutil.rmtree(target, ignore_errors=True)
+
+
+HANDLERS = {"unit": unmask_and_start, "datadir": put_back, "isolation": end_isolation, "paused": go_on,
+            "backup": remove_backup}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import saltface
@@ -66,6 +68,25 @@ class Hosts:
         }
         with saltface.Fleet(self._opts) as fleet:
             return fleet.ask(questions)
+
+
+@contextlib.contextmanager
+def kept(hosts: Hosts, host: str, what: str, lease: float) -> Iterator[None]:
+    """Let what is held on a host not lapse while something long is done elsewhere. If this process dies, it does."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(lease / 3):
+            with contextlib.suppress(ReplicaError):
+                hosts.ask(host, "renew", lease, what=what)
+
+    keeper = threading.Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
 
 
 def _payload(answer: saltface.Answer) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from replicaplan import proof
 from replicaplan.errors import ReplicaError
 
-from .asking import LONG, Hosts, HostSaid
+from .asking import LONG, Hosts, HostSaid, kept
 
 TRIES = 3
 LEASE = 300
@@ -63,7 +63,8 @@ def _count_both(
     hosts: Hosts, primary: str, replica: str, name: str, lock_others: bool, timeout: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     with _paused(hosts, replica):
-        one = _count_primary(hosts, primary, name, lock_others)
+        with kept(hosts, replica, "pause", LEASE):
+            one = _count_primary(hosts, primary, name, lock_others)
         hosts.ask(replica, "advance", timeout + 60, mark=one["mark"], timeout=timeout)
         skip = one["unproved"]
         return one, hosts.ask(replica, "count", LONG, name=name, stands=True, skip=skip)

@@ -163,7 +163,8 @@ def _against_host(
 
 
 def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
-    return bool(other) and any(channel["primary"] in told.get("addresses", ()) for channel in (other or {})["channels"])
+    addresses = [each.partition("/")[0] for each in told["networks"]]
+    return any(channel["primary"] in addresses for channel in (other or {}).get("channels", ()))
 
 
 def _against_primary(cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]) -> list[str]:

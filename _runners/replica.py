@@ -1,0 +1,327 @@
+"""
+Replicas of MariaDB, rebuilt from a live server and proved to be equal to their primary.
+
+Repairs that nobody asked for by hand are permitted in the master's configuration::
+
+    replica_repair:
+      clusters:
+        main: {primary: db1, replicas: [db2, db3]}
+      cooldown: 3600        # seconds between two repairs of one host
+      daily: 2              # repairs of one cluster within a day
+      approve: false        # true only proposes, until replica.approve
+
+Results are dicts with ``result``, ``reasons`` and ``retcode``, which is also the exit status: 0 if all is well, 2 for
+a failure, 3 for a refusal that has changed nothing.
+"""
+
+import contextlib
+import secrets
+import sys
+
+from replicamaster import cloning, proving, repairing
+from replicamaster.asking import Hosts
+from replicamaster.ledger import Book
+from replicaplan import repair
+from replicaplan.errors import RepairForbidden, ReplicaError, ReplicaRefused
+from transferplan.errors import PlanError
+
+__virtualname__ = "replica"
+
+OK, FAILED, REFUSED = 0, 2, 3
+STAGED = ".backup-for-clone"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def clone(
+    source,
+    replicas,
+    primary=None,
+    address="",
+    port=0,
+    confirm=None,
+    test=False,
+    in_service=False,
+    discard_own_writes=False,
+    lock_others=False,
+    keep_old=True,
+    memory=0,
+    lease=600,
+    options=None,
+):
+    """
+    Rebuild replicas from one backup of a live server, and prove each of them before its old data is given up.
+
+    source
+        The minion whose database is backed up; it goes on meanwhile.
+
+    replicas
+        The minions to rebuild: a list, or words with commas. One after the other; the first that fails ends it.
+
+    primary : the source
+        The minion that the replicas shall follow, if the source is a replica itself.
+
+    address, port
+        Where the replicas reach the primary, if that is not found out rightly.
+
+    confirm
+        The names of the replicas once more: their data is replaced. (The old data stays beside the new.)
+
+    test : False
+        Only check everything; nothing is changed.
+
+    in_service, discard_own_writes
+        As for the module function ``replica.install``.
+
+    lock_others : False
+        Compare tables of other engines than InnoDB too, under a global read lock on the primary meanwhile.
+
+    keep_old : True
+        Otherwise the old data is removed when the new was proved.
+
+    memory : a quarter of what is available
+        How much preparing may use on each replica.
+
+    lease : 600
+        Seconds after which a replica takes back what was begun when nobody goes on.
+
+    options
+        A mapping of further options of ``transfer.copy``.
+
+    Returns a dict: ``result`` (ok, failed, refused, planned), ``reasons``, ``retcode``, and if ok ``source``,
+    ``primary``, ``copy`` (the receipts of the copies), ``replicas`` (for each ``proof``, as ``replica.prove`` returns
+    it, ``datadir``, ``kept``), ``seconds`` (by step).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run replica.clone db1 db2,db3 confirm=db2,db3
+    """
+    wish = cloning.Wish(
+        str(source), _names(replicas), str(primary or source), address, int(port), _names(confirm or ()), in_service,
+        discard_own_writes, lock_others, keep_old, int(lease), memory,
+    )
+
+    def work():
+        if test:
+            plan = cloning.look(_hosts(), wish)
+            places = [plan.target_place(host) for host in wish.replicas]
+            return {"source": plan.source_place, "replicas": places, "addresses": dict(plan.addresses)}
+        return _clone(wish, options or {})
+
+    return _ended(work, "planned" if test else "ok")
+
+
+def prove(replica, primary, lock_others=False, timeout=3600):
+    """
+    Compare a replica with its primary at one position of the log, while both go on.
+
+    replica
+        The minion of the replica. Its applying thread stands while it is counted, and catches up afterwards.
+
+    primary
+        The minion of the primary. It is counted in a consistent snapshot.
+
+    lock_others : False
+        Compare tables of other engines than InnoDB too, under a global read lock on the primary meanwhile; otherwise
+        they are listed as unproved.
+
+    timeout : 3600
+        Seconds for the replica to reach a position.
+
+    Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``proved``, ``checks`` (``what``, ``ok``,
+    ``text``: that what the primary logged after the start arrived, that both were counted at one position, rows and
+    definitions equal, both threads run, read_only, no transactions of its own), ``compared`` (``mark``, ``root``,
+    ``tables``, ``rows``, ``objects``, ``seconds``), ``unproved`` (schema, table, engine).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run replica.prove db2 db1
+    """
+
+    def work():
+        return proving.prove(_hosts(), str(primary), str(replica), lock_others, float(timeout))
+
+    told = _ended(work, "ok")
+    proved = told.get("proved", False)
+    return told if proved else _result(told, "failed", told["reasons"], FAILED)
+
+
+def recover(host, test=False):
+    """
+    Rebuild a replica if it is broken, and if all guards permit it. Meant for reactors: an alert only names the host.
+
+    host
+        A minion that somebody says is broken. What is so is found out anew; a stale or forged alert changes nothing.
+
+    test : False
+        Only tell what would be done.
+
+    Returns a dict: ``result`` (healthy, forbidden, proposed, repaired, failed), ``host``, ``reasons``, ``retcode``, and
+    ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Forbidden: a primary, a server with
+    replicas, one that was stopped or masked by a person, a second repair in its cluster, one within the cooldown or
+    beyond the daily number. Each attempt counts, also one that fails.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run replica.recover db2 test=True
+    """
+    return _recover(str(host), test, approved=False)
+
+
+def patrol():
+    """
+    Look at all replicas of all clusters, and recover those that are broken. Meant for the master's scheduler.
+
+    Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``hosts`` (for each what ``replica.recover``
+    returns).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run replica.patrol
+    """
+    found = {host: _recover(host, False, False) for cluster in _rules().clusters for host in cluster.replicas}
+    failed = [reason for each in found.values() if each["result"] == "failed" for reason in each["reasons"]]
+    return _result({"hosts": found}, "failed" if failed else "ok", failed, FAILED if failed else OK)
+
+
+def proposals():
+    """
+    List the repairs that wait for a person.
+
+    Returns a dict: ``result``, ``reasons``, ``retcode``, ``proposals`` (by name: ``host``, ``cluster``, ``at``,
+    ``reasons``, ``donor``), ``attempts`` (what was repaired by itself: ``host``, ``cluster``, ``at`` as seconds since
+    1970, ``result``).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run replica.proposals
+    """
+
+    def work():
+        known = Book(_rules().state).read()
+        attempts = [vars(each) for each in known.attempts]
+        return {"proposals": dict(known.proposals), "attempts": attempts}
+
+    return _ended(work, "ok")
+
+
+def approve(proposal):
+    """
+    Carry out a repair that was proposed, if it is still needed and the other guards permit it.
+
+    proposal
+        Its name, as ``replica.proposals`` lists it.
+
+    Returns what ``replica.recover`` returns.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run replica.approve 0123456789ab
+    """
+    try:
+        host = Book(_rules().state).take(str(proposal))["host"]
+    except RepairForbidden as error:
+        return _result({}, "refused", [error.text], REFUSED)
+    return _recover(host, False, approved=True)
+
+
+# What they share.
+
+
+def _recover(host, test, approved):
+    def work():
+        if test:
+            _, decision = repairing.examine(_hosts(), _rules(), host)
+            return {"host": host, **decision.as_dict()}
+        return repairing.recover(_hosts(), _rules(), host, _rebuild, _tell, approved)
+
+    told = _ended(work, "ok")
+    if told["result"] != "ok":
+        return {"host": host, **told}
+    result = told.pop("verdict", None) or told["outcome"]
+    return _result({**told, "host": host}, result, told["reasons"], OK)
+
+
+def _rebuild(cluster, host, donor):
+    return _clone(cloning.Wish(donor, (host,), cluster.primary, confirm=(host,)), {})
+
+
+def _clone(wish, options):
+    def copy(source, destinations):
+        return _copied(wish, source, destinations, options)
+
+    return cloning.clone(_hosts(), wish, copy, _tell)
+
+
+def _copied(wish, source, destinations, options):
+    """The backup is taken to a place on the source, copied as a tree and removed there."""
+    place = _hosts().ask(wish.source, "info")["datadir"] + STAGED + "-" + secrets.token_hex(4)
+    _hosts().ask(wish.source, "stage", cloning.LONG, target=place, lease=86400)
+    try:
+        receipts = {each: _copy(f"{wish.source}:{place}", each, options) for each in destinations}
+    finally:
+        with contextlib.suppress(ReplicaError):
+            _hosts().ask(wish.source, "unstage")
+    return receipts
+
+
+def _copy(source, destination, options):
+    done = __salt__["transfer.copy"](src=source, dst=destination, quiet=True, **options)
+    told = done.get("data", done) if "outputter" in done else done
+    if told.get("result") != "ok":
+        reasons = [each.get("text", str(each)) for each in told.get("reasons", ())]
+        raise ReplicaError(f"The copy to {destination} did not succeed: {' '.join(reasons)}")
+    return {name: told.get(name) for name in ("transfer", "receipt", "phases")}
+
+
+def _tell(what, details):
+    """People hear of it on stderr, everybody else on the bus."""
+    words = " ".join(f"{key}={value}" for key, value in details.items())
+    print(f"replica: {what} {words}", file=sys.stderr, flush=True)
+    with contextlib.suppress(Exception):
+        __salt__["event.send"](f"salt/replica/{what}", dict(details))
+
+
+def _hosts():
+    return Hosts(__opts__)
+
+
+def _rules():
+    return repair.rules(__opts__.get("replica_repair"))
+
+
+def _names(words):
+    found = words.split(",") if isinstance(words, str) else words
+    return tuple(dict.fromkeys(str(word).strip() for word in found if str(word).strip()))
+
+
+def _ended(work, good):
+    """What `work` returns as a result, or the error in it, with a true exit status."""
+    try:
+        body = work()
+    except ReplicaRefused as error:
+        return _result({}, "refused", error.evidence["reasons"], REFUSED)
+    except (ReplicaError, PlanError) as error:
+        return _result({"error": error.as_dict()}, "failed", [error.text], FAILED)
+    reasons = body.pop("reasons", [])
+    outcome = body.pop("result", good)
+    return _result({**body, "outcome": outcome}, good, reasons, OK)
+
+
+def _result(body, result, reasons, retcode):
+    __context__["retcode"] = retcode
+    return {**body, "result": result, "reasons": list(reasons), "retcode": retcode}

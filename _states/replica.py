@@ -1,0 +1,181 @@
+"""
+A replica of MariaDB, step by step: its backup prepared, installed, replicating, proved.
+
+What a state finds done it leaves alone. Every step keeps the rule of the module ``replica``: until the installation is
+settled, the old data comes back when a step fails or nobody goes on.
+
+.. code-block:: yaml
+
+    /srv/mysql.incoming:
+      replica.prepared: []
+
+    the new data of db2:
+      replica.installed:
+        - prepared: /srv/mysql.incoming
+        - confirm: db2
+        - require:
+          - replica: /srv/mysql.incoming
+
+    db1.example.net:
+      replica.replicating:
+        - donor_is_primary: true
+        - require:
+          - replica: the new data of db2
+"""
+
+from salt.exceptions import CommandExecutionError
+
+__virtualname__ = "replica"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def prepared(name, memory=0):
+    """
+    A backup in a directory is prepared, or has been installed since.
+
+    name
+        The directory.
+
+    memory : a quarter of what is available
+        How much the tool may use.
+
+    Returns what states return; ``changes`` has ``prepared``.
+    """
+    return _state(name, lambda: _prepared(name, memory))
+
+
+def _prepared(name, memory):
+    if _was_installed(name):
+        return {}, f"{name} has been installed.", None
+    if __salt__["xtrabackup.info"](name)["prepared"]:
+        return {}, f"{name} is prepared.", None
+    change = {"prepared": {"old": False, "new": True}}
+    return change, f"{name} is prepared now.", lambda: __salt__["xtrabackup.prepare"](name, memory)
+
+
+def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_writes=False):
+    """
+    The server runs on a prepared backup: isolated, until it replicates.
+
+    name
+        Any words.
+
+    prepared, confirm, lease, in_service, discard_own_writes
+        As for ``replica.install``.
+
+    Returns what states return; ``changes`` has ``data`` (what is installed) and ``kept`` (where the old data is).
+    """
+
+    def work():
+        if _was_installed(prepared):
+            return {}, f"{prepared} has been installed.", None
+        options = {"confirm": confirm, "in_service": in_service, "discard_own_writes": discard_own_writes}
+        found = __salt__["replica.check"](prepared, **options)
+        if not found["fits"]:
+            raise CommandExecutionError(" ".join(found["reasons"]))
+
+        def act():
+            done = __salt__["replica.install"](prepared, lease=lease, **options)
+            __salt__["replica.start_isolated"]()
+            return {"kept": {"old": None, "new": done["kept"]}}
+
+        return {"data": {"old": None, "new": prepared}}, f"{prepared} is installed now.", act
+
+    return _state(name, work)
+
+
+def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=None, timeout=600):
+    """
+    The server follows its primary, and both threads run.
+
+    name
+        The address of the primary.
+
+    port, donor_is_primary, coordinates
+        As for ``replica.point``.
+
+    lag
+        Wait until it is at most so many seconds behind.
+
+    timeout : 600
+        Seconds for that.
+
+    Returns what states return; ``changes`` has ``primary`` or ``threads``.
+    """
+
+    def work():
+        channels = __salt__["replica.info"]()["channels"]
+        follows = [each for each in channels if (each["primary"], each["port"]) == (name, int(port))]
+        if follows and follows[0]["io"] == "Yes" and follows[0]["sql"] == "Yes":
+            return {}, f"It follows {name}.", None
+
+        def act():
+            if not follows:
+                __salt__["replica.point"](name, port, coordinates, donor_is_primary)
+            __salt__["replica.start_replication"]()
+            if lag is not None:
+                __salt__["replica.wait"](lag=lag, timeout=timeout)
+
+        old = channels[0]["primary"] if channels else None
+        threads = {"threads": {"old": "stopped", "new": "running"}}
+        return threads if follows else {"primary": {"old": old, "new": name}}, f"It follows {name} now.", act
+
+    return _state(name, work)
+
+
+def proved(name, settle=True):
+    """
+    The installation was proved to be equal to its primary, and is settled.
+
+    A minion alone cannot prove it, since that takes both ends at one moment: ``salt-run replica.prove`` does. Without
+    a proof this fails, and says so.
+
+    name
+        Any words.
+
+    settle : True
+        End the possibility to take it back. The old data stays until ``replica.drop_old``.
+
+    Returns what states return; ``changes`` has ``settled``.
+    """
+
+    def work():
+        under_way = __salt__["replica.info"]()["installation"]
+        if under_way is None:
+            if __salt__["replica.last"]():
+                return {}, "It was proved and is settled.", None
+            raise CommandExecutionError("Nothing was installed on this host that could be proved.")
+        if under_way["step"] != "proved":
+            raise CommandExecutionError(
+                f"The installation is {under_way['step']}, not proved: see salt-run -d replica.prove."
+            )
+        if not settle:
+            return {}, "It was proved.", None
+        return {"settled": {"old": False, "new": True}}, "It is settled now.", lambda: __salt__["replica.settle"]()
+
+    return _state(name, work)
+
+
+# What they share.
+
+
+def _was_installed(prepared):
+    known = [__salt__["replica.info"]()["installation"], __salt__["replica.last"]()]
+    return any(each and each["prepared"] == prepared for each in known)
+
+
+def _state(name, work):
+    """One state: `work` tells the changes, the words for them, and how to make them (None if all is done)."""
+    told = {"name": name, "changes": {}, "result": True, "comment": ""}
+    try:
+        changes, words, act = work()
+        if act is not None and __opts__["test"]:
+            return {**told, "changes": changes, "result": None, "comment": words.replace(" now.", " then.")}
+        more = (act() or {}) if act else {}
+        extra = {key: each for key, each in more.items() if key == "kept" and isinstance(each, dict)}
+        return {**told, "changes": {**changes, **extra}, "comment": words}
+    except CommandExecutionError as error:
+        return {**told, "result": False, "comment": str(error)}

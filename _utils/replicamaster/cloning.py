@@ -1,0 +1,142 @@
+"""Clones a live database onto replicas: one backup for all of them, then one host after the other, until it is proved.
+
+What was begun on a host and not settled is taken back there, whatever fails; the hosts after it are not touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from replicaplan import clone as planning
+from replicaplan.errors import NotProved, ReplicaError, ReplicaRefused
+
+from .asking import LONG, Hosts, kept
+from .proving import prove
+
+STARTING = 1200.0
+Copy = Callable[[str, Sequence[str]], Mapping[str, Any]]
+Say = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What shall be cloned onto what."""
+
+    source: str
+    replicas: tuple[str, ...]
+    primary: str
+    address: str = ""
+    port: int = 0
+    confirm: tuple[str, ...] = ()
+    in_service: bool = False
+    discard_own_writes: bool = False
+    lock_others: bool = False
+    keep_old: bool = True
+    lease: int = 600
+    memory: Any = 0
+    lag: float = 10.0
+
+
+@dataclass
+class Story:
+    """What happened so far: the seconds of each step, and what became of each replica."""
+
+    say: Say
+    seconds: dict[str, float] = field(default_factory=dict)
+    replicas: dict[str, Any] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def step(self, name: str, **details: Any) -> Any:
+        self.say(name, details)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
+
+
+def look(hosts: Hosts, wish: Wish) -> planning.Plan:
+    """Everything found out and checked; ReplicaRefused has every reason at once. Changes nothing."""
+    told, silent = hosts.ask_all(dict.fromkeys((wish.source, wish.primary)), "info")
+    fit, quiet = hosts.ask_all(
+        wish.replicas, "fitness", confirm_in=list(wish.confirm), in_service=wish.in_service,
+        discard_own_writes=wish.discard_own_writes,
+    )
+    plan, against = planning.plan(wish.source, wish.primary, told, fit, {**silent, **quiet}, wish.address, wish.port)
+    if against or plan is None:
+        raise ReplicaRefused(against)
+    logins = {host: {"primary": plan.addresses[host], "port": plan.port} for host in wish.replicas}
+    troubles = [
+        f"{host}: {answer['trouble']}" for host, answer in hosts.ask_each(logins, "login").items() if answer["trouble"]
+    ]
+    if troubles:
+        raise ReplicaRefused(troubles)
+    return plan
+
+
+def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
+    """The whole of it; the report as a document. What fails is raised, and taken back first."""
+    story = Story(say)
+    began = time.monotonic()
+    with story.step("check"):
+        plan = look(hosts, wish)
+    try:
+        with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
+            copied = copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
+        with story.step("prepare", replicas=list(wish.replicas)):
+            prepared = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in wish.replicas}
+            hosts.ask_each(prepared, "prepare", LONG)
+        for host in wish.replicas:
+            story.replicas[host] = _rebuild(hosts, plan, wish, host, story)
+    except ReplicaError as error:
+        error.evidence["replicas"] = dict.fromkeys(story.replicas, "settled")
+        raise
+    total = round(time.monotonic() - began, 3)
+    return {
+        "source": wish.source, "primary": wish.primary, "copy": dict(copied), "replicas": story.replicas,
+        "seconds": {**story.seconds, "total": total},
+    }
+
+
+def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: Story) -> dict[str, Any]:
+    """One host: its old data is only given up when the new is proved."""
+    with contextlib.ExitStack() as undo, story.step("install", host=host):
+        options = {"in_service": wish.in_service, "discard_own_writes": wish.discard_own_writes, "lease": wish.lease}
+        hosts.ask(host, "install", STARTING, prepared=plan.incoming(host), confirm=host, **options)
+        undo.callback(_roll_back, hosts, host)
+        proof = _bring_up(hosts, plan, wish, host, story)
+        hosts.ask(host, "proved", proof=_short(proof))
+        settled = hosts.ask(host, "settle")
+        undo.pop_all()
+    kept = settled["kept"]
+    dropped = hosts.ask(host, "drop_old", STARTING, confirm=kept) if kept and not wish.keep_old else None
+    return {"proof": proof, "kept": None if dropped else kept, "datadir": settled["datadir"]}
+
+
+def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: Story) -> dict[str, Any]:
+    with story.step("start", host=host):
+        hosts.ask(host, "start_isolated", STARTING)
+    with story.step("replicate", host=host):
+        hosts.ask(host, "point", primary=plan.addresses[host], port=plan.port, donor_is_primary=plan.donor_is_primary)
+        hosts.ask(host, "start_replication")
+        hosts.ask(host, "wait", LONG, lag=wish.lag, timeout=LONG / 2)
+    with story.step("prove", host=host), kept(hosts, host, "installation", wish.lease):
+        proof = prove(hosts, wish.primary, host, wish.lock_others)
+    if not proof["proved"]:
+        raise NotProved(f"{host} is not equal to {wish.primary}: {' '.join(proof['reasons'])}", proof=_short(proof))
+    return proof
+
+
+def _short(proof: Mapping[str, Any]) -> dict[str, Any]:
+    """As much of a proof as a job takes along."""
+    return {**proof, "unproved": list(proof["unproved"])[:20], "reasons": list(proof["reasons"])[:20]}
+
+
+def _roll_back(hosts: Hosts, host: str) -> None:
+    """A host that has taken it back by itself has nothing to take back; one that is silent does so within its lease."""
+    with contextlib.suppress(ReplicaError):
+        hosts.ask(host, "roll_back", STARTING)

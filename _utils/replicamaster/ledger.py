@@ -1,0 +1,76 @@
+"""What was repaired by itself, and what waits for a person: durable on the master, one file under one lock."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from datamover.host import documents, flock
+from replicaplan.errors import RepairForbidden
+from replicaplan.repair import Attempt, Ledger
+
+KEPT = 500
+
+
+class Book:
+    """The ledger in a directory."""
+
+    def __init__(self, directory: str):
+        self._directory = Path(directory)
+
+    def read(self) -> Ledger:
+        """What is in it now."""
+        found = documents.load(self._file) or {}
+        return Ledger(tuple(Attempt(**each) for each in found.get("attempts", ())), found.get("proposals", {}))
+
+    @contextlib.contextmanager
+    def only_one(self, cluster: str) -> Iterator[None]:
+        """Nobody else repairs in this cluster meanwhile; RepairForbidden if somebody does."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = flock.hold(self._directory / f"{cluster.encode().hex()}.lock", 0)
+        if held is None:
+            raise RepairForbidden(f"A repair of {cluster} is under way; there is one at a time.")
+        with held:
+            yield
+
+    def begun(self, attempt: Attempt) -> None:
+        """Before anything is changed: an attempt counts, however it ends."""
+        self._change(lambda known: replace(known, attempts=(*known.attempts, attempt)[-KEPT:]))
+
+    def ended(self, attempt: Attempt, result: str) -> None:
+        def change(known: Ledger) -> Ledger:
+            attempts = (replace(each, result=result) if each == attempt else each for each in known.attempts)
+            return replace(known, attempts=tuple(attempts))
+
+        self._change(change)
+
+    def propose(self, name: str, proposal: Mapping[str, Any]) -> bool:
+        """Whether this is a new proposal."""
+        new = name not in self.read().proposals
+        self._change(lambda known: replace(known, proposals={**known.proposals, name: dict(proposal)}))
+        return new
+
+    def take(self, name: str) -> Mapping[str, Any]:
+        """A proposal, which is none any more."""
+        found = self.read().proposals.get(name)
+        if found is None:
+            raise RepairForbidden(f"There is no proposal {name}; replica.proposals lists those there are.")
+        self._change(
+            lambda known: replace(known, proposals={key: each for key, each in known.proposals.items() if key != name})
+        )
+        return found
+
+    @property
+    def _file(self) -> Path:
+        return self._directory / "ledger.json"
+
+    def _change(self, change: Any) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = flock.hold(self._directory / "ledger.lock", 30.0)
+        if held is None:
+            raise RepairForbidden(f"{self._file} is locked by somebody for longer than it should be.")
+        with held:
+            documents.save(self._file, asdict(change(self.read())))

@@ -1,0 +1,10 @@
+# Rebuilds a replica that is broken, if the guards in `replica_repair` of the master's configuration permit it:
+#
+#   salt-run state.orch orch.recover_replica pillar='{"host": "db2"}'
+#
+# Nothing but the name of the host is taken from whoever asks. What is so is found out by jobs.
+
+recover {{ pillar["host"] | json }}:
+  salt.runner:
+    - name: replica.recover
+    - host: {{ pillar["host"] | json }}

@@ -1,0 +1,42 @@
+"""How the client of the database is spoken to and read."""
+
+import pytest
+
+from hosttools import sql
+from hosttools.errors import UnreadableOutput
+
+
+def test_words_become_literals_that_cannot_end_early():
+    assert sql.quote("it's \\ x") == "'it\\'s \\\\ x'"
+    assert sql.identifier("a`b") == "`a``b`"
+
+
+def test_no_secret_is_in_the_command_line():
+    command = sql.client("mariadb", "/proc/self/fd/9", "SELECT 'secret'")
+    assert not any("secret" in word for word in command.argv)
+    assert command.argv[1] == "--defaults-file=/proc/self/fd/9"  # which has to come first
+    assert command.stdin.startswith(sql.PREAMBLE.encode())
+
+
+def test_a_defaults_file_quotes_what_is_special_in_it():
+    text = sql.defaults({"user": "x", "password": 'a"b\\c#d', "socket": ""})
+    assert text == '[client]\nuser="x"\npassword="a\\"b\\\\c#d"\n'
+
+
+def test_rows_are_read_with_their_escapes():
+    printed = b"a\tb\n1\tx\\ty\\nz\\\\\n2\tNULL\n"
+    assert sql.rows(printed) == [{"a": "1", "b": "x\ty\nz\\"}, {"a": "2", "b": None}]
+    assert sql.rows(b"") == []
+
+
+def test_documents_are_read_or_refused():
+    assert list(sql.documents(b'{"a": 1}\n"x"\n')) == [{"a": 1}, "x"]
+    with pytest.raises(UnreadableOutput):
+        list(sql.documents(b"oops"))
+
+
+def test_what_a_server_says_is_taken_and_not_the_statement():
+    statement = b"--------------\nCHANGE MASTER TO MASTER_PASSWORD='x'\n--------------\n\n"
+    said = statement + b"ERROR 1045 (28000) at line 2: Access denied\n"
+    assert sql.trouble(said) == (1045, "Access denied")
+    assert sql.trouble(b"what?")[0] == 0

@@ -1,0 +1,57 @@
+"""The plan of a clone."""
+
+from replicaplan import clone
+
+from .facts import channel, replica, server
+
+
+def fitness(number=2, info=None, **other):
+    told = {"reasons": [], "info": info or replica(number), "replication_user": "repl", "free": 10**9,
+            "incoming_exists": False}
+    return {**told, **other}
+
+
+def planned(told=None, fit=None, source="db1", primary="db1", silent=None, **options):
+    told = {"db1": server(1), **(told or {})}
+    return clone.plan(source, primary, told, fit or {"db2": fitness()}, silent or {}, **options)
+
+
+def test_a_primary_is_cloned_beside_the_data_of_its_replica():
+    plan, against = planned()
+    assert against == []
+    assert (plan.source_place, plan.target_place("db2")) == ("db1:/run/s.sock", "db2:/srv/mysql.incoming")
+    assert (plan.addresses, plan.port, plan.donor_is_primary) == ({"db2": "10.0.0.1"}, 3306, True)
+
+
+def test_a_replica_is_a_donor_for_the_primary_that_it_follows():
+    plan, against = planned({"db3": replica(3)}, source="db3")
+    assert (against, plan.donor_is_primary) == ([], False)
+    _, against = planned({"db3": replica(3, channels=[channel(primary_id=77)])}, source="db3")
+    assert against == ["db3 does not follow db1 (server_id 1)."]
+
+
+def test_every_reason_comes_at_once():
+    fit = {"db2": fitness(reasons=["confirm ..."], replication_user="", free=5, incoming_exists=True)}
+    _, against = planned({"db1": server(1, variables={"log_bin": "OFF"})}, fit)
+    assert len(against) == 6
+
+
+def test_without_an_answer_there_is_no_plan():
+    assert planned(silent={"db2": "db2 is silent"}) == (None, ["db2 is silent"])
+
+
+def test_nobody_is_cloned_onto_itself():
+    _, against = planned(fit={"db1": fitness(1, server(1))})
+    assert "db1 cannot be cloned onto itself." in against
+
+
+def test_two_replicas_of_one_server_id_are_refused():
+    _, against = planned(fit={"db2": fitness(2), "db3": fitness(3, replica(2))})
+    assert against == ["db2 and db3 have the same server_id 2."]
+
+
+def test_the_address_is_one_in_the_replicas_own_network():
+    head = server(1, networks=["192.168.7.1/24", "10.0.0.1/24"])
+    assert clone.reached(head, replica(2)) == "10.0.0.1"
+    assert clone.reached(server(1, networks=["172.16.0.1/16"]), replica(2)) == "172.16.0.1"
+    assert clone.reached(server(1, networks=[]), replica(2)) == ""

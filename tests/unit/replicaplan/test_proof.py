@@ -1,0 +1,61 @@
+"""What makes a proof, and what each difference does to it."""
+
+from replicaplan import proof
+
+from .facts import channel, replica
+
+COUNT = {"mark": {"file": "b.1", "position": 9, "gtid": "0-1-7"}, "root": "aa", "tables": 2, "rows": 30, "objects": 5}
+
+
+def test_equal_counts_at_one_position_are_equal():
+    assert all(each.ok for each in proof.of_counts(COUNT, COUNT))
+
+
+def test_another_root_or_another_position_is_no_proof():
+    assert not proof.of_counts(COUNT, {**COUNT, "root": "bb"})[1].ok
+    elsewhere = {**COUNT, "mark": {**COUNT["mark"], "gtid": "0-1-8"}}
+    assert not proof.of_counts(COUNT, elsewhere)[0].ok
+
+
+def test_threads_and_read_only_are_part_of_it():
+    assert all(each.ok for each in proof.of_standing(replica(), "db1"))
+    writable = proof.of_standing(replica(variables={"read_only": "OFF"}), "db1")
+    assert [each.ok for each in writable] == [True, False]
+    stopped = proof.of_standing(replica(channels=[channel(sql="No", sql_error="dup")]), "db1")
+    assert [each.ok for each in stopped] == [False, True]
+    assert not proof.of_standing(replica(channels=[]), "db1")[0].ok
+
+
+def test_own_transactions_are_errant_unless_the_primary_knows_them():
+    primary = {"state": "0-1-9,0-2-4"}
+    assert proof.of_writes({"state": "0-1-9,0-2-4"}, primary, 2).ok
+    assert not proof.of_writes({"state": "0-1-9,0-2-5"}, primary, 2).ok
+    assert not proof.of_writes({"state": "3-2-1"}, primary, 2).ok
+
+
+def test_nothing_sampled_is_no_arrival():
+    assert not proof.of_arrival("").ok
+    assert not proof.of_arrival("0-1-2", "it is late").ok
+
+
+def test_differences_are_named():
+    one = [["row", "x", "t", 3, "aa"], ["row", "x", "u", 3, "aa"], ["row", "x", "v", 1, "aa"]]
+    one += [["definition", "view", "x.w", "d"]]
+    other = [["row", "x", "t", 4, "bb"], ["row", "x", "u", 3, "bb"], ["definition", "view", "x.w", "e"]]
+    assert proof.differences(one, other) == [
+        "'view x.w' differs.",
+        "'table x.t' has 3 rows on the primary and 4 on the replica.",
+        "'table x.u' differs.",
+        "'table x.v' is only on the primary.",
+    ]
+
+
+def test_many_differences_are_counted():
+    rows = [["row", "x", f"t{number}", 1, "aa"] for number in range(50)]
+    assert proof.differences(rows, [])[-1] == "and 30 more."
+
+
+def test_a_report_is_proved_only_if_every_check_is():
+    good = proof.Check("threads", True, "run")
+    assert proof.report([good], COUNT, [])["proved"]
+    assert not proof.report([good, proof.Check("content", False, "differ")], COUNT, [])["proved"]

@@ -1,0 +1,109 @@
+"""When a replica is repaired without a hand, and everything that prevents it."""
+
+import pytest
+
+from replicaplan import repair
+from replicaplan.errors import ReplicaRefused
+
+from .facts import channel, replica, server
+
+CLUSTER = repair.Cluster("main", "db1", ("db2", "db3"))
+RULES = repair.Rules((CLUSTER,), cooldown=600, daily=2)
+NOW = 1_000_000.0
+STOPPED = channel(sql="No", sql_errno=1062, sql_error="Duplicate entry")
+
+
+def decide(host="db2", broken=None, ledger=None, silent=None, cluster=CLUSTER, **others):
+    told = {"db1": server(1), "db2": replica(2), "db3": replica(3), **others}
+    told[host] = broken or told[host]
+    told = {name: each for name, each in told.items() if name not in (silent or {})}
+    return repair.decide(cluster, host, told, silent or {}, ledger or repair.Ledger(), RULES, NOW)
+
+
+BROKEN = [
+    replica(datadir_exists=False),
+    replica(running=False, role="down", channels=[], unit={"name": "m", "active": "failed", "masked": False}),
+    replica(channels=[STOPPED]),
+    replica(channels=[channel(io="No", io_errno=1236, io_error="Could not find first log file")]),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_is_broken_is_repaired_from_a_healthy_replica(broken):
+    decision = decide(broken=broken)
+    assert (decision.verdict, decision.donor) == ("broken", "db3")
+
+
+HEALTHY = [
+    replica(),
+    replica(channels=[channel(io="No", sql="No")]),
+    replica(channels=[channel(io="Connecting", io_errno=2003, io_error="cannot connect")]),
+    replica(running=False, channels=[], unit={"name": "m", "active": "inactive", "masked": False}),
+]
+
+
+@pytest.mark.parametrize("told", HEALTHY)
+def test_what_is_well_or_was_stopped_by_a_person_is_left_alone(told):
+    assert decide(broken=told).verdict == "healthy"
+
+
+def test_a_stranger_is_never_touched():
+    assert decide(cluster=None).verdict == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"host": "db1", "broken": server(1, channels=[STOPPED])}, "is the primary of main"),
+        ({"broken": replica(channels=[STOPPED], replicas=[{"server_id": 9, "host": "x"}])}, "has replicas of its own"),
+        ({"broken": server(2, datadir_exists=False)}, "may be a primary"),
+        ({"broken": BROKEN[2], "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
+        ({"broken": BROKEN[2], "db1": server(1, running=False)}, "The primary db1 does not run"),
+        ({"broken": BROKEN[2], "db1": replica(1)}, "is not the primary any more"),
+        ({"broken": BROKEN[2], "silent": {"db1": "no answer"}}, "The primary db1 cannot be asked"),
+        ({"broken": BROKEN[2], "silent": {"db2": "no answer"}}, "db2 cannot be asked"),
+        ({"broken": {**BROKEN[1], "unit": {"name": "m", "active": "failed", "masked": True}}}, "is masked"),
+    ],
+)
+def test_a_guard_holds_back(options, words):
+    decision = decide(**options)
+    assert decision.verdict == "forbidden"
+    assert any(words in reason for reason in decision.reasons)
+
+
+def test_a_flapping_replica_cools_down_and_a_cluster_has_a_daily_number():
+    begun = repair.Attempt("db2", "main", NOW - 60)
+    decision = decide(broken=BROKEN[2], ledger=repair.Ledger((begun,)))
+    assert "cooldown goes on for 540 s" in decision.reasons[-1]
+    others = tuple(repair.Attempt("db3", "main", NOW - age) for age in (7000, 8000))
+    decision = decide(broken=BROKEN[2], ledger=repair.Ledger(others))
+    assert "2 automatic repairs within a day" in decision.reasons[-1]
+    old = tuple(repair.Attempt("db2", "main", NOW - age) for age in (90_000, 95_000))
+    assert decide(broken=BROKEN[2], ledger=repair.Ledger(old)).verdict == "broken"
+
+
+def test_the_primary_is_the_last_choice_for_a_donor():
+    assert decide(broken=BROKEN[2], db3=replica(3, running=False)).donor == "db1"
+    late = replica(3, channels=[channel(lag=500)])
+    four = repair.Cluster("main", "db1", ("db2", "db3", "db4"))
+    assert decide(broken=BROKEN[2], db3=late, db4=replica(4), cluster=four).donor == "db4"
+
+
+def test_a_configured_donor_is_not_replaced_by_another():
+    chosen = repair.Cluster("main", "db1", ("db2", "db3"), donor="db3")
+    assert decide(broken=BROKEN[2], db3=replica(3, running=False), cluster=chosen).verdict == "forbidden"
+
+
+def test_rules_are_read_and_everything_wrong_is_named():
+    read = repair.rules({"clusters": {"main": {"primary": "db1", "replicas": ["db2"]}}, "daily": 5})
+    assert (read.daily, read.cluster_of("db2").primary, read.cluster_of("x")) == (5, "db1", None)
+    assert repair.rules(None).clusters == ()
+    with pytest.raises(ReplicaRefused) as error:
+        repair.rules({"clusters": {"main": {"primary": "db1"}, "b": {"primary": "x", "replicas": ["x"]}}})
+    assert len(error.value.evidence["reasons"]) == 2
+    with pytest.raises(ReplicaRefused, match="dayly is no setting"):
+        repair.rules({"dayly": 1})
+
+
+def test_the_same_trouble_is_proposed_once():
+    assert repair.proposal_id("db2", ["a"]) == repair.proposal_id("db2", ["a"]) != repair.proposal_id("db3", ["a"])

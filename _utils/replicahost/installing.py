@@ -97,14 +97,17 @@ def install(found, wish, host, state_dir):
         prepared=wish.prepared, had_data=os.path.isdir(found.datadir),
     )
     with hold.working():
-        _stop(hold, found.unit)
+        _stop(hold, found)
         _exchange(hold, found, wish.prepared, kept)
         hold.note(step="installed")
     return summary(hold)
 
 
-def _stop(hold, unit):
-    hold.undo.register("unit", unit=unit.name, was_active=unit.runs, was_masked=unit.masked)
+def _stop(hold, found):
+    """A server whose data was lost cannot be started again by whoever takes this back."""
+    unit = found.unit
+    startable = unit.runs and os.path.isdir(found.datadir)
+    hold.undo.register("unit", unit=unit.name, was_active=startable, was_masked=unit.masked)
     units.stop(unit.name)
     units.mask(unit.name)
 

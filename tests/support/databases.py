@@ -18,10 +18,14 @@ class Minion:
     """Calls execution modules inside a machine."""
 
     def __init__(self, machine, **opts):
-        given = {"id": machine.name, **opts}
-        self._process = machine.popen(
-            ["python", "-B", SHELL, json.dumps(given)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
+        self._machine, self._opts = machine, {"id": machine.name, **opts}
+        self._process = None
+        self.start()
+
+    def start(self):
+        """Start it, also anew after the machine has lost its power."""
+        argv = ["python", "-B", SHELL, json.dumps(self._opts)]
+        self._process = self._machine.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._heard()
 
     def call(self, function, *args, **kwargs):
@@ -59,5 +63,6 @@ def databases(*names):
         found = {name: Database(lab.machine(name)) for name in names}
         for database in found.values():
             database.create()
+            database.machine.run(["systemctl", "enable", "--quiet", "mariadb"])
             database.minion = stack.enter_context(contextlib.closing(Minion(database.machine, **config)))
         yield found

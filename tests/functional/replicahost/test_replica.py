@@ -1,0 +1,210 @@
+"""replica and xtrabackup on real servers: what they tell, exchange, prove, and how all of it is taken back."""
+
+import pytest
+from lab.database import REPLICATION_PASSWORD
+
+from tests.support.databases import Refused
+from tests.support.waiting import eventually
+
+from .conftest import INCOMING
+
+pytestmark = pytest.mark.root
+
+
+def test_a_server_tells_what_it_is(pair):
+    told, other = pair.primary.minion.call("replica.info"), pair.call("replica.info")
+    assert (told["role"], told["vendor"], told["datadir"]) == ("primary", "mariadb", "/srv/mysql")
+    assert [each["server_id"] for each in told["replicas"]] == [other["variables"]["server_id"]]
+    assert (other["role"], other["variables"]["read_only"], other["replicas"]) == ("replica", "ON", [])
+    (channel,) = other["channels"]
+    assert (channel["primary"], channel["io"], channel["sql"]) == (pair.primary.machine.ip, "Yes", "Yes")
+    assert (told["schemas"], told["galera"], told["clients"]) == (["shop"], False, 0)
+
+
+def test_a_server_that_is_down_is_told_from_its_configuration(pair):
+    pair.replica.stop()
+    try:
+        told = pair.call("replica.info")
+        assert (told["running"], told["role"], told["datadir"]) == (False, "down", "/srv/mysql")
+        assert told["was_replica"]
+    finally:
+        pair.replica.start()
+
+
+def test_a_backup_is_prepared_once_and_within_bounds(pair):
+    pair.bring(prepare=False)
+    assert not pair.call("xtrabackup.info", INCOMING)["prepared"]
+    done = pair.call("xtrabackup.prepare", INCOMING, memory="64MiB")
+    assert (done["changed"], done["prepared"], done["schemas"]) == (True, True, ["shop"])
+    assert done["coordinates"]["gtid"] != ""
+    assert not pair.call("xtrabackup.prepare", INCOMING)["changed"]
+
+
+def test_damaged_pages_of_a_backup_are_found_by_name(pair):
+    pair.bring()
+    assert pair.call("xtrabackup.verify", INCOMING)["verified"]
+    with open(pair.replica.machine.disk(f"{INCOMING}/shop/customer.ibd"), "r+b") as file:
+        file.seek(16384 * 4 + 200)
+        file.write(b"\xff" * 64)
+    found = pair.call("xtrabackup.verify", INCOMING)
+    assert (found["verified"], [each["path"] for each in found["bad"]]) == (False, ["shop/customer.ibd"])
+
+
+def test_a_backup_that_did_not_complete_is_none(pair):
+    pair.bring(prepare=False)
+    place = pair.replica.machine.disk(f"{INCOMING}/xtrabackup_info")
+    place.write_text("".join(line for line in place.open() if not line.startswith("end_time")))
+    with pytest.raises(Refused, match="is incomplete: its info file has no end_time"):
+        pair.call("xtrabackup.prepare", INCOMING)
+    place.unlink()
+    with pytest.raises(Refused, match="holds no backup"):
+        pair.call("xtrabackup.info", INCOMING)
+
+
+def test_a_backup_is_not_taken_over_anything(pair):
+    with pytest.raises(Refused, match="exists and is no empty directory"):
+        pair.primary.minion.call("xtrabackup.stream", "/srv/backup")
+    with pytest.raises(Refused, match="exists and is no empty directory"):
+        pair.primary.minion.call("xtrabackup.stream", "/srv/mysql")
+
+
+def test_a_writable_primary_with_replicas_is_never_replaced(pair):
+    told = pair.primary.minion.call("replica.check", "/srv/nowhere", confirm="db1")
+    assert not told["fits"]
+    words = " ".join(told["reasons"])
+    assert "has replicas of its own" in words
+    assert "may be a primary" in words
+    assert "/srv/nowhere is no directory" in words
+    with pytest.raises(Refused, match="may be a primary"):
+        pair.primary.minion.call("replica.install", "/srv/nowhere", confirm="db1")
+    assert pair.primary.minion.call("replica.info")["running"]
+
+
+def test_an_unprepared_backup_and_a_wrong_name_are_refused_at_once(pair):
+    pair.bring(prepare=False)
+    before = pair.call("replica.info")
+    with pytest.raises(Refused, match=r"confirm has to name.*is not prepared"):
+        pair.call("replica.install", INCOMING, confirm="db1")
+    pair.as_before(before)
+
+
+def install_and_start(pair, **options):
+    pair.bring()
+    pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True, **options)
+    return pair.call("replica.start_isolated")
+
+
+def test_new_data_is_installed_proved_and_settled(pair):
+    isolated = install_and_start(pair)
+    assert (isolated["channels"], isolated["variables"]["read_only"], isolated["schemas"]) == ([], "ON", ["shop"])
+    pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
+    pair.call("replica.start_replication")
+    assert pair.replicates()
+    one, other = pair.count_both()
+    assert (one["root"], one["mark"]["gtid"]) == (other["root"], other["mark"]["gtid"])
+    assert (one["unproved"], one["tables"] >= 5) == ([["shop", "numbers", "InnoDB"], ["shop", "old", "Aria"]], True)
+    with pytest.raises(Refused, match="was not proved yet"):
+        pair.call("replica.settle")
+    assert pair.call("replica.info")["installation"] is None  # that took it back
+
+
+def test_settled_data_stays_and_the_old_is_dropped_by_its_name(pair):
+    install_and_start(pair)
+    pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
+    pair.call("replica.start_replication")
+    pair.call("replica.proved", {"by": "test"})
+    kept = pair.call("replica.settle")["kept"]
+    with pytest.raises(Refused, match="confirm has to name what is removed"):
+        pair.call("replica.drop_old", "/srv/mysql")
+    assert pair.call("replica.drop_old", kept)["bytes"] > 1e6
+    assert not pair.replica.machine.disk(kept).exists()
+    assert pair.replicates()
+    pair.replica.machine.run(["systemctl", "restart", "mariadb"])
+    assert pair.call("replica.info")["variables"]["read_only"] == "ON"
+    assert pair.replicates()
+
+
+def test_a_server_that_does_not_start_on_its_new_data_has_its_old_back(pair):
+    before = pair.call("replica.info")
+    pair.bring()
+    pair.replica.machine.disk(f"{INCOMING}/ibdata1").write_bytes(b"\0" * 12_582_912)
+    pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True)
+    with pytest.raises(Refused, match="did not start"):
+        pair.call("replica.start_isolated")
+    pair.as_before(before)
+    assert pair.replica.machine.disk(INCOMING).is_dir()
+
+
+def test_what_nobody_goes_on_with_is_taken_back_by_itself(pair):
+    before = pair.call("replica.info")
+    pair.bring()
+    pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True, lease=5)
+    assert pair.call("replica.info")["unit"]["masked"]
+    assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
+    assert eventually(lambda: pair.call("replica.info")["running"], 60)
+    assert eventually(lambda: pair.leftovers() == "", 30)
+    pair.as_before(before)
+
+
+def test_a_power_cut_in_the_middle_is_taken_back_at_boot(pair):
+    before = pair.call("replica.info")
+    install_and_start(pair)
+    pair.replica.machine.reboot()
+    pair.replica.minion.start()
+    assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
+    assert eventually(lambda: pair.call("replica.info")["running"], 60)
+    assert eventually(lambda: pair.leftovers() == "", 30)
+    pair.as_before(before)
+
+
+def test_a_paused_replica_goes_on_by_itself(pair):
+    pair.call("replica.pause", lease=5)
+    assert pair.call("replica.info")["channels"][0]["sql"] == "No"
+    assert eventually(lambda: pair.call("replica.info")["channels"][0]["sql"] == "Yes", 60)
+    assert eventually(lambda: pair.leftovers() == "", 30)
+
+
+@pytest.fixture
+def writable(pair):
+    """Run statements on the replica itself that neither its log nor its primary ever sees."""
+
+    def change(statements):
+        pair.replica.sql(f"SET SESSION sql_log_bin=0; {statements}", "shop")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "named"),
+    [
+        ("UPDATE customer SET photo='x' WHERE id=7", "UPDATE customer SET photo=UNHEX(SHA1(7)) WHERE id=7",
+         ["row", "shop", "customer"]),
+        ("DROP TRIGGER named",
+         "CREATE TRIGGER named BEFORE INSERT ON customer FOR EACH ROW SET NEW.kind = COALESCE(NEW.kind, 'b')", None),
+        ("DROP VIEW rich", "CREATE VIEW rich AS SELECT id FROM customer WHERE worth > 1000", None),
+        ("ALTER USER reader@'10.%' IDENTIFIED BY 'other'",
+         "ALTER USER reader@'10.%' IDENTIFIED BY 'secret of a reader'", ["definition", "user", "reader@10.%"]),
+    ],
+)
+def test_one_thing_that_differs_makes_another_count(pair, writable, change, back, named):
+    before, same = pair.count_both()
+    assert before["root"] == same["root"]
+    writable(change)
+    one, other = pair.count_both()
+    assert one["root"] != other["root"]
+    if named:
+        assert [entry[:3] for entry in pair.differing()] == [named]
+    writable(back)
+
+
+def test_no_secret_is_left_anywhere(pair):
+    install_and_start(pair)
+    pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
+    pair.replica.sql("STOP SLAVE")
+    with pytest.raises(Refused) as error:
+        pair.call("replica.point", "x" * 300, donor_is_primary=True)
+    assert REPLICATION_PASSWORD not in str(error.value)
+    places = "/var/lib/salt-transfer /etc /tmp /run /var/log"
+    searched = ["grep", "-rlF", "--devices=skip", "--", REPLICATION_PASSWORD, *places.split()]
+    assert pair.replica.machine.run(searched, check=False).stdout == ""
+    assert REPLICATION_PASSWORD not in pair.replica.machine.run(["journalctl", "--no-pager"]).stdout

@@ -15,6 +15,10 @@ LOOK = 0.2  # nothing tells when a thread changes its state
 SLACK = 30.0
 
 
+def _pace():
+    time.sleep(LOOK)
+
+
 def login_trouble(replication, primary, port):
     """Why a replica could not log in at its primary with this; empty if it can."""
     remote = Server("", replication.user, replication.password, host=primary, port=port)
@@ -41,7 +45,7 @@ def await_running(server, timeout):
             return channels[0]
         if _is_final(channels) or time.monotonic() > deadline:
             raise ReplicationBroken(" ".join(against))
-        time.sleep(LOOK)
+        _pace()
 
 
 def _is_final(channels):
@@ -77,7 +81,7 @@ def await_lag(server, most, samples, timeout):
         if time.monotonic() > deadline:
             text = f"The lag is {lag} s after {timeout:g} s, and {most:g} were allowed. {' '.join(against)}"
             raise ReplicationLate(text.strip())
-        time.sleep(LOOK)
+        _pace()
 
 
 def pause(found, state_dir, lease):
@@ -122,7 +126,7 @@ def _await_mark(server, mark, by_gtid, timeout):
             return
         if time.monotonic() > deadline:
             raise ReplicationLate(f"The replica did not reach {mark['gtid'] or mark['file']} within {timeout:g} s.")
-        time.sleep(LOOK)
+        _pace()
 
 
 def _check_place(server, channel, mark, by_gtid):

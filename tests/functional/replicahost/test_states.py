@@ -1,0 +1,47 @@
+"""Each state of a replica is run four times: asked, made, made again, asked again."""
+
+import pytest
+
+from .conftest import INCOMING
+
+pytestmark = pytest.mark.root
+
+
+def four_times(minion, function, name, **options):
+    """(the first change, results) of test, apply, apply, test; only the second run may change anything."""
+    told = [minion.state(function, name, test=test, **options) for test in (True, False, False, True)]
+    assert [each["result"] for each in told] == [None, True, True, True], told
+    asked, made, again, last = told
+    assert (set(asked["changes"]) <= set(made["changes"]), again["changes"], last["changes"]) == (True, {}, {})
+    return made["changes"]
+
+
+def test_a_replica_is_made_state_by_state(pair):
+    pair.bring(prepare=False)
+    minion = pair.replica.minion
+    assert four_times(minion, "replica.prepared", INCOMING) == {"prepared": {"old": False, "new": True}}
+    installed = four_times(
+        minion, "replica.installed", "new data", prepared=INCOMING, confirm="db2", discard_own_writes=True, lease=900
+    )
+    assert installed["data"] == {"old": None, "new": INCOMING}
+    assert minion.state("replica.prepared", INCOMING)["changes"] == {}  # it has a new name since
+    address = pair.primary.machine.ip
+    replicating = four_times(minion, "replica.replicating", address, donor_is_primary=True, lag=5)
+    assert replicating == {"primary": {"old": None, "new": address}}
+    refused = minion.state("replica.proved", "it")
+    assert (refused["result"], refused["changes"]) == (False, {})
+    assert "not proved" in refused["comment"]
+    one, other = pair.count_both()
+    assert one["root"] == other["root"]
+    pair.call("replica.proved", {"by": "test"})
+    assert four_times(minion, "replica.proved", "it") == {"settled": {"old": False, "new": True}}
+    assert pair.call("replica.drop_old", installed["kept"]["new"])["bytes"] > 0
+
+
+def test_a_state_that_cannot_be_reached_says_why_and_changes_nothing(pair):
+    before = pair.call("replica.info")
+    for test in (True, False):
+        told = pair.replica.minion.state("replica.installed", "it", prepared="/srv/nowhere", confirm="db2", test=test)
+        assert (told["result"], told["changes"]) == (False, {})
+        assert "/srv/nowhere is no directory" in told["comment"]
+    pair.as_before(before)

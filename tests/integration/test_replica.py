@@ -1,0 +1,136 @@
+"""Replicas from the master, with real servers: cloned, proved, found to differ, repaired by themselves."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from lab import Lab
+from lab.database import REPLICATION_PASSWORD, Database
+
+from tests.conftest import CHECKOUT
+from tests.support.waiting import eventually
+
+NAMES = ("db1", "db2")
+CONTENT = """
+CREATE DATABASE shop; USE shop; CREATE TABLE item (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80));
+INSERT INTO item (name) SELECT MD5(seq) FROM shop.seq_1_to_20000;
+CREATE TRIGGER lower_case BEFORE INSERT ON item FOR EACH ROW SET NEW.name = LOWER(NEW.name);
+"""
+WORK = """
+DELIMITER //
+CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUID()); DO SLEEP(0.02); END LOOP; END //
+"""
+MASTER = {
+    "file_roots": {"base": [str(CHECKOUT)]},
+    "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "orch/reactor/replica_alert.sls")]}],
+    "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": 2, "cooldown": 0},
+}
+MINION = {
+    "replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}},
+    "beacons": {"service": [{"services": {"mariadb": {"onchangeonly": True}}}, {"interval": 3}]},
+}
+ALERTS = "for i in 1 2 3 4 5; do salt-call --config-dir=/etc/salt event.send salt/beacon/db2/service/mariadb; done"
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    """A primary that is written to all the while, and an empty server."""
+    with Lab(minions=NAMES, databases=NAMES, master_config=MASTER, minion_config=MINION) as lab:
+        lab.databases = {name: Database(lab.machine(name)) for name in NAMES}
+        for database in lab.databases.values():
+            database.create()
+        lab.databases["db1"].allow_replication()
+        lab.databases["db1"].sql(CONTENT)
+        lab.databases["db1"].sql(WORK)
+        writer = lab.machine("db1").popen(["mariadb", "-e", "CALL shop.work()"])
+        yield lab
+        writer.terminate()
+        writer.wait()
+
+
+def clone(fleet, **options):
+    return fleet.run_runner("replica.clone", "db1", "db2", **{"confirm": "db2", "discard_own_writes": True, **options})
+
+
+def test_every_reason_against_a_clone_is_told_and_nothing_changes(fleet):
+    done = fleet.run_runner("replica.clone", "db2", "db1", confirm="x")
+    assert (done.returncode, done.data["result"]) == (3, "refused")
+    words = " ".join(done.data["reasons"])
+    assert "confirm has to name" in words
+    assert "db2 holds no schema" in words
+    assert "db1 holds 1 schemas, follows nobody and is writable" in words
+
+
+def test_a_clone_under_load_ends_proved(fleet):
+    planned = clone(fleet, test=True)
+    assert (planned.returncode, planned.data["replicas"]) == (0, ["db2:/srv/mysql.incoming"])
+    done = clone(fleet)
+    assert (done.returncode, done.data["result"]) == (0, "ok"), done.data
+    proof = done.data["replicas"]["db2"]["proof"]
+    assert proof["proved"]
+    assert {each["what"] for each in proof["checks"]} >= {"threads", "read_only", "arrival", "position", "content"}
+    assert proof["compared"]["rows"] > 20000
+    assert fleet.machine("db1").output("ls", "/srv") == "mysql"
+    assert REPLICATION_PASSWORD not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "words"),
+    [
+        ("UPDATE item SET name='x' WHERE id=77", "UPDATE item SET name=MD5(77) WHERE id=77", "shop.item' differs"),
+        ("DROP TRIGGER lower_case", None, "trigger shop.item.lower_case"),
+    ],
+)
+def test_one_difference_is_no_proof_and_is_named(fleet, change, back, words):
+    replica = fleet.databases["db2"]
+    trigger = "CREATE TRIGGER lower_case BEFORE INSERT ON item FOR EACH ROW SET NEW.name = LOWER(NEW.name)"
+    replica.sql(f"SET sql_log_bin=0; {change}", "shop")
+    done = fleet.run_runner("replica.prove", "db2", "db1")
+    replica.sql(f"SET sql_log_bin=0; {back or trigger}", "shop")
+    assert (done.returncode, done.data["proved"]) == (2, False)
+    assert any(words in reason for reason in done.data["reasons"])
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+
+
+def test_a_wrong_position_is_no_proof(fleet):
+    """As if a clone had been told a GTID that is some transactions too far."""
+    replica, primary = fleet.databases["db2"], fleet.databases["db1"]
+    replica.sql("STOP SLAVE")
+    before = replica.value("SELECT @@gtid_slave_pos")
+    domain, server, number = before.split("-")
+    assert eventually(lambda: int(primary.value("SELECT @@gtid_binlog_pos").split("-")[2]) > int(number) + 10, 60)
+    replica.sql(f"SET GLOBAL gtid_slave_pos='{domain}-{server}-{int(number) + 5}'; START SLAVE")
+    done = fleet.run_runner("replica.prove", "db2", "db1")
+    assert (done.returncode, done.data["proved"]) == (2, False)
+
+
+def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(fleet):
+    """Any minion can fire any event; whoever is asked then tells how it is."""
+    for host in ("db1", "db2", "nobody"):
+        told = fleet.run_runner("replica.recover", host).data
+        assert told["result"] in ("healthy", "forbidden")
+    with fleet.bus() as bus:
+        fleet.run_module("db2", "event.send", "salt/beacon/db1/service/mariadb", data={"mariadb": {"running": False}})
+        assert any(re.fullmatch("salt/run/[0-9]+/ret", tag) for tag, _ in bus.events(timeout=60))
+    assert fleet.run_runner("replica.proposals").data["attempts"] == []
+
+
+def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved(fleet):
+    with fleet.bus() as bus:
+        fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
+        more = fleet.machine("db2").popen(["sh", "-c", ALERTS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seen = [(tag, data) for tag, data in until_repaired(bus)]
+        assert more.wait() == 0
+    assert seen[-1][0] == "salt/replica/repaired", seen
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+    attempts = fleet.run_runner("replica.proposals").data["attempts"]
+    assert [each["result"] for each in attempts] == ["repaired"]
+
+
+def until_repaired(bus):
+    for tag, data in bus.events(timeout=240):
+        if re.match("salt/(beacon|replica)/", tag):
+            yield tag, json.dumps(data)
+        if tag in ("salt/replica/repaired", "salt/replica/failed"):
+            return

@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 MINIONS = ("db1", "db2", "db3")
 MASTER_CONFIG = {"peer_run": {"db.*": ["transfer.pull"]}}  # as docs/howto/provision-a-minion.md says
 WRITE = os.environ.get("DOCS_WRITE")
-pytestmark = () if WRITE else pytest.mark.slow
+pytestmark = [] if WRITE else [pytest.mark.slow]
 AWAIT = "/usr/local/bin/await-transfer"
 AWAIT_PROGRAM = Path(__file__).with_name("await_transfer.sh")
 

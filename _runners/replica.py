@@ -22,7 +22,7 @@ from replicamaster import cloning, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
 from replicaplan import repair
-from replicaplan.errors import RepairForbidden, ReplicaError, ReplicaRefused
+from replicaplan.errors import CopyFailed, RepairForbidden, ReplicaError, ReplicaRefused
 from transferplan.errors import PlanError
 
 __virtualname__ = "replica"
@@ -268,24 +268,25 @@ def _clone(wish, options):
 
 
 def _copied(wish, source, destinations, options):
-    """The backup is taken to a place on the source, copied as a tree and removed there."""
+    """One destination takes the backup as it is made; for several it is made once beside the data, and copied."""
+    if len(destinations) == 1:
+        return _copy(source, destinations, {"type": "xtrabackup", **options})
     place = _hosts().ask(wish.source, "info")["datadir"] + STAGED + "-" + secrets.token_hex(4)
     _hosts().ask(wish.source, "stage", cloning.LONG, target=place, lease=86400)
     try:
-        receipts = {each: _copy(f"{wish.source}:{place}", each, options) for each in destinations}
+        return _copy(f"{wish.source}:{place}", destinations, options)
     finally:
         with contextlib.suppress(ReplicaError):
             _hosts().ask(wish.source, "unstage")
-    return receipts
 
 
-def _copy(source, destination, options):
-    done = __salt__["transfer.copy"](src=source, dst=destination, quiet=True, **options)
+def _copy(source, destinations, options):
+    done = __salt__["transfer.copy"](src=source, dst=list(destinations), quiet=True, **options)
     told = done.get("data", done) if "outputter" in done else done
     if told.get("result") != "ok":
         reasons = [each.get("text", str(each)) for each in told.get("reasons", ())]
-        raise ReplicaError(f"The copy to {destination} did not succeed: {' '.join(reasons)}")
-    return {name: told.get(name) for name in ("transfer", "receipt", "phases")}
+        raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {' '.join(reasons)}")
+    return {name: told.get(name) for name in ("transfer", "receipt", "phases", "destinations") if told.get(name)}
 
 
 def _tell(what, details):

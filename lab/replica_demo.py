@@ -175,7 +175,7 @@ def main():
     minion = {"replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}}, "beacons": BEACON}
     master = {
         "file_roots": {"base": [str(CHECKOUT)]},
-        "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "orch/reactor/replica_alert.sls")]}],
+        "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "reactor/replica_alert.sls")]}],
         "replica_repair": {"clusters": {"library": {"primary": PRIMARY, "replicas": list(REPLICAS)}}},
     }
     names = (PRIMARY, *REPLICAS)

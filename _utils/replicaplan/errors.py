@@ -113,4 +113,10 @@ class RollbackIncomplete(ReplicaError):
     code, name, retryable = 142, "rollback-incomplete", True
 
 
+class CopyFailed(ReplicaError):
+    """The backup did not arrive at a replica, so nothing was changed there. The text has the reasons of the transfer."""
+
+    code, name = 143, "backup-not-arrived"
+
+
 ERRORS: tuple[type[ReplicaError], ...] = tuple(ReplicaError.__subclasses__())

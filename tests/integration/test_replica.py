@@ -23,7 +23,7 @@ CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUI
 """
 MASTER = {
     "file_roots": {"base": [str(CHECKOUT)]},
-    "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "orch/reactor/replica_alert.sls")]}],
+    "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "reactor/replica_alert.sls")]}],
     "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": 2, "cooldown": 0},
 }
 MINION = {

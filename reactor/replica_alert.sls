@@ -2,7 +2,7 @@
 #
 #   reactor:
 #     - 'salt/beacon/*/service/*':
-#       - /srv/salt/orch/reactor/replica_alert.sls
+#       - /srv/salt/reactor/replica_alert.sls
 #
 # The event only says which host to look at: the second part of a beacon's tag after salt/beacon/.
 

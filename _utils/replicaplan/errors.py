@@ -114,7 +114,7 @@ class RollbackIncomplete(ReplicaError):
 
 
 class CopyFailed(ReplicaError):
-    """The backup did not arrive at a replica, so nothing was changed there. The text has the reasons of the transfer."""
+    """The backup did not arrive at a replica; nothing was changed there. The text has the reasons of the transfer."""
 
     code, name = 143, "backup-not-arrived"
 

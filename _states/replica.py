@@ -43,6 +43,12 @@ def prepared(name, memory=0):
         How much the tool may use.
 
     Returns what states return; ``changes`` has ``prepared``.
+
+    .. code-block:: yaml
+
+        /srv/mysql.incoming:
+          replica.prepared:
+            - memory: 2GiB
     """
     return _state(name, lambda: _prepared(name, memory))
 
@@ -67,6 +73,13 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
         As for ``replica.install``.
 
     Returns what states return; ``changes`` has ``data`` (what is installed) and ``kept`` (where the old data is).
+
+    .. code-block:: yaml
+
+        the new data of db2:
+          replica.installed:
+            - prepared: /srv/mysql.incoming
+            - confirm: db2
     """
 
     def work():
@@ -104,6 +117,13 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
         Seconds for that.
 
     Returns what states return; ``changes`` has ``primary`` or ``threads``.
+
+    .. code-block:: yaml
+
+        db1.example.net:
+          replica.replicating:
+            - donor_is_primary: true
+            - lag: 10
     """
 
     def work():
@@ -140,6 +160,12 @@ def proved(name, settle=True):
         End the possibility to take it back. The old data stays until ``replica.drop_old``.
 
     Returns what states return; ``changes`` has ``settled``.
+
+    .. code-block:: yaml
+
+        db2 is equal to db1:
+          replica.proved:
+            - settle: true
     """
 
     def work():

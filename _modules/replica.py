@@ -383,7 +383,13 @@ def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
         late = None if lag is None else replicating.await_lag(server, float(lag), int(samples), float(timeout))
         return {"gtid": gtid, "lag": late, "position": server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")}
 
-    return _answer(nonce, lambda: _in_hold(work, None))
+    def minded():
+        if _under_way() is None:
+            return work(_running().server)
+        with holds.find(_state_dir(), installing.NAME).minding():
+            return work(_running().server)
+
+    return _answer(nonce, minded)
 
 
 def sample(nonce=None):
@@ -615,7 +621,7 @@ def settle(nonce=None):
 
         salt db2 replica.settle
     """
-    return _answer(nonce, lambda: installing.settle(_own(), _state_dir()))
+    return _answer(nonce, lambda: installing.settle(_state_dir()))
 
 
 def roll_back(nonce=None):
@@ -634,6 +640,24 @@ def roll_back(nonce=None):
         salt db2 replica.roll_back
     """
     return _answer(nonce, lambda: installing.roll_back(_state_dir()))
+
+
+def discard(nonce=None):
+    """
+    Remove the backup that arrived beside the data directory, as ``DATADIR.incoming``, and was not installed.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``removed`` (False if there is none). What is no backup is not removed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db2 replica.discard
+    """
+    return _answer(nonce, lambda: {"removed": installing.discard(_place(), _state_dir())})
 
 
 def drop_old(confirm, nonce=None):
@@ -695,8 +719,7 @@ def _in_hold(work, step):
     hold = holds.find(_state_dir(), installing.NAME)
     with hold.working():
         done = work(_running().server)
-        if step:
-            hold.note(step=step)
+        hold.note(step=step)
     return done
 
 

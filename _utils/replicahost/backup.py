@@ -69,7 +69,7 @@ class Backup:
         }
 
 
-SYSTEM = ("mysql", "performance_schema", "sys", "#innodb_redo", "#innodb_temp")
+SYSTEM = ("mysql", "performance_schema", "sys", "lost+found", "#innodb_redo", "#innodb_temp")
 
 
 def read(path):

@@ -12,7 +12,7 @@ import psutil
 from datamover.host import process
 from hosttools import backups
 from hosttools.commands import Command
-from replicaplan.errors import DatabaseRefuses, NoDatabase
+from replicaplan.errors import DatabaseSilent, NoDatabase
 
 from . import unit as units
 from .server import Server, find_tool
@@ -88,20 +88,11 @@ def place(settings):
     configured = configuration()
     path = settings.socket or configured.get("socket") or "/run/mysqld/mysqld.sock"
     found = Place(settings, unit, {**configured, "socket": path}, False)
-    if not found.server.answers():
-        _refuse_strangers(found)
-        return found
-    return Place(settings, unit, {**configured, **variables(found.server)}, True)
-
-
-def _refuse_strangers(found):
-    """A server that is there but does not let us in is not one that is down."""
     try:
         found.server.do("DO 1", patience=15.0)
-    except DatabaseRefuses:
-        raise
-    except Exception:  # noqa: S110  nobody is there
-        pass
+    except DatabaseSilent:
+        return found
+    return Place(settings, unit, {**configured, **variables(found.server)}, True)
 
 
 def configuration():

@@ -89,15 +89,27 @@ class Hold:
                 raise
             self.renew()
 
+    @contextlib.contextmanager
+    def minding(self):
+        """Hold its lock and keep its lease; what fails inside is no reason to take it back."""
+        with self._locked():
+            self.renew()
+            try:
+                yield self
+            finally:
+                self.renew()
+
     def _taken_back(self, error):
         troubles = self._run_undo()
         if troubles and hasattr(error, "text"):
             error.text = f"{error.text} Taking it back did not work wholly: {'; '.join(troubles)}"
             error.args = (error.text,)
 
-    def take_back(self):
+    def take_back(self, only_overdue=False):
         """Undo everything and forget it; RollbackIncomplete if something could not be undone."""
         with self._locked():
+            if only_overdue and not self.overdue:  # somebody went on while we waited for the lock
+                return
             troubles = self._run_undo()
         if troubles:
             raise RollbackIncomplete(f"Not everything was taken back: {'; '.join(troubles)}")
@@ -134,16 +146,17 @@ def begin(state_dir, name, lease, **details):
     lease = checked_lease(lease)
     path = directory(state_dir) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        raise ReplicaRefused(
-            [f"This host has {name} under way already: go on with it, or take it back by replica.roll_back."]
-        ) from None
-    hold = Hold(path)
-    hold.note(**details)
-    hold.renew(lease)
-    _begin_guard(path.parent)
+    with _guard_lock(path.parent):
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            raise ReplicaRefused(
+                [f"This host has one {name} under way already: go on with it, or take it back."]
+            ) from None
+        hold = Hold(path)
+        hold.note(**details)
+        hold.renew(lease)
+        _begin_guard(path.parent)
     return hold
 
 
@@ -174,7 +187,7 @@ def take_back_overdue(place):
         with contextlib.suppress(ReplicaRefused, FileNotFoundError):
             if hold.overdue:
                 try:
-                    hold.take_back()
+                    hold.take_back(only_overdue=True)
                 except RollbackIncomplete as error:
                     troubles.append(error.text)
     _end_guard(Path(place))
@@ -208,10 +221,24 @@ def _copy_code(place):
         shutil.copytree(origin / package, place / package, dirs_exist_ok=True)
 
 
+@contextlib.contextmanager
+def _guard_lock(place):
+    """Nobody removes the timer while somebody begins to need it."""
+    held = flock.hold(place / "guard.lock", 60.0)
+    if held is None:
+        raise ReplicaRefused([f"{place / 'guard.lock'} is locked by somebody for longer than it should be."])
+    with held:
+        yield
+
+
 def _end_guard(place):
     """Remove the timer when nothing is held any more."""
-    if all_of(place):
-        return
+    with _guard_lock(place):
+        if not all_of(place):
+            _remove_guard(place)
+
+
+def _remove_guard(place):
     process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{GUARD}.timer")))
     for suffix in ("service", "timer"):
         with contextlib.suppress(FileNotFoundError):

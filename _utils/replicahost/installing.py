@@ -132,7 +132,7 @@ def start_isolated(settings, state_dir):
     hold = holds.find(state_dir, NAME)
     with hold.working():
         name = hold.document["unit"]
-        hold.undo.register("isolation", unit=name)
+        hold.undo.register("isolation", unit=name, before=units.options(name))
         units.set_options(name, *ISOLATED)
         units.unmask(name)
         units.start(name)
@@ -180,13 +180,13 @@ def change_master(primary, port, coordinates, replication):
     return f"STOP ALL SLAVES; RESET SLAVE ALL; {first} CHANGE MASTER TO {words};"
 
 
-def settle(settings, state_dir):
+def settle(state_dir):
     """The new data stays: nothing takes it back any more. The server keeps read_only, now and at its next start."""
     hold = holds.find(state_dir, NAME)
+    if hold.document.get("step") != "proved":
+        raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
     with hold.working():
         known = hold.document
-        if known.get("step") != "proved":
-            raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
         units.set_options(known["unit"], *SETTLED)
         documents.save(_record(state_dir), {**summary(hold), "settled_at": int(time.time())})
     hold.forget()
@@ -208,6 +208,18 @@ def roll_back(state_dir):
     told = summary(hold)
     hold.take_back()
     return told
+
+
+def discard(found, state_dir):
+    """Remove a clone that arrived and was not installed; False if there is none."""
+    if holds.directory(state_dir).joinpath(NAME).exists():
+        raise ReplicaRefused(["An installation is under way: take it back first."])
+    arrived = found.datadir + clone.INCOMING
+    if not os.path.isdir(arrived) or os.path.islink(arrived):
+        return False
+    backing.read(arrived)
+    datadir.remove(arrived)
+    return True
 
 
 def drop_old(state_dir, confirm):

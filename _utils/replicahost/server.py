@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from datamover.host import process
 from hosttools import sql
-from hosttools.commands import drive
 from replicaplan.errors import DatabaseRefuses, DatabaseSilent, NoDatabase
 
 PATIENCE = 60.0
@@ -52,14 +51,6 @@ class Server:
     def do(self, statements, patience=PATIENCE, secrets=()):
         """Run statements that give nothing. What is among `secrets` appears in no error."""
         self._said(statements, patience, secrets=secrets)
-
-    def answers(self):
-        """Whether anybody is there who lets us in."""
-        try:
-            self.do("DO 1", patience=15.0)
-        except (DatabaseSilent, DatabaseRefuses):
-            return False
-        return True
 
     def _said(self, statements, patience, raw=False, secrets=()):
         tool = find_tool(sql.CLIENTS, "client of MariaDB or MySQL")
@@ -113,8 +104,3 @@ def run(command, patience, descriptors=()):
     except subprocess.TimeoutExpired as expired:
         return process.Result(process.TIMED_OUT, expired.stdout or b"", b"")
     return process.Result(done.returncode, done.stdout, done.stderr)
-
-
-def done(program):
-    """Carry out a program of hosttools here."""
-    return drive(program, process.run)

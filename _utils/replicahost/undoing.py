@@ -17,10 +17,10 @@ def unmask_and_start(unit, was_active, was_masked):
         units.start(unit)
 
 
-def end_isolation(unit):
-    """The server that was started on new data is stopped, its options forgotten."""
+def end_isolation(unit, before):
+    """The server that was started on new data is stopped, its options are what they were."""
     units.stop(unit)
-    units.clear_options(unit)
+    units.restore_options(unit, before)
 
 
 def go_on(socket, user, defaults_file, channel, was_io, was_sql):

@@ -109,6 +109,23 @@ def set_options(name, *options):
     reload()
 
 
+def options(name):
+    """The text of what `set_options` made before; empty if it did not."""
+    try:
+        return drop_in(name).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def restore_options(name, text):
+    """What was there before."""
+    if text:
+        drop_in(name).write_text(text)
+        reload()
+    else:
+        clear_options(name)
+
+
 def clear_options(name):
     """Remove what `set_options` made; nothing there is no error."""
     drop_in(name).unlink(missing_ok=True)

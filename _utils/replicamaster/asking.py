@@ -33,13 +33,13 @@ class Hosts:
     def __init__(self, opts: Mapping[str, Any]):
         self._opts = opts
 
-    def ask(self, host: str, function: str, timeout: float = SHORT, **arguments: Any) -> Any:
+    def ask(self, host: str, function: str, timeout: float = SHORT, /, **arguments: Any) -> Any:
         """What one host answered; HostSaid if that is an error, or if it said nothing."""
         (answer,) = self._answers({host: arguments}, function, timeout).values()
         return _payload(answer)
 
     def ask_all(
-        self, hosts: Iterable[str], function: str, timeout: float = SHORT, **arguments: Any
+        self, hosts: Iterable[str], function: str, timeout: float = SHORT, /, **arguments: Any
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """({host: answer}, {host: why there is none}), asked at the same time."""
         answers = self._answers(dict.fromkeys(hosts, arguments), function, timeout)

@@ -257,7 +257,7 @@ def _recover(host, test, approved):
 
 
 def _rebuild(cluster, host, donor):
-    return _clone(cloning.Wish(donor, (host,), cluster.primary, confirm=(host,)), {})
+    return _clone(cloning.Wish(donor, (host,), cluster.primary, confirm=(host,), in_service=True), {})
 
 
 def _clone(wish, options):
@@ -319,8 +319,9 @@ def _ended(work, good):
     except (ReplicaError, PlanError) as error:
         return _result({"error": error.as_dict()}, "failed", [error.text], FAILED)
     reasons = body.pop("reasons", [])
-    outcome = body.pop("result", good)
-    return _result({**body, "outcome": outcome}, good, reasons, OK)
+    if "result" in body:
+        body["outcome"] = body.pop("result")
+    return _result(body, good, reasons, OK)
 
 
 def _result(body, result, reasons, retcode):

@@ -84,7 +84,7 @@ def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
     began = time.monotonic()
     with story.step("check"):
         plan = look(hosts, wish)
-    try:
+    with _cleared(hosts, wish, story):
         with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
             copied = copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
         with story.step("prepare", replicas=list(wish.replicas)):
@@ -92,14 +92,23 @@ def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
             hosts.ask_each(prepared, "prepare", LONG)
         for host in wish.replicas:
             story.replicas[host] = _rebuild(hosts, plan, wish, host, story)
-    except ReplicaError as error:
-        error.evidence["replicas"] = dict.fromkeys(story.replicas, "settled")
-        raise
     total = round(time.monotonic() - began, 3)
     return {
         "source": wish.source, "primary": wish.primary, "copy": dict(copied), "replicas": story.replicas,
         "seconds": {**story.seconds, "total": total},
     }
+
+
+@contextlib.contextmanager
+def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
+    """What fails leaves no backup that arrived, and tells which replicas were done before."""
+    try:
+        yield
+    except ReplicaError as error:
+        left = [host for host in wish.replicas if host not in story.replicas]
+        hosts.ask_all(left, "discard", STARTING)
+        error.evidence["settled"] = list(story.replicas)
+        raise
 
 
 def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: Story) -> dict[str, Any]:

@@ -105,7 +105,9 @@ def test_new_data_is_installed_proved_and_settled(pair):
     assert (one["unproved"], one["tables"] >= 5) == ([["shop", "numbers", "InnoDB"], ["shop", "old", "Aria"]], True)
     with pytest.raises(Refused, match="was not proved yet"):
         pair.call("replica.settle")
-    assert pair.call("replica.info")["installation"] is None  # that took it back
+    assert pair.call("replica.info")["installation"]["step"] == "replicating"
+    pair.call("replica.roll_back")
+    assert pair.call("replica.discard") == {"removed": True}
 
 
 def test_settled_data_stays_and_the_old_is_dropped_by_its_name(pair):

@@ -1,0 +1,81 @@
+"""The exchange of a data directory, and its undoing from wherever it was left."""
+
+import os
+import pwd
+
+import pytest
+
+from replicahost import datadir
+from replicaplan.errors import RollbackIncomplete
+
+
+@pytest.fixture
+def places(tmp_path):
+    for name in ("data", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    return [str(tmp_path / name) for name in ("data", "new", "kept")]
+
+
+def identities(places):
+    return datadir.identity(places[0]), datadir.identity(places[1])
+
+
+def content(path):
+    return os.listdir(path)
+
+
+def test_the_two_change_places_and_change_back(places):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.exchange(data, new, kept)
+    assert (content(data), content(kept), os.path.exists(new)) == (["new"], ["data"], False)
+    for _ in range(2):
+        datadir.put_back(data, new, kept, old_id, new_id)
+        assert (content(data), content(new), os.path.exists(kept)) == (["data"], ["new"], False)
+
+
+def test_half_an_exchange_is_put_back(places):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.rename(data, kept)
+    datadir.put_back(data, new, kept, old_id, new_id)
+    assert (content(data), content(new)) == (["data"], ["new"])
+
+
+def test_data_that_was_lost_before_cannot_come_back_and_the_new_goes(places):
+    data, new, kept = places
+    os.unlink(f"{data}/data")
+    os.rmdir(data)
+    new_id = datadir.identity(new)
+    datadir.exchange(data, new, kept)
+    datadir.put_back(data, new, kept, None, new_id)
+    assert (os.path.exists(data), content(new)) == (False, ["new"])
+
+
+def test_a_rename_replaces_nothing(places):
+    data, new, kept = places
+    os.mkdir(kept)
+    with pytest.raises(FileExistsError):
+        datadir.exchange(data, new, kept)
+    assert (content(data), content(new)) == (["data"], ["new"])
+
+
+def test_old_data_that_somebody_moved_away_is_missed_in_words(places):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.exchange(data, new, kept)
+    os.rename(kept, kept + "-elsewhere")
+    with pytest.raises(RollbackIncomplete, match="look for it in"):
+        datadir.put_back(data, new, kept, old_id, new_id)
+
+
+def test_who_a_server_was_does_not_come_along(tmp_path):
+    for name in ("auto.cnf", "master.info", "db1-relay-bin.000001", "relay-log.info", "ibdata1", "grastate.dat"):
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    before = os.stat("/etc/passwd")
+    datadir.fit_for(str(tmp_path), pwd.getpwuid(os.getuid()))
+    assert sorted(os.listdir(tmp_path)) == ["ibdata1", "link"]
+    assert os.stat(tmp_path).st_mode & 0o777 == 0o700
+    assert os.stat("/etc/passwd") == before

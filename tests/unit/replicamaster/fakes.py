@@ -1,0 +1,56 @@
+"""Hosts that answer from a table and remember what they were asked."""
+
+from replicamaster.asking import HostSaid
+from tests.unit.replicaplan.facts import replica, server
+
+COUNT = {
+    "mark": {"file": "b.1", "position": 9, "gtid": "0-1-7"}, "root": "aa", "tables": 1, "rows": 3, "objects": 2,
+    "unproved": [], "pages": 1, "seconds": 0.1,
+}
+PROVED = {
+    "sample": {"gtid": "0-1-7", "state": "0-1-7"}, "wait": {}, "pause": {}, "advance": {}, "go_on": {}, "count": COUNT,
+    "page": [["row", "x", "t", 3, "aa"]], "renew": {},
+}
+
+
+class Hosts:
+    """db1 is a primary, all others its replicas; `fails` names (host, function) that answer with an error."""
+
+    def __init__(self, *replicas, fails=(), infos=None, **answers):
+        self.infos = {"db1": server(1), **{name: replica(n + 2) for n, name in enumerate(replicas)}, **(infos or {})}
+        self.fails = set(fails)
+        self.answers = {
+            **PROVED, "login": {"trouble": ""}, "prepare": {}, "install": {}, "start_isolated": {}, "point": {},
+            "start_replication": {}, "proved": {}, "settle": {"kept": "/srv/mysql.before-1", "datadir": "/srv/mysql"},
+            "roll_back": {}, "discard": {"removed": True}, "drop_old": {"removed": "x"}, **answers,
+        }
+        self.asked = []
+
+    def ask(self, host, function, timeout=0, /, **arguments):
+        self.asked.append((host, function))
+        if (host, function) in self.fails:
+            raise HostSaid(host, {"text": f"{function} failed", "code": 1, "name": "x", "evidence": {}})
+        if function == "info":
+            return self.infos[host]
+        if function == "fitness":
+            return {"reasons": [], "info": self.infos[host], "replication_user": "repl", "free": 10**9,
+                    "incoming_exists": False}
+        answer = self.answers[function]
+        return answer(host) if callable(answer) else answer
+
+    def ask_all(self, hosts, function, timeout=0, /, **arguments):
+        told, silent = {}, {}
+        for host in hosts:
+            try:
+                told[host] = self.ask(host, function, timeout, **arguments)
+            except HostSaid as error:
+                silent[host] = error.text
+        return told, silent
+
+    def ask_each(self, arguments, function, timeout=0):
+        return {host: self.ask(host, function, timeout, **own) for host, own in arguments.items()}
+
+    def steps(self, host):
+        """What a host was asked, without what changes nothing."""
+        harmless = {"info", "fitness", "login", "sample", "wait", "page", "renew", "count"}
+        return [function for each, function in self.asked if each == host and function not in harmless]

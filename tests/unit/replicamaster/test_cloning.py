@@ -1,0 +1,91 @@
+"""The story of a clone: its order, and what is taken back where when a step fails."""
+
+import pytest
+
+from replicamaster import cloning
+from replicaplan.errors import ReplicaError, ReplicaRefused
+
+from .fakes import COUNT, Hosts
+
+WISH = cloning.Wish("db1", ("db2", "db3"), "db1", confirm=("db2", "db3"))
+INSTALLED = ["prepare", "install", "start_isolated", "point", "start_replication", "pause", "advance", "go_on"]
+ALL = [*INSTALLED, "proved", "settle"]
+
+
+def clone(hosts, wish=WISH, copy=None):
+    copied, said = [], []
+
+    def copy_it(source, places):
+        copied.append((source, places))
+        if copy:
+            raise copy
+        return {"transfer": "t"}
+
+    report = cloning.clone(hosts, wish, copy_it, lambda what, details: said.append(what))
+    return report, copied, said
+
+
+def test_one_backup_goes_to_all_and_each_is_proved_before_the_next():
+    hosts = Hosts("db2", "db3")
+    report, copied, said = clone(hosts)
+    assert copied == [("db1:/run/s.sock", ["db2:/srv/mysql.incoming", "db3:/srv/mysql.incoming"])]
+    assert hosts.steps("db2") == hosts.steps("db3") == ALL
+    assert hosts.asked.index(("db2", "settle")) < hosts.asked.index(("db3", "install"))
+    assert all(each["proof"]["proved"] and each["kept"] for each in report["replicas"].values())
+    assert set(report["seconds"]) == {
+        "check", "copy", "prepare", "install", "start", "replicate", "prove", "total",
+    }
+    assert said[:3] == ["check", "copy", "prepare"]
+
+
+def test_the_old_data_goes_only_when_asked_and_only_after_the_proof():
+    hosts = Hosts("db2")
+    clone(hosts, cloning.Wish("db1", ("db2",), "db1", keep_old=False))
+    assert hosts.steps("db2") == [*ALL, "drop_old"]
+
+
+@pytest.mark.parametrize("step", ["start_isolated", "point", "start_replication", "proved", "settle"])
+def test_a_step_that_fails_is_taken_back_and_the_next_host_is_not_touched(step):
+    hosts = Hosts("db2", "db3", fails=[("db2", step)])
+    with pytest.raises(ReplicaError, match=f"db2: {step} failed"):
+        clone(hosts)
+    assert hosts.steps("db2")[-2:] == ["roll_back", "discard"]
+    assert hosts.steps("db3") == ["prepare", "discard"]
+
+
+def test_a_second_host_that_fails_leaves_the_first_one_settled():
+    hosts = Hosts("db2", "db3", fails=[("db3", "start_isolated")])
+    with pytest.raises(ReplicaError) as error:
+        clone(hosts)
+    assert error.value.evidence["settled"] == ["db2"]
+    assert hosts.steps("db2") == ALL
+
+
+def test_an_unequal_replica_is_taken_back_and_the_difference_is_named():
+    other = {**COUNT, "root": "bb"}
+    counts = {"db1": COUNT, "db2": other}
+    pages = {"db1": [["row", "x", "t", 3, "aa"]], "db2": [["row", "x", "t", 4, "bb"]]}
+    hosts = Hosts("db2", count=counts.__getitem__, page=pages.__getitem__)
+    with pytest.raises(ReplicaError, match="'table x.t' has 3 rows on the primary and 4 on the replica"):
+        clone(hosts, cloning.Wish("db1", ("db2",), "db1"))
+    assert hosts.steps("db2")[-2:] == ["roll_back", "discard"]
+
+
+def test_a_copy_that_fails_stops_no_server():
+    hosts = Hosts("db2", "db3")
+    with pytest.raises(ReplicaError, match="no route"):
+        clone(hosts, copy=ReplicaError("no route"))
+    assert hosts.steps("db2") == hosts.steps("db3") == ["discard"]
+
+
+def test_a_replica_that_cannot_log_in_is_refused_before_anything():
+    hosts = Hosts("db2", "db3", login=lambda host: {"trouble": "Access denied" if host == "db3" else ""})
+    with pytest.raises(ReplicaRefused, match="db3: Access denied"):
+        clone(hosts)
+    assert hosts.steps("db2") == hosts.steps("db3") == []
+
+
+def test_a_silent_host_is_refused():
+    hosts = Hosts("db2", "db3", fails=[("db3", "fitness")])
+    with pytest.raises(ReplicaRefused, match="db3: fitness failed"):
+        clone(hosts)

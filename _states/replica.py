@@ -23,6 +23,8 @@ settled, the old data comes back when a step fails or nobody goes on.
           - replica: the new data of db2
 """
 
+import os
+
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "replica"
@@ -189,6 +191,9 @@ def proved(name, settle=True):
 
 
 def _was_installed(prepared):
+    """It has another name since; one of that name that is there now is another backup."""
+    if os.path.lexists(prepared):
+        return False
     known = [__salt__["replica.info"]()["installation"], __salt__["replica.last"]()]
     return any(each and each["prepared"] == prepared for each in known)
 

@@ -124,7 +124,7 @@ def summary(hold):
     known = hold.document
     names = ("step", "datadir", "kept", "prepared", "unit", "backup", "lease")
     told = {name: known.get(name) for name in names}
-    return {**told, "kept": known["kept"] if known["had_data"] else None}
+    return {**told, "kept": known.get("kept") if known.get("had_data") else None}
 
 
 def start_isolated(settings, state_dir):

@@ -81,6 +81,7 @@ def unmask(name):
 
 def start(name):
     """Start it and return when it says that it is ready; StartFailed carries the last words of its journal."""
+    process.run(Command(("systemctl", "reset-failed", "--", name), ok=None))  # what failed before must not count
     result = process.run(Command(("systemctl", "start", "--", name)), STARTING)
     if result.status != 0:
         raise StartFailed(f"{name} did not start: {words(result)}. Its last words: {last_words(name)}")

@@ -77,7 +77,7 @@ class Pair:
 
     def leftovers(self):
         """Units and options of ours on the replica."""
-        looked = "find /etc/systemd/system /var/lib/salt-transfer/replica/holds -name '*salt-transfer*' -o -name code"
+        looked = "find /etc/systemd/system /var/lib/salt-transfer/replica/holds -name 'salt-transfer-replica.[st]*' -o -name code"
         return self.replica.machine.run(["sh", "-c", looked], check=False).stdout
 
     def count_both(self):

@@ -102,7 +102,7 @@ def test_new_data_is_installed_proved_and_settled(pair):
     assert pair.replicates()
     one, other = pair.count_both()
     assert (one["root"], one["mark"]["gtid"]) == (other["root"], other["mark"]["gtid"])
-    assert (one["unproved"], one["tables"] >= 5) == ([["shop", "numbers", "InnoDB"], ["shop", "old", "Aria"]], True)
+    assert (one["unproved"], one["tables"]) == ([["shop", "numbers", "InnoDB"], ["shop", "old", "Aria"]], 3)
     with pytest.raises(Refused, match="was not proved yet"):
         pair.call("replica.settle")
     assert pair.call("replica.info")["installation"]["step"] == "replicating"
@@ -140,7 +140,7 @@ def test_a_server_that_does_not_start_on_its_new_data_has_its_old_back(pair):
 def test_what_nobody_goes_on_with_is_taken_back_by_itself(pair):
     before = pair.call("replica.info")
     pair.bring()
-    pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True, lease=5)
+    pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True, lease=15)
     assert pair.call("replica.info")["unit"]["masked"]
     assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
     assert eventually(lambda: pair.call("replica.info")["running"], 60)
@@ -160,7 +160,7 @@ def test_a_power_cut_in_the_middle_is_taken_back_at_boot(pair):
 
 
 def test_a_paused_replica_goes_on_by_itself(pair):
-    pair.call("replica.pause", lease=5)
+    pair.call("replica.pause", lease=10)
     assert pair.call("replica.info")["channels"][0]["sql"] == "No"
     assert eventually(lambda: pair.call("replica.info")["channels"][0]["sql"] == "Yes", 60)
     assert eventually(lambda: pair.leftovers() == "", 30)
@@ -184,8 +184,8 @@ def writable(pair):
         ("DROP TRIGGER named",
          "CREATE TRIGGER named BEFORE INSERT ON customer FOR EACH ROW SET NEW.kind = COALESCE(NEW.kind, 'b')", None),
         ("DROP VIEW rich", "CREATE VIEW rich AS SELECT id FROM customer WHERE worth > 1000", None),
-        ("ALTER USER reader@'10.%' IDENTIFIED BY 'other'",
-         "ALTER USER reader@'10.%' IDENTIFIED BY 'secret of a reader'", ["definition", "user", "reader@10.%"]),
+        ("GRANT INSERT ON shop.* TO reader@'10.%'", "REVOKE INSERT ON shop.* FROM reader@'10.%'",
+         ["definition", "schema grant", "'reader'@'10.%'@shop"]),
     ],
 )
 def test_one_thing_that_differs_makes_another_count(pair, writable, change, back, named):

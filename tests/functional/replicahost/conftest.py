@@ -77,8 +77,9 @@ class Pair:
 
     def leftovers(self):
         """Units and options of ours on the replica."""
-        looked = "find /etc/systemd/system /var/lib/salt-transfer/replica/holds -name 'salt-transfer-replica.[st]*' -o -name code"
-        return self.replica.machine.run(["sh", "-c", looked], check=False).stdout
+        places = ("/etc/systemd/system", "/var/lib/salt-transfer/replica/holds")
+        looked = ["find", *places, "-name", "salt-transfer-replica.[st]*", "-o", "-name", "code"]
+        return self.replica.machine.run(looked, check=False).stdout
 
     def count_both(self):
         """(count of the primary, count of the replica) at one position."""

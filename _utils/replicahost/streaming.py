@@ -9,7 +9,7 @@ import tempfile
 
 from datamover.disk import kernel
 from datamover.host import documents, process
-from hosttools import backups
+from hosttools import hotbackup
 from replicaplan.errors import BackupUnfit, ReplicaRefused
 
 from . import backup as backing
@@ -18,7 +18,6 @@ from . import datadir, holds, server
 TOLD = 1500
 STAGED = "backup"
 STAGING = ".salt-transfer-backup-"
-UNPACKERS = {"xtrabackup": ("xbstream",), "mariabackup": ("mbstream",), "mariadb-backup": ("mbstream",)}
 
 
 def take(found, target, parallel):
@@ -71,20 +70,20 @@ def _refuse(found, target):
 
 def _stream(found, staging, parallel):
     """Both programs to their ends; what they say goes to files, because a full pipe would stop them."""
-    tool = server.find_tool(backups.TOOLS, "backup tool")
-    unpacker = server.find_tool(UNPACKERS[tool], "unpacker of backups")
+    tool = server.find_tool(hotbackup.TOOLS["mariadb"], "backup tool of MariaDB")
+    unpacker = server.find_tool((hotbackup.UNPACKERS["mariadb"],), "unpacker of backups")
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as unpacked:
-        with found.server.login() as (path, descriptors):
-            argv = [tool, f"--defaults-file={path}", "--backup", "--stream=xbstream", f"--parallel={parallel}",
-                    f"--target-dir={staging}", f"--datadir={found.datadir}", *_as_replica(found)]
+        with found.server.login() as (path, descriptors), _scratch(staging) as scratch:
+            follows = bool(found.server.rows("SHOW ALL SLAVES STATUS"))
+            argv = hotbackup.stream(tool, path, found.socket, found.datadir, scratch, parallel, follows)
             producer = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=process.ENVIRONMENT, cwd="/",
                 pass_fds=descriptors,
             )
             with _ended(producer):
                 consumer = subprocess.run(
-                    [unpacker, "-x", "-C", staging], stdin=producer.stdout, stdout=unpacked, stderr=unpacked,
-                    env=process.ENVIRONMENT, cwd="/", check=False,
+                    hotbackup.unpack(unpacker, parallel), stdin=producer.stdout, stdout=unpacked, stderr=unpacked,
+                    env=process.ENVIRONMENT, cwd=staging, check=False,
                 )
                 producer.stdout.close()
                 producer.wait()
@@ -93,8 +92,9 @@ def _stream(found, staging, parallel):
             raise BackupUnfit(f"`{unpacker} -x` ended with status {consumer.returncode}: {_end_of(unpacked)}")
 
 
-def _as_replica(found):
-    return ("--slave-info",) if found.server.rows("SHOW ALL SLAVES STATUS") else ()
+def _scratch(staging):
+    """Where the tool keeps what is not in the stream."""
+    return tempfile.TemporaryDirectory(prefix=STAGING, dir=os.path.dirname(staging))
 
 
 @contextlib.contextmanager
@@ -114,7 +114,7 @@ def _ended(producer):
 
 def _check(tool, status, said):
     words = _end_of(said)
-    if status != 0 or not words.endswith(backups.COMPLETED.decode()):
+    if status != 0 or not hotbackup.said_completed(words.encode()):
         raise BackupUnfit(f"`{tool} --backup` ended with status {status}: {words}")
 
 

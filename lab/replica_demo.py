@@ -1,6 +1,7 @@
 """The demonstration of replicas: one backup of a primary under load becomes two, one of them dies and comes back."""
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -174,7 +175,6 @@ def main():
     """Tell the story in a lab of its own."""
     minion = {"replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}}, "beacons": BEACON}
     master = {
-        "file_roots": {"base": [str(CHECKOUT)]},
         "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "reactor/replica_alert.sls")]}],
         "replica_repair": {"clusters": {"library": {"primary": PRIMARY, "replicas": list(REPLICAS)}}},
     }
@@ -182,6 +182,7 @@ def main():
     try:
         say("Starting a private Salt: a master, and db1, db2 and db3, each a machine with a MariaDB of its own")
         with Lab(minions=names, databases=names, minion_config=minion, master_config=master) as lab:
+            shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
             Demo(lab).tell()
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)

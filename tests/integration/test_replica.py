@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -22,7 +23,6 @@ DELIMITER //
 CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUID()); DO SLEEP(0.02); END LOOP; END //
 """
 MASTER = {
-    "file_roots": {"base": [str(CHECKOUT)]},
     "reactor": [{"salt/beacon/*/service/mariadb": [str(CHECKOUT / "reactor/replica_alert.sls")]}],
     "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": 2, "cooldown": 0},
 }
@@ -37,6 +37,7 @@ ALERTS = "for i in 1 2 3 4 5; do salt-call --config-dir=/etc/salt event.send sal
 def fleet():
     """A primary that is written to all the while, and an empty server."""
     with Lab(minions=NAMES, databases=NAMES, master_config=MASTER, minion_config=MINION) as lab:
+        shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
         lab.databases = {name: Database(lab.machine(name)) for name in NAMES}
         for database in lab.databases.values():
             database.create()

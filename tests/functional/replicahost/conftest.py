@@ -13,7 +13,8 @@ CONTENT = r"""
 CREATE DATABASE shop; USE shop;
 CREATE TABLE customer (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80), born DATE, score FLOAT, worth DECIMAL(12,2),
     photo BLOB, flags BIT(9), about JSON, place POINT, seen TIMESTAMP(6) NULL, kind ENUM('a','b'),
-    latin CHAR(5) CHARACTER SET latin1, twice INT AS (id * 2) STORED, thrice INT AS (id * 3) VIRTUAL);
+    latin CHAR(5) CHARACTER SET latin1, twice CHAR(99) AS (CONCAT(name, name)) STORED,
+    loud CHAR(99) AS (UPPER(name)) VIRTUAL);
 INSERT INTO customer (name, born, score, worth, photo, flags, about, place, seen, kind, latin)
     SELECT MD5(seq), '1970-01-01' + INTERVAL seq DAY, seq / 7, seq / 3, UNHEX(SHA1(seq)), seq % 512, '{"a": 1}',
     POINT(seq, 1), NOW(6), 'a', 'é' FROM shop.seq_1_to_5000;

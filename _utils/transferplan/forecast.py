@@ -61,8 +61,8 @@ def foresee(legs: Sequence[Leg], limit: int, at_once: bool, at_least: bool) -> F
     seconds, slowest = max(known, key=lambda each: each[0])
     total = seconds if at_once else sum(each for each, _ in known)
     about = "at least" if at_least or slowest.basis == LINK else "about"
-    span = f"{about} {units.span(total)}" if total >= MOMENT else "a moment"
-    return Forecast(round(total, 1), slowest.rate, slowest.basis, f"{span}: {slowest.why}")
+    span = units.span(total) if total >= MOMENT else "a moment"
+    return Forecast(round(total, 1), slowest.rate, slowest.basis, f"{about} {span}: {slowest.why}")
 
 
 def _pace(leg: Leg) -> _Pace | None:

@@ -51,7 +51,7 @@ def test_a_limit_bounds_what_would_be_faster_and_nothing_else():
 
 
 def test_less_than_a_second_is_a_moment():
-    assert one(size=MIB, speeds=(10_000, 10_000)).text == "a moment: the link of alpha carries 10 Gbit/s"
+    assert one(size=MIB, speeds=(10_000, 10_000)).text == "at least a moment: the link of alpha carries 10 Gbit/s"
 
 
 def test_what_is_not_counted_yet_is_at_least_so_much():

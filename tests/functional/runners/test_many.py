@@ -9,6 +9,8 @@ from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
 from transferplan.request import Member
 
+from .world import UNKNOWN
+
 SRC = "alpha:/srv/data"
 DST = "beta:/srv/,gamma:/srv/,delta:/srv/"
 SERIAL = {"fanout": "serial"}
@@ -201,3 +203,25 @@ def test_by_default_a_crowd_refuses_at_once(run, minions):
     crowded_once(minions["beta"])
     answer = run("copy", src=SRC, dst="beta:/srv/")
     assert reasons(answer) == ["too-many-transfers"] and "give wait=1h" in answer["reasons"][0]["text"]
+
+
+# --- looking ---------------------------------------------------------------------------------------------------------
+
+
+def told_by(name, role, others):
+    peers = [{"host": host, "role": "destination" if host != "alpha" else "source"} for host in others]
+    return lambda transfer, role=role, own=role, **_: (
+        {**samples.status(Member(name, own)), "peers": peers} if role == own else {"error": UNKNOWN}
+    )
+
+
+def test_a_silent_destination_that_the_others_name_is_not_forgotten(run, minions):
+    minions["alpha"].says["status"] = told_by("alpha", "source", ["beta", "gamma"])
+    minions["beta"].says["status"] = told_by("beta", "destination", ["alpha", "gamma"])
+    minions["gamma"].says["status"] = lambda **_: FakeFleet.SILENT
+    minions["delta"].says["status"] = {"error": UNKNOWN}
+    answer = run("status", samples.TRANSFER)
+    assert (answer["result"], answer["retcode"], answer["silent"]) == ("unknown", 6, ["gamma"])
+    minions["gamma"].says["status"] = {"error": UNKNOWN}
+    minions["delta"].says["status"] = lambda **_: FakeFleet.SILENT
+    assert run("status", samples.TRANSFER)["result"] == "ok"

@@ -154,7 +154,7 @@ def prove(replica, primary, lock_others=False, timeout=3600):
 
 def recover(host, test=False):
     """
-    Rebuild a replica if it is broken, and if all guards permit it. Meant for reactors: an alert only names the host.
+    Rebuild a replica if it is broken, and if all guards permit it. An alert only names the host.
 
     host
         A minion that somebody says is broken. What is so is found out anew; a stale or forged alert changes nothing.
@@ -178,7 +178,7 @@ def recover(host, test=False):
 
 def patrol():
     """
-    Look at all replicas of all clusters, and recover those that are broken. Meant for the master's scheduler.
+    Look at all replicas of all clusters, and recover those that are broken. Meant for cron on the master.
 
     Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``hosts`` (for each what ``replica.recover``
     returns).

@@ -49,8 +49,10 @@ def await_running(server, timeout):
 
 
 def _is_final(channels):
-    """Whether waiting is of no use: the server gave up by itself. "Connecting" is not final."""
-    return not channels or any(each["io"] == "No" or each["sql"] == "No" for each in channels)
+    """Whether waiting is of no use: the server gave up by itself. A thread that is just being started shows No too."""
+    return not channels or any(
+        each[thread] == "No" and each[f"{thread}_errno"] for each in channels for thread in ("io", "sql")
+    )
 
 
 def await_gtid(server, gtid, timeout):

@@ -19,11 +19,12 @@ def loaded(given):
     root = "/tmp/minion"
     places = {name: f"{root}/{name}" for name in ("cachedir", "pki_dir", "sock_dir", "extension_modules")}
     opts = {
-        **salt.config.DEFAULT_MINION_OPTS, **places, "root_dir": root, "__role": "minion", "file_client": "local",
-        "module_dirs": [str(CHECKOUT)], "grains": {}, "pillar": {}, **given,
+        **salt.config.minion_config("/dev/null", cache_minion_id=False, minion_id=given["id"]), **places,
+        "root_dir": root, "__role": "minion", "file_client": "local", "module_dirs": [str(CHECKOUT)], "grains": {},
+        "pillar": {}, **given,
     }
     Path(root, "cachedir").mkdir(parents=True, exist_ok=True)
-    return salt.loader.minion_mods(opts)
+    return salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
 
 
 def main():

@@ -30,9 +30,10 @@ def go_on(socket, user, defaults_file, channel, was_io, was_sql):
 
 
 def resume(server, channel, was_io, was_sql):
-    threads = ("IO_THREAD",) * bool(was_io) + ("SQL_THREAD",) * bool(was_sql)
-    select = f"SET @@default_master_connection={sql.quote(channel)};"
-    server.do(select + "STOP SLAVE;" + "".join(f"START SLAVE {thread};" for thread in threads))
+    """Both in one statement: only that forgets an UNTIL, at which the receiving thread would end at once."""
+    threads = {(True, True): "START SLAVE;", (True, False): "START SLAVE IO_THREAD;"}
+    start = threads.get((bool(was_io), bool(was_sql)), "START SLAVE SQL_THREAD;" if was_sql else "")
+    server.do(f"SET @@default_master_connection={sql.quote(channel)}; STOP SLAVE; {start}")
 
 
 def remove_backup(target):

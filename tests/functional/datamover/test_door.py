@@ -12,7 +12,7 @@ import pytest
 from datamover.engine.door import SEATS_FOR_MEMBERS, Door
 from datamover.engine.stop import Crew, Lane, Stop
 
-ROSTER = SimpleNamespace(members=[SimpleNamespace(addresses=["127.0.0.1"])])
+ROSTER = SimpleNamespace(addresses={"127.0.0.1"})
 
 
 class Short:

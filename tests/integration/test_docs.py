@@ -1,8 +1,7 @@
 """README and docs, done word by word in a lab of database hosts: each command works, and prints what the page shows.
 
-It takes a few minutes, so `./dev test` leaves it out, and `./dev test --all tests/integration/test_docs.py` runs it, as
-continuous integration does. With DOCS_WRITE=1 it runs too, and the pages are given what was printed, for somebody to
-read before it is committed.
+It takes long, so `./dev test` leaves it out, and `./dev test --all tests/integration/test_docs.py` runs it. With
+DOCS_WRITE=1 it runs too, and the pages are given what was printed, for somebody to read before it is committed.
 """
 
 import difflib

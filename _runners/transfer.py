@@ -186,7 +186,7 @@ def pull(src=None, path=None, *, key=None, test=False, **options):
         ``MINION:/path``.
 
     path
-        Where on the minion that asks.
+        Where on the minion that asks: one path that begins with a slash.
 
     key
         Names this copy, see ``transfer.start``; keys of different minions never meet.
@@ -205,9 +205,9 @@ def pull(src=None, path=None, *, key=None, test=False, **options):
     """
     minion = _minion_that_asks()
     __context__["asked_by"] = {"user": minion, "via": whose.PEER}
-    asked = _asked(src, f"{minion}:{path}", options, key, _truth("test", test), minion)
+    asked = _asked(src, _at_home(minion, path), options, key, _truth("test", test), minion)
     background.refuse_crowd(__opts__, minion, asked.transfer)
-    return _started(asked)
+    return _started(asked, minion)
 
 
 @_face
@@ -724,12 +724,27 @@ def _asked(src, dst, options, key, dry, owner=""):
     return background.Asked(transfer, src, dst, options, __context__["asked_by"], dry)
 
 
-def _started(asked):
-    """What is wrong with the words of a request is told before anything begins."""
+def _at_home(minion, path):
+    """The one destination on the minion that asks; a list, because in a text a comma begins another one."""
+    if not isinstance(path, str) or not path.startswith("/"):
+        text = f"path must be a path on {minion} that begins with a slash, not {ascii(path)}"
+        raise errors.Refused([errors.BadPlace.reason(text)])
+    return [f"{minion}:{path}"]
+
+
+def _started(asked, only=None):
+    """What is wrong with the words of a request is told before anything begins. `only` is the one host that may be
+    written to.
+    """
     found = request.read(asked.src, asked.dst, asked.options, saltface.master_layers(__opts__), asked.transfer)
-    if reasons := [*found.reasons, *copying.needs_company(found)]:
+    if reasons := [*found.reasons, *copying.needs_company(found), *_abroad(found, only)]:
         raise errors.Refused(reasons)
     return background.start(__opts__, asked)
+
+
+def _abroad(found, only):
+    others = [place for place in found.destinations if only is not None and place.host != only]
+    return [errors.BadPlace.reason(f"{only} may ask for copies to itself alone, not to {place}") for place in others]
 
 
 def _begun(asked):

@@ -6,6 +6,7 @@ import pytest
 
 import saltface
 from transfermaster.background import CALL, Asked, Book
+from transferplan import request
 
 from .test_transfer import PLACES, names
 
@@ -103,10 +104,26 @@ def test_whoever_follows_after_another_died_attaches_and_begins_nothing_anew(run
 def test_a_minion_gets_copies_to_itself_in_its_own_name(run, opts, minions, called, follow):
     opts["id"] = "beta"
     run("pull", src="alpha:/srv/data", path="/srv/data", key="k")
-    assert called[0][1]["dst"] == "beta:/srv/data"
+    assert called[0][1]["dst"] == ["beta:/srv/data"]
     follow()
     (spec,) = [arguments["spec"] for name, arguments in minions["beta"].calls if name == "prepare"]
     assert spec["asked_by"] == {"user": "beta", "via": "peer_run"}
+
+
+@pytest.mark.parametrize("path", ["b:/x", "srv/x", "", None, ["/srv/x"], "gamma:/srv/x"])
+def test_a_minion_names_a_path_of_its_own_and_nothing_else(run, opts, called, path):
+    opts["id"] = "beta"
+    refused = run("pull", src="alpha:/srv/data", path=path, key="k")
+    assert (refused["result"], names(refused), called) == ("refused", ["bad-place"], [])
+
+
+@pytest.mark.parametrize("path", ["/srv/x,victim:/etc", "/srv/b:/x", "/srv/x:/y,z", "//victim:/etc"])
+def test_commas_and_colons_in_a_path_lead_a_minion_to_no_other_host(run, opts, minions, called, follow, path):
+    opts["id"] = "beta"
+    assert run("pull", src="alpha:/srv/data", path=path, key="k")["result"] == "running"
+    assert called[0][1]["dst"] == [f"beta:{path}"]
+    found = request.read(called[0][1]["src"], called[0][1]["dst"], {}, (), "a" * 32)
+    assert [place.host for place in found.destinations] == ["beta"]
 
 
 def test_keys_of_minions_never_meet(run, opts, called):

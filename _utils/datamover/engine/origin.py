@@ -3,8 +3,10 @@
 What was listed is listed once; what was read is read again only for who lacks it. There is one seal, whoever gets it.
 """
 
+import threading
 from collections import Counter
 from dataclasses import replace
+from itertools import count
 
 from ..errors import LocalError, SourceChanged
 from ..manifest import Kind
@@ -22,21 +24,37 @@ from .throttle import Throttle
 
 
 class Walk:
-    """The list of a tree, made once: who comes later is given from the journal what was found before."""
+    """The list of a tree, made once, for any number of links at once: what was found for another one is given from the
+    journal. Trouble while listing is everybody's, so that nobody takes it for the end of the list.
+    """
 
     def __init__(self, tree, journal):
         self._journal = journal
         self._rest = iter(tree.walk())
-        self._given = 0
+        self._found = 0
+        self._trouble = None
+        self._listing = threading.Lock()
 
     def walk(self):
-        for entry in self._journal.entries():
-            if entry.number >= self._given:
-                break
+        numbers = count()
+        while entry := self._entry(next(numbers)):
             yield entry
-        for entry in self._rest:
-            self._given = entry.number + 1
-            yield entry
+
+    def _entry(self, number):
+        """None behind the last one."""
+        with self._listing:
+            return self._journal.entry(number) if number < self._found else self._find()
+
+    def _find(self):
+        if self._trouble:
+            raise self._trouble
+        try:
+            entry = next(self._rest, None)
+        except Exception as trouble:
+            self._trouble = trouble
+            raise
+        self._found += entry is not None
+        return entry
 
 
 class SourceHop(Hop, sender.Reading):
@@ -84,9 +102,7 @@ class SourceHop(Hop, sender.Reading):
 
     def _seal(self):
         """One for all, so that nobody can have another."""
-        if self._origin.seal is None:
-            self._origin.seal = self._new_seal()
-        self._say(self._origin.seal)
+        self._say(self._origin.seal_once(self._new_seal))
 
 
 class Origin:
@@ -112,6 +128,7 @@ class Origin:
         self._upto = 0
         self.walk = Walk(tree, journal)
         self.seal = None
+        self._sealing = threading.Lock()
 
     def run(self):
         """Move everything; return the Outcome, whatever happens."""
@@ -153,6 +170,12 @@ class Origin:
 
     def read(self, number):
         self._upto = max(self._upto, number + 1)
+
+    def seal_once(self, make):
+        """The seal, which `make()` makes for whoever comes first."""
+        with self._sealing:
+            self.seal = self.seal or make()
+        return self.seal
 
     # Serving
 

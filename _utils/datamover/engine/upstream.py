@@ -1,7 +1,5 @@
 """A destination's link to who serves it in a chain: one of several that there may be in the course of an attempt."""
 
-import threading
-
 from .. import wire
 from ..wire import Adrift, Bye, Digests, Lost, Ping, Seal
 from .inlets import Inlets
@@ -34,7 +32,6 @@ class Upstream:
         self._ended = Lane(terms.streams, stop)
         self._seal = Lane(1, stop)
         self._words = Lane(WORDS, stop)
-        self._lock = threading.Lock()
 
     def give_up(self, reason):
         """End the link."""

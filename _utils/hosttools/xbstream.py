@@ -14,25 +14,31 @@ HEAD = len(MAGIC) + 1 + 1 + 4
 PAYLOAD = 8 + 8 + 4
 """Length, offset, checksum."""
 LONGEST_PATH = 4096
+MOST_FILES = 1_000_000
+MOST_NAMES = 64 * 1024 * 1024
+"""Files, and bytes in their names together, that are remembered of a stream."""
 
 
 class Inventory:
     """Takes the stream in portions of any size. `files` are lengths by path, `complete` those that were ended.
 
     Newer tools have kinds of chunks that this does not know; then `unknown` names the first, and nothing more is known.
+    `refused` says why a stream must go to no tool: the tools write wherever a name leads them. It is known no later
+    than with the portion that ends such a name, so whoever looks before the tool gets a portion is in time.
     """
 
     def __init__(self) -> None:
         self.files: dict[bytes, int] = {}
         self.complete: set[bytes] = set()
-        self.unknown = ""
+        self.unknown = self.refused = ""
+        self._names = 0
         self._head = bytearray()
         self._skip = 0
 
     def add(self, view) -> None:
         """The next portion."""
         view = memoryview(view)
-        while len(view) and not self.unknown:
+        while len(view) and not (self.unknown or self.refused):
             if self._skip:
                 passed = min(self._skip, len(view))
                 self._skip -= passed
@@ -72,6 +78,9 @@ class Inventory:
             return
         at = HEAD + self._path_length()
         path = bytes(self._head[HEAD:at])
+        self.refused = self._objection(path)
+        if self.refused:
+            return
         self.files.setdefault(path, 0)
         if self._kind() == b"E":
             self.complete.add(path)
@@ -79,6 +88,16 @@ class Inventory:
         self._skip = int.from_bytes(self._head[at : at + 8], "little")
         end = int.from_bytes(self._head[at + 8 : at + 16], "little") + self._skip
         self.files[path] = max(self.files[path], end)
+
+    def _objection(self, path: bytes) -> str:
+        if not path or path.startswith(b"/") or b"\0" in path or b".." in path.split(b"/"):
+            return f"{ascii(path)[1:]} in the stream leads out of it, or is no name"
+        if path in self.files:
+            return ""
+        self._names += len(path)
+        if len(self.files) >= MOST_FILES or self._names > MOST_NAMES:
+            return f"the stream has more than {MOST_FILES} files, or names of more than {MOST_NAMES} bytes together"
+        return ""
 
     @property
     def ended_early(self) -> bool:

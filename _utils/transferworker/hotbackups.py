@@ -7,7 +7,7 @@ import stat
 
 from datamover.disk import safepath
 from datamover.disk.trouble import on_disk
-from datamover.errors import ConsumerFailed, ProducerFailed, shown
+from datamover.errors import ArchiveRefused, ConsumerFailed, ProducerFailed, shown
 from datamover.flow.places import FileSink
 from datamover.flow.programs import ProgramSink, ProgramSource
 from datamover.host import process
@@ -118,11 +118,20 @@ class Unpacked:
         self._inventory = xbstream.Inventory()
         self._keep = asked["keep_stream"]
         if self._keep:
-            self.sink = FileSink(self._inspect_file, self._inventory.add)
+            self.sink = FileSink(self._inspect_file, self._observe)
         else:
             argv = hotbackup.unpack(asked["unpacker"], asked["parallel"])
             said = str(run.path / "consumer.said")
-            self.sink = ProgramSink(argv, said, self._inspect, self._inventory.add)
+            self.sink = ProgramSink(argv, said, self._inspect, self._observe)
+
+    def _observe(self, view):
+        """What the tool may not get is refused here, before it gets it: it would write wherever a name leads."""
+        self._inventory.add(view)
+        if self._inventory.refused:
+            raise ArchiveRefused(f"{self._inventory.refused}; nothing of it is kept")
+        if self._inventory.unknown and not self._keep:
+            text = f"chunk {self._inventory.unknown} of the stream is unknown to this version, so nobody can tell"
+            raise ArchiveRefused(f"{text} where it leads; keep_stream=True keeps the stream as a file")
 
     def _inspect_file(self, report, size):
         self._refuse_torn()
@@ -144,8 +153,6 @@ class Unpacked:
             raise ConsumerFailed("the stream is no whole backup: it ends early, or holds nothing")
 
     def _refuse_missing(self, place):
-        if self._inventory.unknown:
-            return
         missing = xbstream.missing(self._inventory.files, sizes(place))
         if missing:
             named = ", ".join(map(shown, missing[:SHOWN]))

@@ -9,7 +9,7 @@ import pytest
 from lab.database import TREE
 
 from datamover.disk.safepath import encode_path
-from datamover.errors import Cancelled, ConsumerFailed, PeerFailed, ProducerFailed
+from datamover.errors import ArchiveRefused, Cancelled, ConsumerFailed, PeerFailed, ProducerFailed
 from datamover.host import process
 from datamover.host.rundir import RunDirs
 from hosttools.errors import DatabaseRefused, HostToolError
@@ -17,6 +17,7 @@ from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.streams import Flow
 from tests.functional.datamover.test_stream import failed, went_well
 from tests.support.waiting import eventually
+from tests.unit.hosttools.test_xbstream import end, payload
 from tests.unit.transferworker.samples import spec
 from transferworker import databases, facts, hotbackups, undoing
 from transferworker.login import NAME, InMemory, Login
@@ -203,6 +204,44 @@ def test_an_empty_stream_is_no_backup(backup):
     flow.producer._program._judge = lambda _said: {}
     _, theirs = failed(flow)
     assert isinstance(theirs, ConsumerFailed) and "holds nothing" in theirs.text
+
+
+@pytest.fixture
+def made(backup, tmp_path):
+    """made(stream, **changes) -> a Flow of which the source sends these bytes in place of a backup."""
+
+    def make(stream, **changes):
+        (tmp_path / "stream").write_bytes(stream)
+        flow = backup(**changes)
+        flow.producer._program._argv = ("cat", str(tmp_path / "stream"))
+        flow.producer._program._judge = lambda _said: {}
+        return flow
+
+    return make
+
+
+EVIL = payload(b"fine", 0, b"fine") + end(b"fine")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("up", [b"../" * 2, b"shop/" + b"../" * 3])
+def test_a_name_that_leads_out_of_the_backup_never_gets_to_the_tool(made, tmp_path, up, kept):
+    path = up + b"evil"
+    flow = made(EVIL + payload(path, 0, b"evil") + end(path), keep_stream=kept)
+    _, theirs = failed(flow)
+    assert isinstance(theirs, ArchiveRefused) and "leads out" in theirs.text
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_an_absolute_name_never_gets_to_the_tool(made, tmp_path):
+    path = os.fsencode(tmp_path / "evil")
+    _, theirs = failed(made(EVIL + payload(path, 0, b"evil") + end(path)))
+    assert isinstance(theirs, ArchiveRefused) and not (tmp_path / "evil").exists()
+
+
+def test_what_this_version_cannot_read_never_gets_to_the_tool(made):
+    _, theirs = failed(made(EVIL + end(b"../evil", b"R")))
+    assert isinstance(theirs, ArchiveRefused) and "keep_stream=True" in theirs.text
 
 
 def test_a_tool_that_ends_well_without_its_last_word_is_not_believed(backup):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hosttools import xbstream
 from hosttools.xbstream import MAGIC, Inventory, missing
 
 
@@ -58,3 +59,42 @@ def test_what_is_unknown_ends_the_count_and_is_named(strange):
 def test_what_is_missing_or_of_another_length_is_named():
     assert missing(FILES, FILES | {b"more": 1}) == []
     assert missing(FILES, {b"ibdata1": 1023, b"d/empty.frm": 0}) == [b"d/t.ibd", b"ibdata1"]
+
+
+OUTWARD = [b"/etc/cron.d/evil", b"../code/transferworker/__init__.py", b"shop/../../evil", b"..", b"a\0/../b", b""]
+
+
+@pytest.mark.parametrize("path", OUTWARD)
+@pytest.mark.parametrize("chunk", [lambda path: payload(path, 0, b"evil"), end])
+def test_a_name_that_leads_out_is_refused_no_later_than_with_its_last_byte(path, chunk):
+    head = len(MAGIC) + 6 + len(path) + (20 if chunk is not end else 0)
+    found = Inventory()
+    found.add(STREAM)
+    for number, byte in enumerate(chunk(path)):
+        assert bool(found.refused) == (number >= head)
+        found.add(bytes([byte]))
+    assert found.refused and found.files == FILES
+
+
+@pytest.mark.parametrize("path", [b"..frm", b"shop/..", b"..."])
+def test_dots_in_a_name_are_a_name(path):
+    found = Inventory()
+    found.add(end(path))
+    assert bool(found.refused) == (path == b"shop/..")
+
+
+def test_no_more_files_are_remembered_than_a_server_has(monkeypatch):
+    monkeypatch.setattr(xbstream, "MOST_FILES", 3)
+    found = Inventory()
+    found.add(STREAM + STREAM)
+    assert not found.refused
+    found.add(end(b"one more"))
+    assert "more than 3 files" in found.refused and found.files == FILES
+
+
+def test_names_take_bounded_memory(monkeypatch):
+    monkeypatch.setattr(xbstream, "MOST_NAMES", 100)
+    found = Inventory()
+    for number in range(30):
+        found.add(end(b"%030d" % number))
+    assert "100 bytes" in found.refused and len(found.files) == 3

@@ -133,16 +133,20 @@ class SourceEnd(End):
         return super().prepare()
 
     def _tree(self):
+        tree = self._new_tree()
+        with contextlib.ExitStack() as undo:
+            undo.callback(tree.close)
+            if tree.parent is not None:
+                self._refuse_detour(tree.parent)
+            undo.pop_all()
+        return tree
+
+    def _new_tree(self):
         if "stream" in self._spec:
             return flows.source(self._run, self._spec, self._journal, self._progress.step)
         own = self._settings
         selection = Selection(own["include"], own["exclude"])
-        tree = SourceTree(self._path, self._journal, frozenset(own["special"]), own["owners"], selection)
-        with contextlib.ExitStack() as undo:
-            undo.callback(tree.close)
-            self._refuse_detour(tree.parent)
-            undo.pop_all()
-        return tree
+        return SourceTree(self._path, self._journal, frozenset(own["special"]), own["owners"], selection)
 
     def _move(self):
         tree = self._tree()

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 class BackupSource:
     """The producer. If that is asked for, replication is held still from before the backup begins until it ended."""
 
+    parent = None
+
     def __init__(self, run, spec):
         self._run = run
         self._asked = spec["stream"]

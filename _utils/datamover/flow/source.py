@@ -43,7 +43,9 @@ class Segment:
 
 
 class StreamSource:
-    """For one Sender. `producer` has begin(stop), read_into(view), finish() which gives the report or raises, end()."""
+    """For one Sender. `producer` has begin(stop), read_into(view), finish() which gives the report or raises, end(),
+    parent.
+    """
 
     skipped = NothingSkipped()
     excluded = 0
@@ -61,6 +63,11 @@ class StreamSource:
 
     def __exit__(self, *_exception):
         self.close()
+
+    @property
+    def parent(self):
+        """Descriptor of the directory that the producer reads from; None if it opens no name itself."""
+        return self._producer.parent
 
     def begin(self, stop):
         """The way is proved: start the producer. In the thread that lives as long as the transfer."""

@@ -30,12 +30,12 @@ def _has_default_route():
 
 @pytest.fixture
 def begin(tmp_path):
-    """begin(role) -> the end of a run whose lock is held, with srv/data as its place."""
+    """begin(role, **changes of the spec) -> the end of a run whose lock is held, with srv/data as its place."""
     (tmp_path / "srv").mkdir()
     with contextlib.ExitStack() as ended:
 
-        def begin(role):
-            asked = spec(role, path=str(tmp_path / "srv/data"))
+        def begin(role, **changes):
+            asked = spec(role, path=str(tmp_path / "srv/data"), **changes)
             run = RunDirs(tmp_path / "state").establish(asked)
             ended.enter_context(flock.hold(run.lock))
             end = ends.END_OF[role](run, asked, Progress(), Stop(), lambda what, **details: None)
@@ -113,3 +113,16 @@ def test_a_place_that_the_policy_was_not_asked_about_is_not_read(begin, tmp_path
     asked_about(tmp_path, tmp_path / "allowed/data")
     with pytest.raises(PolicyRefused, match="somebody changed a link"):
         source._tree()
+
+
+def test_an_archive_that_the_policy_was_not_asked_about_is_not_read(begin, tmp_path):
+    source = begin("source", stream={"type": "decompress", "format": "gz", "expect": ""})
+    (tmp_path / "srv/data").write_bytes(b"archive")
+    source.prepare()
+    asked_about(tmp_path, tmp_path / "srv/data")
+    source._tree().close()
+    asked_about(tmp_path, tmp_path / "allowed/data")
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(PolicyRefused, match="somebody changed a link"):
+        source._tree()
+    assert len(os.listdir("/proc/self/fd")) == descriptors

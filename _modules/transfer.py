@@ -331,7 +331,8 @@ def log(transfer, after=0, limit=500, role="", nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``lines``, ``more`` (whether there are further ones).
+    Returns a dict: ``lines``, ``more`` (whether there are further ones), ``peers`` (all others that take part: host,
+    role).
 
     CLI Example:
 
@@ -418,7 +419,7 @@ def cancel(transfer, role="", keep=False, attempt=0, nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``phase`` (published, failed or cancelled).
+    Returns a dict: ``phase`` (published, failed or cancelled), ``peers`` (all others that take part: host, role).
 
     CLI Example:
 

@@ -361,8 +361,8 @@ def log(transfer, minions=None, after=0):
     after : 0
         Leave out that many lines at the beginning.
 
-    Returns a dict: ``transfer``, ``ends`` (for each: host, role, lines, more: whether there are further lines),
-    ``silent``, ``result``, ``reasons``, ``retcode``.
+    Returns a dict: ``transfer``, ``ends`` (for each: host, role, lines, more: whether there are further lines,
+    peers: all others that take part), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
 
@@ -395,6 +395,8 @@ def verify(transfer, minions=None, source=False, timeout="1h"):
     Returns a dict: ``transfer``, ``source_root`` (as the source sealed it), ``ends`` (for each that was read: host,
     role, verified, root, counts, troubles, more; as ``transfer.verify`` of a minion returns it), ``silent``,
     ``result`` (ok if all is as it was proved), ``reasons``, ``retcode``.
+
+    ``result`` is ``unknown`` (6) when all that was read is as it was proved, and an end that had to be read is silent.
 
     CLI Example:
 
@@ -447,8 +449,8 @@ def cancel(transfer, minions=None):
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
-    Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase), ``silent``, ``result``, ``reasons``,
-    ``retcode``.
+    Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase, peers: all others that take part),
+    ``silent``, ``result``, ``reasons``, ``retcode``.
 
     ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
 

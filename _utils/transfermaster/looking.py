@@ -30,9 +30,14 @@ def about(
 
 def _may_be_ends(told: asking.Told) -> bool:
     """Whether those who are silent may be ends: as long as a role is missing anyone, else whom the others name."""
-    named = {peer["host"] for payload in told.payloads.values() for peer in payload.get("peers", ())}
     roles = {member.role for member in told.payloads}
-    return roles != {SOURCE, DESTINATION} or bool(named & set(told.silent))
+    return roles != {SOURCE, DESTINATION} or bool(named_but_silent(told))
+
+
+def named_but_silent(told: asking.Told, roles: Sequence[str] = (SOURCE, DESTINATION)) -> list[str]:
+    """Those whom the others name as ends in these roles, and who have told nothing."""
+    peers = [peer for payload in told.payloads.values() for peer in payload.get("peers", ())]
+    return sorted({peer["host"] for peer in peers if peer["role"] in roles} & set(told.silent))
 
 
 def limited(opts: Mapping, transfer: str, minions: Any, rate: int) -> dict[str, Any]:

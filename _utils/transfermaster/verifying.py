@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from datamover.errors import CopyDiffers
@@ -21,10 +21,19 @@ def verified(opts: Mapping, transfer: str, minions: Any, timeout: float, source_
     body = {"transfer": transfer, "source_root": source_root, "ends": [], "silent": list(known.silent)}
     if not any(member.role == DESTINATION for member in wanted):
         return asking.concluded(body, [*known.reasons, _no_destination(opts, transfer, minions, known)])
+    silent = looking.named_but_silent(known, (SOURCE, DESTINATION) if source_too else (DESTINATION,))
     told = asking.members_of(opts, "verify", transfer, wanted, timeout)
     ends = [{**payload, "host": member.host, "role": member.role} for member, payload in told.payloads.items()]
     doubts = [reason for end in ends for reason in _doubts(end, source_root)]
-    return asking.concluded({**body, "ends": ends}, [*known.reasons, *told.reasons, *doubts])
+    return _concluded({**body, "ends": ends}, [*known.reasons, *told.reasons, *doubts], silent)
+
+
+def _concluded(body: Mapping[str, Any], reasons: Sequence[errors.Reason], silent: Sequence[str]) -> dict[str, Any]:
+    """What was read may speak against the copy; nothing speaks for an end that did not answer."""
+    if reasons or not silent:
+        return asking.concluded(body, reasons)
+    text = f"{', '.join(silent)} did not answer, and nothing was read there; ask again when it is up"
+    return {**body, **asking.ending("unknown", [errors.OutOfSight.reason(text)])}
 
 
 def _sealed_by_the_source(statuses: Mapping[Member, Any]) -> str | None:

@@ -11,6 +11,11 @@ def neighbours(spec):
     return [*spec["peers"], *spec.get("successors", ())]
 
 
+def others(spec):
+    """Who takes part beside this end, as every answer about a transfer tells it: without addresses."""
+    return [{name: each[name] for name in ("host", "role")} for each in neighbours(spec)]
+
+
 def predecessor(roster, host):
     """Who serves this destination if nobody is lost. The first destination, which any one alone is, the source does."""
     members = roster.members

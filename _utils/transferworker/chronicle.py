@@ -151,7 +151,7 @@ def status(spec, state, events, verdict, alive, after_seq):
         "attempt": spec["attempt"],
         "role": spec["role"],
         "host": spec["host"],
-        "peers": [{name: each[name] for name in ("host", "role")} for each in chains.neighbours(spec)],
+        "peers": chains.others(spec),
         "asked_by": spec["asked_by"],
         "phase": verdict["result"] if verdict else state["phase"],
         "seq": told[-1]["seq"] if told else after_seq,

@@ -184,7 +184,7 @@ class Desk:
         lines = run.log.read_text(errors="backslashreplace").splitlines() if run.log.exists() else []
         asked = lines[after : after + min(limit, LINES_TOLD)]
         told = bounds.fitting((bounds.short(line, LONGEST_LINE) for line in asked), BYTES_TOLD)
-        return {"lines": told, "more": after + len(told) < len(lines)}
+        return {"lines": told, "more": after + len(told) < len(lines), "peers": chains.others(run.spec)}
 
     def verify(self, transfer, shown=verifying.SHOWN, role=""):
         """What is on the disk now, against the record of a transfer that was published."""
@@ -205,7 +205,7 @@ class Desk:
             undoing.give_up(run, CANCEL, END_PATIENCE)
         if not flock.wait_free(run.lock, END_PATIENCE):
             raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
-        return {"phase": self._settled(run)["phase"]}
+        return {"phase": self._settled(run)["phase"], "peers": chains.others(run.spec)}
 
     def sweep(self, test=False, partial=False, unknown=False, places=()):
         """What is left of dead runs and records that are too old: listed, and removed unless `test`.
@@ -279,7 +279,7 @@ def _short(run):
         **{name: status[name] for name in kept},
         "alive": status["alive"] or flock.is_held(run.preparing),
         "path": spec["path"],
-        "peers": [{"host": peer["host"], "role": peer["role"]} for peer in spec["peers"]],
+        "peers": chains.others(spec),
         "rests": resting.rests(run),
         "age": resting.age(run),
         "bytes_done": status["progress"]["bytes_done"],

@@ -83,7 +83,7 @@ def test_a_worker_can_be_prepared_followed_and_cancelled(call, srv):
     status = Status.from_payload(call("follow", TRANSFER, after_seq=0, wait=10), "minion")
     assert status.phase == "prepared" and status.alive
     assert any('phase {"phase": "prepared"}' in line for line in call("log", TRANSFER)["lines"])
-    assert call("cancel", TRANSFER) == {"phase": "cancelled"}
+    assert call("cancel", TRANSFER)["phase"] == "cancelled"
     assert Status.from_payload(call("status", TRANSFER), "minion").verdict.result == "cancelled"
     assert call("sweep", test=True) == {"found": [], "removed": [], "trouble": []}
 
@@ -195,7 +195,7 @@ def test_the_record_of_an_end_is_its_spec_and_how_far_it_came(call, srv):
 
 def test_withdrawn_it_can_be_gone_on_with_and_cancelled_it_cannot(call, srv):
     call("prepare", own_spec(srv))
-    assert call("cancel", TRANSFER, keep=True) == {"phase": "failed"}
+    assert call("cancel", TRANSFER, keep=True)["phase"] == "failed"
     assert not call("record", TRANSFER)["given_up"] and list(srv.iterdir()) == []
     assert call("list")["runs"][0]["rests"] is False
     assert call("doctor")["findings"] == []

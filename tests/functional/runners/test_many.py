@@ -208,20 +208,39 @@ def test_by_default_a_crowd_refuses_at_once(run, minions):
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
-def told_by(name, role, others):
+def told_by(name, role, others, **more):
     peers = [{"host": host, "role": "destination" if host != "alpha" else "source"} for host in others]
     return lambda transfer, role=role, own=role, **_: (
-        {**samples.status(Member(name, own)), "peers": peers} if role == own else {"error": UNKNOWN}
+        {**samples.status(Member(name, own)), "peers": peers, **more} if role == own else {"error": UNKNOWN}
     )
 
 
-def test_a_silent_destination_that_the_others_name_is_not_forgotten(run, minions):
-    minions["alpha"].says["status"] = told_by("alpha", "source", ["beta", "gamma"])
-    minions["beta"].says["status"] = told_by("beta", "destination", ["alpha", "gamma"])
-    minions["gamma"].says["status"] = lambda **_: FakeFleet.SILENT
-    minions["delta"].says["status"] = {"error": UNKNOWN}
-    answer = run("status", samples.TRANSFER)
+def chain_told(minions, function, **more):
+    """What the source and the first destination of a chain answer; the rest are silent or know nothing."""
+    minions["alpha"].says[function] = told_by("alpha", "source", ["beta", "gamma"], **more)
+    minions["beta"].says[function] = told_by("beta", "destination", ["alpha", "gamma"], **more)
+    minions["gamma"].says[function] = lambda **_: FakeFleet.SILENT
+    minions["delta"].says[function] = {"error": UNKNOWN}
+
+
+@pytest.mark.parametrize("function", ["status", "cancel", "log"])
+def test_a_silent_destination_that_the_others_name_is_not_forgotten(run, minions, function):
+    chain_told(minions, function)
+    answer = run(function, samples.TRANSFER)
     assert (answer["result"], answer["retcode"], answer["silent"]) == ("unknown", 6, ["gamma"])
+    minions["gamma"].says[function] = {"error": UNKNOWN}
+    minions["delta"].says[function] = lambda **_: FakeFleet.SILENT
+    assert run(function, samples.TRANSFER)["result"] == "ok"
+
+
+def test_what_was_verified_of_a_chain_is_unknown_while_one_of_it_is_silent(run, minions):
+    chain_told(minions, "status", verdict=samples.verdict())
+    answer = run("verify", samples.TRANSFER)
+    assert (answer["result"], [end["host"] for end in answer["ends"]]) == ("unknown", ["beta"])
+    assert "gamma did not answer" in answer["reasons"][0]["text"]
+    minions["beta"].says["verify"] = lambda role, **_: samples.verified(Member("beta", role), root="cd" * 32)
+    assert run("verify", samples.TRANSFER)["result"] == "failed"
+    minions["beta"].says.pop("verify")
     minions["gamma"].says["status"] = {"error": UNKNOWN}
     minions["delta"].says["status"] = lambda **_: FakeFleet.SILENT
-    assert run("status", samples.TRANSFER)["result"] == "ok"
+    assert run("verify", samples.TRANSFER)["result"] == "ok"

@@ -235,7 +235,7 @@ def test_kill_minus_9_of_both_and_of_their_guardians_is_undone_by_who_asks(halte
 def test_a_cancel_in_the_middle_ends_both_and_leaves_nothing(halted, srv, role):
     pair = halted()
     pair.worker("source").resume()
-    assert pair.minion(role).ask("cancel", pair.transfer, role) == {"phase": "cancelled"}
+    assert pair.minion(role).ask("cancel", pair.transfer, role)["phase"] == "cancelled"
     verdicts = dict(zip(("source", "destination"), pair.verdicts(), strict=True))
     assert verdicts[role]["error"]["name"] == "cancelled"
     assert all(verdict["result"] != "published" for verdict in verdicts.values())

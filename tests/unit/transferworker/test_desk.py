@@ -65,11 +65,20 @@ def test_what_rests_keeps_no_program(desk, started, monkeypatch):
     assert not run.code.exists() and run.undo.pending() != []
 
 
+def test_every_answer_about_a_chain_names_who_comes_before_and_after(desk, started):
+    peers = [{"host": host, "role": role, "addresses": []} for host, role in (("a", "source"), ("b", "destination"))]
+    after = [{"host": "d", "role": "destination", "addresses": []}]
+    failed(desk, fanout="chain", leaf=1, peers=peers, successors=after)
+    named = [("a", "source"), ("b", "destination"), ("d", "destination")]
+    for told in (desk.runs()["runs"][0], desk.status(TRANSFER), desk.log(TRANSFER), desk.cancel(TRANSFER)):
+        assert [(peer["host"], peer["role"]) for peer in told["peers"]] == named
+
+
 def test_a_cancel_of_what_failed_is_final_and_can_be_repeated(desk, started):
     failed(desk)
     assert not desk.record(TRANSFER)["given_up"]
     for _ in range(2):
-        assert desk.cancel(TRANSFER) == {"phase": "cancelled"}
+        assert desk.cancel(TRANSFER)["phase"] == "cancelled"
     record = desk.record(TRANSFER)
     assert record["given_up"] and record["status"]["verdict"]["result"] == "cancelled"
     assert record["status"]["verdict"]["error"]["text"].endswith("after it had failed: nothing moved")

@@ -14,8 +14,10 @@ PORTION = 256 * 1024
 RATIO = 500
 UNSUSPECTED = 1024 * 1024 * 1024
 """So much may come out of any archive."""
-XZ_MEMORY = 512 * 1024 * 1024
+XZ_MEMORY = 128 * 1024 * 1024
 ZSTD_WINDOW = 128 * 1024 * 1024
+HEADERS = 4 * 1024 * 1024
+"""So many bytes may tell of one member; a file with a hundred thousand holes needs fewer."""
 SUFFIXES = {".tar.gz": "gz", ".tgz": "gz", ".tar.xz": "xz", ".txz": "xz", ".tar.zst": "zst", ".tzst": "zst"}
 
 
@@ -103,6 +105,7 @@ class Opened:
     def __init__(self, file, form):
         self.count = 0
         self.last = b""
+        self._told = 0
         self._raw = Counted(file)
         self._file = _OPENERS[form](self._raw)
 
@@ -116,10 +119,15 @@ class Opened:
         while self.count < offset and self.portion(min(PORTION, offset - self.count)):
             """What is left out is read all the same."""
 
+    def next_member(self):
+        """From here on another member is told of."""
+        self._told = 0
+
     def read(self, size):
-        """So many bytes, or fewer at the end. No header is as long as what is refused here."""
-        if size > 8 * PORTION:
-            raise ArchiveRefused(f"the archive has a header of {size} bytes; none needs so much")
+        """So many bytes, or fewer at the end. No headers are as long as what is refused here."""
+        self._told += size
+        if size > 8 * PORTION or self._told > HEADERS:
+            raise ArchiveRefused(f"the archive has a header of {max(size, self._told)} bytes; none needs so much")
         parts, missing = [], size
         while missing and (data := self.portion(missing)):
             parts.append(data)

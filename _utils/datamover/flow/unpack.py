@@ -8,7 +8,9 @@ FIFOs are refused, setuid only by request. Nothing of tarfile's own extraction i
 import errno
 import os
 import stat
+import sys
 import tarfile
+from dataclasses import dataclass
 
 from ..disk.metadata import Owners
 from ..disk.safepath import OPEN_DIRECTORY, OPEN_PLACE, descend
@@ -20,6 +22,10 @@ from .compressed import PORTION
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 SETUID = stat.S_ISUID | stat.S_ISGID
 DEEPEST = 100
+MOST_DIRECTORIES = 300_000
+MOST_NAMES = 32 * 1024 * 1024
+MOST_GLOBAL = 64 * 1024
+"""Directories, bytes in their names, and bytes that tell of all members: remembered while an archive is unpacked."""
 REPLACED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
 
 
@@ -35,7 +41,8 @@ class Unpacking:
         self._room = room
         self._owners = Owners(owners)
         self._special = special
-        self._made = []
+        self._told = {}
+        self._names = 0
 
     def run(self):
         """Unpack everything; raises at the first member that is not in order."""
@@ -47,12 +54,14 @@ class Unpacking:
         if len(self._opened.last) != tarfile.BLOCKSIZE or any(self._opened.last):
             raise ConsumerFailed("the archive is cut short: its end mark is missing")
         self._opened.drain()
-        for path, member in reversed(self._made):
-            self._tend_directory(path, member)
+        for directory in self._told.values():
+            self._tend_directory(self._path(directory.name), directory)
 
     def _take_all(self, archive):
         while member := archive.next():
             archive.members = []  # it would remember all of them
+            _bound_global(archive)
+            self._opened.next_member()
             path = self._path(member.name)
             try:
                 self._take(member, path)
@@ -91,7 +100,7 @@ class Unpacking:
         return parts
 
     def _parent(self, path):
-        return _Directory(self._descend(path[:-1]))
+        return _Open(self._descend(path[:-1]))
 
     def _descend(self, path):
         """Descriptor of a directory; what the archive has not told yet is made, as others do."""
@@ -119,6 +128,7 @@ class Unpacking:
     # What is made
 
     def _make_directory(self, member, path):
+        self._refuse_setuid(member)
         if path:
             with self._parent(path) as parent:
                 try:
@@ -127,7 +137,16 @@ class Unpacking:
                     self.directories += 1
                 except FileExistsError:
                     os.close(os.open(path[-1], OPEN_DIRECTORY, dir_fd=parent))
-        self._made.append((path, member))
+        self._remember(_Directory.of(member))
+
+    def _remember(self, directory):
+        """For the end, since what comes into a directory changes its times. Told again, the last counts."""
+        if directory.name not in self._told:
+            self._names += len(directory.name)
+        self._told[directory.name] = directory
+        if len(self._told) > MOST_DIRECTORIES or self._names > MOST_NAMES:
+            text = f"the archive has more than {MOST_DIRECTORIES} directories, or names of more than {MOST_NAMES} bytes"
+            raise ArchiveRefused(f"{text} in them; unpack it by hand")
 
     def _make_file(self, member, parent, name):
         self._refuse_setuid(member)
@@ -198,7 +217,7 @@ class Unpacking:
 
     def _make_link(self, member, parent, name):
         path = self._path(member.linkname)
-        with _Directory(descend(self._place, path[:-1])) as where:
+        with _Open(descend(self._place, path[:-1])) as where:
             first = os.open(path[-1], OPEN_PLACE, dir_fd=where)
             try:
                 if not stat.S_ISREG(os.fstat(first).st_mode):
@@ -216,7 +235,26 @@ class Unpacking:
         return disk_error(error, "unpack", _bytes(member.name), os.statvfs(self._place))
 
 
+@dataclass(frozen=True)
 class _Directory:
+    """What is remembered of a directory's member: a small part of it."""
+
+    __slots__ = ("name", "uid", "gid", "uname", "gname", "mode", "mtime")
+    name: str
+    uid: int
+    gid: int
+    uname: str
+    gname: str
+    mode: int
+    mtime: float
+
+    @classmethod
+    def of(cls, member):
+        owner = member.uid, member.gid, sys.intern(member.uname), sys.intern(member.gname)
+        return cls(member.name, *owner, member.mode, member.mtime)
+
+
+class _Open:
     """A descriptor that is closed at the end of a block."""
 
     def __init__(self, descriptor):
@@ -237,6 +275,12 @@ def _refuse_way_out(member, path, target):
     is_inside = parts[:ups].count(b"..") == ups <= max(0, len(path) - 2)
     if target.startswith(b"/") or not target or b"\0" in target or not is_inside:
         raise ArchiveRefused(f"{_shown(member)} is a link to {shown(target)}, which leads out of the archive")
+
+
+def _bound_global(archive):
+    told = sum(len(name) + len(value) for name, value in archive.pax_headers.items())
+    if told > MOST_GLOBAL:
+        raise ArchiveRefused(f"the archive tells {told} bytes of all its members; none needs so much")
 
 
 def _shown(member):

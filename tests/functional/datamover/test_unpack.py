@@ -12,7 +12,7 @@ import zstandard
 
 from datamover.disk.headroom import Headroom
 from datamover.errors import ArchiveRefused, ConsumerFailed, NoSpace, PeerFailed
-from datamover.flow import compressed
+from datamover.flow import compressed, unpack
 from datamover.flow.archive_source import ArchiveSource
 from datamover.flow.compressed import Opened
 from datamover.flow.unpack import Unpacking
@@ -175,6 +175,7 @@ HOSTILE = {
     "a device": [member("top/disk", tarfile.BLKTYPE, devmajor=8, devminor=0)],
     "a FIFO": [member("top/fifo", tarfile.FIFOTYPE)],
     "a setuid file": [member("top/su", data=b"x", mode=0o4755)],
+    "a setgid directory": [member("top", tarfile.DIRTYPE, mode=0o2755)],
     "one name twice": [member("top/file", data=b"1"), member("top/file", data=b"2")],
     "a name that is too long": [member("top/" + "n" * 300, data=b"x")],
     "a name that is too deep": [member("d/" * 200 + "file", data=b"x")],
@@ -216,6 +217,41 @@ def test_a_bomb_in_a_header_is_not_read_into_memory(place):
     header.size = 1 << 40
     with pytest.raises(ArchiveRefused, match="none needs so much"):
         place.unpack(gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(MIB)))
+
+
+def test_a_chain_of_headers_is_not_read_into_memory(place):
+    header, _ = member("top/long", tarfile.GNUTYPE_LONGNAME)
+    header.size = 2 * MIB
+    one = header.tobuf(tarfile.GNU_FORMAT) + b"n" * header.size
+    with pytest.raises(ArchiveRefused, match="none needs so much"):
+        place.unpack(gzip.compress(one * 3 + tar(member("file"))))
+
+
+def test_what_is_told_of_all_members_is_bounded(place):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "c" * MIB}) as archive:
+        archive.addfile(*member("file"))
+    with pytest.raises(ArchiveRefused, match="of all its members"):
+        place.unpack(gzip.compress(out.getvalue()))
+
+
+def directory(name, **fields):
+    return member(name, tarfile.DIRTYPE, mode=0o755, **fields)
+
+
+def test_a_directory_that_is_told_again_is_remembered_once_as_it_was_told_last(place, monkeypatch):
+    monkeypatch.setattr(unpack, "MOST_DIRECTORIES", 2)
+    again = [directory("top", mtime=number) for number in range(1, 10)]
+    place.unpack(gzip.compress(tar(*again, directory("top/one"))))
+    assert (place.path / "top").stat().st_mtime == 9
+
+
+@pytest.mark.parametrize("bound, most", [("MOST_DIRECTORIES", 2), ("MOST_NAMES", 8)])
+def test_directories_are_remembered_within_bounds(place, monkeypatch, bound, most):
+    monkeypatch.setattr(unpack, bound, most)
+    place.unpack(gzip.compress(tar(directory("one"), directory("two"))))
+    with pytest.raises(ArchiveRefused, match="by hand"):
+        place.unpack(gzip.compress(tar(directory("1st"), directory("2nd"), directory("3rd"))))
 
 
 def test_the_reserve_of_the_file_system_is_kept(place):

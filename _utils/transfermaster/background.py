@@ -146,7 +146,7 @@ def _noted(book: Book, asked: Asked) -> Asked:
     noted = book.note(asked)
     if not noted.same(asked):
         raise errors.Refused(
-            [errors.BadOption.reason(f"this key began another copy, {noted}: give {asked} a key of its own")]
+            [errors.BadOption.reason(f"this key began another copy before: give {asked} a key of its own")]
         )
     return noted
 

@@ -54,6 +54,13 @@ def test_a_key_stands_for_one_request(run, minions, called):
     assert "began another copy" in other["reasons"][0]["text"]
 
 
+def test_who_gives_a_key_that_is_taken_is_not_told_what_it_was_taken_for(run, called):
+    run("start", **PLACES, key="k")
+    other = run("start", src="beta:/srv/mine", dst="alpha:/srv/", key="k")
+    assert names(other) == ["bad-option"]
+    assert PLACES["src"] not in str(other) and "/srv/mine" in str(other)
+
+
 def test_what_is_wrong_with_the_words_is_told_at_once(run, called):
     refused = run("start", src="alpha", dst="beta:/srv/", key="k", stremas=1)
     assert (refused["result"], called) == ("refused", [])

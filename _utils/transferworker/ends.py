@@ -282,6 +282,7 @@ class DestinationEnd(End):
         self._run.write("verdict", verdict)
 
     def close(self):
+        self._pinhole.shut()
         if self._listener:
             self._listener.close()
         super().close()

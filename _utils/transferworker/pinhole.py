@@ -33,6 +33,8 @@ class Opening:
         self._held = None
         self._reopened = []
         self._changing = threading.RLock()
+        self._unmet = None
+        self._shut = False
 
     def open(self, sources, port):
         """Open for one lease."""
@@ -50,18 +52,31 @@ class Opening:
         self._note("pinhole", change="opened", port=port, sources=list(sources))
 
     def widen(self, sources, why):
-        """Let in these too: somebody else of the roster may have to come."""
+        """Let in these too: somebody else of the roster may have to come. What fails now is tried again at renewals."""
         with self._changing:
-            if self._pinhole is None:
+            if self._pinhole is None or self._shut:
                 return
             wider = replace(self._pinhole, sources=(*self._pinhole.sources, *sources))
             if wider.sources == self._pinhole.sources:
                 return
             forbidden.check(self._state_dir, wider.sources, wider.port)
-            drive(firewall.close(wider.tag), self._execute)
-            drive(firewall.open(wider, self._lease), self._execute)
-            self._pinhole, self._held = wider, Deadline.after(self._lease)
+            self._pinhole, self._unmet = wider, why
+            try:
+                self._open_wider()
+            except HostToolError as error:
+                self._note("pinhole", change="not renewed", port=self.port, why=error.text)
+
+    def _open_wider(self):
+        drive(firewall.close(self._pinhole.tag), self._execute)
+        drive(firewall.open(self._pinhole, self._lease), self._execute)
+        self._held = Deadline.after(self._lease)
+        why, self._unmet = self._unmet, None
         self._tell_reopened(why)
+
+    def shut(self):
+        """From now on nothing is opened, by whichever thread: it is about to be closed, by its tag."""
+        with self._changing:
+            self._shut = True
 
     @property
     def port(self):
@@ -84,6 +99,10 @@ class Opening:
             self._note("pinhole", change="not renewed", port=self.port, why=error.text)
 
     def _renew(self):
+        if self._unmet:
+            forbidden.check(self._state_dir, self._pinhole.sources, self._pinhole.port)
+            self._open_wider()
+            return
         try:
             drive(firewall.renew(self._pinhole, self._lease), self._execute)
         except PinholeGone as gone:

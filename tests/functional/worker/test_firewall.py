@@ -179,6 +179,46 @@ def test_a_firewall_that_cannot_be_asked_is_asked_again_until_the_lease_is_over(
     assert net["source"].reaches(net["destination"], "ip", port_of(pair))
 
 
+@pytest.fixture
+def opened(guarded, net, guard):
+    """opened(execute, told) -> an opening that nobody may come through yet but another host."""
+
+    def opened(execute, told):
+        pair = guarded().prepare("destination")
+        opening = Opening(
+            pair.run("destination"), pair.spec("destination"), lambda what, **details: told.append(details), execute
+        )
+        opening.open([net["third"].addresses["ip"]], port_of(pair))
+        return opening
+
+    return opened
+
+
+def test_who_is_let_in_while_the_firewall_cannot_be_asked_is_let_in_at_the_next_renewal(opened, net):
+    silent, told = [], []
+
+    def execute(command):
+        return process.Result(1, stderr=b"busy") if silent else net["destination"].run(command)
+
+    opening = opened(execute, told)
+    silent.append(True)
+    opening.widen([net["source"].addresses["ip"]], "lost")
+    assert told[-1]["change"] == "not renewed" and "busy" in told[-1]["why"]
+    assert not net["source"].reaches(net["destination"], "ip", opening.port)
+    silent.clear()
+    opening.renew()
+    assert net["source"].reaches(net["destination"], "ip", opening.port)
+    assert told[-1]["change"] == "reopened"
+
+
+def test_once_it_is_to_be_closed_nobody_else_is_let_in(opened, net):
+    opening = opened(net["destination"].run, [])
+    opening.shut()
+    before = snapshot(net["destination"])
+    opening.widen([net["source"].addresses["ip"]], "lost")
+    assert snapshot(net["destination"]) == before
+
+
 def test_what_an_administrator_forbids_is_not_opened(guarded, net, guard, srv):
     before = snapshot(net["destination"])
     pair = guarded().prepare()

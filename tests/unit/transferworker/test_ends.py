@@ -88,6 +88,13 @@ def test_a_busy_register_is_not_waited_for_long_nor_a_reason_to_lose_the_lease(d
             destination.account()
 
 
+def test_an_end_that_is_closed_opens_nothing_any_more(destination, monkeypatch):
+    done = []
+    monkeypatch.setattr(destination._pinhole, "shut", lambda: done.append(True))
+    destination.close()
+    assert done == [True]
+
+
 def asked_about(tmp_path, place):
     RunDirs(tmp_path / "state").open(TRANSFER).write("place", {"real": str(place)})
 

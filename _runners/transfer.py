@@ -137,7 +137,8 @@ def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=
     meant = _meant(src, dst, targets, target_type)
     if key is None or reasons:
         return _run(src, meant, options, dry, reasons)
-    return background.once(__opts__, _asked(src, meant[0], options, key, dry), _begun, _attached)
+    asked = _asked(src, meant[0], options, key, dry)
+    return background.once(__opts__, asked, _begun, functools.partial(_attached, asked))
 
 
 @_face
@@ -754,9 +755,15 @@ def _begun(asked):
     return _run(asked.src, (asked.dst, ()), asked.options, asked.dry, transfer=asked.transfer)
 
 
-def _attached(transfer):
+def _hosts_of(asked):
+    """The minions that the words name: of all others none can be an end of this transfer."""
+    found = request.read(asked.src, asked.dst, asked.options, saltface.master_layers(__opts__), asked.transfer)
+    return sorted({member.host for member in found.ends()})
+
+
+def _attached(asked, transfer):
     try:
-        return joining.attach(__opts__, transfer, None, {})
+        return joining.attach(__opts__, transfer, _hosts_of(asked), {})
     except errors.Refused as refused:
         return {"transfer": transfer, **asking.ending("refused", refused.reasons)}
 

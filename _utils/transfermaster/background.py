@@ -25,6 +25,7 @@ KEPT = 7 * 86400
 MOST_OF_A_MINION = 8
 MOST_FOLLOWERS = 3
 MOMENT = 1.0
+LONGEST_PAUSE = 15.0
 CALL = 10.0
 
 Result = dict[str, Any]
@@ -85,9 +86,11 @@ class Book:
             return (self._place(transfer) / "followers").stat().st_size
         return 0
 
-    def follow(self, transfer: str) -> flock.Held | None:
-        """The place of the one who follows; None if somebody has it. How many came before is counted by `followers`."""
-        return flock.hold(self._place(transfer) / "lock", MOMENT)
+    def follow(self, transfer: str, patience: float = MOMENT) -> flock.Held | None:
+        """The place of the one who follows; None if somebody has it all the time that this one is patient. How many
+        came before is counted by `followers`.
+        """
+        return flock.hold(self._place(transfer) / "lock", patience)
 
     def count_follower(self, transfer: str) -> None:
         with open(self._place(transfer) / "followers", "ab") as file:
@@ -169,10 +172,12 @@ def once(opts: Mapping, asked: Asked, begin: Callable[[Asked], Result], attach: 
     """Begin this copy unless it was begun before: then attach to it, or tell how it ended."""
     book = Book(opts)
     noted = _noted(book, asked)
-    while (own := book.follow(asked.transfer)) is None:
+    pause = MOMENT
+    while (own := book.follow(asked.transfer, pause)) is None:
         told = attach(asked.transfer)
         if not nobody_knows(told):
             return told
+        pause = min(2 * pause, LONGEST_PAUSE)
     with own:
         return book.result(asked.transfer) or _followed(book, noted, begin, attach)
 

@@ -5,10 +5,10 @@ import time
 import pytest
 
 import saltface
-from transfermaster.background import CALL, Asked, Book
+from transfermaster.background import CALL, Asked, Book, once
 from transferplan import request
 
-from .test_transfer import PLACES, names
+from .test_transfer import PLACES, fail, names
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +103,27 @@ def test_whoever_follows_after_another_died_attaches_and_begins_nothing_anew(run
     assert (done["result"], done["transfer"]) == ("ok", "a" * 32)
     assert minions["alpha"].asked().count("prepare") == 1
     assert book.followers("a" * 32) == 2
+
+
+def test_only_the_named_hosts_are_asked_whether_it_runs(run, opts, minions, called, follow, monkeypatch):
+    monkeypatch.setattr(saltface, "everyone", lambda opts: ["alpha", "beta", "gamma"])
+    run("start", **PLACES, key="a" * 32)
+    follow()
+    (place,) = Book(opts)._places()
+    (place / "result.json").unlink()
+    minions["alpha"].specs, minions["alpha"].says["record"] = {}, fail(102, "unknown-transfer")
+    minions["beta"].specs, minions["beta"].says["record"] = {}, fail(102, "unknown-transfer")
+    assert follow()["result"] == "ok"  # gamma is silent, and begins nothing that it could hinder
+
+
+def test_who_waits_for_one_that_still_plans_asks_less_and_less_often(opts, monkeypatch):
+    nobody = {"reasons": [{"name": "unknown-transfer"}]}
+    asked, pauses, asks = Asked("a" * 32, "alpha:/a", "beta:/b", {}, {}), [], []
+    monkeypatch.setattr(Book, "follow", lambda _self, _transfer, pause: pauses.append(pause))
+    answers = iter([nobody] * 6 + [{"result": "ok", "reasons": []}])
+    told = once(opts, asked, None, lambda transfer: asks.append(transfer) or next(answers))
+    assert (told["result"], len(asks)) == ("ok", 7)
+    assert pauses == [1, 2, 4, 8, 15, 15, 15]
 
 
 # --- for minions -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -63,8 +64,13 @@ def _text(families: Iterable[metrics.Family]) -> str:
 
 
 def _written(file: Path, text: str) -> None:
-    """Whole or not at all: the exporter may read at any moment."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.chmod(0o644)
-    part.replace(file)
+    """Whole or not at all: the exporter may read at any moment. Nobody can have laid a link under the name for now."""
+    descriptor, part = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as out:
+            out.write(text)
+            os.fchmod(descriptor, 0o644)
+        os.replace(part, file)
+    except BaseException:
+        os.unlink(part)
+        raise

@@ -20,7 +20,8 @@ def page(opts: Mapping, looks: Viewer, transfer: str | None, minions: Any, docto
     if transfer is not None:
         body["shown"] = _closely(opts, _visible(opts, listing, looks, transfer, minions))
     if doctor:
-        visit = looking.examined(opts, minions, ())
+        seen = [host for host in asking.hosts(opts, minions) if looks.sees_host(host)]
+        visit = looking.examined(opts, seen if not looks.everything else minions, ())
         body["findings"] = overview.findings(visit["findings"], looks)
     return asking.concluded(body, reasons)
 

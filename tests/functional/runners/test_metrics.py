@@ -1,5 +1,7 @@
 """`transfer.metrics`: what Prometheus reads is what minions told."""
 
+import os
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
@@ -70,6 +72,15 @@ def test_a_file_is_written_whole_and_readable_for_the_exporter(run, tmp_path):
     assert file.read_text() == answer["text"]
     assert file.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in tmp_path.glob("*salt_transfer*")] == [file.name]
+
+
+def test_a_link_under_the_name_that_was_used_meanwhile_is_not_followed(run, tmp_path):
+    file, victim = tmp_path / "salt_transfer.prom", tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / f".salt_transfer.prom.{os.getpid()}").symlink_to(victim)
+    run("metrics", minions="alpha,beta", file=str(file))
+    assert victim.read_text() == "untouched"
+    assert not file.is_symlink() and file.read_text().startswith("#")
 
 
 @pytest.mark.parametrize("file", ["relative.prom", "/no/such/directory/x.prom", "/tmp/x.txt"])

@@ -87,6 +87,16 @@ def test_a_user_is_told_what_they_asked_for_and_what_is_opened_to_them(as_user, 
     assert len(as_user("bob", {"bob": ["alpha", "b*"]})["transfers"]) == 1
 
 
+def test_a_doctor_visits_only_hosts_that_are_opened_to_who_asks(as_user, minions):
+    with_asker(minions)
+    for minion in minions.values():
+        minion.says["doctor"] = healthy()
+    assert as_user("bob", doctor=True)["findings"] == []
+    assert "doctor" not in minions["alpha"].asked() + minions["beta"].asked()
+    as_user("bob", {"bob": ["b*"]}, doctor=True)
+    assert "doctor" in minions["beta"].asked() and "doctor" not in minions["alpha"].asked()
+
+
 def test_one_that_a_user_may_not_see_is_as_unknown_as_one_that_does_not_exist(as_user, minions):
     with_asker(minions)
     hidden = as_user("bob", transfer=TRANSFER)

@@ -56,7 +56,7 @@ def test_attach_after_a_restarted_master_tells_the_true_result(clean_lab, copyin
 
 def test_the_same_copy_again_attaches_and_watch_sees_one_transfer(clean_lab, copying):
     with started(clean_lab, "copy", **PLACES) as again, started(clean_lab, "watch") as watch:
-        joined = next(data for tag, data in copying.bus.events(60) if tag.endswith("/joined"))
+        joined = next(data for tag, data in copying.bus.events(180) if tag.endswith("/joined"))
         assert (joined["other"], joined["how"]) == (copying.transfer, "attached")
         heal(clean_lab)
         first, second, watched = copying.finish(), again(), watch()

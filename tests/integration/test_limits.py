@@ -84,10 +84,10 @@ def test_too_many_bytes_and_too_many_inodes_are_refused_together(run, alpha, bet
 
 
 @contextlib.contextmanager
-def copying_slowly(lab, beta, **options):
+def copying_slowly(lab, beta, rate="48mbit", **options):
     """A copy of alpha's /srv/data that is in the middle."""
     ends = "alpha:/srv/data", f"beta:{SMALL}/"
-    with slowed(beta, "48mbit"), Copying(lab, *ends, keep_partial=0, **options) as copying:
+    with slowed(beta, rate), Copying(lab, *ends, keep_partial=0, **options) as copying:
         copying.await_moving()
         yield copying
 
@@ -106,7 +106,7 @@ def test_a_disk_that_others_fill_ends_the_copy_with_figures_and_without_a_trace(
 def test_a_disk_on_which_others_leave_no_inodes_is_told_as_such(clean_lab, alpha, beta, few_inodes):
     plant_random(alpha, "/srv/data/00-first", 8 * MB)
     plant_files(alpha, "/srv/data", 300)
-    with copying_slowly(clean_lab, beta) as copying:
+    with copying_slowly(clean_lab, beta, "6mbit") as copying:
         beta.run(["sh", "-c", f"seq -f '{SMALL}/of others %g' 250 | xargs -d '\\n' touch"])
         done = copying.finish()
     assert (outcome(done), names(done)) == ((2, "failed"), {"no-inodes"})

@@ -78,7 +78,7 @@ def test_the_documentation_lists_every_option(clean_lab):
 
 def test_a_cancel_in_the_middle_leaves_nothing(clean_lab, run, alpha, beta):
     plant_random(alpha, "/srv/big", SLOW_BYTES)
-    with slowed(beta), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/copy") as copying:
+    with slowed(beta, "6mbit"), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/copy") as copying:
         copying.await_moving()
         ended = run("cancel", transfer=copying.transfer)
         done = copying.finish()

@@ -12,6 +12,7 @@ from datamover.disk.journal import Journal
 from datamover.errors import Busy, OutOfTurn
 from datamover.host import flock
 from tests.functional.worker.minions import PATIENCE
+from tests.support.waiting import eventually
 from transferworker import launch
 
 
@@ -45,7 +46,7 @@ def nothing_open(pair, srv, left=()):
         assert not pair.run(role).alive
         assert pair.run(role).undo.pending() == []
         assert not (pair.run(role).path / "control").exists()
-        assert pair.minion(role).ask("sweep", True)["found"] == []
+        assert eventually(lambda role=role: pair.minion(role).ask("sweep", True)["found"] == [])
 
 
 def test_a_tree_arrives_whole_and_both_verdicts_prove_it(transfer, data, srv):

@@ -4,6 +4,7 @@ import re
 import pytest
 from lab import Lab
 from lab.leftovers import Snapshot
+from lab.salt import CHECKOUT
 
 # The socket in /tmp comes last: whoever sees it knows that the rest is there.
 LISTEN = """\
@@ -100,6 +101,12 @@ def test_each_kind_of_leftover_is_found(found, sentence):
 
 def test_a_machine_without_leftovers_is_clean_again(machine, before, found):
     assert before.leftovers(machine) == []
+
+
+def test_what_other_tests_write_into_the_checkout_is_no_leftover(machine, before, found):
+    machine.run(["touch", str(CHECKOUT / "a cache")])
+    assert before.leftovers(machine) == []
+    machine.run(["rm", str(CHECKOUT / "a cache")])
 
 
 def test_ordinary_use_leaves_nothing(clean_lab):

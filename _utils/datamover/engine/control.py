@@ -4,7 +4,7 @@ import threading
 from contextlib import suppress
 
 from ..errors import MoverError
-from ..wire import Admit, Bye, Failed, Lost, Ping, Reader, Taken
+from ..wire import Admit, Adrift, Bye, Failed, Lost, Ping, Reader, Taken
 from ..wire.protocol import Conversation
 from .link import EndOfStream, losing
 from .stop import Countdown, Lane, Stop
@@ -19,7 +19,9 @@ _NO_TURNS = Ping | Admit | Lost | Taken
 
 
 class Control:
-    """`opening` is what was said already: (message, whether we sent it) each."""
+    """`opening` is what was said already: (message, whether we sent it) each. `over` says whether the other end told
+    that all is over, not only this conversation.
+    """
 
     def __init__(self, link, role, opening, host, stop):
         self.turns = 0
@@ -30,6 +32,7 @@ class Control:
         self._conversation = Conversation(role, connects=opening[0][1])
         self._reader = Reader()
         self._portion = memoryview(bytearray(PORTION))
+        self.over = False
         self._failure = None
         for message, ours in opening:
             (self._conversation.sent if ours else self._conversation.received)(message)
@@ -74,15 +77,20 @@ class Control:
         """Receive to the end, or closing could destroy our last words on their way. Nonsense is no news any more."""
         with suppress(EndOfStream):
             with suppress(MoverError):
+                self._note_end(self._reader.messages())
                 while self._failure is None:
-                    self._note_failure(self._receive())
+                    self._note_end(self._receive())
             while True:
                 self._link.receive_into(self._portion)
 
-    def _note_failure(self, messages):
+    def _note_end(self, messages):
         """Keep why the other end gave up; it may be heard when another reason has ended our own work already."""
-        told = (message.as_error(self._host) for message in messages if isinstance(message, Failed))
-        self._failure = next(told, self._failure)
+        for message in messages:
+            match message:
+                case Adrift(over=True):
+                    self.over = True
+                case Failed():
+                    self._failure = self._failure or message.as_error(self._host)
 
     def _send(self, message):
         with self._lock:
@@ -99,7 +107,7 @@ class Control:
         with self._lock:
             self._conversation.received(message)
         self._count(message)
-        self._note_failure([message])
+        self._note_end([message])
         if self._failure:
             raise self._failure
 

@@ -55,6 +55,8 @@ class Session:
         error = self._told(story)
         self.stop.set(Over())
         hung = self.crew.join(JOINING)
+        if hung:
+            log.warning("threads that did not end within %g s: %s", JOINING, ", ".join(hung))
         troubles = [f"the thread {name} did not end within {JOINING:g} s" for name in hung]
         error = self._part(error, troubles)
         if self._link is not None:

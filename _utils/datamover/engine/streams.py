@@ -190,9 +190,9 @@ class Stream:
         """What is due: a Load or an Owed to be sent now, or a Due."""
         with self._changed:
             while (due := self._due()) is None:
+                self._stop.check()
                 if not self._changed.wait(PULSE):
                     return Due.PULSE
-                self._stop.check()
             return due
 
     def sending(self, payload, raw):

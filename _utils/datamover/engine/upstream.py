@@ -18,7 +18,6 @@ class Upstream:
         self.member = coming.member
         self.epoch = coming.epoch
         self.fresh = False
-        self.over = False
         self._lacking = False
         self._relay = relay
         self._coming = coming
@@ -44,6 +43,11 @@ class Upstream:
     def conversing(self):
         """Whether anything can be said."""
         return self._session.control is not None
+
+    @property
+    def over(self):
+        """Whether who serves us said that all is over, be it in its last words."""
+        return self.conversing and self._session.control.over
 
     def word(self, message):
         """Have a message said once all has landed; False if the link is over."""
@@ -107,7 +111,6 @@ class Upstream:
             case Seal():
                 self._seal.put(message)
             case Adrift():
-                self.over = message.over
                 self._lacking = True
                 if not message.over:
                     self._relay.set_adrift(f"{self.member.host} has lost who came before it")

@@ -16,7 +16,7 @@ import sys
 from dataclasses import asdict, replace
 
 from . import fanout, with_salt
-from .campaign import Campaign, Clock, in_short
+from .campaign import FEWEST_RUNS, Campaign, Clock, in_short
 from .data import size_of
 from .errors import BenchError
 from .grounds import Grounds
@@ -35,6 +35,7 @@ MEMORY = "memory"
 UNPACKED = CHECKOUT / ".venv" / "sshd"
 SPANS = {"s": 1, "m": 60, "h": 3600}
 QUICK_RUNS, RUNS = 2, 5
+ROUNDS = f"alternations after the warm-up; {RUNS}, or {QUICK_RUNS} if quick; without a goal at most {FEWEST_RUNS}"
 
 
 def main():
@@ -71,12 +72,13 @@ def parser():
     own.add_argument("--list", action="store_true", help="name the rows, measure nothing")
     own.add_argument("--size", type=size_of, help="of one big file, such as 4G")
     own.add_argument("--files", type=int, help="of the tree of many small files")
-    own.add_argument("--runs", type=int, help=f"alternations after the warm-up; {RUNS}, or {QUICK_RUNS} if quick")
+    own.add_argument("--runs", type=int, help=ROUNDS)
     own.add_argument("--time-budget", type=span_of, metavar="SPAN", help="such as 20m; rows without time are left out")
     own.add_argument("--destination", metavar="DIR", help="receive below this directory instead of in memory")
     own.add_argument("--json", metavar="FILE", help="keep the figures there, and go on with what is there")
     own.add_argument("--with-salt", action="store_true", help="whole commands too, beside cp.push; takes minutes")
     own.add_argument("--fresh", action="store_true", help="measure again what is there")
+    own.add_argument("--again", action="store_true", help="measure again what others disturbed")
     own.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.{json,md,svg}")
     own.add_argument("--render", action="store_true", help="measure nothing, write the pages from docs/benchmarks.json")
     return own
@@ -118,7 +120,7 @@ def measure(rows, options):
     make_sshd_at_home(grounds.things)
     clock = Clock.of(options.time_budget)
     campaign = Campaign(Namespaces(), grounds, scale, runs, record, clock, say)
-    campaign.carry_out(by_importance(rows))
+    campaign.carry_out(by_importance(rows), record.busy(BUSY) if options.again else frozenset())
     if options.with_salt and not record.has(with_salt.KEY):
         say(with_salt.KEY)
         record.put(with_salt.KEY, with_salt.measure(scale.lab, runs, clock.over))

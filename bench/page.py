@@ -1,6 +1,6 @@
 """The page docs/benchmarks.md, made of a record and of nothing else. Pure."""
 
-from .figures import ROLES
+from .figures import GIB, ROLES
 from .machine import BUSY
 from .peers import PEERS
 from .tables import cells, grouped, in_markdown, notes, score
@@ -15,9 +15,10 @@ Written by `./dev bench --write-docs` from [benchmarks.json](benchmarks.json); n
 ## How it was measured
 
 Two network namespaces of one machine, joined by a pair of virtual interfaces (or, where a rate stands beside the data,
-by a shaped link or by a relay that delays). Each row alternates two sides: one round to warm up, then {runs} rounds.
-The medians are shown, and `~` marks a side whose fastest run was over 1.5 times its slowest. After each run, outside
-of the clock, every byte that arrived is compared with the source.
+by a shaped link or by a relay that delays). Each row alternates two sides: one round to warm up, then as many as
+stand in its line: {runs} where there is a goal and there was time, else fewer. The medians are shown. `~` marks a side whose fastest run was over 1.5
+times its slowest, `!` a row before or after which others kept over {busy_limit} of a processor at work. After each run, outside of the clock,
+every byte that arrived is compared with the source.
 
 - **Ours** is the engine: its two workers, from the moment at which the source is told to go, as in a real transfer
   both being there already, to the destination having everything flushed, verified against the source's seal and ready
@@ -32,7 +33,7 @@ of the clock, every byte that arrived is compared with the source.
   ours without its start. It carries over to other machines better than MB/s.
 - **Peak MiB** is the sum over the processes of an end, of the largest resident set of each; source + destination.
 - **Ratio** is how many times faster ours is, by the medians. Goals stand as *goal / stretch*; they bind nothing, a
-  goal that is not met is shown like any other figure.
+  goal that is not met is shown like any other figure.{smaller}
 - Both ends share the processor here: what costs processor time on two hosts at once costs twice on one. Data come from
   memory, and go into a file system made freshly for each run: tmpfs, or for the many small files ext4 in an image in
   memory. Disks and real networks are slower, and bring all sides closer together.
@@ -45,6 +46,8 @@ of the clock, every byte that arrived is compared with the source.
 BUSY_WORDS = """
 **This machine had other work when some of this was measured: take the figures for noise, and measure again.**
 """
+MEANT = 4 * GIB
+SMALLER = " They are meant for\n  files of {meant:g} GiB; here most are of {size:.3g} GiB."
 STAGES = """\
 ## Where our time goes
 
@@ -69,10 +72,17 @@ def page(document):
     """The text of the page."""
     about = document["about"]
     busy = BUSY_WORDS if worst_load(document) > BUSY else ""
-    top = INTRODUCTION.format(score=score(document), runs=about["runs"], machine=machine(document), busy=busy)
+    words = {"score": score(document), "runs": about["runs"], "machine": machine(document), "busy": busy}
+    top = INTRODUCTION.format(busy_limit=BUSY, smaller=smaller(about["scale"]), **words)
     parts = [section(group, results) for group, results in grouped(document)]
     parts += [STAGES + "\n".join(stages(document)) + "\n", LINES + "\n".join(command_lines(document))]
     return "\n".join([top, *parts]) + "\n"
+
+
+def smaller(scale):
+    """A sentence where the files are smaller than the goals are meant for."""
+    size = scale.get("big", MEANT)
+    return SMALLER.format(size=size / GIB, meant=MEANT / GIB) if size < MEANT else ""
 
 
 def worst_load(document):

@@ -1,8 +1,9 @@
 """The figures of a record as tables, for a terminal and for a page. Pure."""
 
 from .figures import GIB, MIB, spread
+from .machine import BUSY
 
-HEAD = ("ours", "against", "data", "MB/s", "theirs", "ratio", "goal", "CPU s/GiB", "theirs", "peak MiB", "theirs")
+HEAD = ("ours", "against", "data", "MB/s", "theirs", "ratio", "rounds", "goal", "CPU s/GiB", "theirs", "peak MiB", "theirs")
 WORDS = 3
 """So many columns hold words; the others hold numbers."""
 WIDE_SPREAD = 1.5
@@ -25,6 +26,7 @@ def cells(result):
         load(result),
         *(rate(side) for side in (ours, theirs)),
         f"{result['ratio']:.2f}",
+        rounds(result),
         goal(result),
         *(f"{side['processor_per_gib']:.2f}" for side in (ours, theirs)),
         *(memory(side) for side in (ours, theirs)),
@@ -49,6 +51,11 @@ def rate(side):
     mark = " ~" if spread(side) > WIDE_SPREAD else ""
     number = side["mb_per_s"]
     return f"{number:,.0f}{files}{mark}" if number >= 20 else f"{number:.1f}{files}{mark}"
+
+
+def rounds(result):
+    """How many the medians are of, with a mark where others were at work beside them."""
+    return f"{result['rounds']}{' !' if result.get('load', 0.0) > BUSY else ''}"
 
 
 def memory(side):

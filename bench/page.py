@@ -16,9 +16,9 @@ Written by `./dev bench --write-docs` from [benchmarks.json](benchmarks.json); n
 
 Two network namespaces of one machine, joined by a pair of virtual interfaces (or, where a rate stands beside the data,
 by a shaped link or by a relay that delays). Each row alternates two sides: one round to warm up, then as many as
-stand in its line: {runs} where there is a goal and there was time, else fewer. The medians are shown. `~` marks a side whose fastest run was over 1.5
-times its slowest, `!` a row before or after which others kept over {busy_limit} of a processor at work. After each run, outside of the clock,
-every byte that arrived is compared with the source.
+stand in its line: {runs} where there is a goal and there was time, else fewer. The medians are shown. `~` marks a side
+whose fastest run was over 1.5 times its slowest, `!` a row before or after which others kept over {busy_limit} of a
+processor at work. After each run, outside of the clock, every byte that arrived is compared with the source.
 
 - **Ours** is the engine: its two workers, from the moment at which the source is told to go, as in a real transfer
   both being there already, to the destination having everything flushed, verified against the source's seal and ready

@@ -3,7 +3,8 @@
 from .figures import GIB, MIB, spread
 from .machine import BUSY
 
-HEAD = ("ours", "against", "data", "MB/s", "theirs", "ratio", "rounds", "goal", "CPU s/GiB", "theirs", "peak MiB", "theirs")
+COST = ("CPU s/GiB", "theirs", "peak MiB", "theirs")
+HEAD = ("ours", "against", "data", "MB/s", "theirs", "ratio", "rounds", "goal", *COST)
 WORDS = 3
 """So many columns hold words; the others hold numbers."""
 WIDE_SPREAD = 1.5

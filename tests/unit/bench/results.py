@@ -35,6 +35,11 @@ def result(theirs="socat", ours=1.0, peer=2.0, goal=(), load=None, **more):
     }
 
 
+def beside(cores, **more):
+    """The same, while others kept so many processors at work."""
+    return result(**more) | {"load": cores}
+
+
 ABOUT = {
     "machine": {"processor": "Some", "cores": 2, "memory_gib": 8.0, "kernel": "6.1", "system": "Debian"},
     "code": "0123",

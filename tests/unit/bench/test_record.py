@@ -5,7 +5,7 @@ import json
 import pytest
 from bench.record import SAME, Record
 
-from tests.unit.bench.results import ABOUT, result
+from tests.unit.bench.results import ABOUT, beside, result
 
 
 @pytest.fixture
@@ -36,6 +36,13 @@ def test_figures_of_other_circumstances_are_not_mixed_in(path, name):
     Record(path, ABOUT).put("row", result())
     other = Record(path, ABOUT | {name: "other"})
     assert not other.resumed and not other.has("row")
+
+
+def test_rows_beside_which_others_were_at_work_are_known():
+    record = Record(None, ABOUT)
+    for key, row in {"busy": beside(1.5), "quiet": beside(0.1), "old": result()}.items():
+        record.put(key, row)
+    assert record.busy(0.5) == {"busy"}
 
 
 def test_asked_for_afresh_it_begins_anew(path):

@@ -9,9 +9,9 @@ from bench.figures import Load
 from bench.page import page
 from bench.plot import picture, x_of
 from bench.record import read
-from bench.tables import cells, in_text, rate, score
+from bench.tables import cells, in_text, rate, rounds, score
 
-from tests.unit.bench.results import document, result, side
+from tests.unit.bench.results import beside, document, result, side
 
 LEFT_OUT = {"group": "a group", "data": "database", "goal": [1, 2], "left_out": "pigz is not here"}
 FAILED = {"group": "a group", "data": "database", "goal": [1, 2], "failed": "it died"}
@@ -21,7 +21,12 @@ GUESSED = LEFT_OUT | {"guess": 1.2, "verdict": "met", "bridge": {"peer": "socat"
 def test_a_row_shows_both_sides_and_the_goal():
     shown = cells(result("socat", 1.0, 2.0, goal=(1.5, 4)))
     assert shown[:3] == ("salt-transfer", "socat", "incompressible, 1 GiB")
-    assert shown[3:7] == ("1,074", "537", "2.00", "1.5 / 4: met")
+    assert shown[3:8] == ("1,074", "537", "2.00", "1", "1.5 / 4: met")
+
+
+def test_a_row_says_how_many_rounds_it_had_and_whether_others_were_at_work():
+    assert rounds(beside(0.2, rounds=3)) == "3"
+    assert rounds(beside(1.7, rounds=5)) == "5 !"
 
 
 def test_many_files_have_a_rate_of_their_own():
@@ -90,6 +95,15 @@ def test_the_page_warns_of_figures_from_a_busy_machine():
     assert "other work" in page({**told, "about": {**told["about"], "load": 3.0}})
     later = {key: {**row, "load": 3.0} for key, row in told["rows"].items()}
     assert "other work" in page({**told, "rows": later}), "whatever it was when the first piece was measured"
+
+
+def test_the_page_says_that_goals_are_meant_for_larger_files():
+    told, words = document(row=result()), "They are meant for"
+    assert words not in page(told)
+    assert words not in page({**told, "about": {**told["about"], "scale": {"big": 4 << 30}}})
+    assert f"{words}\n  files of 4 GiB; here most are of 1 GiB." in page(
+        {**told, "about": {**told["about"], "scale": {"big": 1 << 30}}}
+    )
 
 
 def test_the_picture_has_a_bar_for_each_row_with_figures():

@@ -11,10 +11,11 @@ Repairs that nobody asked for by hand are permitted in the master's configuratio
       approve: false        # true only proposes, until replica.approve
 
 Results are dicts with ``result``, ``reasons`` and ``retcode``, which is also the exit status: 0 if all is well, 2 for
-a failure, 3 for a refusal that has changed nothing.
+a failure, 3 for a refusal that has changed nothing, 6 if the runner was interrupted.
 """
 
 import contextlib
+import functools
 import secrets
 import sys
 
@@ -23,11 +24,12 @@ from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
 from replicaplan import repair
 from replicaplan.errors import CopyFailed, RepairForbidden, ReplicaError, ReplicaRefused
+from transfermaster import calling, drive
 from transferplan.errors import PlanError
 
 __virtualname__ = "replica"
 
-OK, FAILED, REFUSED = 0, 2, 3
+OK, FAILED, REFUSED, UNKNOWN = 0, 2, 3, 6
 STAGED = ".backup-for-clone"
 
 
@@ -35,6 +37,43 @@ def __virtual__():
     return __virtualname__
 
 
+def _face(function):
+    """Makes of a function what Salt may call: whatever it is given and whatever happens, its exit status is true."""
+
+    @functools.wraps(function)
+    def face(*args, **kwargs):
+        answer = _answer(function, args, calling.without_salts_own(kwargs))
+        __context__["retcode"] = answer["retcode"]
+        return answer
+
+    # Salt must not find the true signature, else it refuses arguments in its own way before we see them.
+    del face.__wrapped__
+    return face
+
+
+def _answer(function, args, given):
+    misfit = calling.misfit(function, __virtualname__, args, given)
+    return _result({}, "refused", [misfit], REFUSED) if misfit else _caught(lambda: function(*args, **given))
+
+
+def _caught(work):
+    """What `work` returns, or a result that tells what it raised."""
+    try:
+        return work()
+    except ReplicaRefused as error:
+        return _result({}, "refused", error.evidence["reasons"], REFUSED)
+    except RepairForbidden as error:
+        return _result({}, "refused", [error.text], REFUSED)
+    except (ReplicaError, PlanError) as error:
+        return _result({"error": error.as_dict()}, "failed", [error.text], FAILED)
+    except (KeyboardInterrupt, SystemExit):
+        text = "Interrupted: what was begun on a host and not settled is taken back there, at the latest by its lease."
+        return _result({}, "unknown", [text], UNKNOWN)
+    except Exception as error:
+        return _result({}, "failed", [drive.bug(error).text], FAILED)
+
+
+@_face
 def clone(
     source,
     replicas,
@@ -101,20 +140,13 @@ def clone(
         salt-run replica.clone db1 db2,db3 confirm=db2,db3
     """
     wish = cloning.Wish(
-        str(source), _names(replicas), str(primary or source), address, int(port), _names(confirm or ()), in_service,
-        discard_own_writes, lock_others, keep_old, int(lease), memory,
+        str(source), _names(replicas), str(primary or source), address, _number("port", port), _names(confirm or ()),
+        in_service, discard_own_writes, lock_others, keep_old, _number("lease", lease), memory,
     )
-
-    def work():
-        if test:
-            plan = cloning.look(_hosts(), wish)
-            places = [plan.target_place(host) for host in wish.replicas]
-            return {"source": plan.source_place, "replicas": places, "addresses": dict(plan.addresses)}
-        return _clone(wish, options or {})
-
-    return _ended(work, "planned" if test else "ok")
+    return _good(_planned(wish), "planned") if test else _good(_alone(wish, options or {}), "ok")
 
 
+@_face
 def prove(replica, primary, lock_others=False, timeout=3600):
     """
     Compare a replica with its primary at one position of the log, while both go on.
@@ -144,14 +176,11 @@ def prove(replica, primary, lock_others=False, timeout=3600):
         salt-run replica.prove db2 db1
     """
 
-    def work():
-        return proving.prove(_hosts(), str(primary), str(replica), lock_others, float(timeout))
-
-    told = _ended(work, "ok")
-    proved = told.get("proved", False)
-    return told if proved else _result(told, "failed", told["reasons"], FAILED)
+    told = proving.prove(_hosts(), str(primary), str(replica), lock_others, _number("timeout", timeout))
+    return _good(told, "ok") if told["proved"] else _result(told, "failed", told["reasons"], FAILED)
 
 
+@_face
 def recover(host, test=False):
     """
     Rebuild a replica if it is broken, and if all guards permit it. An alert only names the host.
@@ -162,10 +191,11 @@ def recover(host, test=False):
     test : False
         Only tell what would be done.
 
-    Returns a dict: ``result`` (healthy, forbidden, proposed, repaired, failed), ``host``, ``reasons``, ``retcode``, and
-    ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Forbidden: a primary, a server with
-    replicas, one that was stopped or masked by a person, a second repair in its cluster, one within the cooldown or
-    beyond the daily number. Each attempt counts, also one that fails.
+    Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, failed), ``host``, ``reasons``,
+    ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Unsettled: systemd was
+    starting or stopping it for a minute. Forbidden: a primary, a server with replicas, one that was stopped or masked
+    by a person, a second repair in its cluster, one within the cooldown or beyond the daily number. Each attempt
+    counts, also one that fails.
 
     CLI Example:
 
@@ -176,6 +206,7 @@ def recover(host, test=False):
     return _recover(str(host), test, approved=False)
 
 
+@_face
 def patrol():
     """
     Look at all replicas of all clusters, and recover those that are broken. Meant for cron on the master.
@@ -194,6 +225,7 @@ def patrol():
     return _result({"hosts": found}, "failed" if failed else "ok", failed, FAILED if failed else OK)
 
 
+@_face
 def proposals():
     """
     List the repairs that wait for a person.
@@ -208,15 +240,11 @@ def proposals():
 
         salt-run replica.proposals
     """
-
-    def work():
-        known = Book(_rules().state).read()
-        attempts = [vars(each) for each in known.attempts]
-        return {"proposals": dict(known.proposals), "attempts": attempts}
-
-    return _ended(work, "ok")
+    known = Book(_rules().state).read()
+    return _good({"proposals": dict(known.proposals), "attempts": [vars(each) for each in known.attempts]}, "ok")
 
 
+@_face
 def approve(proposal):
     """
     Carry out a repair that was proposed, if it is still needed and the other guards permit it.
@@ -232,14 +260,26 @@ def approve(proposal):
 
         salt-run replica.approve 0123456789ab
     """
-    try:
-        host = Book(_rules().state).take(str(proposal))["host"]
-    except RepairForbidden as error:
-        return _result({}, "refused", [error.text], REFUSED)
-    return _recover(host, False, approved=True)
+    return _recover(Book(_rules().state).take(str(proposal))["host"], False, approved=True)
 
 
 # What they share.
+
+
+def _planned(wish):
+    plan = cloning.look(_hosts(), wish)
+    places = [plan.target_place(host) for host in wish.replicas]
+    return {"source": plan.source_place, "replicas": places, "addresses": dict(plan.addresses)}
+
+
+def _alone(wish, options):
+    """Nothing is repaired by itself in a cluster while somebody clones there."""
+    rules = _rules()
+    clusters = filter(None, map(rules.cluster_of, wish.replicas))
+    with contextlib.ExitStack() as held:
+        for name in sorted({cluster.name for cluster in clusters}):
+            held.enter_context(Book(rules.state).only_one(name))
+        return _clone(wish, options)
 
 
 def _recover(host, test, approved):
@@ -305,19 +345,24 @@ def _rules():
     return repair.rules(__opts__.get("replica_repair"))
 
 
+def _number(name, value):
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ReplicaRefused([f"{name} has to be a whole number, not {value!r}."]) from None
+
+
 def _names(words):
     found = words.split(",") if isinstance(words, str) else words
     return tuple(dict.fromkeys(str(word).strip() for word in found if str(word).strip()))
 
 
 def _ended(work, good):
-    """What `work` returns as a result, or the error in it, with a true exit status."""
-    try:
-        body = work()
-    except ReplicaRefused as error:
-        return _result({}, "refused", error.evidence["reasons"], REFUSED)
-    except (ReplicaError, PlanError) as error:
-        return _result({"error": error.as_dict()}, "failed", [error.text], FAILED)
+    """What `work` returns as a result, or the error in it."""
+    return _caught(lambda: _good(work(), good))
+
+
+def _good(body, good):
     reasons = body.pop("reasons", [])
     if "result" in body:
         body["outcome"] = body.pop("result")
@@ -325,5 +370,4 @@ def _ended(work, good):
 
 
 def _result(body, result, reasons, retcode):
-    __context__["retcode"] = retcode
     return {**body, "result": result, "reasons": list(reasons), "retcode": retcode}

@@ -9,12 +9,23 @@ below can look at it, end it, and clean up after it.
 """
 
 import functools
-import inspect
 import os
 from dataclasses import replace
 
 import saltface
-from transfermaster import asking, background, copying, drive, exposing, joining, looking, showing, verifying, watching
+from transfermaster import (
+    asking,
+    background,
+    calling,
+    copying,
+    drive,
+    exposing,
+    joining,
+    looking,
+    showing,
+    verifying,
+    watching,
+)
 from transferplan import errors, inventory, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
@@ -22,7 +33,6 @@ from transferplan.kinds import Span, Truth, Whole
 __func_alias__ = {"list_": "list", "settings_": "settings"}
 
 MANY = 2**53
-SALTS_OWN = {"__kwarg__", "__id__", "__sls__", "__env__", "__orchestration_jid__", "__jid__", "__tag__", "__user__"}
 
 
 # --- what Salt calls -------------------------------------------------------------------------------------------------
@@ -36,8 +46,7 @@ def _face(function):
 
     @functools.wraps(function)
     def face(*args, **kwargs):
-        given = {name: value for name, value in kwargs.items() if not _is_salts_own(name)}
-        args, given = words.as_typed(args, given, _typed(__opts__))
+        args, given = words.as_typed(args, calling.without_salts_own(kwargs), _typed(__opts__))
         asker = whose.asked_by(__opts__, globals().get("__user__"), kwargs, os.environ.get("SUDO_USER"))
         __context__["asked_by"] = asker
         answer = _answer(function, args, given)
@@ -48,11 +57,6 @@ def _face(function):
     del face.__wrapped__
     face.__doc__ = (function.__doc__ or "").replace("    OPTIONS\n", settings.describe())
     return face
-
-
-def _is_salts_own(name):
-    """Whether Salt adds this keyword by itself, for a reaction, an orchestration or a job."""
-    return name.startswith("__pub_") or name in SALTS_OWN
 
 
 def _typed(opts):
@@ -76,13 +80,9 @@ def _answer(function, args, given):
 
 def _refuse_misfits(function, args, given):
     """Refuse arguments that the function does not take, or lacks."""
-    signature = inspect.signature(function)
-    try:
-        signature.bind(*args, **given)
-    except TypeError as error:
-        takes = ", ".join(signature.parameters)
-        name = f"transfer.{function.__name__.rstrip('_')}"
-        raise errors.Refused([errors.BadOption.reason(f"{name}: {error}; it takes {takes}")]) from None
+    found = calling.misfit(function, "transfer", args, given)
+    if found:
+        raise errors.Refused([errors.BadOption.reason(found)])
 
 
 @_face

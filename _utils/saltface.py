@@ -28,6 +28,7 @@ import salt.exceptions
 import salt.runner
 import salt.utils.jid
 import salt.utils.minions
+import salt.utils.user
 import salt.utils.verify
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -299,6 +300,15 @@ def jobs(questions: Mapping[Hashable, Question]) -> Iterable[dict[str, tuple[Has
     return groups.values()
 
 
+def _with_a_key(opts: Mapping) -> Mapping:
+    """Options under whose user the master has a key to publish jobs with.
+
+    An orchestration that the reactor begins leaves "Reactor" as the user in the options of that whole process.
+    """
+    key = os.path.join(opts["cachedir"], f".{opts['user']}_key")
+    return opts if os.path.exists(key) else {**opts, "user": salt.utils.user.get_user()}
+
+
 class Fleet:
     """The minions, asked in parallel, each with arguments of its own, and the master's bus, told.
 
@@ -308,7 +318,7 @@ class Fleet:
 
     def __init__(self, opts: Mapping):
         self._opts = opts
-        self._client = salt.client.LocalClient(mopts=opts, listen=True)
+        self._client = salt.client.LocalClient(mopts=_with_a_key(opts), listen=True)
         self._bus = self._client.event
         self._inquiry = Inquiry()
 

@@ -101,13 +101,14 @@ def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
-    """What fails leaves no backup that arrived, and tells which replicas were done before."""
+    """What fails or is interrupted leaves no backup that arrived, and tells which replicas were done before."""
     try:
         yield
-    except ReplicaError as error:
+    except BaseException as error:
         left = [host for host in wish.replicas if host not in story.replicas]
         hosts.ask_all(left, "discard", STARTING)
-        error.evidence["settled"] = list(story.replicas)
+        if isinstance(error, ReplicaError):
+            error.evidence["settled"] = list(story.replicas)
         raise
 
 

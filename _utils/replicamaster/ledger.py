@@ -13,6 +13,7 @@ from replicaplan.errors import RepairForbidden
 from replicaplan.repair import Attempt, Ledger
 
 KEPT = 500
+TURN = 300.0
 
 
 class Book:
@@ -29,12 +30,31 @@ class Book:
     @contextlib.contextmanager
     def only_one(self, cluster: str) -> Iterator[None]:
         """Nobody else repairs in this cluster meanwhile; RepairForbidden if somebody does."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = flock.hold(self._directory / f"{cluster.encode().hex()}.lock", 0)
+        held = self._held(f"{cluster.encode().hex()}.lock", 0)
         if held is None:
             raise RepairForbidden(f"A repair of {cluster} is under way; there is one at a time.")
         with held:
             yield
+
+    @contextlib.contextmanager
+    def turn_to_look(self, host: str) -> Iterator[None]:
+        """One looks at a host, one more waits to look after it: of a flood of alerts none is lost, and few ask anybody.
+
+        RepairForbidden tells all others that somebody will look after they came.
+        """
+        waiting = self._held(f"{host.encode().hex()}.waits", 0)
+        if waiting is None:
+            raise RepairForbidden(f"Somebody waits already to look how {host} is; it will be found out then.")
+        with waiting:
+            looking = self._held(f"{host.encode().hex()}.looks", TURN)
+        if looking is None:
+            raise RepairForbidden(f"Somebody has looked how {host} is for longer than {TURN:g} s.")
+        with looking:
+            yield
+
+    def _held(self, name: str, patience: float) -> flock.Held | None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return flock.hold(self._directory / name, patience)
 
     def begun(self, attempt: Attempt) -> None:
         """Before anything is changed: an attempt counts, however it ends."""
@@ -68,8 +88,7 @@ class Book:
         return self._directory / "ledger.json"
 
     def _change(self, change: Any) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = flock.hold(self._directory / "ledger.lock", 30.0)
+        held = self._held("ledger.lock", 30.0)
         if held is None:
             raise RepairForbidden(f"{self._file} is locked by somebody for longer than it should be.")
         with held:

@@ -9,12 +9,14 @@ from typing import Any
 from replicaplan import repair
 from replicaplan.errors import RepairForbidden, ReplicaError
 
-from .asking import Hosts
+from .asking import LONG, Hosts
 from .ledger import Book
 
 Rebuild = Callable[[repair.Cluster, str, str], Mapping[str, Any]]
 Tell = Callable[[str, Mapping[str, Any]], None]
 LOOK = 60.0
+SETTLING = 60.0
+PAUSE = 1.0
 
 
 def examine(hosts: Hosts, rules: repair.Rules, host: str) -> tuple[repair.Cluster | None, repair.Decision]:
@@ -25,17 +27,32 @@ def examine(hosts: Hosts, rules: repair.Rules, host: str) -> tuple[repair.Cluste
     return cluster, repair.decide(cluster, host, told, silent, ledger, rules, time.time())
 
 
+def settled(
+    hosts: Hosts, rules: repair.Rules, host: str, patience: float = SETTLING
+) -> tuple[repair.Cluster | None, repair.Decision]:
+    """What is so after systemd did what it was about to do: an alert comes as a server ends, not when all is over."""
+    until = time.monotonic() + patience
+    while True:
+        cluster, decision = examine(hosts, rules, host)
+        if decision.verdict != repair.UNSETTLED or time.monotonic() > until:
+            return cluster, decision
+        time.sleep(PAUSE)
+
+
 def recover(
     hosts: Hosts, rules: repair.Rules, host: str, rebuild: Rebuild, tell: Tell, approved: bool = False
 ) -> dict[str, Any]:
-    """{"result": healthy, forbidden, proposed or repaired, "reasons", "report"}; a repair that fails is raised."""
-    cluster, decision = examine(hosts, rules, host)
-    if cluster is None or decision.verdict != repair.BROKEN:
-        return _told(decision.verdict, host, decision)
-    if rules.approve and not approved:
-        return _propose(rules, host, cluster, decision, tell)
+    """{"result": healthy, unsettled, forbidden, proposed or repaired, "reasons", "report"}; what fails is raised."""
+    if rules.cluster_of(host) is None:
+        return _told(repair.FORBIDDEN, host, examine(hosts, rules, host)[1])
     book = Book(rules.state)
     try:
+        with book.turn_to_look(host):
+            cluster, decision = settled(hosts, rules, host)
+        if cluster is None or decision.verdict != repair.BROKEN:
+            return _told(decision.verdict, host, decision)
+        if rules.approve and not approved:
+            return _propose(rules, host, cluster, decision, tell)
         with book.only_one(cluster.name):
             return _repair(hosts, rules, book, host, rebuild, tell)
     except RepairForbidden as error:
@@ -49,6 +66,7 @@ def _repair(
     cluster, decision = examine(hosts, rules, host)
     if cluster is None or decision.verdict != repair.BROKEN:
         return _told(decision.verdict, host, decision)
+    _clear(hosts, book, host)
     attempt = repair.Attempt(host, cluster.name, time.time())
     book.begun(attempt)
     tell("repair", {"host": host, "donor": decision.donor, "reasons": list(decision.reasons)})
@@ -58,9 +76,15 @@ def _repair(
         book.ended(attempt, f"failed: {error.text}"[:500])
         tell("failed", {"host": host, "reasons": [error.text]})
         raise
-    book.ended(attempt, "repaired")
+    book.ended(attempt, repair.REPAIRED)
     tell("repaired", {"host": host})
-    return {**_told("repaired", host, decision), "report": dict(report)}
+    return {**_told(repair.REPAIRED, host, decision), "report": dict(report)}
+
+
+def _clear(hosts: Hosts, book: Book, host: str) -> None:
+    """A repair whose process died on the way has left a backup that arrived, where the next one is to arrive."""
+    if book.read().left_behind(host):
+        hosts.ask(host, "discard", LONG)
 
 
 def _propose(

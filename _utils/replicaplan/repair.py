@@ -11,8 +11,9 @@ from . import standing
 from .errors import ReplicaRefused
 
 DAY = 86400
-HEALTHY, BROKEN, FORBIDDEN = "healthy", "broken", "forbidden"
-LOST_POSITION = 1236
+HEALTHY, BROKEN, UNSETTLED, FORBIDDEN = "healthy", "broken", "unsettled", "forbidden"
+CHANGING = ("activating", "deactivating", "reloading", "active")
+BEGUN, REPAIRED = "begun", "repaired"
 SETTINGS = {"clusters": dict, "cooldown": int, "daily": int, "approve": bool, "state": str}
 PARTS = {"primary": str, "replicas": list, "donor": str}
 
@@ -98,7 +99,7 @@ class Attempt:
     host: str
     cluster: str
     at: float
-    result: str = "begun"
+    result: str = BEGUN
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,12 @@ class Ledger:
 
     attempts: tuple[Attempt, ...] = ()
     proposals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def left_behind(self, host: str) -> bool:
+        """Whether a repair of this host was begun and nobody was there to end it, and none went well since."""
+        own = [each.result for each in self.attempts if each.host == host]
+        last = max((number for number, result in enumerate(own) if result == REPAIRED), default=-1)
+        return BEGUN in own[last + 1 :]
 
 
 def decide(
@@ -119,6 +126,9 @@ def decide(
     if host in silent:
         return Decision(FORBIDDEN, (f"{host} cannot be asked: {silent[host]}",))
     broken = troubles(told[host], host)
+    if not broken and is_changing(told[host]):
+        unit = told[host]["unit"]
+        return Decision(UNSETTLED, (f"{unit['name']} of {host} is {unit['active']}, but nobody answers there yet.",))
     if not broken:
         return Decision(HEALTHY, (f"{host} needs no repair: what was said of it is not so, or not any more.",))
     donor, no_donor = choose_donor(cluster, host, told)
@@ -141,6 +151,11 @@ def troubles(told: Mapping[str, Any], host: str) -> list[str]:
         for thread in ("sql", "io")
         if (number := each[f"{thread}_errno"]) and each[thread] == "No"
     ]
+
+
+def is_changing(told: Mapping[str, Any]) -> bool:
+    """Whether systemd is about to start or to stop it: what becomes of it is not known yet."""
+    return not told["running"] and told["unit"]["active"] in CHANGING
 
 
 def _against_host(

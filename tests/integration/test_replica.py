@@ -1,6 +1,8 @@
 """Replicas from the master, with real servers: cloned, proved, found to differ, repaired by themselves."""
 
+import re
 import shutil
+import subprocess
 
 import pytest
 from lab import Lab
@@ -19,12 +21,22 @@ WORK = """
 DELIMITER //
 CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUID()); DO SLEEP(0.02); END LOOP; END //
 """
+REACTION = [str(CHECKOUT / "reactor/replica_alert.sls")]
 MASTER = {
+    "reactor": [{"salt/beacon/*/service/mariadb": REACTION}, {"salt/beacon/*/log/replication": REACTION}],
     "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": 2, "cooldown": 0},
 }
 MINION = {
     "replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}},
+    "beacons": {
+        "service": [{"services": {"mariadb": {"onchangeonly": True}}}, {"interval": 3}],
+        "log": [
+            {"file": "/var/log/mysql/error.log"}, {"tags": {"replication": {"regex": r".*\[ERROR\] Slave"}}},
+            {"interval": 3},
+        ],
+    },
 }
+LOGGED = "[mariadbd]\nlog_error = /var/log/mysql/error.log\n"
 ALERTS = "for i in 1 2 3 4 5; do salt-call --config-dir=/etc/salt event.send salt/beacon/db2/service/mariadb; done"
 
 
@@ -35,6 +47,7 @@ def fleet():
         shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
         lab.databases = {name: Database(lab.machine(name)) for name in NAMES}
         for database in lab.databases.values():
+            log_to_a_file(database)
             database.create()
         lab.databases["db1"].allow_replication()
         lab.databases["db1"].sql(CONTENT)
@@ -43,6 +56,12 @@ def fleet():
         yield lab
         writer.terminate()
         writer.wait()
+
+
+def log_to_a_file(database):
+    """As on many a host; a beacon reads it."""
+    database.machine.path("/etc/mysql/mariadb.conf.d/91-log.cnf").write_text(LOGGED)
+    database.machine.run(["install", "--directory", "--owner=mysql", "/var/log/mysql"])
 
 
 def clone(fleet, **options):
@@ -101,18 +120,59 @@ def test_a_wrong_position_is_no_proof(fleet):
     assert (done.returncode, done.data["proved"]) == (2, False)
 
 
+def attempts(fleet):
+    return [each["result"] for each in fleet.run_runner("replica.proposals").data["attempts"]]
+
+
+def alert(fleet, host):
+    """What any minion can say."""
+    fleet.call_local("db2", "event.send", f"salt/beacon/{host}/service/mariadb", mariadb={"running": False})
+
+
 def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(fleet):
-    """Any minion can fire any event; whoever is asked then tells how it is."""
+    """Whoever is asked then tells how it is."""
+    for host, found in (("db1", "forbidden"), ("db2", "healthy"), ("nobody", "forbidden")):
+        assert fleet.run_runner("replica.recover", host).data["result"] in (found, "healthy")
     for host in ("db1", "db2", "nobody"):
-        told = fleet.run_runner("replica.recover", host).data
-        assert told["result"] in ("healthy", "forbidden")
-    assert fleet.run_runner("replica.proposals").data["attempts"] == []
+        with fleet.bus() as bus:
+            alert(fleet, host)
+            assert any(re.fullmatch("salt/run/[0-9]+/ret", tag) for tag, _ in bus.events(timeout=120))
+    assert attempts(fleet) == []
 
 
-def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved(fleet):
-    fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
-    told = fleet.run_runner("replica.patrol").data
-    assert told["hosts"]["db2"]["result"] == "repaired", told
+def until_repaired(bus):
+    """What is told of replicas until one is repaired, or is not."""
+    for tag, data in bus.events(timeout=300):
+        if tag.startswith("salt/replica/"):
+            yield tag, data
+        if tag in ("salt/replica/repaired", "salt/replica/failed"):
+            return
+
+
+def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nobody_does_anything(fleet):
+    with fleet.bus() as bus:
+        fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
+        more = fleet.machine("db2").popen(["sh", "-c", ALERTS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        told = list(until_repaired(bus))
+        assert more.wait() == 0
+    assert told[-1][0] == "salt/replica/repaired", told
     assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
-    attempts = fleet.run_runner("replica.proposals").data["attempts"]
-    assert [each["result"] for each in attempts] == ["repaired"]
+    assert attempts(fleet) == ["repaired"]
+
+
+def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet):
+    with fleet.bus() as bus:
+        fleet.databases["db2"].sql("SET sql_log_bin=0; DELETE FROM item WHERE id=5", "shop")
+        fleet.databases["db1"].sql("UPDATE item SET name='other' WHERE id=5", "shop")
+        told = list(until_repaired(bus))
+    assert told[-1][0] == "salt/replica/repaired", told
+    assert any("error 1032" in reason for _, data in told for reason in data.get("reasons", ())), told
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+
+
+def test_beyond_the_daily_number_a_person_is_needed(fleet):
+    fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
+    told = fleet.run_runner("replica.patrol").data["hosts"]["db2"]
+    assert told["result"] == "forbidden"
+    assert "shop had 2 automatic repairs within a day" in told["reasons"][-1]
+    assert attempts(fleet) == ["repaired", "repaired"]

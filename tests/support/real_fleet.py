@@ -16,3 +16,7 @@ class TestRealFleet(FleetConformance):
     def fleet(self):
         with Fleet(salt.config.master_config(CONFIG)) as fleet:
             yield fleet
+
+    def test_a_name_that_the_reactor_left_in_the_options_keeps_nobody_out(self):
+        with Fleet({**salt.config.master_config(CONFIG), "user": "Reactor"}) as fleet:
+            self.test_each_minion_gets_its_own_arguments(fleet)

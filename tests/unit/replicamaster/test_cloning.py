@@ -44,7 +44,12 @@ def test_the_old_data_goes_only_when_asked_and_only_after_the_proof():
     assert hosts.steps("db2") == [*ALL, "drop_old"]
 
 
-@pytest.mark.parametrize("step", ["start_isolated", "point", "start_replication", "proved", "settle"])
+STEPS = (
+    "start_isolated", "point", "start_replication", "wait", "pause", "advance", "count", "go_on", "proved", "settle",
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_fails_is_taken_back_and_the_next_host_is_not_touched(step):
     hosts = Hosts("db2", "db3", fails=[("db2", step)])
     with pytest.raises(ReplicaError, match=f"db2: {step} failed"):
@@ -89,3 +94,28 @@ def test_a_silent_host_is_refused():
     hosts = Hosts("db2", "db3", fails=[("db3", "fitness")])
     with pytest.raises(ReplicaRefused, match="db3: fitness failed"):
         clone(hosts)
+
+
+def test_a_backup_that_cannot_be_prepared_stops_no_server():
+    hosts = Hosts("db2", "db3", fails=[("db2", "prepare")])
+    with pytest.raises(ReplicaError, match="db2: prepare failed"):
+        clone(hosts)
+    assert hosts.steps("db2") == ["prepare", "discard"]
+
+
+def test_an_installation_that_a_host_refuses_leaves_nothing_there_to_take_back():
+    hosts = Hosts("db2", "db3", fails=[("db2", "install")])
+    with pytest.raises(ReplicaError, match="db2: install failed"):
+        clone(hosts)
+    assert hosts.steps("db2") == ["prepare", "install", "discard"]
+    assert hosts.steps("db3") == ["prepare", "discard"]
+
+
+def test_an_interruption_is_taken_back_like_a_failure():
+    def interrupt(host):
+        raise KeyboardInterrupt
+
+    hosts = Hosts("db2", point=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clone(hosts, cloning.Wish("db1", ("db2",), "db1"))
+    assert hosts.steps("db2")[-2:] == ["roll_back", "discard"]

@@ -1,17 +1,22 @@
 """Repairs without a hand: decided from what is so, begun once, counted durably."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
+from datamover.host import flock
 from replicamaster import repairing
 from replicamaster.ledger import Book
 from replicaplan import repair
 from replicaplan.errors import RepairForbidden, ReplicaError
+from tests.support.waiting import eventually
 from tests.unit.replicaplan.facts import channel, replica
 
 from .fakes import Hosts
 
+STARTING = replica(running=False, channels=[], unit={"name": "m", "active": "activating", "masked": False})
+FAILED = replica(running=False, channels=[], unit={"name": "m", "active": "failed", "masked": False})
 BROKEN = replica(2, channels=[channel(sql="No", sql_errno=1032, sql_error="row not found")])
 
 
@@ -96,3 +101,52 @@ def test_with_approval_it_only_proposes_once_and_goes_on_when_told(rules):
         Book(asked.state).take(result["proposal"])
     assert recover(asked, infos={"db2": BROKEN}, approved=True)[0]["result"] == "repaired"
     assert recover(asked, approved=True)[0]["result"] == "healthy"
+
+
+class Changing(Hosts):
+    """A server whose unit becomes this and that, one look after the other; the last stays."""
+
+    def __init__(self, *looks):
+        super().__init__("db2", "db3")
+        self.looks = list(looks)
+
+    def ask(self, host, function, timeout=0, /, **arguments):
+        if (host, function) == ("db2", "info"):
+            return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return super().ask(host, function, timeout, **arguments)
+
+
+@pytest.mark.parametrize(("then", "verdict"), [(FAILED, "broken"), (replica(2), "healthy")])
+def test_an_alert_that_comes_while_a_server_ends_is_judged_by_what_becomes_of_it(rules, then, verdict):
+    _, decision = repairing.settled(Changing(STARTING, then), rules(), "db2")
+    assert decision.verdict == verdict
+
+
+def test_a_server_that_starts_for_too_long_is_told_as_that(rules):
+    _, decision = repairing.settled(Changing(STARTING), rules(), "db2", patience=0)
+    assert decision.verdict == "unsettled"
+    assert "m of db2 is activating" in decision.reasons[0]
+
+
+def test_of_a_flood_of_alerts_one_looks_one_waits_and_none_is_lost(rules):
+    book = Book(rules().state)
+    results = []
+    with book.turn_to_look("db2"):
+        waiting = threading.Thread(target=lambda: results.append(recover(rules(), infos={"db2": BROKEN})))
+        waiting.start()
+        assert eventually(lambda: flock.is_held(Path(rules().state, f"{b'db2'.hex()}.waits")), 10)
+        others = [recover(rules(), infos={"db2": BROKEN}) for _ in range(50)]
+    waiting.join()
+    assert {each[0]["result"] for each in others} == {"forbidden"}
+    assert results[0][0]["result"] == "repaired"
+
+
+def test_what_a_repair_left_whose_process_died_is_cleared_before_the_next(rules):
+    hosts = Hosts("db2", "db3", infos={"db2": BROKEN})
+    book = Book(rules().state)
+    book.begun(repair.Attempt("db2", "main", 1.0))
+    repairing.recover(hosts, rules(), "db2", lambda *_: hosts.asked.append("rebuilt") or {}, lambda *_: None)
+    assert hosts.asked[-2:] == [("db2", "discard"), "rebuilt"]
+    hosts.asked.clear()
+    repairing.recover(hosts, rules(cooldown=0), "db2", lambda *_: {}, lambda *_: None)
+    assert ("db2", "discard") not in hosts.asked

@@ -36,7 +36,11 @@ def settled(
         cluster, decision = examine(hosts, rules, host)
         if decision.verdict != repair.UNSETTLED or time.monotonic() > until:
             return cluster, decision
-        time.sleep(PAUSE)
+        _pace()
+
+
+def _pace() -> None:
+    time.sleep(PAUSE)
 
 
 def recover(

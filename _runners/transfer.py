@@ -29,6 +29,7 @@ from transfermaster import (
 from transferplan import errors, inventory, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
+from transferplan.options import DAY, describe
 
 __func_alias__ = {"list_": "list", "settings_": "settings"}
 
@@ -55,7 +56,7 @@ def _face(function):
 
     # Salt must not find the true signature, else it refuses arguments in its own way before we see them.
     del face.__wrapped__
-    face.__doc__ = (function.__doc__ or "").replace("    OPTIONS\n", settings.describe())
+    face.__doc__ = (function.__doc__ or "").replace("    OPTIONS\n", describe())
     return face
 
 
@@ -405,7 +406,7 @@ def verify(transfer, minions=None, source=False, timeout="1h"):
 
         salt-run transfer.verify 0123456789abcdef0123456789abcdef
     """
-    patience = _read("timeout", Span(1, 7 * settings.DAY), timeout)
+    patience = _read("timeout", Span(1, 7 * DAY), timeout)
     return verifying.verified(__opts__, transfer, minions, patience, _read("source", Truth(), source))
 
 

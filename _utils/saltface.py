@@ -34,7 +34,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from transferplan import errors, paths, settings, statement
+from transferplan import errors, paths, statement
+from transferplan.options import MASTER, Layer
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +124,9 @@ def meant(opts: Mapping, expression: str, kind: str) -> tuple[str, Any, list[str
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-def master_layers(opts: Mapping) -> list[settings.Layer]:
+def master_layers(opts: Mapping) -> list[Layer]:
     """The settings that the master's own configuration holds, below those of a command line."""
-    return [(settings.MASTER, opts.get("transfer"))]
+    return [(MASTER, opts.get("transfer"))]
 
 
 # --- minions ---------------------------------------------------------------------------------------------------------

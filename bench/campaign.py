@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass
 
-from transferplan.settings import TABLE
+from transferplan.options import TABLE
 
 from .errors import BenchError
 from .figures import ratio, summary

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datamover import digests
-from transferplan.settings import TABLE
+from transferplan.options import TABLE
 
 from .end import TRANSFER, arrived
 from .errors import BenchError

@@ -4,7 +4,7 @@ import datetime
 import inspect
 
 from transferplan import report
-from transferplan.settings import OPTIONS
+from transferplan.options import OPTIONS
 from transferplan.version import VERSION
 
 DATE = "2026-11-29"

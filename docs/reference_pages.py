@@ -4,7 +4,7 @@ import ast
 import inspect
 from pathlib import Path
 
-from transferplan import settings
+from transferplan.options import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 FACES = {
@@ -79,4 +79,4 @@ def entry(module, kind, function):
 
 
 def described():
-    return inspect.cleandoc(settings.describe()).strip("\n")
+    return inspect.cleandoc(describe()).strip("\n")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import saltface
-from transferplan import course, errors, naming, report, settings, targets
+from transferplan import course, errors, naming, report, targets
+from transferplan.options import SERIAL
 from transferplan.request import DESTINATION, Member, Request
 
 from . import asking, joining
@@ -16,14 +17,14 @@ from .drive import Drive, begun, to_the_end
 
 def copied(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
     """The result of a request, however many destinations it has."""
-    if len(request.destinations) > 1 and request.settings.fanout == settings.SERIAL:
+    if len(request.destinations) > 1 and request.settings.fanout == SERIAL:
         return _one_after_the_other(opts, request, dry)
     return _at_once(opts, request, dry)[0]
 
 
 def needs_company(request: Request) -> Iterator[errors.Reason]:
     """Why a request cannot be followed in the background, where whoever follows may change."""
-    if len(request.destinations) > 1 and request.settings.fanout == settings.SERIAL:
+    if len(request.destinations) > 1 and request.settings.fanout == SERIAL:
         yield errors.BadOption.reason(
             "fanout=serial goes on only as long as its runner does: use transfer.copy without a key, or fanout=chain"
         )

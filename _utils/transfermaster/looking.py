@@ -9,6 +9,7 @@ from typing import Any
 import saltface
 from datamover.errors import UnknownTransfer
 from transferplan import errors, findings, inforce, inventory, settings
+from transferplan.options import COMMAND
 from transferplan.request import DESTINATION, SOURCE, Member
 
 from . import asking
@@ -110,7 +111,7 @@ def in_force(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[st
     """Which options are in force, and who says so: for every transfer, and on each minion that is named."""
     layers = saltface.master_layers(opts)
     general = inforce.of_master(layers, options)
-    asked, _ = settings.sound([*layers, (settings.COMMAND, options)])
+    asked, _ = settings.sound([*layers, (COMMAND, options)])
     question = {"asked": asked.values("transfer", "host"), "given": asked.given()}
     told = asking.every_host(opts, "settings", minions, question, asking.LOOK_TIMEOUT) if minions else asking.Told()
     hosts = {host: inforce.of_host(each, general) for host, each in told.by_host.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 import saltface
 from transferplan import course, errors, records, settings
+from transferplan.options import COMMAND, Layer
 from transferplan.request import DESTINATION, SOURCE, Member
 
 from . import asking, joining, looking
@@ -23,7 +24,7 @@ EVERY = 10.0
 
 def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Follow everything that runs, what begins meanwhile too, until all has ended or somebody wants us to end."""
-    layers = [*saltface.master_layers(opts), (settings.COMMAND, options)]
+    layers = [*saltface.master_layers(opts), (COMMAND, options)]
     own = settings.resolve(layers)
     listing = looking.listed(opts, minions, (RUNNING,))
     watched = Watched(opts, layers, Board(saltface.screen(opts, own.quiet)))
@@ -41,7 +42,7 @@ def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, 
 class Watched:
     """What is followed by now: `drives` of transfers, and `courses`, all that wants to be steered."""
 
-    def __init__(self, opts: Mapping, layers: Iterable[settings.Layer], board: Board):
+    def __init__(self, opts: Mapping, layers: Iterable[Layer], board: Board):
         self._opts = opts
         self._layers = list(layers)
         self._board = board

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from . import errors, paths, space, units, updating
 from .errors import Reason
 from .facts import Destination, Facts, Source
+from .options import Settings
 from .request import Endpoint
-from .settings import Settings
 from .version import VERSION
 
 OLDEST_PYTHON = (3, 10)

@@ -13,6 +13,7 @@ from typing import Any
 from . import settings, units, updating
 from .display import reason_lines
 from .errors import DestinationParent, PlanError
+from .options import COMMAND, Settings
 from .paths import encode_path, printable
 from .profiles import PROFILE
 from .request import DESTINATION, SOURCE, parse_place
@@ -63,9 +64,9 @@ def wants(standing: bool, options: Mapping[str, Any]) -> bool:
     return not standing or _sound(options)[0].update
 
 
-def _sound(options: Mapping[str, Any]) -> tuple[settings.Settings, list[str]]:
+def _sound(options: Mapping[str, Any]) -> tuple[Settings, list[str]]:
     """The options and what is wrong with them, as far as a minion can tell: profiles are known to the master alone."""
-    return settings.sound([(settings.COMMAND, {**options, PROFILE: None})])
+    return settings.sound([(COMMAND, {**options, PROFILE: None})])
 
 
 def present(name: str, source: str, runs: Iterable[Mapping[str, Any]]) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import FirewallUnknown, FirewallUnsupported, PolicyForbids
 from .facts import Facts
-from .settings import Settings
+from .options import Settings
 
 SUPPORTED = ("nft", "iptables", "firewalld", "mixed")
 

@@ -13,8 +13,8 @@ from typing import Any
 from . import checks, errors, paths, units
 from .errors import Reason
 from .facts import Backup, Destination, Facts, Server, Source
+from .options import Settings
 from .request import Endpoint, Request
-from .settings import Settings
 from .streamed import ARCHIVE, BACKUP, SUFFIXES, is_stream, suffix_of
 
 TOOLS = {

@@ -7,8 +7,8 @@ from typing import Any
 
 from . import profiles, settings
 from .errors import BadOption, Reason
+from .options import COMMAND, MASTER, OPTIONS, TABLE, Layer, Settings
 from .paths import printable
-from .settings import COMMAND, MASTER, OPTIONS, TABLE, Layer, Settings
 
 DEFAULT = "the default"
 

@@ -41,8 +41,9 @@ from .errors import (
 )
 from .facts import Destination, Facts, Source
 from .firewall import Opening
+from .options import CHAIN, SERIAL, Settings
 from .request import SOURCE, Endpoint, Member, Request, encode_path, refuse_overlap
-from .settings import CHAIN, SERIAL, Settings, as_told
+from .settings import as_told
 from .version import PROJECT, VERSION
 
 FORMAT = 1

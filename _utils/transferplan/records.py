@@ -12,8 +12,8 @@ from typing import Any
 
 from . import settings, shapes
 from .errors import AlreadyRunning, BadOption, NotResumable, Reason, Refused
+from .options import COMMAND, TABLE, Layer
 from .request import DESTINATION, SOURCE, Endpoint, Member, Request
-from .settings import COMMAND, TABLE, Layer
 from .status import CANCELLED, PUBLISHED, Status
 
 

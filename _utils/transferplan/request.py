@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from . import paths, settings, statement, streamed
 from .errors import BadOption, BadPlace, Ledger, NameTooLong, PlacesOverlap, Reason, Refused
+from .options import CHAIN, COMMAND, Layer, Settings
 from .paths import decode_path, encode_path
-from .settings import Settings
 
 __all__ = [
     "Endpoint",
@@ -96,7 +96,7 @@ class Request:
 
     def _peers(self, member: Member) -> list[Member]:
         """Whom this end may talk to: in a chain everyone, since the order is not known yet and may change."""
-        all_others = self.settings.fanout == settings.CHAIN
+        all_others = self.settings.fanout == CHAIN
         return [other for other in self.ends() if other != member and (all_others or other.role != member.role)]
 
     def _ask(self, member: Member, place: Endpoint) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Request:
         }
 
 
-def parse(src: Any, dst: Any, options: Mapping[str, Any], layers: Iterable[settings.Layer], transfer: str) -> Request:
+def parse(src: Any, dst: Any, options: Mapping[str, Any], layers: Iterable[Layer], transfer: str) -> Request:
     """The same as `read`, but whatever is wrong is Refused."""
     found = read(src, dst, options, layers, transfer)
     if found.reasons:
@@ -125,7 +125,7 @@ def read(
     src: Any,
     dst: Any,
     options: Mapping[str, Any],
-    layers: Iterable[settings.Layer],
+    layers: Iterable[Layer],
     transfer: str,
     reasons: Iterable[Reason] = (),
 ) -> Request:
@@ -138,7 +138,7 @@ def read(
         raise ValueError("a transfer id has 32 hex digits")
     ledger = Ledger()
     ledger.add(reasons)
-    values, troubles = settings.sound([*layers, (settings.COMMAND, options)])
+    values, troubles = settings.sound([*layers, (COMMAND, options)])
     ledger.add(map(BadOption.reason, [*troubles, *settings.contradictions(values)]))
     source = ledger.attempt(parse_source, src)
     destinations = _destinations(dst, source, ledger, values)

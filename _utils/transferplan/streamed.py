@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import paths
 from .errors import BadPlace, Reason
-
-if TYPE_CHECKING:
-    from .settings import Settings
+from .options import COMMAND, Settings
 
 BACKUP, ARCHIVE = "xtrabackup", "decompress"
 SUFFIXES = {".tar.gz": "gz", ".tgz": "gz", ".tar.xz": "xz", ".txz": "xz", ".tar.zst": "zst", ".tzst": "zst"}
-COMMAND = "the command line"
 FITTED: dict[str, Any] = {
     "verify": "flight",
     "keep_partial": 0,

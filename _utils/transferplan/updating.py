@@ -8,8 +8,8 @@ from typing import Any
 from . import errors, units
 from .errors import Reason
 from .facts import Destination, Source
+from .options import Settings
 from .request import Endpoint
-from .settings import Settings
 from .space import Room, need
 
 OPTIONS = ("update", "compare", "delete", "delete_limit")

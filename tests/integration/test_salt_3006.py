@@ -7,7 +7,7 @@ from lab import Lab
 
 from tests.support.copying import SLOW_BYTES, Copying, digest, plant_random, slowed, worker
 from tests.support.runs import ENTRY, assert_ok, differences, names, outcome
-from transferplan.settings import OPTIONS
+from transferplan.options import OPTIONS
 
 OLDEST = "3006"
 

@@ -16,7 +16,8 @@ from datamover.flow import compressed
 from datamover.host import documents
 from hosttools import firewall, hotbackup
 from tests.unit.datamover.strategies import relaxed
-from transferplan import facts, flows, paths, settings, shapes, statement, status, streamed
+from transferplan import facts, flows, paths, shapes, statement, status, streamed
+from transferplan.options import OPTIONS, TABLE
 from transferworker import attempts, chronicle, policy, rosters, spec, verdicts
 from transferworker import flows as worker_flows
 
@@ -33,7 +34,7 @@ def test_there_is_one_version():
 def test_streams_are_made_and_taken_by_the_same_tools_in_a_plan_and_on_a_host():
     assert flows.TOOLS == hotbackup.TOOLS and flows.UNPACKERS == hotbackup.UNPACKERS
     assert streamed.SUFFIXES == compressed.SUFFIXES
-    offered = settings.TABLE["type"].kind, settings.TABLE["backup_tool"].kind
+    offered = TABLE["type"].kind, TABLE["backup_tool"].kind
     assert {*offered[0].choices} == {"file", *worker_flows.TYPES}
     assert {*offered[1].choices} == {"auto", *hotbackup.NAMES}
 
@@ -102,7 +103,7 @@ def test_a_run_that_has_just_been_made_has_not_begun():
 
 
 def test_the_words_for_special_entries_are_the_same():
-    choices = settings.TABLE["special"].kind.choices
+    choices = TABLE["special"].kind.choices
     assert policy.Policy(special=choices).reasons("source", [], [], choices) == []
     assert set(special.NAMES) == set(choices)
 
@@ -111,7 +112,7 @@ def test_the_words_for_special_entries_are_the_same():
 @given(st.text(max_size=30) | st.text("a/*!.\\[]x2f0,\n\udcff", max_size=12))
 def test_the_master_takes_a_pattern_if_the_source_does(text):
     try:
-        (pattern,) = settings.TABLE["exclude"].kind.read([text])
+        (pattern,) = TABLE["exclude"].kind.read([text])
     except ValueError:
         pattern = None
     try:
@@ -125,14 +126,14 @@ def test_the_master_takes_a_pattern_if_the_source_does(text):
 @relaxed
 @given(st.text("ab*?[]!\\\n\udcff", min_size=1, max_size=8), st.binary(max_size=8))
 def test_a_pattern_means_the_same_in_the_form_in_which_it_travels(text, name):
-    (pattern,) = settings.TABLE["exclude"].kind.read([f"/{text}"])
+    (pattern,) = TABLE["exclude"].kind.read([f"/{text}"])
     assert pattern.isprintable()
     one, other = (selection.Selection(exclude=[each]) for each in (f"/{text}", pattern))
     assert one.takes(name, False) == other.takes(name, False)
 
 
 def test_options_may_change_between_attempts_on_the_master_and_on_the_minion_alike():
-    options = [each for each in settings.OPTIONS if each.name in SPEC["settings"]]
+    options = [each for each in OPTIONS if each.name in SPEC["settings"]]
     changeable = {each.name for each in options if each.changeable}
     assert changeable == attempts.SETTINGS_THAT_MAY_CHANGE & {each.name for each in options}
     assert {"attempt", "asked_by", "given", "expect", "listen"} <= attempts.MAY_CHANGE

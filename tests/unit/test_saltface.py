@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import saltface
 from saltface import Inquiry, Question
 from tests.support.fleet import FakeFleet, FleetConformance
-from transferplan import errors, settings
+from transferplan import errors
+from transferplan.options import MASTER
 
 # --- keys ------------------------------------------------------------------------------------------------------------
 
@@ -100,8 +101,8 @@ def test_a_mistyped_minion_is_met_with_the_nearest_name():
 
 
 def test_the_masters_settings_are_a_layer_below_the_command_line():
-    assert saltface.master_layers({"transfer": {"lease": 60}}) == [(settings.MASTER, {"lease": 60})]
-    assert saltface.master_layers({}) == [(settings.MASTER, None)]
+    assert saltface.master_layers({"transfer": {"lease": 60}}) == [(MASTER, {"lease": 60})]
+    assert saltface.master_layers({}) == [(MASTER, None)]
 
 
 # --- questions under way ---------------------------------------------------------------------------------------------

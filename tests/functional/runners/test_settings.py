@@ -1,6 +1,6 @@
 """`transfer.settings`: what is in force, and which layer says so."""
 
-from transferplan.settings import COMMAND, MASTER, MINION
+from transferplan.options import COMMAND, MASTER, MINION
 
 PROFILES = {"wan": {"streams": 8, "limit": "20MB/s"}}
 

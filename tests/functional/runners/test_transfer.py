@@ -10,7 +10,7 @@ import salt.loader
 import saltface
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
-from transferplan import settings
+from transferplan.options import OPTIONS
 from transferplan.request import Member
 
 TRANSFER = samples.TRANSFER
@@ -567,7 +567,7 @@ def test_a_runner_that_the_master_runs_has_no_screen(opts, run, capsys):
 
 def test_the_documentation_lists_every_option_of_the_table(opts):
     doc = salt.loader.runner(opts)["transfer.copy"].__doc__
-    for option in settings.OPTIONS:
+    for option in OPTIONS:
         assert (f"\n    {option.name}\n" in doc) == (option.scope != "minion")
         assert (f"{option.name}={option.example}" in doc) == (option.scope != "minion")
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from transferplan.settings import COMMAND, MASTER, MINION, sound, sound_on_host
+from transferplan.options import COMMAND, MASTER, MINION
+from transferplan.settings import sound, sound_on_host
 
 PROFILES = {"wan": {"streams": 8, "limit": "20MB/s"}, "polite": {"nice": "low", "streams": 1}}
 

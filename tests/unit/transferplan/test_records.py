@@ -3,8 +3,8 @@
 import pytest
 
 from transferplan import errors, plan, records
+from transferplan.options import COMMAND, MASTER, OPTIONS
 from transferplan.records import Record
-from transferplan.settings import COMMAND, MASTER, OPTIONS
 
 from .samples import (
     ALPHA,

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from transferplan import errors, reference, settings
-from transferplan.settings import MASTER, MINION, OPTIONS, PILLAR, TABLE
+from transferplan.options import COMMAND, MASTER, MINION, OPTIONS, PILLAR, TABLE
 
 LAYERS = {"master.conf": MASTER, "transfer.sls": PILLAR, "minion.conf": MINION}
 
@@ -39,7 +39,7 @@ def test_the_example_of_a_minion_shows_its_policy():
 
 def test_the_profiles_of_the_example_can_be_asked_for():
     section = uncommented(reference.example("master.conf"))
-    values = settings.resolve([(MASTER, section), (settings.COMMAND, {"profile": "wan", "limit": "1MB/s"})])
+    values = settings.resolve([(MASTER, section), (COMMAND, {"profile": "wan", "limit": "1MB/s"})])
     assert (values.streams, values.compress, values.limit) == (8, "zstd:9", 1_000_000)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transferplan import errors, request, settings
+from transferplan import errors, request
+from transferplan.options import MASTER
 
 from .samples import ALPHA, BETA, TRANSFER, asked, unhurried
 
@@ -102,7 +103,7 @@ def test_only_a_real_transfer_id_is_taken(transfer):
 
 
 def test_the_command_line_wins_over_the_masters_configuration():
-    parsed = request.parse("a:/x", "b:/y", {"lease": 60}, [(settings.MASTER, {"lease": 90, "streams": 2})], TRANSFER)
+    parsed = request.parse("a:/x", "b:/y", {"lease": 60}, [(MASTER, {"lease": 90, "streams": 2})], TRANSFER)
     assert (parsed.settings.lease, parsed.settings.streams) == (60, 2)
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transferplan import errors, settings
-from transferplan.settings import COMMAND, MASTER, MINION, OPTIONS, PILLAR, TABLE, Settings, resolve
+from transferplan.options import COMMAND, MASTER, MINION, OPTIONS, PILLAR, TABLE, Settings, describe
+from transferplan.settings import resolve
 
 from .samples import asked, unhurried
 
@@ -292,7 +293,7 @@ def test_what_a_host_tells_is_checked_too():
 
 
 def test_the_description_names_every_option_of_the_command_line():
-    text = settings.describe()
+    text = describe()
     for option in OPTIONS:
         assert (f"    {option.name}\n" in text) is (option.scope != "minion")
     assert "Default: 4400-4499. Example: ports=5000-5099" in text

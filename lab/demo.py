@@ -151,11 +151,20 @@ def say(title):
 
 def main():
     """Tell the story in a lab of its own."""
+    return to_its_end(tell)
+
+
+def tell():
+    tree = choose_tree()
+    say("Starting a private Salt: a master, and the minions alpha, beta and gamma, each a machine of its own")
+    with Lab() as lab:
+        Demo(lab, tree).tell()
+
+
+def to_its_end(story):
+    """The exit status of a demonstration whose story is told by calling `story`."""
     try:
-        tree = choose_tree()
-        say("Starting a private Salt: a master, and the minions alpha, beta and gamma, each a machine of its own")
-        with Lab() as lab:
-            Demo(lab, tree).tell()
+        story()
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from .database import REPLICATION_PASSWORD, Database
-from .demo import say
+from .demo import say, to_its_end
 from .errors import LabError
 from .lab import Lab
 from .salt import CHECKOUT
@@ -165,23 +165,19 @@ def batches(items):
 
 def main():
     """Tell the story in a lab of its own."""
+    return to_its_end(tell)
+
+
+def tell():
     minion = {"replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}}}
     master = {
         "replica_repair": {"clusters": {"library": {"primary": PRIMARY, "replicas": list(REPLICAS)}}},
     }
     names = (PRIMARY, *REPLICAS)
-    try:
-        say("Starting a private Salt: a master, and db1, db2 and db3, each a machine with a MariaDB of its own")
-        with Lab(minions=names, databases=names, minion_config=minion, master_config=master) as lab:
-            shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
-            Demo(lab).tell()
-    except LabError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    say("Everything is taken down")
-    return 0
+    say("Starting a private Salt: a master, and db1, db2 and db3, each a machine with a MariaDB of its own")
+    with Lab(minions=names, databases=names, minion_config=minion, master_config=master) as lab:
+        shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
+        Demo(lab).tell()
 
 
 if __name__ == "__main__":

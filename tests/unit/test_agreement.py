@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import datamover.errors
 import datamover.version
+import hosttools.errors
+import replicaplan.errors
+import transferplan.errors
 import transferplan.version
 from datamover import errors, selection
 from datamover.disk import destination, safepath, special, survey
@@ -29,6 +33,14 @@ SPEC = {**SPECS["destination"], "version": datamover.version.VERSION}
 
 def test_there_is_one_version():
     assert datamover.version.VERSION == transferplan.version.VERSION
+
+
+def test_errors_of_all_packages_are_told_alike():
+    packages = (datamover.errors, hosttools.errors, replicaplan.errors, transferplan.errors)
+    for error in (each for package in packages for each in package.ERRORS if each.__init__ is each.__base__.__init__):
+        told = error("There it is.", host="alpha").as_dict()
+        ours = {"code": error.code, "name": error.name, "retryable": error.retryable}
+        assert told == {**ours, "text": "There it is.", "evidence": {"host": "alpha"}}
 
 
 def test_streams_are_made_and_taken_by_the_same_tools_in_a_plan_and_on_a_host():

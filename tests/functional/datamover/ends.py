@@ -266,11 +266,11 @@ class Guess:
     digest = bytes(32)
 
 
-class Disturbed:
-    """An open file of the source that calls `tree.disturb(path)` before its last bytes are read."""
+class Wrapped:
+    """An open file of the source, around which a test does something of its own."""
 
-    def __init__(self, file, tree):
-        self._file, self._tree = file, tree
+    def __init__(self, file):
+        self._file = file
 
     def __getattr__(self, name):
         return getattr(self._file, name)
@@ -280,6 +280,14 @@ class Disturbed:
 
     def __exit__(self, *_exception):
         self._file.close()
+
+
+class Disturbed(Wrapped):
+    """Calls `tree.disturb(path)` before its last bytes are read."""
+
+    def __init__(self, file, tree):
+        super().__init__(file)
+        self._tree = tree
 
     def read_into(self, offset, view):
         if offset + len(view) >= self._file.entry.size:

@@ -15,7 +15,7 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
 from tests.functional.datamover.chains import Chains
-from tests.functional.datamover.ends import Disturbed, Running
+from tests.functional.datamover.ends import Disturbed, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
 
@@ -79,18 +79,10 @@ class Counting(SourceTree):
         return super().read_small(entry, view)
 
 
-class Counted:
+class Counted(Wrapped):
     def __init__(self, file, read):
-        self._file, self._read = file, read
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self._file.close()
+        super().__init__(file)
+        self._read = read
 
     def read_into(self, offset, view):
         self._read.append((self._file.entry.number, offset, len(view)))

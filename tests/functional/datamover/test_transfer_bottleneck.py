@@ -7,7 +7,7 @@ import pytest
 
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
-from tests.functional.datamover.ends import Ends
+from tests.functional.datamover.ends import Ends, Wrapped
 from tests.functional.datamover.networks import private_network
 from tests.functional.datamover.places import plant, run
 from tests.functional.datamover.test_transfer_compressed import rows
@@ -50,20 +50,8 @@ def test_a_slow_codec(root, folder):
     assert slowest(root, folder, rows(4 * MIB), compress="zstd:19") == ("compress", "alpha")
 
 
-class SlowFile:
+class SlowFile(Wrapped):
     """A file of the source whose disk takes its time."""
-
-    def __init__(self, file):
-        self._file = file
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self._file.close()
 
     def read_into(self, offset, view):
         time.sleep(SLOW)

@@ -114,8 +114,8 @@ def tree_wins_at(chain, most=10_000):
 
 def steady(chain, hosts):
     """The same as `seconds` for a chain whose hops are all alike: each further one delays all by the same time."""
-    first = seconds(chain, 1)
-    return first + (hosts - 1) * (min(chain.piece, chain.size) / chain.speed(0) + chain.work + chain.hop)
+    cost = min(chain.piece, chain.size) / chain.speed(0) + chain.work
+    return chain.start + chain.pieces * cost + (hosts - 1) * (cost + chain.hop) + chain.end
 
 
 def best_piece(chain, hosts, choices=tuple(2**power for power in range(16, 28))):

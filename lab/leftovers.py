@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .salt import CHECKOUT
 
 STAGING = ".salt-transfer-*"
-PATIENCE = 10
+PATIENCE = 30
 PAUSE = 0.25
 
 # Salt, systemd and this check itself make and end these all the time. What bears a path as its name is a job of Salt

@@ -1,5 +1,7 @@
 """Fixtures that give tests the lab: one for the whole session, checked for leftovers after each test that asks."""
 import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pytest
 from lab import Lab
@@ -35,13 +37,17 @@ def clean_lab(lab):
 
     What a failed transfer keeps in staging is meant to be there, and is given up first.
     """
-    before = {name: Snapshot.of(machine) for name, machine in lab.machines.items()}
-    yield lab
-    give_up_what_rests(lab)
-    left = [sentence for name, machine in lab.machines.items() for sentence in before[name].leftovers(machine)]
-    for name in lab.minions:
-        lab.machine(name).run(["find", "/srv", "-mindepth", "1", "-delete"], check=False)  # not what is mounted there
+    with ThreadPoolExecutor(len(lab.machines)) as at_once:
+        before = list(at_once.map(Snapshot.of, lab.machines.values()))
+        yield lab
+        give_up_what_rests(lab)
+        left = list(chain.from_iterable(at_once.map(Snapshot.leftovers, before, lab.machines.values())))
+        list(at_once.map(empty, map(lab.machine, lab.minions)))
     assert left == []
+
+
+def empty(machine):
+    machine.run(["find", "/srv", "-mindepth", "1", "-delete"], check=False)  # not what is mounted there
 
 
 def give_up_what_rests(lab):

@@ -9,6 +9,7 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,12 @@ FILES = dict(sources())
 
 def nodes(name, kind):
     """All nodes of one kind in a file."""
-    return [node for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8"))) if isinstance(node, kind)]
+    return [node for node in all_nodes(name) if isinstance(node, kind)]
+
+
+@cache
+def all_nodes(name):
+    return tuple(ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8"))))
 
 
 def imports(name):

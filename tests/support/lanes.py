@@ -1,7 +1,7 @@
 """Several runs of pytest share one suite: each file of tests is run by the one that claims it first.
 
-`-p tests.support.lanes --claims DIRECTORY --later PATH` begins with what is not below PATH. Who is done with that takes
-what others have not begun with, beginning with what they would come to last.
+`-p tests.support.lanes --claims DIRECTORY --first PATH` begins with what is below PATH. Who is done with that takes
+what others have not begun with, beginning with what they come to last.
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--claims", type=Path, help="directory, shared with other runs, of the files that one has begun")
-    parser.addoption("--later", action="append", default=[], help="run what is below this path after all else")
+    parser.addoption("--first", action="append", default=[], help="run what is below this path before all else")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,7 +23,7 @@ def pytest_runtestloop(session):
     if session.testsfailed or config.option.collectonly or not config.option.claims:
         return None
     files = [(path, list(items)) for path, items in groupby(session.items, lambda item: str(item.path))]
-    for item, following in with_following(claimed(in_order(files, config.option.later), config.option.claims)):
+    for item, following in with_following(claimed(in_order(files, config.option.first), config.option.claims)):
         config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
@@ -32,11 +32,11 @@ def pytest_runtestloop(session):
     return True
 
 
-def in_order(files, later):
+def in_order(files, first):
     """The (path, items) of files: our own in their order, then those of others from the end."""
-    places = tuple(os.path.join(os.path.abspath(place), "") for place in later)
-    theirs = [file for file in files if file[0].startswith(places)]
-    return [file for file in files if file not in theirs] + theirs[::-1]
+    places = tuple(os.path.join(os.path.abspath(place), "") for place in first)
+    ours = [file for file in files if file[0].startswith(places)]
+    return ours + [file for file in files[::-1] if file not in ours]
 
 
 def claimed(files, claims):

@@ -37,9 +37,8 @@ def suite(tmp_path):
 
 def run(suite, own, *words):
     """(status, what was told, files in the order in which they were run) of a run that begins with what is its own."""
-    (other,) = set(PLACES) - {own}
-    lane = ["-p", "tests.support.lanes", "--claims", suite / "claims", "--later", suite / other]
-    command = [sys.executable, "-m", "pytest", "-vs", "-p", "no:cacheprovider", *lane, *words, own, other]
+    lane = ["-p", "tests.support.lanes", "--claims", suite / "claims", "--first", suite / own]
+    command = [sys.executable, "-m", "pytest", "-vs", "-p", "no:cacheprovider", *lane, *words, *PLACES]
     environment = {"PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, check=False)
     files = [line.split("::")[0] for line in done.stdout.splitlines() if line.startswith(PLACES) and "::" in line]

@@ -188,7 +188,7 @@ def test_what_a_producer_started_is_ended_with_it(folder, tmp_path, monkeypatch)
     flow = kept(folder, python(forks, pid))
     flow.alpha.at_phase("moving", lambda: threading.Thread(target=cancel, args=(flow,)).start())
     failed(flow)
-    eventually(lambda: not os.path.exists(f"/proc/{pid.read_text()}") or is_dead(pid.read_text()))
+    assert eventually(lambda: is_dead(pid.read_text()))
 
 
 def is_dead(pid):

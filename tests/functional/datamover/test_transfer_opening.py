@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 
 
 def test_a_certificate_that_is_not_in_the_roster_is_refused_at_hello(root, folder):
-    ends = Ends(root, folder, stall_timeout=0.5)
+    ends = Ends(root, folder, stall_timeout=1.5)
     ends.alpha.identity = channel.make_identity("alpha")
     source_error, destination_error = refused(ends)
     assert isinstance(source_error, HandshakeRefused)
@@ -31,7 +31,7 @@ def test_a_certificate_that_is_not_in_the_roster_is_refused_at_hello(root, folde
 
 
 def test_a_server_with_another_certificate_is_refused(root, folder):
-    ends = Ends(root, folder, stall_timeout=0.5)
+    ends = Ends(root, folder, stall_timeout=1.5)
     ends.beta.identity = channel.make_identity("beta")
     source_error, _ = refused(ends)
     assert isinstance(source_error, HandshakeRefused)
@@ -40,7 +40,7 @@ def test_a_server_with_another_certificate_is_refused(root, folder):
 
 @pytest.mark.parametrize("claim", ["alpha", "gamma"])
 def test_another_member_of_the_roster_cannot_be_the_source(root, folder, claim):
-    ends = Ends(root, folder, stall_timeout=0.5)
+    ends = Ends(root, folder, stall_timeout=1.5)
     gamma = channel.make_identity("gamma")
     ends.roster["members"].append(member("gamma", "relay", ["127.0.0.1"], None, gamma))
     ends.alpha.identity, ends.alpha.spec["host"] = gamma, claim
@@ -50,7 +50,7 @@ def test_another_member_of_the_roster_cannot_be_the_source(root, folder, claim):
 
 
 def test_another_member_of_the_roster_cannot_be_the_destination(root, folder):
-    ends = Ends(root, folder, stall_timeout=0.5)
+    ends = Ends(root, folder, stall_timeout=1.5)
     gamma = channel.make_identity("gamma")
     ends.roster["members"].append(member("gamma", "relay", ["127.0.0.1"], None, gamma))
     ends.beta.identity = gamma

@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 
 @pytest.mark.parametrize("phase", ["connecting", "proved", "moving", "verifying"])
 def test_the_source_can_be_stopped_in_each_phase(root, folder, phase):
-    ends = Ends(root, folder, stall_timeout=0.5)
+    ends = Ends(root, folder, stall_timeout=1.5)
     ends.alpha.at_phase(phase, lambda: ends.alpha.stop.set(Cancelled("cancelled by a test")))
     sent, received = ends.run()
     if phase == "verifying" and received.error is None:
@@ -44,7 +44,7 @@ def test_a_destination_that_waits_for_its_source_can_be_stopped(root, folder):
     ends = Ends(root, folder)
     receiving = Running(ends.receiver().run)
     ends.beta.stop.set(Cancelled("cancelled by a test"))
-    assert isinstance(receiving.result(10).error, Cancelled)
+    assert isinstance(receiving.result(60).error, Cancelled)
 
 
 def test_a_source_that_waits_for_an_answer_can_be_stopped(root, folder):
@@ -52,7 +52,7 @@ def test_a_source_that_waits_for_an_answer_can_be_stopped(root, folder):
     sending = Running(ends.sender().run)
     with ends.listener.accept()[0]:
         ends.alpha.stop.set(Cancelled("cancelled by a test"))
-        assert isinstance(sending.result(10).error, Cancelled)
+        assert isinstance(sending.result(60).error, Cancelled)
 
 
 def test_a_source_whose_connection_is_not_taken_can_be_stopped(root, folder):
@@ -61,7 +61,7 @@ def test_a_source_whose_connection_is_not_taken_can_be_stopped(root, folder):
         ends.roster["members"][1]["port"] = port
         sending = Running(ends.sender().run)
         ends.alpha.stop.set(Cancelled("cancelled by a test"))
-        assert isinstance(sending.result(10).error, Cancelled)
+        assert isinstance(sending.result(60).error, Cancelled)
 
 
 def test_publishing_cannot_be_stopped_half_way(root, folder):
@@ -118,7 +118,7 @@ class Slow(Staging):
 
 
 def test_a_slow_peer_is_no_stall(root, folder):
-    ends = Ends(root, folder, staging=Slow, stall_timeout=1)
+    ends = Ends(root, folder, staging=Slow, stall_timeout=2)
     sent, received = ends.run()
     assert (sent.error, received.error) == (None, None)
     assert sent.seconds["total"] > 2

@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -85,6 +86,12 @@ def _in_thread(function, *args):
     return value
 
 
+def at_once(function, ends):
+    """What it gives for each, all asked at once as a runner does: so the first one waits little for the last one."""
+    with ThreadPoolExecutor(len(ends)) as pool:
+        return list(pool.map(function, ends))
+
+
 class Minion:
     """One host's end: a desk, called from within the minion's network."""
 
@@ -151,8 +158,8 @@ class Pair:
         return self.prepare(role)
 
     def prepare(self, *roles):
-        for role in roles or ("destination", "source"):
-            self.answers[role] = self.minion(role).prepare(self.spec(role))
+        roles = roles or ("destination", "source")
+        self.answers |= zip(roles, at_once(lambda role: self.minion(role).prepare(self.spec(role)), roles), strict=True)
         return self
 
     @property
@@ -276,8 +283,8 @@ class Row:
         return {"transfer": self.transfer, "attempt": 1, "epoch": 1, "members": members}
 
     def begin(self):
-        for minion in self.minions:
-            self.answers[minion.name] = minion.prepare(self.spec(minion))
+        answers = at_once(lambda minion: minion.prepare(self.spec(minion)), self.minions)
+        self.answers = {minion.name: answer for minion, answer in zip(self.minions, answers, strict=True)}
         for minion in self.minions:
             minion.ask("arm", self.transfer, self.roster, self.role(minion))
         self.source.ask("go", self.transfer, "source")

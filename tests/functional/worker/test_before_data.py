@@ -235,7 +235,7 @@ def test_go_before_arm_and_go_to_a_destination_are_refused(transfer):
 @pytest.mark.parametrize("role", ["source", "destination"])
 @pytest.mark.parametrize("armed", [False, True])
 def test_without_the_next_word_an_end_undoes_itself_within_its_lease(transfer, srv, role, armed):
-    pair = transfer(settings__lease=1).prepare_alone(role)
+    pair = transfer(settings__lease=2).prepare_alone(role)
     if armed:
         pair.arm(role)
     verdict = pair.verdict(role)

@@ -106,7 +106,7 @@ def test_kill_minus_9_of_the_worker_closes_the_pinhole(guarded, net, guard):
 
 def test_when_the_guardian_dies_too_the_pinhole_ends_with_its_lease_and_sweep_takes_the_rest(guarded, net, guard, srv):
     before = snapshot(net["destination"])
-    pair = guarded(settings__lease=2).prepare_alone("destination").arm("destination")
+    pair = guarded(settings__lease=4).prepare_alone("destination").arm("destination")
     worker = pair.worker("destination")
     worker.parent().kill()
     worker.kill()
@@ -125,7 +125,7 @@ def test_when_the_guardian_dies_too_the_pinhole_ends_with_its_lease_and_sweep_ta
 
 
 def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard):
-    pair = guarded(settings__lease=3, settings__compress="none").prepare()
+    pair = guarded(settings__lease=6, settings__compress="none").prepare()
     pair.arm("destination")
     first = pair.destination.network.do(drive, firewall.openings(), process.run)
     assert first and not any(opening.expired for opening in first)
@@ -134,7 +134,7 @@ def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard
     pair.arm("source").go()
     pair.follow_until("destination", "moving")
     for _ in range(3):
-        pair.destination.ask("follow", pair.transfer, 10**6, 1.5, "destination")
+        pair.destination.ask("follow", pair.transfer, 10**6, 3, "destination")
         openings = pair.destination.network.do(drive, firewall.openings(), process.run)
         assert openings and not any(opening.expired for opening in openings)
 
@@ -161,7 +161,7 @@ def test_rules_that_somebody_flushes_are_opened_again_at_most_three_times(guarde
 
 
 def test_a_firewall_that_cannot_be_asked_is_asked_again_until_the_lease_is_over(guarded, net, guard):
-    pair = guarded(settings__lease=2).prepare("destination")
+    pair = guarded(settings__lease=20).prepare("destination")
     silent, told = [], []
 
     def execute(command):
@@ -233,7 +233,7 @@ def test_what_an_administrator_forbids_is_not_opened(guarded, net, guard, srv):
 
 def test_what_an_administrator_forbids_later_is_not_opened_again(guarded, net, guard):
     before = snapshot(net["destination"])
-    pair = guarded(settings__lease=3).prepare_alone("destination").arm("destination")
+    pair = guarded(settings__lease=5).prepare_alone("destination").arm("destination")
     forbidden.add(pair.destination.state_dir, forbidden.Entry())
     pair.destination.network.do(drive, firewall.close(f"salt-transfer:{pair.transfer}:1"), process.run)
     verdict = pair.verdict("destination")
@@ -242,7 +242,7 @@ def test_what_an_administrator_forbids_later_is_not_opened_again(guarded, net, g
 
 
 def test_without_an_opening_a_dropping_host_fails_in_words(guarded, net, guard, srv):
-    pair = guarded(firewall={"backend": "none", "chains": []}, settings__lease=5).begin()
+    pair = guarded(firewall={"backend": "none", "chains": []}, settings__lease=8).begin()
     source, destination = pair.verdicts()
     assert source["error"]["name"] == "peer-unreachable" and "firewall" in source["error"]["text"]
     assert destination["error"]["name"] == "no-go"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.root
 
 RULESETS = Path(hosttools_hosts.__file__).parent / "rulesets"
 GUARD = {guard.name: guard for guard in GUARDS}
-LEASE = 4
+LEASE = 8
 SIZE = 12_000_000
 
 
@@ -48,7 +48,7 @@ def moving(transfer, net, tmp_path):
                 firewall=surveyed(ends[1]),
                 settings__lease=LEASE,
             )
-            pair.source.network.limit("12mbit", "eth0")
+            pair.source.network.limit("6mbit", "eth0")
             pair.begin().follow_until("destination", "moving")
             return pair
 

@@ -16,7 +16,7 @@ from .machine import BIN
 
 COMMANDS = {"salt": Salt, "salt-run": SaltRun, "salt-call": SaltCall, "salt-key": SaltKey}
 COMMAND_TIMEOUT = 120
-START_TIMEOUT = 60
+START_TIMEOUT = 120
 
 
 @attr.s(kw_only=True)

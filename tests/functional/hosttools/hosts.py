@@ -21,7 +21,9 @@ ADDRESSES = {
     "third": {"ip": "10.9.0.3", "ip6": "fd09::3"},
 }
 FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
-PATIENCE = 10.0
+PATIENCE = 60.0
+LONGEST_KNOCK = 10.0
+"""Seconds after which a connection was dropped on the way."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -62,13 +64,13 @@ class Host:
     def run(self, command):
         """Carry out a Command of a program here."""
         argv = [*self.entry, *command.argv]
-        done = subprocess.run(argv, input=command.stdin, capture_output=True, check=False, timeout=30)
+        done = subprocess.run(argv, input=command.stdin, capture_output=True, check=False, timeout=PATIENCE)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def call(self, *argv, stdin=""):
         """Run a tool here that must succeed; returns what it printed."""
         argv = [*self.entry, *argv]
-        return subprocess.run(argv, input=stdin, capture_output=True, check=True, text=True, timeout=30).stdout
+        return subprocess.run(argv, input=stdin, capture_output=True, check=True, text=True, timeout=PATIENCE).stdout
 
     def inside(self, function, *args, **options):
         """The value of a function, called here: processes and sockets that it makes belong to this host."""
@@ -93,7 +95,7 @@ class Host:
                     listener.listen(64)
             yield
 
-    def reaches(self, other, family, port=PORT, patience=PATIENCE):
+    def reaches(self, other, family, port=PORT, patience=LONGEST_KNOCK):
         """Whether a connection to the other host's port is made. A firewall that rejects says no at once."""
         with self.socket(family) as probe:
             probe.settimeout(patience)

@@ -11,14 +11,14 @@ from hosttools.commands import drive
 from hosttools.pinholes import Pinhole, tag
 
 from .guards import FIREWALLD, GUARDS, SERVICE, snapshot
-from .hosts import ADDRESSES, FAMILIES, OTHER_PORT, PATIENCE, PORT, hosts
+from .hosts import ADDRESSES, FAMILIES, LONGEST_KNOCK, OTHER_PORT, PATIENCE, PORT, hosts
 
 pytestmark = pytest.mark.root
 
 TRANSFER = "0123456789abcdef0123456789abcdef"
 TAG = tag(TRANSFER, 1)
 LONG = 600
-SHORT = 2
+SHORT = 4
 BOTH, NONE = set(FAMILIES), set()
 TICK = threading.Event()
 """Never set: waiting on it is the pause between two looks at the kernel."""
@@ -78,7 +78,7 @@ def listed(host, prefix=TAG):
     return drive(firewall.openings(prefix), host.run)
 
 
-def reached(source, destination, port=PORT, patience=PATIENCE):
+def reached(source, destination, port=PORT, patience=LONGEST_KNOCK):
     """The address families in which a connection is made."""
     return {family for family in FAMILIES if source.reaches(destination, family, port, patience)}
 

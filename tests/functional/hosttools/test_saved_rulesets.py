@@ -13,7 +13,7 @@ from .hosts import PORT, hosts
 pytestmark = pytest.mark.root
 
 TAG = tag("0123456789abcdef0123456789abcdef", 1)
-LEASE = 2
+LEASE = 6
 GUARD = {guard.name: guard for guard in GUARDS}
 
 

@@ -26,7 +26,7 @@ from transferworker.policy import Policy
 
 CLONE_NEWNET = 0x40000000
 LONG_AGO = 10**9
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

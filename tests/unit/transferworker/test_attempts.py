@@ -11,7 +11,7 @@ from datamover.host.rundir import RunDirs
 from tests.unit.transferworker.samples import spec
 from transferworker import attempts, undoing, verdicts
 
-PATIENCE = 5
+PATIENCE = 30
 
 
 @pytest.fixture

@@ -25,31 +25,46 @@ function describe(node, attributes) {
   }
 }
 
-// Makes `old` show what these children show, keeping each node that can stay: so focus and selection stay, too.
+// Makes `old` show what these children show, keeping each node that can stay where it is, whatever comes before it or
+// goes: so focus and selection stay, too.
 export function show(old, ...children) {
   const wanted = element("div", ...children);
   bringUpToDate(old, [...wanted.childNodes]);
 }
 
 function bringUpToDate(parent, wanted) {
-  const present = [...parent.childNodes];
-  wanted.forEach((node, at) => {
-    const old = present[at];
-    if (!old) parent.append(node);
-    else if (!isAlike(old, node)) old.replaceWith(node);
-    else if (node.nodeType === Node.TEXT_NODE) {
-      if (old.data !== node.data) old.data = node.data;
-    } else {
-      copyAttributes(old, node);
-      bringUpToDate(old, [...node.childNodes]);
+  const keys = new Set(wanted.map(keyOf).filter((key) => key !== null));
+  let old = parent.firstChild;
+  for (const node of wanted) {
+    while (old && !isAlike(old, node) && !keys.has(keyOf(old))) old = removed(old);
+    if (!old || !isAlike(old, node)) parent.insertBefore(node, old);
+    else {
+      renew(old, node);
+      old = old.nextSibling;
     }
-  });
-  present.slice(wanted.length).forEach((node) => node.remove());
+  }
+  while (old) old = removed(old);
+}
+
+function removed(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+function renew(old, node) {
+  if (node.nodeType !== Node.TEXT_NODE) {
+    copyAttributes(old, node);
+    bringUpToDate(old, [...node.childNodes]);
+  } else if (old.data !== node.data) old.data = node.data;
 }
 
 function isAlike(old, node) {
-  const same = old.nodeType === node.nodeType && old.nodeName === node.nodeName;
-  return same && (old.nodeType === Node.TEXT_NODE || old.getAttribute("data-key") === node.getAttribute("data-key"));
+  return old.nodeType === node.nodeType && old.nodeName === node.nodeName && keyOf(old) === keyOf(node);
+}
+
+function keyOf(node) {
+  return node.nodeType === Node.TEXT_NODE ? null : node.getAttribute("data-key");
 }
 
 const KEPT = new Set(["open"]);

@@ -7,12 +7,14 @@ import pytest
 
 from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.copying import Copying, heal, plant_random, slowed
+from tests.support.live_page import open_page, open_transfer, sign_in
 from tests.support.salt_api import post, salt_api, token_of
 from transferplan import units
 
 USERS = ("ann", "bob", "root")
 OPENED = {"ann": ["*"], "bob": ["gamma"]}
 HOSTILE = '<img src=x onerror=alert(1)>"&\'<script>alert(2)</script>'
+TAB_STOPS = 200  # more than there are from the list to its end and around, even where every test before left a card
 PICTURES = os.environ.get("LIVE_PAGE_PICTURES")  # a directory, for whoever wants to look at them
 
 
@@ -39,13 +41,7 @@ def browser(tmp_path_factory):
 @pytest.fixture
 def page(browser, api):
     """The page as somebody opens it anew; whatever went wrong in it fails the test."""
-    browser.size(*DESKTOP)
-    browser.open(f"{api}/static/icon.svg")
-    browser.await_true("location.pathname === '/static/icon.svg' && document.readyState === 'complete'")
-    browser.run("sessionStorage.clear()")
-    browser.said.clear()
-    browser.open(f"{api}/app")
-    browser.await_true("document.querySelector('#username') !== null && !document.querySelector('#login').hidden")
+    open_page(browser, api)
     yield browser
     assert browser.said == []
 
@@ -53,11 +49,7 @@ def page(browser, api):
 @pytest.fixture
 def signed_in(page):
     def signed_in(user):
-        page.fill("#username", user)
-        page.fill("#password", user[::-1])
-        page.fill("#eauth", "file")
-        page.press("Enter")
-        page.await_true("document.querySelector('#login').hidden")
+        sign_in(page, user)
         return page
 
     return signed_in
@@ -80,9 +72,14 @@ def fits(browser):
     return browser.run("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def open_transfer(browser, transfer):
-    browser.run(f"location.hash = '#/transfer/{transfer}'")
-    browser.await_text(f"transfer {transfer}")
+def await_reached_by_tab(browser, wanted):
+    """Press Tab until everything has had the focus whose text begins with one of these words."""
+    left, stops = set(wanted), []
+    while left and len(stops) < TAB_STOPS:
+        browser.press("Tab")
+        stops.append(browser.run("document.activeElement.innerText.trim()"))
+        left -= {word for word in left if stops[-1].startswith(word)}
+    assert not left, stops
 
 
 # --- who -------------------------------------------------------------------------------------------------------------
@@ -157,7 +154,7 @@ def test_markup_that_finds_its_way_into_a_script_is_stopped_by_the_policy_of_con
 
 
 def test_a_copy_is_seen_while_it_runs_and_when_it_is_proved(clean_lab, alpha, beta, signed_in):
-    plant_random(alpha, "/srv/big", 30_000_000)
+    plant_random(alpha, "/srv/big", 80_000_000)  # a minute and a half, unless it is healed
     page = signed_in("ann")
     with slowed(beta, "6mbit"), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s") as copying:
         copying.await_arrived()
@@ -166,7 +163,7 @@ def test_a_copy_is_seen_while_it_runs_and_when_it_is_proved(clean_lab, alpha, be
         keep_picture(page, "list-desktop")
         open_transfer(page, copying.transfer)
         page.await_true("document.querySelectorAll('polyline.curve').length > 0")
-        assert page.run("[...document.querySelectorAll('.link .host')].map(e => e.innerText)") == ["alpha", "beta"]
+        page.await_true("[...document.querySelectorAll('.link .host')].map(e => e.innerText).join() === 'alpha,beta'")
         keep_picture(page, "running-desktop")
         page.size(*PHONE, dark=True)
         keep_picture(page, "running-phone-dark")
@@ -221,13 +218,8 @@ def test_it_says_so_when_salt_api_does_not_answer_and_goes_on_when_it_does(clean
 
 def test_everything_is_reached_by_the_keyboard_and_named_for_who_does_not_see(signed_in, copied):
     page = signed_in("ann")
-    page.await_true("document.querySelector('.card') !== null")
-    reached = set()
-    for _ in range(30):  # from the list to its end, and around
-        page.press("Tab")
-        reached.add(page.run("document.activeElement.innerText.trim().split(' ')[0]"))
-    assert {"Transfers", "Doctor", "Sign"} <= reached
-    assert any(name.startswith("alpha:") for name in reached)
+    page.await_text(f"alpha:/srv/{HOSTILE[:4]}")
+    await_reached_by_tab(page, ["Transfers", "Doctor", "Sign out", "alpha:/srv/<img"])
     nameless = "[...document.querySelectorAll('a, button, input, [role=img], [role=progressbar], section')]"
     unnamed = page.run(f"""{nameless}.filter(e => !e.hidden && e.offsetParent !== null).filter(e =>
         !(e.innerText?.trim() || e.getAttribute('aria-label') || e.labels?.length)).map(e => e.outerHTML)""")
@@ -260,6 +252,20 @@ FAINT = """(() => {
     return [(one + 0.05) / (other + 0.05), e.tagName, e.innerText.slice(0, 40)];
   }).filter(([contrast]) => contrast < 4.5);
 })()"""
+
+
+def test_what_has_the_focus_keeps_it_whatever_comes_and_goes_around_it(page):
+    kept = page.run("""import('/static/dom.js').then(({ element, show }) => {
+      const view = document.querySelector('#view');
+      const card = (key) => element('li', { 'data-key': key }, element('a', { href: `#/${key}` }, key));
+      const list = (...keys) => element('ul', { 'data-key': 'Recent' }, keys.map(card));
+      show(view, list('b', 'c'));
+      view.querySelector('[data-key=c] a').focus();
+      const seen = () => `${document.activeElement.textContent} of ${view.innerText.split(/\\s+/).join(' ')}`;
+      return [[element('p', 'alpha is silent'), list('a', 'b', 'c')], [list('c', 'd')], [list('c'), element('p', 'x')]]
+        .map((children) => { show(view, ...children); return seen(); });
+    })""")
+    assert kept == ["c of alpha is silent a b c", "c of c d", "c of c x"]
 
 
 # --- what is reckoned in the browser -------------------------------------------------------------------------------

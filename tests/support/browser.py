@@ -21,7 +21,7 @@ SANS = "".join(
     f"<alias><family>{name}</family><prefer><family>DejaVu Sans</family></prefer></alias>"
     for name in ("sans-serif", "system-ui")
 )
-PATIENCE = 60.0
+PATIENCE = 180.0  # nothing here is about speed, and machines may be slow
 BETWEEN_LOOKS = 0.05
 PHONE = (390, 844)
 DESKTOP = (1280, 900)
@@ -84,6 +84,7 @@ class Browser:
         self._session = told["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.ask(f"{domain}.enable")
+        self.ask("Emulation.setFocusEmulationEnabled", enabled=True)
 
     # --- the protocol ------------------------------------------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class Browser:
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
+        self.await_true(f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme['value']})').matches")
 
     def run(self, script):
         """What a JavaScript expression gives; a promise is waited for."""

@@ -14,7 +14,7 @@ UNIT = "salt-api.service"
 CONFIG = f"{CONFIG_DIRECTORY}/master.d/api.conf"
 SECRETS = f"{CONFIG_DIRECTORY}/users"
 PORT = 8000
-PATIENCE = 60
+PATIENCE = 180
 READ_ONLY = [{"@runner": ["transfer.overview"]}]
 
 
@@ -61,7 +61,7 @@ def restart_master(lab):
 
 
 def answering(lab):
-    done = lab.run_module("*", "test.ping", timeout=60)
+    done = lab.run_module("*", "test.ping", timeout=PATIENCE)
     with contextlib.suppress(Exception):
         return {name for name, answer in done.data.items() if answer is True}
     return set()
@@ -87,7 +87,7 @@ def post(address, body, token=None):
     headers |= {"X-Auth-Token": token} if token else {}
     request = urllib.request.Request(address, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, json.load(response)["return"][0]
     except urllib.error.HTTPError as error:
         return error.code, None

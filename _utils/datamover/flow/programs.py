@@ -51,8 +51,9 @@ class ProgramSource:
 
 
 class ProgramSink:
-    """Works in the directory that it fills. `said` is the file for what it says, `observe(view)` sees all that it gets;
-    `inspect(directory, report)` looks at what it made, with the producer's report, and makes one of its own, or raises.
+    """Works in the directory that it fills, and writes nowhere else if the kernel has Landlock. `said` is the file for
+    what it says, `observe(view)` sees all that it gets; `inspect(directory, report)` looks at what it made, with the
+    producer's report, and makes one of its own, or raises.
     """
 
     def __init__(self, argv, said, inspect, observe=nothing):
@@ -66,7 +67,7 @@ class ProgramSink:
         self._stop = stop
         self._place = places.make(anchor, name)
         where = f"/proc/self/fd/{self._place}"
-        self._child = Child(self._argv, self._said, stdin=subprocess.PIPE, directory=where)
+        self._child = Child(self._argv, self._said, stdin=subprocess.PIPE, directory=where, confined=True)
         os.set_blocking(self._child.stdin.fileno(), False)
         pipes.widen(self._child.stdin.fileno())
 

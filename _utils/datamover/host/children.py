@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from .process import ENVIRONMENT
 
@@ -19,28 +20,49 @@ WORDS = 2000
 """Bytes of what it said last that are worth telling."""
 TAIL = 64 * 1024
 
+CODE = str(Path(__file__).resolve().parents[2])
+
 # The new program replaces this one, with the tie that only it can make. If we died in between nobody is there to see.
-_TIED = """
+_TIE = """
 import ctypes, os, signal, sys
+_, parent, code, *argv = sys.argv
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]): sys.exit(1)
+if os.getppid() != int(parent): sys.exit(1)
+"""
+_CONFINE = """
+sys.path.insert(0, code)
+from datamover.host.confine import confine
+confine([b"."])
+"""
+_BECOME = """
 try:
-    os.execvp(sys.argv[2], sys.argv[2:])
+    os.execvp(argv[0], argv)
 except OSError as error:
-    sys.exit(f"{sys.argv[2]} cannot be started: {error.strerror}")
+    sys.exit(f"{argv[0]} cannot be started: {error.strerror}")
 """
 
 
 class Child:
     """Started at once; `stdin`, `stdout` are descriptors or subprocess.PIPE, what it says goes to the file `said`.
 
-    Start it in a thread that lives as long as it shall. `directory` (a path or /proc/self/fd/N) is where it works.
+    Start it in a thread that lives as long as it shall. `directory` (a path or /proc/self/fd/N) is where it works; if
+    it is `confined` it can write nowhere else, where the kernel has Landlock.
     """
 
-    def __init__(self, argv, said, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, directory="/", pass_fds=()):
+    def __init__(
+        self,
+        argv,
+        said,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        directory="/",
+        pass_fds=(),
+        confined=False,
+    ):
         self.name = os.path.basename(argv[0])
         self._said = said
-        tied = (sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *argv)
+        starting = _TIE + (_CONFINE if confined else "") + _BECOME
+        tied = (sys.executable, "-I", "-S", "-B", "-c", starting, str(os.getpid()), CODE, *argv)
         with open(said, "ab", opener=_private) as out:
             self._process = subprocess.Popen(
                 tied,

@@ -8,7 +8,9 @@ import pytest
 
 from datamover.engine import carrier
 from datamover.errors import Cancelled, ConsumerFailed, PeerFailed, ProducerFailed, Stalled
+from datamover.flow.programs import ProgramSource
 from datamover.flow.spool import MEMORY
+from datamover.host import confine
 from tests.functional.datamover.ends import relayed
 from tests.functional.datamover.streams import MIB, Flow, kept, python
 from tests.functional.datamover.test_transfer_streams import cut_at
@@ -104,7 +106,7 @@ def test_a_slow_consumer_holds_the_producer_up(folder, tmp_path):
         seen.append(flow.alpha.progress.counters.bytes_done)
         return seen[-1] and len(seen) > 10 and len(set(seen[-10:])) == 1
 
-    assert eventually(stands_still)
+    assert eventually(stands_still, 60)
     assert not mark.exists() and seen[-1] < 200 * MIB
     gate.touch()
     done.join(60)
@@ -124,6 +126,17 @@ def test_a_producer_that_fails_after_plausible_bytes_fails_both_ends(folder, pro
     assert isinstance(ours, ProducerFailed) and isinstance(theirs, PeerFailed)
     with pytest.raises(ProducerFailed, match=words):
         raise ours
+
+
+CHATTERS = "import sys\nfor _ in range(4): sys.stderr.write('word ' * 200000); sys.stdout.buffer.write(bytes(1 << 20))"
+
+
+def test_a_producer_that_says_more_than_a_pipe_holds_is_not_held_up(folder, tmp_path):
+    said = tmp_path / "said"
+    producer = ProgramSource(python(CHATTERS), said, lambda words: {"said": words[-5:].decode()})
+    flow = Flow(folder, producer, python(READS))
+    went_well(flow)
+    assert said.stat().st_size == 4 * 5 * 200000 and flow.staging.report["said"] == "word "
 
 
 def test_a_producer_that_cannot_be_started(folder):
@@ -155,6 +168,28 @@ def test_a_consumer_that_fails_fails_both_ends(folder, made, consumer, words):
     assert isinstance(theirs, ConsumerFailed) and isinstance(ours, PeerFailed)
     with pytest.raises(ConsumerFailed, match=words):
         raise theirs
+
+
+LEADS_OUT = """
+import os, sys
+while sys.stdin.buffer.read(1 << 20): pass
+os.makedirs('within/further')
+open('within/further/file', 'w').close()
+open(sys.argv[1], 'a').write('more')
+"""
+
+
+@pytest.mark.skipif(confine.version() < confine.LEAST, reason="this kernel has no Landlock that can do it")
+@pytest.mark.parametrize("way", ["{}", "../../beside", "/proc/self/cwd/../../beside"])
+def test_a_consumer_can_write_nowhere_but_in_its_own_directory(folder, made, tmp_path, way):
+    """As an unpacker would that reads a name otherwise than we do."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("as it was")
+    flow = Flow(folder, python(ECHO, made), python(LEADS_OUT, way.format(elsewhere)))
+    _, theirs = failed(flow)
+    with pytest.raises(ConsumerFailed, match="PermissionError"):
+        raise theirs
+    assert elsewhere.read_text() == "as it was" and not list(tmp_path.rglob("beside"))
 
 
 STUBBORN = """

@@ -113,6 +113,11 @@ def _tool_version(place: Endpoint, backup: Backup, server: Server, name: str) ->
             f"{name} on {place.host} is {version}, the server at {place} is {server.version}: "
             "a backup needs a tool of the server's own series"
         )
+    elif version and numbers(version) < numbers(server.version):
+        yield errors.UnfitHost.reason(
+            f"{name} on {place.host} is {version}, older than the server at {place}, {server.version}: a backup needs "
+            "a tool that is not older than the server"
+        )
 
 
 def lacking(server: Server, asked: Settings) -> list[str]:
@@ -142,6 +147,11 @@ def tool(backup: Backup, server: Server, asked: Settings) -> str:
 def series(version: str) -> tuple[str, ...]:
     """What of a version must be equal for a backup to be usable."""
     return tuple(version.split("-")[0].split(".")[:2])
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version as what can be compared."""
+    return tuple(int(word) for word in version.split("-")[0].split(".") if word.isdigit())
 
 
 # The destination

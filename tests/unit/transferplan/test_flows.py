@@ -98,6 +98,7 @@ def test_a_replica_is_asked_for_its_place_at_its_primary():
         ),
         (donor(tools={}), there(), "has no mariadb-backup or mariabackup"),
         (donor(tools={"mariabackup": "10.6.1-MariaDB"}), there(), "is 10.6.1-MariaDB, the server .* is 10.11.19"),
+        (donor(tools={"mariabackup": "10.11.9-MariaDB"}), there(), "10.11.9-MariaDB, older than the server at"),
         (donor(privileges=["RELOAD"]), there(), "lacks PROCESS, LOCK TABLES, BINLOG MONITOR"),
         (donor(replication=None), there(), "lacks SLAVE MONITOR"),
         (donor(found={"exists": False}), there(), "where .* keeps its data, cannot be seen"),

@@ -418,6 +418,25 @@ def sample(nonce=None):
     return _answer(nonce, work)
 
 
+def log(nonce=None):
+    """
+    Tell how far back the binary log of this server reaches: from there on somebody can follow it.
+
+    nonce
+        What the signed answer must repeat; see the module.
+
+    Returns a dict: ``files`` (names, the oldest first; none without a binary log), ``begins`` (the GTID position at
+    which the oldest begins; empty if it holds all).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt db1 replica.log
+    """
+    return _answer(nonce, lambda: discovery.log(_running().server))
+
+
 def pause(lease=300, nonce=None):
     """
     Halt the applying thread of this replica for a comparison. It runs again after the lease, whatever died.

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from datamover.host import process
-from hosttools import backups
+from hosttools import backups, sql
 from hosttools.commands import Command
 from replicaplan.errors import DatabaseSilent, NoDatabase
 
@@ -33,6 +33,8 @@ NUMBERS = (
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
 SYSTEM_LIST = ", ".join(f"'{name}'" for name in SYSTEM)
 OWN = ("system user", "event_scheduler")
+FIRST_EVENT = 4
+"""Where the first event of every binary log file is."""
 
 SIZES = f"""SELECT JSON_OBJECT('schemas', COUNT(DISTINCT table_schema), 'tables', COUNT(*),
     'bytes', COALESCE(SUM(data_length + index_length), 0)) FROM information_schema.tables
@@ -239,3 +241,12 @@ def _is_galera(server):
 def _binlog(server):
     found = server.rows("SHOW MASTER STATUS")
     return [found[0]["File"], int(found[0]["Position"] or 0)] if found else ["", 0]
+
+
+def log(server):
+    """The files of its binary log, the oldest first, and the GTID position at which that begins."""
+    if variables(server)["log_bin"] != "ON":
+        return {"files": [], "begins": ""}
+    files = [row["Log_name"] for row in server.rows("SHOW BINARY LOGS")]
+    begins = server.document(f"SELECT JSON_QUOTE(BINLOG_GTID_POS({sql.quote(files[0])}, {FIRST_EVENT}))")
+    return {"files": files, "begins": begins or ""}

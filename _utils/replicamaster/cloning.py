@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from replicaplan import clone as planning
-from replicaplan.errors import NotProved, ReplicaError, ReplicaRefused
+from replicaplan import standing
+from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefused
 
 from .asking import LONG, Hosts, kept
 from .proving import prove
@@ -89,8 +90,9 @@ def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
             copied = copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
         with story.step("prepare", replicas=list(wish.replicas)):
             prepared = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in wish.replicas}
-            hosts.ask_each(prepared, "prepare", LONG)
+            backups = hosts.ask_each(prepared, "prepare", LONG)
         for host in wish.replicas:
+            _check_log(hosts, plan, wish, backups[host])
             story.replicas[host] = _rebuild(hosts, plan, wish, host, story)
     total = round(time.monotonic() - began, 3)
     return {
@@ -112,11 +114,20 @@ def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
         raise
 
 
+def _check_log(hosts: Hosts, plan: planning.Plan, wish: Wish, backup: Mapping[str, Any]) -> None:
+    """While the old server still runs: the primary must have kept its log since the backup."""
+    found, against = standing.coordinates(backup, plan.donor_is_primary)
+    against += [] if against else standing.against_log(found, hosts.ask(wish.primary, "log"), wish.primary)
+    if against:
+        raise BackupUnfit(" ".join(against))
+
+
 def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: Story) -> dict[str, Any]:
     """One host: its old data is only given up when the new is proved."""
-    with contextlib.ExitStack() as undo, story.step("install", host=host):
+    with contextlib.ExitStack() as undo:
         options = {"in_service": wish.in_service, "discard_own_writes": wish.discard_own_writes, "lease": wish.lease}
-        hosts.ask(host, "install", STARTING, prepared=plan.incoming(host), confirm=host, **options)
+        with story.step("install", host=host):
+            hosts.ask(host, "install", STARTING, prepared=plan.incoming(host), confirm=host, **options)
         undo.callback(_roll_back, hosts, host)
         proof = _bring_up(hosts, plan, wish, host, story)
         hosts.ask(host, "proved", proof=_short(proof))

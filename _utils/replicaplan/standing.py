@@ -176,6 +176,25 @@ def _contradictions(upstream: str, own: str) -> list[str]:
     return [f"The backup contradicts itself: received {', '.join(beyond)}, logged {own}."] if beyond else []
 
 
+def against_log(found: Facts, log: Facts, primary: str) -> list[str]:
+    """Why a server that goes on from these coordinates would find its primary's log purged; `log` is what is left."""
+    if not log["files"]:
+        return [f"{primary} has no binary log any more: nobody can follow it."]
+    keep = "Let it keep them (binlog_expire_logs_seconds) for longer than copying, preparing and catching up take."
+    if not found["gtid"]:
+        gone = found["file"] not in log["files"]
+        return [f"{primary} has purged {found['file']}, where the backup ends. {keep}"] if gone else []
+    reached = gtids(found["gtid"])
+    purged = [
+        f"{domain}-{server}-{number}"
+        for domain, (server, number) in gtids(log["begins"]).items()
+        if reached.get(domain, (0, 0))[1] < number
+    ]
+    if not purged:
+        return []
+    return [f"{primary} has purged its binary logs up to {', '.join(purged)}, and the backup ends earlier. {keep}"]
+
+
 def against_donor(told: Facts, host: str) -> list[str]:
     """Why nothing should be cloned from this server."""
     if not told["running"]:

@@ -1,7 +1,7 @@
 """Hosts that answer from a table and remember what they were asked."""
 
 from replicamaster.asking import HostSaid
-from tests.unit.replicaplan.facts import replica, server
+from tests.unit.replicaplan.facts import BACKUP, replica, server
 
 COUNT = {
     "mark": {"file": "b.1", "position": 9, "gtid": "0-1-7"}, "root": "aa", "tables": 1, "rows": 3, "objects": 2,
@@ -20,7 +20,8 @@ class Hosts:
         self.infos = {"db1": server(1), **{name: replica(n + 2) for n, name in enumerate(replicas)}, **(infos or {})}
         self.fails = set(fails)
         self.answers = {
-            **PROVED, "login": {"trouble": ""}, "prepare": {}, "install": {}, "start_isolated": {}, "point": {},
+            **PROVED, "login": {"trouble": ""}, "prepare": BACKUP, "log": {"files": ["b.1"], "begins": ""},
+            "install": {}, "start_isolated": {}, "point": {},
             "start_replication": {}, "proved": {}, "settle": {"kept": "/srv/mysql.before-1", "datadir": "/srv/mysql"},
             "roll_back": {}, "discard": {"removed": True}, "drop_old": {"removed": "x"}, **answers,
         }
@@ -52,5 +53,5 @@ class Hosts:
 
     def steps(self, host):
         """What a host was asked, without what changes nothing."""
-        harmless = {"info", "fitness", "login", "sample", "wait", "page", "renew", "count"}
+        harmless = {"info", "fitness", "login", "sample", "wait", "page", "renew", "count", "log"}
         return [function for each, function in self.asked if each == host and function not in harmless]

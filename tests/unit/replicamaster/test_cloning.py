@@ -3,7 +3,8 @@
 import pytest
 
 from replicamaster import cloning
-from replicaplan.errors import ReplicaError, ReplicaRefused
+from replicaplan.errors import BackupUnfit, ReplicaError, ReplicaRefused
+from tests.unit.replicaplan.facts import BACKUP
 
 from .fakes import COUNT, Hosts
 
@@ -36,6 +37,14 @@ def test_one_backup_goes_to_all_and_each_is_proved_before_the_next():
         "check", "copy", "prepare", "install", "start", "replicate", "prove", "total",
     }
     assert said[:3] == ["check", "copy", "prepare"]
+
+
+def test_the_seconds_of_a_step_hold_no_other_step(monkeypatch):
+    moments = iter(range(1000))
+    monkeypatch.setattr(cloning.time, "monotonic", lambda: float(next(moments)))
+    report, _, _ = clone(Hosts("db2"), cloning.Wish("db1", ("db2",), "db1"))
+    steps = {name: seconds for name, seconds in report["seconds"].items() if name != "total"}
+    assert set(steps.values()) == {1.0}
 
 
 def test_the_old_data_goes_only_when_asked_and_only_after_the_proof():
@@ -81,6 +90,21 @@ def test_a_copy_that_fails_stops_no_server():
     with pytest.raises(ReplicaError, match="no route"):
         clone(hosts, copy=ReplicaError("no route"))
     assert hosts.steps("db2") == hosts.steps("db3") == ["discard"]
+
+
+def test_a_log_that_was_purged_since_the_backup_stops_no_server():
+    hosts = Hosts("db2", log={"files": ["b.9"], "begins": "0-1-8"})
+    with pytest.raises(BackupUnfit, match="db1 has purged its binary logs up to 0-1-8"):
+        clone(hosts, cloning.Wish("db1", ("db2",), "db1"))
+    assert hosts.steps("db2") == ["prepare", "discard"]
+
+
+def test_a_backup_that_contradicts_itself_stops_no_server():
+    beyond = {**BACKUP, "upstream": {"file": "", "position": 0, "gtid": "0-1-50"}}
+    hosts = Hosts("db2", "db3", prepare=beyond)
+    with pytest.raises(BackupUnfit, match="contradicts itself"):
+        clone(hosts, cloning.Wish("db2", ("db3",), "db1"))
+    assert hosts.steps("db3") == ["prepare", "discard"]
 
 
 def test_a_replica_that_cannot_log_in_is_refused_before_anything():

@@ -84,6 +84,26 @@ def test_coordinates_that_contradict_each_other_are_refused():
     assert "contradicts itself: received 0-1-50, logged 0-1-7" in sentence
 
 
+LOG = {"files": ["b.3", "b.4"], "begins": "0-1-7,2-9-3"}
+
+
+@pytest.mark.parametrize("gtid", ["0-1-7,2-9-3", "0-1-9,2-8-30,5-1-1"])
+def test_a_log_that_begins_before_the_backup_ends_can_be_followed(gtid):
+    assert standing.against_log({"gtid": gtid, "file": "b.1", "position": 4}, LOG, "db1") == []
+
+
+@pytest.mark.parametrize(("gtid", "missing"), [("0-1-6,2-9-3", "0-1-7"), ("0-1-7", "2-9-3")])
+def test_a_log_that_begins_later_is_told_with_what_is_missing(gtid, missing):
+    (sentence,) = standing.against_log({"gtid": gtid, "file": "b.4", "position": 4}, LOG, "db1")
+    assert f"db1 has purged its binary logs up to {missing}, and" in sentence
+
+
+def test_without_gtid_the_file_has_to_be_there():
+    assert standing.against_log({"gtid": "", "file": "b.4", "position": 4}, LOG, "db1") == []
+    assert "purged b.2" in standing.against_log({"gtid": "", "file": "b.2", "position": 4}, LOG, "db1")[0]
+    assert "no binary log" in standing.against_log({"gtid": "0-1-7"}, {"files": [], "begins": ""}, "db1")[0]
+
+
 def test_without_coordinates_nothing_is_guessed():
     nowhere = {"file": "", "position": 0, "gtid": ""}
     assert standing.coordinates({**BACKUP, "coordinates": nowhere}, donor_is_primary=True)[1] != []

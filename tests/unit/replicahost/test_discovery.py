@@ -1,0 +1,39 @@
+"""What is made of the words of a server."""
+
+from replicahost import discovery
+
+STATUS = {
+    "Connection_name": "",
+    "Master_Host": "10.0.0.1",
+    "Master_Port": "3306",
+    "Master_Server_Id": "1",
+    "Master_User": "repl",
+    "Slave_IO_Running": "Yes",
+    "Slave_SQL_Running": "Yes",
+    "Seconds_Behind_Master": None,
+    "Using_Gtid": "No",
+    "Master_Log_File": "db1-bin.000009",
+    "Read_Master_Log_Pos": "900",
+    "Relay_Master_Log_File": "db1-bin.000007",
+    "Exec_Master_Log_Pos": "700",
+    "Last_IO_Errno": "0",
+    "Last_IO_Error": "",
+    "Last_SQL_Errno": "0",
+    "Last_SQL_Error": "",
+}
+
+
+class Server:
+    """Answers with rows."""
+
+    def __init__(self, *rows):
+        self._rows = rows
+
+    def rows(self, _statement):
+        return list(self._rows)
+
+
+def test_the_place_that_was_applied_pairs_the_file_with_its_own_position():
+    (channel,) = discovery.replication(Server(STATUS))
+    assert (channel["executed"], channel["read"]) == (["db1-bin.000007", 700], ["db1-bin.000009", 900])
+    assert channel["lag"] is None

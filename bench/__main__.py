@@ -5,6 +5,7 @@
     ./dev bench --write-docs --with-salt --time-budget 60m
                                                        what stands in docs/benchmarks.md; again to go on
     ./dev bench fanout --help                          one source and many destinations, by themselves
+    ./dev bench clones --help                          clones of a database, beside what is typed by hand
 
 It alternates the two sides of each row after warming up, takes medians, and checks each time that all arrived equal.
 """
@@ -15,7 +16,7 @@ import json
 import sys
 from dataclasses import asdict, replace
 
-from . import fanout, with_salt
+from . import clones, fanout, with_salt
 from .campaign import FEWEST_RUNS, Campaign, Clock, in_short
 from .data import size_of
 from .errors import BenchError
@@ -41,6 +42,8 @@ ROUNDS = f"alternations after the warm-up; {RUNS}, or {QUICK_RUNS} if quick; wit
 def main():
     if sys.argv[1:2] == ["fanout"]:
         return fanout.main(sys.argv[2:])
+    if sys.argv[1:2] == ["clones"]:
+        return clones.main(sys.argv[2:])
     options = parser().parse_args()
     rows = chosen(ROWS, options)
     if options.list:

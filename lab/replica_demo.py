@@ -45,8 +45,9 @@ END //
 class Demo:
     """One primary under load, two empty servers that become its replicas."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, megabytes=MEGABYTES):
         self.lab = lab
+        self.megabytes = megabytes
         self.databases = {name: Database(lab.machine(name)) for name in (PRIMARY, *REPLICAS)}
         self.primary = self.databases[PRIMARY]
 
@@ -59,7 +60,7 @@ class Demo:
             self.prove_all()
 
     def build(self):
-        say(f"Making a primary of about {MEGABYTES} MB from what this machine has, and two empty servers")
+        say(f"Making a primary of about {self.megabytes} MB from what this machine has, and two empty servers")
         for database in self.databases.values():
             database.create()
         self.primary.allow_replication()
@@ -78,7 +79,7 @@ class Demo:
             values = ", ".join(f"(0x{path.hex()}, 0x{body.hex() or '00'})" for path, body in batch)
             client.stdin.write(f"INSERT INTO document (path, body) VALUES {values};\n")
             total += sum(len(body) for _, body in batch)
-            if total > MEGABYTES * 1_000_000:
+            if total > self.megabytes * 1_000_000:
                 break
         client.stdin.close()
         if client.wait():

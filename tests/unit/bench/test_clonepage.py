@@ -1,0 +1,55 @@
+"""What the page of clones says of its figures."""
+
+from bench import clonepage
+
+MIB = 1 << 20
+HEAD = {
+    "machine": {"processor": "a processor", "cores": 2, "kernel": "6.1"},
+    "python": "3.11",
+    "version": "1",
+    "date": "today",
+    "load": 0.1,
+    "megabytes": 300,
+    "memory": 128 * MIB,
+}
+STEPS = {"copy": 4.0, "prepare": 2.0, "install": 1.0, "start": 1.5, "replicate": 0.5, "prove": 2.5}
+
+
+def run(seconds, donor=100, replica=200):
+    return {"seconds": seconds, "steps": STEPS, "memory": {"db1": donor * MIB, "db2": replica * MIB, "db3": MIB}}
+
+
+def document(**rows):
+    named = {key.replace("_", " "): {"runs": runs} for key, runs in rows.items()}
+    return {"about": HEAD, "rows": named}
+
+
+def test_a_row_has_the_medians_and_the_ratio_to_by_hand():
+    found = document(hand_1=[run(10.0), run(30.0), run(11.0)], ours_1=[run(12.1)])
+    *_, hand, ours = clonepage.table(found)
+    assert hand == "| 1 | hand | 3 | 11.0 |  | 4.0 | 2.0 | 100 MiB | 200 MiB |"
+    assert ours == "| 1 | ours | 1 | 12.1 | 1.10x | 4.0 | 2.0 | 100 MiB | 200 MiB |"
+
+
+def test_a_goal_that_was_missed_is_said_to_be():
+    found = document(hand_1=[run(10.0)], ours_1=[run(12.0)], hand_2=[run(20.0)], ours_2=[run(19.0)])
+    one, two = clonepage.verdicts(found)
+    assert "not reached (1.20x)" in one and one.startswith("- 1 replica:")
+    assert "reached (0.95x)" in two and "not" not in two
+
+
+def test_what_was_not_measured_is_not_judged():
+    assert list(clonepage.verdicts(document(ours_1=[run(12.0)]))) == []
+    assert clonepage.proofs(document()) == ["Not run yet."]
+
+
+def test_a_clone_that_was_not_proved_is_counted():
+    each = {"replicas": 1, "rows": 5000, "written": 600, "seconds": 20.0}
+    (told,) = clonepage.proofs(document(proofs=[{**each, "proved": True}, {**each, "proved": False}]))
+    assert told.startswith("1 of 2 clones") and "5,000 rows" in told and "1,200 rows" in told
+
+
+def test_what_comes_after_preparing_is_apart():
+    *_, line = clonepage.after(document(hand_1=[run(10.0)], ours_1=[run(12.0)]))
+    assert line == "| 1 | 1.0 | 1.5 | 0.5 | 2.5 |"
+    assert "measure again" not in clonepage.page(document(ours_1=[run(12.0)]))

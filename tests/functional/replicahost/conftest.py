@@ -45,6 +45,11 @@ class Pair:
         self.primary.sql(CONTENT)
         self.replica.follow(self.primary)
         self.call("replica.wait", gtid=self.sample()["gtid"], timeout=30)
+        self.back_up()
+
+    def back_up(self):
+        """The backup that tests bring to the replica, anew."""
+        subprocess.run(["rm", "-rf", self.primary.machine.disk("/srv/backup")], check=True)
         self.primary.minion.call("xtrabackup.stream", "/srv/backup")
 
     def call(self, function, *args, **kwargs):

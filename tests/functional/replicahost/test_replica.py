@@ -21,6 +21,24 @@ def test_a_server_tells_what_it_is(pair):
     assert (told["schemas"], told["galera"], told["clients"]) == (["shop"], False, 0)
 
 
+def test_a_log_tells_how_far_back_it_reaches(pair):
+    minion = pair.primary.minion
+    whole = minion.call("replica.log")
+    assert whole["begins"] == "" and whole["files"]
+    kept = pair.primary.value("SELECT @@gtid_binlog_pos")
+    pair.primary.sql("FLUSH BINARY LOGS")
+    assert pair.replicates()
+    files = minion.call("replica.log")["files"]
+
+    def purged():
+        """A server keeps a log for as long as its storage may need it after a crash."""
+        pair.primary.sql(f"PURGE BINARY LOGS TO '{files[-1]}'")
+        return minion.call("replica.log") == {"files": files[-1:], "begins": kept}
+
+    assert eventually(purged, 60)
+    pair.back_up()  # from the former one nobody could go on any more
+
+
 def test_a_server_that_is_down_is_told_from_its_configuration(pair):
     pair.replica.stop()
     try:

@@ -56,6 +56,14 @@ export function throughput(curve) {
   });
 }
 
+// The bytes a second from the first to the last point of a curve.
+export function mean(curve) {
+  const points = curve.filter((point) => point.length === 2 && point.every(Number.isFinite));
+  if (points.length < 2) return 0;
+  const [[began, had], [ended, has]] = [points[0], points.at(-1)];
+  return ended > began ? Math.max(0, has - had) / (ended - began) : 0;
+}
+
 export function group(transfers) {
   const of = (...states) => transfers.filter((each) => states.includes(each.state));
   return { running: of("running"), waiting: of("resumable", "resting", "orphaned"), finished: of("finished") };

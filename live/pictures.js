@@ -1,7 +1,7 @@
 // The chain of hosts and the throughput over time, as pictures; each says in words what it shows.
 
 import { element } from "./dom.js";
-import { destinations, source, throughput, total } from "./model.js";
+import { destinations, mean, source, throughput, total } from "./model.js";
 import { rate, share, size, span } from "./words.js";
 
 const WIDTH = 640;
@@ -62,7 +62,7 @@ function series(ends) {
 }
 
 function picture(lines, last, most) {
-  const about = lines.map((line) => `${line.end.host}: ${summary(line.points)}`).join("; ");
+  const about = lines.map((line) => `${line.end.host}: ${summary(line)}`).join("; ");
   return element(
     "svg.chart",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `Throughput over ${span(last)}. ${about}` },
@@ -71,10 +71,9 @@ function picture(lines, last, most) {
   );
 }
 
-function summary(points) {
+function summary({ end, points }) {
   const rates = points.map((point) => point.rate);
-  const mean = rates.reduce((sum, each) => sum + each, 0) / rates.length;
-  return `${rate(mean)} on average, at most ${rate(Math.max(...rates))}`;
+  return `${rate(mean(end.curve))} on average, at most ${rate(Math.max(...rates))}`;
 }
 
 function across(at, last) {
@@ -116,7 +115,7 @@ function stroke(line, index, last, most) {
 function legend(lines) {
   return element(
     "figcaption",
-    lines.map((line, index) => element(`span.key.key-${index % DASHES.length}`, `${line.end.host}: ${summary(line.points)}`)),
+    lines.map((line, index) => element(`span.key.key-${index % DASHES.length}`, `${line.end.host}: ${summary(line)}`)),
   );
 }
 

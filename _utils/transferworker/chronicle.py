@@ -51,6 +51,7 @@ class Chronicle:
     def _hear(self, what, details):
         if what == "phase":
             with self._changed:
+                self._end_curve()
                 self._phases = {details["phase"]: self._now(), **self._phases}
             self.save()
         self.note(what, **details)
@@ -91,6 +92,11 @@ class Chronicle:
         """Data that is only known to be there already is no pace, so the curve begins where the moving does."""
         if self._progress.phase == MOVING:
             self._curve.add(self._now(), self._progress.counters.bytes_done)
+
+    def _end_curve(self):
+        """When the latest phase was the moving, what moved since its last point is told too, however fast that was."""
+        if next(iter(self._phases), None) == MOVING:
+            self._curve.end(self._now(), self._progress.counters.bytes_done)
 
     def _state(self):
         return {

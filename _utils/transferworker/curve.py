@@ -14,6 +14,16 @@ class Curve:
     def add(self, at, count):
         if self._points and at - self._points[-1][0] < self._gap:
             return
+        self._put(at, count)
+
+    def end(self, at, count):
+        """Nothing moves any more. What came since the last point belongs to it where that is less than a gap."""
+        if len(self._points) > 1 and at - self._points[-1][0] < self._gap:
+            self._points.pop()
+        if self._points:
+            self._put(at, count)
+
+    def _put(self, at, count):
         self._points.append((round(at, 2), count))
         if len(self._points) > MOST_POINTS:
             del self._points[1::2]

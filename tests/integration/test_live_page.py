@@ -287,6 +287,11 @@ def test_a_curve_becomes_a_rate_that_is_never_below_nothing(page):
     assert points == [{"at": 0.5, "rate": 100}, {"at": 2, "rate": 0}, {"at": 3.5, "rate": 0}]
 
 
+def test_an_average_counts_each_second_alike(page):
+    assert reckoned(page, "model", "it.mean([[0, 100], [0.5, 900], [10, 1100], ['x', 1]])") == 100
+    assert reckoned(page, "model", "[it.mean([]), it.mean([[1, 2]]), it.mean([[1, 2], [1, 3]])]") == [0, 0, 0]
+
+
 def test_a_pace_is_over_the_last_seconds_and_begins_anew_with_another_attempt(page):
     noted = "const p = new it.Paces(); for (const [at, bytes] of %s) p.note('k', at, bytes); return p.rate('k');"
     fast = "(() => { " + noted % "[[0, 0], [5, 0], [30, 2500], [40, 3500]]" + " })()"

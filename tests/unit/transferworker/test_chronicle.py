@@ -71,7 +71,11 @@ def test_the_curve_is_drawn_while_bytes_move_and_outlives_the_worker(run, record
     progress.enter("moving")
     progress.put(bytes_done=17, bytes_total=20)
     record.save_progress()
-    assert [done for _, done in record.status()["curve"]] == [17]
+    progress.put(bytes_done=20, bytes_total=20)
+    progress.enter("verifying")
+    progress.put(bytes_done=21, bytes_total=21)
+    progress.enter("sealed")
+    assert [done for _, done in record.status()["curve"]] == [17, 20]
     assert chronicle.recorded(run)["curve"] == record.status()["curve"]
 
 

@@ -66,7 +66,7 @@ def test_a_copy_goes_through_firewalld_though_it_is_reloaded_and_leaves_nothing_
             copying.await_moving()
             assert "salt-transfer" in beta.output("firewall-cmd", "--list-rich-rules")
             beta.run(["firewall-cmd", "--reload"])
-            assert eventually(lambda: "salt-transfer" in beta.output("firewall-cmd", "--list-rich-rules"), timeout=20)
+            assert eventually(lambda: "salt-transfer" in beta.output("firewall-cmd", "--list-rich-rules"))
             heal(beta)
             done = copying.finish()
         assert_ok(done)

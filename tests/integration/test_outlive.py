@@ -42,9 +42,9 @@ def test_one_of_several_connections_that_a_firewall_resets_is_made_again(clean_l
     alpha, beta = (clean_lab.machine(name) for name in ENDS)
     plant_random(alpha, "/srv/big", SLOW_BYTES)
     copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", streams=2)
-    with slowed(beta, "48mbit"), copying:
+    with slowed(beta), copying:
         copying.await_moving()
-        port = eventually(lambda: busiest_port(alpha), timeout=30)
+        port = eventually(lambda: busiest_port(alpha))
         alpha.run(["nft", "add table inet obstacle"])
         alpha.run(["nft", "add chain inet obstacle out { type filter hook output priority 0; }"])
         alpha.run(["nft", f"add rule inet obstacle out tcp sport {port} reject with tcp reset"])

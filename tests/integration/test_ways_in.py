@@ -7,7 +7,7 @@ import pytest
 from lab import Lab
 
 from tests.conftest import CHECKOUT
-from tests.support.copying import SLOW_BYTES, plant_random
+from tests.support.copying import SLOW_BYTES, heal, plant_random, slowed
 from tests.support.runs import ENTRY, differences, plant_at
 from tests.support.waiting import eventually
 
@@ -164,17 +164,19 @@ def test_a_follower_that_is_killed_has_a_successor(clean_lab, copying_by_key):
     """Nothing is copied anew: whoever asks by the key follows the transfer that runs."""
     lab, start = clean_lab, copying_by_key
     transfer = start()["transfer"]
-    assert eventually(lambda: phases(lab, transfer) == {"moving"}, 30)
+    assert eventually(lambda: phases(lab, transfer) == {"moving"})
     lab.master.run(["pkill", "-9", "-f", "ProcessFunc.*transfer.copy"])
     assert start()["result"] == "running"
+    heal(lab)
     ended = eventually(lambda: (told := start())["result"] != "running" and told, 60)
     assert (ended["result"], ended["transfer"], ended["attempt"]) == ("ok", transfer, 1)
 
 
 @pytest.fixture
-def copying_by_key(clean_lab, run, alpha):
+def copying_by_key(clean_lab, run, alpha, beta):
     plant_random(alpha, "/srv/big", SLOW_BYTES)
-    return lambda: run("start", src="alpha:/srv/big", dst="beta:/srv/", key="big", limit="2MB/s").data
+    with slowed(beta):
+        yield lambda: run("start", src="alpha:/srv/big", dst="beta:/srv/", key="big").data
 
 
 def phases(lab, transfer):

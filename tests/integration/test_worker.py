@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import CHECKOUT
 from tests.support.waiting import eventually
 
-SLOW = "8mbit"
+SLOW = "4mbit"
 SIZE = 64 * 1024 * 1024
 LEASE = 20
 GRACE = 50

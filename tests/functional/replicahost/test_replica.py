@@ -162,7 +162,7 @@ def test_what_nobody_goes_on_with_is_taken_back_by_itself(pair):
     assert pair.call("replica.info")["unit"]["masked"]
     assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
     assert eventually(lambda: pair.call("replica.info")["running"], 60)
-    assert eventually(lambda: pair.leftovers() == "", 30)
+    assert eventually(lambda: pair.leftovers() == "")
     pair.as_before(before)
 
 
@@ -173,7 +173,7 @@ def test_a_power_cut_in_the_middle_is_taken_back_at_boot(pair):
     pair.replica.minion.start()
     assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
     assert eventually(lambda: pair.call("replica.info")["running"], 60)
-    assert eventually(lambda: pair.leftovers() == "", 30)
+    assert eventually(lambda: pair.leftovers() == "")
     pair.as_before(before)
 
 
@@ -181,7 +181,7 @@ def test_a_paused_replica_goes_on_by_itself(pair):
     pair.call("replica.pause", lease=10)
     assert pair.call("replica.info")["channels"][0]["sql"] == "No"
     assert eventually(lambda: pair.call("replica.info")["channels"][0]["sql"] == "Yes", 60)
-    assert eventually(lambda: pair.leftovers() == "", 30)
+    assert eventually(lambda: pair.leftovers() == "")
 
 
 @pytest.fixture

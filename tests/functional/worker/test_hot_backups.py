@@ -75,7 +75,7 @@ class Server:
             env=self._environment,
             stderr=subprocess.DEVNULL,
         )
-        assert eventually(lambda: self.sql("SELECT 1", check=False) == "1\n", 30)
+        assert eventually(lambda: self.sql("SELECT 1", check=False) == "1\n")
         self.sql(FILL)
 
     def _run(self, argv, check=True, **options):

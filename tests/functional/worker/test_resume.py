@@ -194,7 +194,7 @@ def kill_at(pair, role, count):
         status = pair.destination.ask("status", pair.transfer, "destination")
         return status["verdict"] or status["progress"]["bytes_done"] >= count
 
-    assert eventually(far_enough, 30)
+    assert eventually(far_enough)
     pair.kill(role)
     assert all(verdict["result"] == "failed" for verdict in pair.verdicts())
 

@@ -76,7 +76,7 @@ def halfway(unpacked, tmp_path, network):
     path.write_bytes(gzip.compress(tar(member("top/big", data=os.urandom(48 * MIB))), compresslevel=0))
     network.limit("40mbit")
     pair = unpacked(path).begin()
-    assert eventually(lambda: pair.destination.ask("status", pair.transfer)["progress"]["bytes_done"] > 4 * MIB, 30)
+    assert eventually(lambda: pair.destination.ask("status", pair.transfer)["progress"]["bytes_done"] > 4 * MIB)
     return pair
 
 

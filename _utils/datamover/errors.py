@@ -400,5 +400,12 @@ class PredecessorLost(MoverError):
     retryable = True
 
 
+class LeftBehind(MoverError):
+    """A host of a chain is so far behind that nobody keeps what it lacks. Resume it from a host that has finished."""
+
+    code = 115
+    name = "left-behind"
+
+
 ERRORS = tuple(value for value in tuple(vars().values()) if isinstance(value, type) and getattr(value, "code", None))
 """Every error of this package, in the order of the codes."""

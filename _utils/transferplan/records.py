@@ -15,6 +15,7 @@ from .errors import AlreadyRunning, BadOption, NotResumable, Reason, Refused
 from .options import COMMAND, TABLE, Layer
 from .request import DESTINATION, SOURCE, Endpoint, Member, Request
 from .status import CANCELLED, PUBLISHED, Status
+from .streamed import OF_STREAMS
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Spec:
     settings: Mapping[str, Any]
     given: Mapping[str, Any] = field(default_factory=dict)
     asked_by: Mapping[str, Any] = field(default_factory=dict)
+    stream: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -226,11 +228,20 @@ def next_attempt(
     return replace(
         request,
         destinations=tuple(each.place for each in found.left),
-        reasons=(*request.reasons, *_changed(found, request)),
+        reasons=(*request.reasons, *_changed(found, request), *_made_once(found)),
         attempt=found.attempt + 1,
         asked_by=asked_by,
         notes=tuple(_of_the_others(found)),
     )
+
+
+def _made_once(found: Ends) -> Iterator[Reason]:
+    spec = found.source.spec
+    if spec.stream and spec.role == SOURCE:
+        yield NotResumable.reason(
+            f"a stream cannot be gone on with (type={spec.stream['type']}): name a destination that has it as source=, "
+            "or copy anew"
+        )
 
 
 def _of_the_others(found: Ends) -> Iterator[str]:
@@ -243,7 +254,7 @@ def _of_the_others(found: Ends) -> Iterator[str]:
 
 def present(found: Ends, layers: Iterable[Layer], options: Mapping[str, Any]) -> Request:
     """The request that the present attempt answers, with what else is asked of the runner."""
-    values, troubles = settings.sound([*layers, (COMMAND, recorded(found)), (COMMAND, options)])
+    values, troubles = settings.sound([*layers, (COMMAND, inherited(found)), (COMMAND, options)])
     return Request(
         found.transfer,
         found.source.place,
@@ -253,6 +264,13 @@ def present(found: Ends, layers: Iterable[Layer], options: Mapping[str, Any]) ->
         found.attempt,
         {str(name): str(value) for name, value in found.destinations[0].spec.asked_by.items()},
     )
+
+
+def inherited(found: Ends) -> dict[str, Any]:
+    """What is recorded and goes on. What a stream became at a destination is from there on a tree as any other."""
+    was_stream = found.source.spec.stream and found.source.spec.role == DESTINATION
+    left_out = OF_STREAMS if was_stream else ()
+    return {name: value for name, value in recorded(found).items() if name not in left_out}
 
 
 def recorded(found: Ends) -> dict[str, Any]:
@@ -285,7 +303,7 @@ def _changed(found: Ends, request: Request) -> Iterator[Reason]:
 
 def differing(found: Ends, request: Request) -> list[str]:
     """The options that must be as they were for a transfer to go on, and are not."""
-    before = recorded(found)
+    before = inherited(found)
     lasting = (name for name in before if not TABLE[name].changeable)
     return [name for name in lasting if not _is_same(name, before[name], getattr(request.settings, name))]
 

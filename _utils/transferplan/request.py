@@ -147,7 +147,6 @@ def read(
     for place in destinations:
         ledger.attempt(refuse_overlap, source, place)
     ledger.add(_crowding(source, destinations))
-    ledger.add(streamed.crowding(values, len(destinations)))
     return Request(transfer, source, destinations, values, tuple(ledger.reasons))
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from . import paths
-from .errors import BadPlace, Reason
+from .errors import BadPlace
 from .options import COMMAND, Settings
 
-BACKUP, ARCHIVE = "xtrabackup", "decompress"
+FILE, BACKUP, ARCHIVE = "file", "xtrabackup", "decompress"
 SUFFIXES = {".tar.gz": "gz", ".tgz": "gz", ".tar.xz": "xz", ".txz": "xz", ".tar.zst": "zst", ".tzst": "zst"}
 FITTED: dict[str, Any] = {
     "verify": "flight",
@@ -25,10 +25,12 @@ FITTED: dict[str, Any] = {
     "include": (),
     "exclude": (),
 }
+OF_STREAMS = frozenset({"verify", "keep_partial"})
+"""What is chosen for a stream, and not for the tree that it became."""
 
 
 def is_stream(asked: Settings) -> bool:
-    return asked.type != "file"
+    return asked.type != FILE
 
 
 def fitted(asked: Settings) -> Settings:
@@ -60,15 +62,6 @@ def _unfit(asked: Settings) -> Iterator[str]:
         yield (
             f"{name} is not for type={asked.type}: a stream is proved in flight, goes as a whole to a place where "
             "nothing is, and cannot be gone on with"
-        )
-
-
-def crowding(asked: Settings, destinations: int) -> Iterator[Reason]:
-    """Nothing holds a stream, so nobody can pass on what has landed."""
-    if is_stream(asked) and destinations > 1 and asked.fanout == "chain":
-        yield BadPlace.reason(
-            f"dst names {destinations} destinations, and type={asked.type} goes through no chain: "
-            "fanout=serial makes the stream anew for each"
         )
 
 

@@ -18,6 +18,7 @@ from ..errors import Busy, DiskError, LocalError, ManifestInvalid, shown
 from ..manifest import Kind
 from . import holdings, kernel, metadata, sparse
 from .headroom import Headroom
+from .passing import Passing
 from .planning import Tallies
 from .removal import empty
 from .safepath import (
@@ -221,8 +222,18 @@ class Staging:
         except OSError as error:
             raise self._trouble(error, "open", number) from error
 
+    def passing(self, journal):
+        """What has arrived, for who passes it on."""
+        return Passing(self, journal)
+
     def begin(self, _stop):
         """The source is here. What is written needs nobody else to take it."""
+
+    def cut(self):
+        """A link is over on which it came. Nobody waits here."""
+
+    def mend(self):
+        """Another link may come."""
 
     # Writing
 

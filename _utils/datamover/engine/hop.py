@@ -6,11 +6,10 @@ import threading
 from contextlib import suppress
 
 from .. import wire
-from ..errors import HandshakeRefused, PeerUnreachable, Superseded
-from ..wire import Adrift, Behind, Bye, Ping, Published, Restart, Sealed, Standing
+from ..errors import HandshakeRefused, LeftBehind, PeerUnreachable, Superseded
+from ..wire import Adrift, Behind, Bye, Landed, Ping, Published, Restart, Sealed, Standing
 from . import dial
 from .opening import introduce, is_passing
-from .pace import Pace
 from .sending import Sending
 from .standings import Awaited
 from .stop import Countdown, Stopped
@@ -23,15 +22,17 @@ PAUSE = 0.25
 class Hop(Sending):
     """`node` is the host that serves: it is told how hosts behind ended, that one got on, that one has all.
 
-    `carried` says whether the destination took all that there is.
+    `carried` says whether the destination took all that there is, `held` how many entries of a stream it and all behind
+    it hold.
     """
 
     def __init__(self, terms, roster, identity, session, tree, journal, progress, throttle, node):
         super().__init__(terms, roster, identity, session, tree, journal, progress, throttle)
         session.hop = self
         self.carried = False
+        self.held = 0
         self._node = node
-        self.pace = Pace()
+        self.pace = node.new_pace()
         self._awaited = Awaited(terms.block_size, session.stop)
         self._told_tries = {}
         self._telling = threading.Lock()
@@ -83,6 +84,11 @@ class Hop(Sending):
             with suppress(Stopped):
                 self._say(Adrift())
 
+    def leave_behind(self):
+        """It holds up those behind it, and nobody keeps for long what it lacks. False if the link has ended."""
+        text = f"{self.host} took the stream so much slower than it came that it was left behind"
+        return self._session.stop.set(LeftBehind(f"{text}: resume it from a host that has finished"))
+
     def run(self):
         """Serve the destination; why the link ended, None if all is done."""
         error, _ = self._session.run(self._move)
@@ -115,6 +121,9 @@ class Hop(Sending):
                 if self._progress.peer != before:
                     self._node.rise()
                 self._node.look_at(self, message.bytes_done)
+            case Landed():
+                self.held = max(self.held, message.watermark)
+                self._node.holding.note()
             case Behind(result=wire.ELSEWHERE):
                 self._node.left_to_us(self)
             case Behind():
@@ -145,4 +154,9 @@ class Hop(Sending):
 
 def is_superseded(error):
     """Whether a link ended because somebody farther up serves the destination by now."""
-    return isinstance(error, Superseded) or getattr(error, "evidence", {}).get("name") == Superseded.name
+    return says(error, Superseded)
+
+
+def says(error, kind):
+    """Whether an error is of this kind, here or in the words of the other end."""
+    return isinstance(error, kind) or getattr(error, "evidence", {}).get("name") == kind.name

@@ -108,10 +108,11 @@ class Intake:
             if landing.builder:
                 landing.builder.hole(piece.length)
             return self._staging.hole(piece.entry, piece.try_, piece.offset, piece.length)
-        if landing.builder:
-            landing.builder.update(payload)
         self._count_again(piece.entry, piece.offset, piece.length)
-        return self._staging.write(piece.entry, piece.try_, piece.offset, payload)
+        written = self._staging.write(piece.entry, piece.try_, piece.offset, payload)
+        if written and landing.builder:
+            landing.builder.update(payload)
+        return written
 
     def _keep(self, landing, piece):
         """A block stays as it is on the disk."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from ..errors import (
     ConnectionLost,
     HandshakeRefused,
+    LeftBehind,
     ManifestInvalid,
     NotAPeer,
     PeerFailed,
@@ -28,7 +29,7 @@ from .stop import Changes, Countdown, Lane, Stopped
 
 OF_A_LINK = (
     *(ConnectionLost, HandshakeRefused, PeerUnreachable, PeerFailed, Stalled, Superseded),
-    *(ProtocolError, SealInvalid, ManifestInvalid, NotAPeer, VersionMismatch, WrongTransfer),
+    *(ProtocolError, SealInvalid, ManifestInvalid, NotAPeer, VersionMismatch, WrongTransfer, LeftBehind),
 )
 """What may go wrong with a neighbour."""
 LINKS = 5
@@ -38,19 +39,26 @@ PARTING = 8.0
 """Seconds for links to end once this host does."""
 
 
+def nothing():
+    """Nobody wants to know."""
+
+
 class Onward:
     """`make_hop(host, epoch)` makes a link, `tell` notes events, `is_own(error)` says what ends the host itself,
-    `elsewhere(host)` is told when somebody else serves that one.
+    `elsewhere(host)` is told when somebody else serves that one, `note()` when others are served than before. `keeps`
+    says whether what one lacks that is slow can be read later.
 
     run() is for one thread and returns when all behind this host have ended, are lost, or are in other hands.
     """
 
-    def __init__(self, succession, make_hop, tell, is_own, elsewhere, stop):
+    def __init__(self, succession, make_hop, tell, is_own, elsewhere, stop, note=nothing, keeps=True):
         self._succession = succession
         self._make_hop = make_hop
         self._tell = tell
         self._is_own = is_own
         self._elsewhere = elsewhere
+        self._note_change = note
+        self._keeps = keeps
         self._stop = stop
         self._events = Lane(EVENTS, stop)
         self._hops = {}
@@ -70,6 +78,14 @@ class Onward:
         """Whether everybody who is served took all that there is."""
         return self.over or (bool(self._hops) and all(hop.carried for hop in tuple(self._hops.values())))
 
+    @property
+    def held(self):
+        """How many entries all behind hold that are or will be served from here; None if nobody is."""
+        hops, target = dict(self._hops), self._succession.target
+        if target is not None and target not in hops:
+            return 0
+        return min((hop.held for hop in hops.values()), default=None)
+
     def each(self, action):
         """Do something with every link that is there."""
         for hop in tuple(self._hops.values()):
@@ -81,9 +97,11 @@ class Onward:
             while self._hops or self._succession.target:
                 self._serve_next()
                 self._note(*self._events.get())
+                self._note_change()
         finally:
             self._part()
         self.over = True
+        self._note_change()
         self.rise()
 
     def _part(self):
@@ -155,7 +173,12 @@ class Onward:
 
     def _set_aside(self, hop, is_left):
         slow = self._succession.may_set_aside(hop.host) and not hop.carried
-        if hop.host in self._hops and (is_left or slow) and self._succession.set_aside(hop.host):
+        if hop.host not in self._hops or not (is_left or slow):
+            return
+        if not (is_left or self._keeps):
+            if hop.leave_behind():
+                self._tell("set-aside", host=hop.host)
+        elif self._succession.set_aside(hop.host):
             self._tell("set-aside", host=hop.host)
             hop.say_adrift()  # so that those behind it let us in
 

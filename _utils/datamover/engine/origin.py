@@ -14,9 +14,11 @@ from ..wire import Bye
 from . import sender
 from .hop import Hop
 from .linksession import DownSession, Flow
+from .making import Stream, Tree
 from .onward import OF_A_LINK, Onward
 from .order import Order, Succession
 from .outcome import Chain, Outcome
+from .pace import Pace
 from .resupply import Resupply
 from .session import Session
 from .terms import Roster, Terms
@@ -64,7 +66,14 @@ class SourceHop(Hop, sender.Reading):
         super().__init__(*how)
         self._origin = origin
         self._standing = None
-        self._begin(origin.walk, identity)
+        self._holds_back = False
+        self._begin(origin.stock.listed(self._session.stop), identity)
+
+    def idle(self):
+        return self._holds_back or super().idle()
+
+    def _begin_reading(self):
+        self._origin.stock.begin(self._session.stop)
 
     def _new_supply(self):
         return Resupply(*self._supplied, origin=self._origin)
@@ -95,13 +104,17 @@ class SourceHop(Hop, sender.Reading):
             super()._tell_restart(entry, try_)
 
     def _record(self, number, try_, content):
+        self._origin.stock.record(number, try_, content)
         if self._standing.has_verified(number, try_):
             self._found.keep(number, content, try_)
         else:
             super()._record(number, try_, content)
 
     def _seal(self):
-        """One for all, so that nobody can have another."""
+        """One for all, so that nobody can have another; of a stream when all hold it, so that nobody has it before."""
+        self._holds_back = True
+        self._origin.stock.await_held(self._session.stop)
+        self._holds_back = False
         self._say(self._origin.seal_once(self._new_seal))
 
 
@@ -122,11 +135,12 @@ class Origin:
         self._session.bulk = self
         self._throttle = throttle or Throttle(self._terms.limit, self._session.stop)
         self._flow = Flow(progress)
-        told = progress.tell, self._is_own, self._elsewhere, self._session.stop
+        told = progress.tell, self._is_own, self._elsewhere, self._session.stop, lambda: self.holding.note()
         self._onward = Onward(self._succession, self._new_hop, *told)
         self._hops = []
         self._upto = 0
         self.walk = Walk(tree, journal)
+        self.stock = self._new_stock()
         self.seal = None
         self._sealing = threading.Lock()
 
@@ -178,6 +192,21 @@ class Origin:
         return self.seal
 
     # Serving
+
+    def _new_stock(self):
+        if not self._terms.stream:
+            return Tree(self._tree, self.walk)
+        own = self._session.crew, self._session.stop
+        return Stream(self._tree, self._journal, lambda: self._onward.held, *own)
+
+    @property
+    def holding(self):
+        """How much of a stream all destinations hold."""
+        return self.stock.holding
+
+    @staticmethod
+    def new_pace():
+        return Pace()
 
     def _new_hop(self, host, epoch):
         terms = replace(self._terms, epoch=epoch)

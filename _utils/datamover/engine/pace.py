@@ -11,9 +11,13 @@ LOOKS = 3
 
 
 class Pace:
-    """Of one link, from its first look on. Counts are bytes that have landed at either end."""
+    """Of one link, from its first look on. Counts are bytes that have landed at either end; it is slow only if it lacks
+    `lag` of them, and what takes `seconds` to arrive.
+    """
 
-    def __init__(self):
+    def __init__(self, lag=None, seconds=None):
+        self._lag = LEAST_LAG if lag is None else lag
+        self._seconds = LEAST_SECONDS if seconds is None else seconds
         self._first = None
         self._looks = 0
 
@@ -26,4 +30,4 @@ class Pace:
         if self._looks < LOOKS or not seconds:
             return False
         rate, taken = amount / seconds, (there - before) / (now - began)
-        return taken * TIMES < rate and amount - there >= max(LEAST_LAG, LEAST_SECONDS * rate)
+        return taken * TIMES < rate and amount - there >= max(self._lag, self._seconds * rate)

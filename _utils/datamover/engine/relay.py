@@ -10,15 +10,17 @@ import time
 from dataclasses import replace
 
 from .. import wire
-from ..disk.passing import Passing
-from ..errors import PredecessorLost, SealInvalid, SourceChanged, SourceVanished, Superseded
-from ..wire import Behind, Bye, Have, Kept, Published, Sealed
+from ..errors import LeftBehind, PredecessorLost, SealInvalid, SourceChanged, SourceVanished, Superseded
+from ..wire import Behind, Bye, Have, Kept, Landed, Published, Sealed
 from .chainreception import ChainReception
 from .forwarder import Forwarder
+from .holding import Holding, NothingHeld
+from .hop import says
 from .linksession import DownSession, Flow
 from .onward import OF_A_LINK, Onward
 from .order import Order, Succession
 from .outcome import Chain
+from .pace import Pace
 from .progress import Progress
 from .receiver import Receiver
 from .stop import Countdown, Lane, Stopped
@@ -28,6 +30,8 @@ from .upstream import OVER, Upstream
 LONGEST_HOLD = 60.0
 """Seconds for which publishing waits until who comes next has everything too."""
 PARTING = 8.0
+OF_FILES = "what has arrived is kept: resume it, from the source or from any host that has finished"
+OF_A_STREAM = "nothing is kept of a stream: resume it from any host that has finished"
 
 
 class Relay(Receiver):
@@ -46,15 +50,17 @@ class Relay(Receiver):
         self._identity = identity
         self._on_adrift = on_adrift
         self._flow = Flow(progress)
-        self._passing = Passing(staging, journal)
+        self._passing = staging.passing(journal)
         self._ledger.share()
         self.seal = None
         self.partial = staging.partial
         self._taken = []
         self._predecessors = []
         self._succession = Succession(self._order)
-        self._onward = Onward(self._succession, self._new_hop, progress.tell, is_own, self._elsewhere, stop)
-        self._served, self._landed = Lane(1, stop), Lane(1, stop)
+        told = progress.tell, is_own, self._elsewhere, stop
+        self._onward = Onward(self._succession, self._new_hop, *told, self._note_held, not self._terms.stream)
+        self.holding = self._new_holding(stop)
+        self._served, self._ready, self._landed = Lane(1, stop), Lane(1, stop), Lane(1, stop)
         self._all_ended, self._parted = Lane(1, stop), Lane(1, stop)
         self._opened = self._over = False
         self._adrift_since = None
@@ -100,9 +106,12 @@ class Relay(Receiver):
         crew.start("upstream", self._be_served)
         self._served.get()
         self._staging.begin(self._session.stop)
+        self._ready.put(True)
         crew.start("verifier", self._verifier.run)
         if self._terms.considers:
             crew.start("looking", self._holdings.run)
+        if self._terms.stream:
+            crew.start("completing", self._staging.complete)
         crew.start("onward", self._serve)
         self._seal_everything(self._landed.get())
         self._session.stop.check()
@@ -138,7 +147,7 @@ class Relay(Receiver):
 
     def _after(self, upstream, error):
         """A link has ended: is that the end of all?"""
-        if self.seal is None and (upstream.over or not isinstance(error, OF_A_LINK)):
+        if self.seal is None and (upstream.over or says(error, LeftBehind) or not isinstance(error, OF_A_LINK)):
             self._over = upstream.over
             raise error
         if not isinstance(error, Superseded):
@@ -172,10 +181,9 @@ class Relay(Receiver):
 
     def _lost(self):
         last, _ = self._predecessors[-1]
-        return PredecessorLost(
-            f"{self._terms.host} lost {last}, and none of {', '.join(self._order.before)} came in its place; what has "
-            "arrived is kept: resume it, from the source or from any host that has finished"
-        )
+        way_out = OF_A_STREAM if self._terms.stream else OF_FILES
+        none_came = f"none of {', '.join(self._order.before)} came in its place"
+        return PredecessorLost(f"{self._terms.host} lost {last}, and {none_came}; {way_out}")
 
     def _over_with_words(self):
         with self._links:
@@ -201,15 +209,35 @@ class Relay(Receiver):
         """Who serves us has found somebody who serves it."""
         self._adrift_since = None
 
+    # What is kept of a stream
+
+    def _new_holding(self, stop):
+        if not self._terms.stream:
+            return NothingHeld()
+        self._staging.share(self._note_held)
+        own = lambda: self._staging.held, lambda: self._onward.held
+        return Holding(*own, self._passing.let_go_below, lambda _upto: self.say_held(), stop)
+
+    def _note_held(self):
+        self.holding.note()
+
+    def say_held(self):
+        """What this host and all behind it hold; nobody needs to know once all is sealed."""
+        upstream = self._upstream
+        if self.holding.upto and self.seal is None and upstream and upstream.conversing:
+            landed = self._progress.counters.bytes_done
+            self._say_if_open(upstream, Landed(watermark=self.holding.upto, bytes=landed, **self._terms.edition))
+
     # What a link needs of its relay
 
     def begin(self):
         """The way from somebody before this host is proved."""
         self._progress.enter("moving")
+        self._adrift_since = None
         if not self._began_at:
             self._began_at = time.monotonic()
-        self._adrift_since = None
-        self._served.offer(True)
+            self._served.offer(True)
+            self._ready.get()
 
     @property
     def ledger(self):
@@ -225,6 +253,15 @@ class Relay(Receiver):
 
     def check(self):
         self._session.stop.check()
+
+    def cut(self):
+        """The link is over: who waits for what would come on it waits no more."""
+        self._ledger.cut()
+        self._staging.cut()
+
+    def mend(self):
+        """Nobody waits any more."""
+        self._staging.mend()
 
     def hear(self, message):
         self._hear(message)
@@ -287,6 +324,9 @@ class Relay(Receiver):
 
     # What a link needs of who serves
 
+    def new_pace(self):
+        return Pace(*self._passing.slow)
+
     def is_final(self, _error):
         """Only what the source gave up for ends those behind too."""
         return self._over
@@ -300,11 +340,11 @@ class Relay(Receiver):
         self._onward.look_at(hop, self._arrived(), there)
 
     def _arrived(self):
-        """Bytes that have landed here, and the seconds that took, as exact as heartbeats are."""
+        """Bytes that have landed here, and the seconds that they need, as exact as heartbeats are."""
         landed = self._progress.counters.bytes_done
         if landed != self._seen:
             self._seen, self._seen_at = landed, time.monotonic()
-        return landed, self._seen_at - self._began_at
+        return landed, self._passing.unhindered(landed, self._seen_at - self._began_at)
 
     def carried(self):
         """Who is served has all."""

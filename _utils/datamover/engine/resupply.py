@@ -22,15 +22,24 @@ class Resupply(Supply):
         self._origin = origin
 
     def send(self, entry, try_=1):
-        known = self._journal.content(entry.number) if self._origin.has_read(entry.number) else None
+        was_read = self._origin.has_read(entry.number)
+        known = self._journal.content(entry.number) if was_read else None
         if known and self.standing.has_all(entry.number, try_):
             self._record(entry.number, try_, known)
             self._progress.add(bytes_done=entry.size, files_done=1)
             return entry
-        if self._origin.has_read(entry.number):
-            self.reread_bytes += entry.size
         self._origin.read(entry.number)
-        return super().send(entry, try_)
+        return self._send_again(entry, try_) if was_read else super().send(entry, try_)
+
+    def _send_again(self, entry, try_):
+        """Read for this link what was read before. What is kept of a stream is not read from anywhere."""
+        if not self._terms.stream:
+            self.reread_bytes += entry.size
+            return super().send(entry, try_)
+        read = self.read_bytes
+        super().send(entry, try_)
+        self.read_bytes = read
+        return entry
 
     def begin_again(self, entry):
         if self._origin.seal:

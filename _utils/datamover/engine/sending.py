@@ -45,7 +45,7 @@ class Sending:
         self._codec = choose(self._terms.compress, welcome.features)
         self._sealed = sealing.FEATURE in welcome.features
         self._session.converse(link, [(hello, True), (welcome, False)], self._hear)
-        self._tree.begin(self._session.stop)
+        self._begin_reading()
         self._session.crew.start("reading", self._read)
         for stream in self._streams:
             self._session.crew.start(f"stream {stream.number}", self._carrier(stream).run)
@@ -55,6 +55,10 @@ class Sending:
         self._await_parting()
         self._progress.enter("published")
         return (Bye(),)
+
+    def _begin_reading(self):
+        """The way is proved."""
+        self._tree.begin(self._session.stop)
 
     def _open(self, hello):
         """The control connection."""

@@ -24,7 +24,7 @@ class Upstream:
         self._terms = terms
         self._session = LinkSession(terms, coming.member, progress, stop, flow.from_behind)
         stop = self._session.stop
-        stop.on_set(lambda _reason: relay.ledger.cut())
+        stop.on_set(lambda _reason: relay.cut())
         told = relay.intake, relay.expect, self.say, progress.tell, stop
         self.inlets = self._session.bulk = Inlets(terms.streams, *told)
         self._assembly = wire.Assembly(terms.block_size)
@@ -70,6 +70,7 @@ class Upstream:
         """What is still being written must not be taken for what comes on another link."""
         while self._session.crew.join(1.0):
             self._relay.check()
+        self._relay.mend()
 
     def _story(self):
         self._relay.intake.agreed = self._coming.opening[-1][0].features
@@ -93,6 +94,7 @@ class Upstream:
             self.say(message)
         for behind in tuple(self._relay.behinds):
             self.say(behind)
+        self._relay.say_held()
 
     def _take_stream(self, inlet):
         inlet.run(self.member.host)

@@ -3,12 +3,19 @@
 The consumer (a program, or our own unpacking) makes `data` in the staging directory. Nothing of it is published before
 the producer's report has come, the consumer has ended well, what it made was checked, and all is on the disk. Nothing
 is kept of a stream that breaks: it cannot be gone on with.
+
+In a chain segments are kept beside that, in a window in memory, until all behind hold them; a segment that was begun
+on one link is gone on with on another.
 """
 
+import time
+
 from ..disk import staging as staged
-from ..engine.stop import Changes
+from ..engine.stop import Changes, Stopped
 from ..errors import ProtocolError
 from . import segments
+from .source import Segment
+from .spool import Window
 
 NOT_PART = "a stream has no part that could be"
 
@@ -19,6 +26,7 @@ class StreamStaging(staged.Staging):
     """
 
     _consumer = None
+    keeps = False
 
     def attach(self, consumer, block_size):
         self._consumer = consumer
@@ -27,12 +35,17 @@ class StreamStaging(staged.Staging):
         self._report_number = None
         self._told = None
         self._changed = None
+        self._kept = NothingKept()
+        self._note = nothing
+        self._finished = False
         self.report = {}
         return self
 
     def begin(self, stop):
         """Start the consumer, in the thread that lives as long as the transfer."""
         self._changed = Changes(stop)
+        if self.keeps:
+            self._kept = Kept(self._block_size, stop, self._journal)
         self._consumer.begin(self.anchor, staged.DATA, stop)
 
     def room(self):
@@ -48,11 +61,12 @@ class StreamStaging(staged.Staging):
                 self._report_number = entry.number
         self._journal.add(entries)
 
-    def write(self, number, _try, _offset, view):
+    def write(self, number, _try, offset, view):
         """The next bytes of a segment, as soon as it is its turn."""
         self._await_turn(number)
         if number == self._report_number:
             raise ProtocolError("the report of a stream came in pieces")
+        self._kept.keep(number, offset, view)
         self._feed(view)
         return True
 
@@ -63,6 +77,9 @@ class StreamStaging(staged.Staging):
 
     def _put_whole(self, number, view):
         self._await_turn(number)
+        if number < self._turn:
+            return  # it came with a pack of which the rest came too late
+        self._kept.keep(number, 0, view)
         if number == self._report_number:
             self._told = segments.decode(view)
         else:
@@ -79,12 +96,55 @@ class StreamStaging(staged.Staging):
 
     def _await_turn(self, number):
         with self._changed:
-            self._changed.until(lambda: number <= self._turn)
+            self._changed.until(lambda: number <= self._turn or self._kept.cut)
+            if number > self._turn:
+                raise Stopped
 
     def _next(self):
         with self._changed:
             self._turn += 1
             self._changed.notify_all()
+        self._note()
+
+    # In a chain
+
+    def share(self, note):
+        """Others take it from here: `note()` is told whenever more of it is held."""
+        self.keeps = True
+        self._note = note
+
+    def passing(self, _journal):
+        return Passed(self)
+
+    @property
+    def kept(self):
+        return self._kept
+
+    @property
+    def held(self):
+        """All entries below this number are held: of the last one that is said when the consumer has ended well."""
+        with self._changed:
+            return self._turn - (self._told is not None and not self._finished)
+
+    def cut(self):
+        """The link that it came on is over: who waits on it for its turn, or for room, waits no more."""
+        self._kept.cut_off()
+        with self._changed:
+            self._changed.notify_all()
+
+    def mend(self):
+        """Nobody waits any more; another link may begin."""
+        self._kept.cut = False
+
+    def complete(self):
+        """Wait for the report, then end the consumer. For one thread."""
+        with self._changed:
+            self._changed.until(lambda: self._told is not None)
+        self.report = self._consumer.finish(self._told)
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+        self._note()
 
     # What cannot be
 
@@ -103,7 +163,11 @@ class StreamStaging(staged.Staging):
         """The stream is whole: the consumer ends, and what it made is checked."""
         if self._told is None:
             raise ProtocolError("the stream ended without the producer's report")
-        self.report = self._consumer.finish(self._told)
+        if not self.keeps:
+            self.report = self._consumer.finish(self._told)
+            return
+        with self._changed:
+            self._changed.until(lambda: self._finished)
 
     def apply_metadata(self):
         """The consumer saw to it."""
@@ -120,3 +184,101 @@ class StreamStaging(staged.Staging):
         if self._consumer:
             self._consumer.end()
         super()._let_go()
+
+
+def nothing():
+    """Nobody takes it from here."""
+
+
+class NothingKept:
+    """Where a stream ends all of it goes to the consumer."""
+
+    cut = False
+
+    def keep(self, number, offset, view):
+        """Nobody asks for it again."""
+
+
+class Kept:
+    """What those behind may still lack of a stream, in a window."""
+
+    def __init__(self, size, stop, journal):
+        self.window = Window(size, stop, lambda: journal.step())
+        self.flow = Free()
+        self.cut = False
+        self._journal = journal
+        self._begun = 0
+
+    def keep(self, number, offset, view):
+        """The next bytes of the segment whose turn it is; Stopped if the link is cut while there is no room."""
+        if number > self._begun:
+            buffer = self.window.room(lambda: self.cut)
+            if buffer is None:
+                raise Stopped
+            self.window.keep(number, buffer, self._journal.entry(number).size)
+            self._begun = number
+        self.window.fill(number, offset, view)
+        self.flow.note(len(view), self.window.is_free)
+
+    def cut_off(self):
+        self.cut = True
+        self.window.wake()
+
+
+class Free:
+    """How fast a stream comes while there is plenty of room for it: when that gets short those behind hold it up, and
+    those before, who keep as much, cannot send more.
+    """
+
+    def __init__(self):
+        self._bytes = 0
+        self._seconds = 0.0
+        self._since = None
+
+    def note(self, size, is_free):
+        now, since = time.monotonic(), self._since
+        self._since = now if is_free else None
+        if is_free and since is not None:
+            self._bytes += size
+            self._seconds += now - since
+
+    def seconds(self, count):
+        """How long so many bytes take at this rate; 0 as long as it is not known."""
+        return count * self._seconds / self._bytes if self._bytes else 0.0
+
+
+class Passed:
+    """What is kept of a stream, as a source of what a relay passes on. Who takes it is slow, whatever that took to
+    arrive, if it lacks half of what can be kept.
+    """
+
+    def __init__(self, staging):
+        self._staging = staging
+
+    @property
+    def slow(self):
+        return self._staging.kept.window.bytes // 2, 0.0
+
+    def unhindered(self, count, _seconds):
+        """The seconds in which so much would arrive if nobody behind held it up."""
+        return self._staging.kept.flow.seconds(count)
+
+    def begin(self, _stop):
+        """The way is proved. What is passed on needs not be started."""
+
+    def let_go(self, _owed):
+        """A piece was taken by one; see let_go_below()."""
+
+    def let_go_below(self, number):
+        """All behind hold what comes before this segment."""
+        self._staging.kept.window.let_go_below(number)
+
+    def while_moving(self, publish):
+        """By then all behind have all of it."""
+        publish()
+
+    def open(self, entry):
+        return Segment(entry, self._staging.kept.window)
+
+    def close(self):
+        """Nothing is open."""

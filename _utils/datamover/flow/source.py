@@ -8,7 +8,7 @@ producer that fails makes no report, and a stream without report is never sealed
 from ..errors import SourceChanged
 from ..wire import PieceKind, table_rows
 from . import segments
-from .spool import Spool
+from .spool import Spool, Window
 
 
 class NothingSkipped:
@@ -21,9 +21,9 @@ class NothingSkipped:
 class Segment:
     """A segment of the stream, in the form of an open file."""
 
-    def __init__(self, entry, view):
+    def __init__(self, entry, spool):
         self.entry = entry
-        self._view = view
+        self._spool = spool
 
     def __enter__(self):
         return self
@@ -31,11 +31,11 @@ class Segment:
     def __exit__(self, *_exception):
         """Nothing is open."""
 
-    def extents(self):
-        return iter([(0, self.entry.size, False)])
+    def extents(self, offset=0, length=None):
+        return iter([(offset, self.entry.size if length is None else length, False)])
 
     def read_into(self, offset, view):
-        view[:] = self._view[offset : offset + len(view)]
+        self._spool.read(self.entry.number, offset, view)
         return len(view)
 
     def unchanged(self):
@@ -56,6 +56,7 @@ class StreamSource:
         self._journal = journal
         self._block_size = block_size
         self._step = step
+        self._new_spool = Spool
         self._spool = None
 
     def __enter__(self):
@@ -69,9 +70,13 @@ class StreamSource:
         """Descriptor of the directory that the producer reads from; None if it opens no name itself."""
         return self._producer.parent
 
+    def share(self):
+        """A chain takes it: what was made is kept until all hosts hold it, see let_go_below()."""
+        self._new_spool = lambda size, stop: Window(size, stop, self._step)
+
     def begin(self, stop):
         """The way is proved: start the producer. In the thread that lives as long as the transfer."""
-        self._spool = Spool(self._block_size, stop)
+        self._spool = self._new_spool(self._block_size, stop)
         self._producer.begin(stop)
 
     def close(self):
@@ -112,7 +117,7 @@ class StreamSource:
     # Reading
 
     def open(self, entry):
-        return Segment(entry, self._spool.segment(entry.number))
+        return Segment(entry, self._spool)
 
     def read_small(self, entry, view):
         return self.open(entry).read_into(0, view[: entry.size])
@@ -124,6 +129,10 @@ class StreamSource:
                 self._spool.let_go(number, size)
         else:
             self._spool.let_go(owed.piece.entry, owed.piece.length)
+
+    def let_go_below(self, number):
+        """All hosts of the chain hold what comes before this segment."""
+        self._spool.let_go_below(number)
 
     def refresh(self, entry):
         raise SourceChanged(f"{entry} of a stream cannot be read again: nothing holds it any more")

@@ -1,9 +1,12 @@
 """The part of a stream that was read and not yet taken: bounded, in memory, gone when nobody needs it any more."""
 
 from ..engine.stop import Changes
+from ..errors import LeftBehind
 
 MEMORY = 64 * 1024 * 1024
 FEWEST = 4
+LOOK = 1.0
+"""Seconds after which who is held up by those behind it shows that it lives."""
 
 
 class Spool:
@@ -13,6 +16,7 @@ class Spool:
         self.size = size
         self._most = max(FEWEST, MEMORY // size)
         self._changed = Changes(stop)
+        self._stop = stop
         self._held = {}
         self._missing = {}
         self._free = []
@@ -20,8 +24,14 @@ class Spool:
     def room(self):
         """A buffer for the next segment, as soon as there is one."""
         with self._changed:
-            self._changed.until(lambda: len(self._held) < self._most)
-            return self._free.pop() if self._free else bytearray(self.size)
+            self._changed.until(self._has_room)
+            return self._buffer()
+
+    def _has_room(self):
+        return len(self._held) < self._most
+
+    def _buffer(self):
+        return self._free.pop() if self._free else bytearray(self.size)
 
     def keep(self, number, buffer, size):
         """From now on the first `size` bytes of the buffer are this segment."""
@@ -29,21 +39,78 @@ class Spool:
             self._held[number] = buffer, memoryview(buffer)[:size]
             self._missing[number] = size
 
-    def segment(self, number):
-        """The bytes of a segment that was kept and not let go."""
+    def read(self, number, offset, view):
+        """Fill the view with what lies there in a segment that was kept and not let go."""
         with self._changed:
-            return self._held[number][1]
+            view[:] = self._held[number][1][offset : offset + len(view)]
 
     def let_go(self, number, size):
         """So many bytes of a segment were taken by the other end, each once."""
         with self._changed:
             self._missing[number] -= size
             if not self._missing[number]:
-                del self._missing[number]
-                self._reuse(*self._held.pop(number))
-                self._changed.notify_all()
+                self._drop(number)
+
+    def _drop(self, number):
+        del self._missing[number]
+        self._reuse(*self._held.pop(number))
+        self._changed.notify_all()
 
     def _reuse(self, buffer, view):
         view.release()
         if len(buffer) == self.size:
             self._free.append(buffer)
+
+
+class Window(Spool):
+    """The same at a host of a chain: a segment is kept until all behind it hold it, whoever of them dies meanwhile.
+
+    `step()` is called while who fills it is held up.
+    """
+
+    def __init__(self, size, stop, step):
+        super().__init__(size, stop)
+        self._step = step
+
+    @property
+    def bytes(self):
+        """How much it keeps at most."""
+        return self._most * self.size
+
+    @property
+    def is_free(self):
+        """Whether no more than half of it is in use."""
+        return 2 * len(self._held) <= self._most
+
+    def room(self, given_up=lambda: False):
+        """As at any spool; None if `given_up()`, which whoever changes it must wake() for."""
+        with self._changed:
+            while not (self._has_room() or given_up()):
+                self._stop.check()
+                self._changed.wait(LOOK)
+                self._step()
+            return None if given_up() else self._buffer()
+
+    def wake(self):
+        with self._changed:
+            self._changed.notify_all()
+
+    def fill(self, number, offset, data):
+        """The next bytes of a segment that is kept."""
+        with self._changed:
+            self._held[number][1][offset : offset + len(data)] = data
+
+    def read(self, number, offset, view):
+        with self._changed:
+            if number not in self._held:
+                raise LeftBehind(f"segment {number} of the stream was let go: all that were counted on had it")
+            super().read(number, offset, view)
+
+    def let_go(self, _number, _size):
+        """That the next host took it is not enough."""
+
+    def let_go_below(self, number):
+        """All segments below this one are held by all behind."""
+        with self._changed:
+            for each in [each for each in self._held if each < number]:
+                self._drop(each)

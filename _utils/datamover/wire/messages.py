@@ -350,7 +350,9 @@ class Kept(Edition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed(Edition):
-    """Every entry below the watermark is on the destination's disk, and on those of the hosts named."""
+    """Every entry below the watermark is on the destination's disk, and on those of the hosts named; of a stream in a
+    chain: was taken there and by all hosts behind it.
+    """
 
     TYPE = Type.LANDED
 

@@ -46,12 +46,17 @@ class Node:
     def member(self):
         return member(self.host, "destination", [ADDRESS], self.listener.getsockname()[1], self.end.identity)
 
-    def relay(self):
-        end = self.end
-        final = os.fsencode(self.folder / "final")
+    @property
+    def final(self):
+        return os.fsencode(self.folder / "final")
+
+    def new_staging(self):
         make = self.staging_class.create if self._chain.attempt == 1 else self.staging_class.take_over
         more = {"asked": Asked(compare="digest")} if self.staging_class is UpdateStaging else {}
-        staging = make(final, TRANSFER, {}, end.journal, special=frozenset(NAMES), **more)
+        return make(self.final, TRANSFER, {}, self.end.journal, special=frozenset(NAMES), **more)
+
+    def relay(self):
+        end, staging = self.end, self.new_staging()
         self._chain.opened.append(staging)
         work = (end.spec, self._chain.roster, end.identity, self.listener, staging, end.journal, end.progress, end.stop)
         relay = Relay(*work, lambda: self.publish(staging), self.adrift.extend)
@@ -74,6 +79,7 @@ class Chains:
     """alpha:`root` to the destinations `hosts`, each below `folder`. run() gives the outcomes of all."""
 
     made = []
+    node_class = Node
 
     def __init__(self, root, folder, hosts=HOSTS, attempt=1, tree=SourceTree, earlier=(), **settings):
         self.root = os.fsencode(root)
@@ -82,7 +88,7 @@ class Chains:
         self.tree_class = tree
         self.opened = []
         self.source = self.new_end("source", "alpha", *earlier)
-        self.nodes = {host: Node(self, host, Path(folder) / host) for host in hosts}
+        self.nodes = {host: self.node_class(self, host, Path(folder) / host) for host in hosts}
         alpha = member("alpha", "source", [ADDRESS], None, self.source.identity)
         members = [alpha, *(node.member() for node in self.nodes.values())]
         self.roster = {"transfer": TRANSFER, "attempt": attempt, "epoch": 1, "members": members}
@@ -106,9 +112,12 @@ class Chains:
 
     def origin(self):
         end = self.source
-        self.tree = self.tree_class(self.root, end.journal, frozenset(NAMES))
+        self.tree = self.new_tree(end)
         self.opened.append(self.tree)
         return Origin(end.spec, self.roster, end.identity, self.tree, end.journal, end.progress, end.stop)
+
+    def new_tree(self, end):
+        return self.tree_class(self.root, end.journal, frozenset(NAMES))
 
     def source_apart(self):
         """The source in a process of its own."""

@@ -24,6 +24,11 @@ class Relay:
             shut(sock, socket.SHUT_RDWR)
         self.close()
 
+    def break_off(self):
+        """Who is there is broken off; others may come."""
+        for sock in self._open:
+            shut(sock, socket.SHUT_RDWR)
+
     def close(self):
         for sock in (self._listener, *self._open):
             sock.close()

@@ -11,6 +11,7 @@ from datamover.flow.places import FileSink
 from datamover.flow.programs import ProgramSink, ProgramSource
 from datamover.flow.sink import StreamStaging
 from datamover.flow.source import StreamSource
+from tests.functional.datamover.chains import Chains, Node
 from tests.functional.datamover.ends import TRANSFER, Ends
 
 MIB = 1024 * 1024
@@ -72,3 +73,33 @@ def kept(folder, producer, **settings):
     return Flow(
         folder, producer, FileSink(lambda report, size: {**report, "size": size}, lambda _view: None), **settings
     )
+
+
+class Taking(Node):
+    """A destination of a stream: `consumer` makes it of what comes."""
+
+    def consumer(self):
+        return FileSink(lambda report, size: {**report, "size": size}, lambda _view: None)
+
+    def new_staging(self):
+        staging = StreamStaging.create(self.final, TRANSFER, {}, self.end.journal, special=frozenset())
+        return staging.attach(self.consumer(), self.end.spec["settings"]["block_size"])
+
+
+class Flows(Chains):
+    """Alpha runs `producer` (argv or an object), all others take what it makes as a file."""
+
+    node_class = Taking
+
+    def __init__(self, folder, producer, hosts=("beta", "gamma", "delta"), **settings):
+        self.said = Path(folder) / "alpha-said"
+        self.producer = ProgramSource(producer, self.said, judge) if isinstance(producer, tuple) else producer
+        super().__init__("/nowhere", folder, hosts, **{"verify": "flight", "block_size": MIB, **settings})
+
+    def new_end(self, role, host, *journal):
+        end = super().new_end(role, host, *journal)
+        end.spec["stream"] = {"type": "test"}
+        return end
+
+    def new_tree(self, end):
+        return StreamSource(self.producer, end.journal, end.spec["settings"]["block_size"], end.progress.step)

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from tests.unit.transferplan.samples import ALPHA, BETA, GIB, alpha, asked, beta, destination, source
-from transferplan import display, flows, plan, request
+from tests.unit.transferplan import samples
+from tests.unit.transferplan.samples import ALPHA, BETA, GAMMA, GIB, alpha, asked, beta, destination, source
+from transferplan import display, flows, plan, records, request
 from transferplan.errors import Refused
 
 TOOLS = {"mariadb-backup": "10.11.19-MariaDB", "mariabackup": "10.11.19-MariaDB"}
@@ -209,12 +210,49 @@ def test_a_configuration_for_files_does_not_hinder_streams():
     assert (found.verify, found.keep_partial, found.exclude) == ("flight", 0, ())
 
 
-def test_a_backup_needs_a_name_and_goes_through_no_chain():
+def test_a_backup_needs_a_name_and_goes_to_any_number():
     with pytest.raises(Refused, match="without the slash"):
         asked(f"alpha:{SOCKET}", "beta:/srv/", type="xtrabackup")
-    with pytest.raises(Refused, match="through no chain"):
-        asked(f"alpha:{SOCKET}", "beta:/srv/x,gamma:/srv/x", type="xtrabackup")
-    asked(f"alpha:{SOCKET}", "beta:/srv/x,gamma:/srv/x", type="xtrabackup", fanout="serial")
+    for fanout in ("chain", "serial"):
+        found = asked(f"alpha:{SOCKET}", "beta:/srv/x,gamma:/srv/x", type="xtrabackup", fanout=fanout)
+        assert [place.host for place in found.destinations] == ["beta", "gamma"]
+
+
+# A stream to several
+
+
+def many():
+    """The records of a backup that went to two, of which gamma was lost."""
+    wanted = asked(f"alpha:{SOCKET}", "beta:/srv/sqldata,gamma:/srv/sqldata", type="xtrabackup")
+    tools = {name: there()[name] for name in ("backup", "unpacks")}
+    specs = plan.make(wanted, {ALPHA: donor(), BETA: there(), GAMMA: samples.gamma(**tools)}).specs()
+    ended = {"alpha": samples.verdict(), "beta": samples.verdict(), "gamma": samples.failure()}
+    told = {member: samples.record(spec, verdict=ended[member.host]) for member, spec in specs.items()}
+    return specs, [records.Record.from_payload(each, member.host) for member, each in told.items()]
+
+
+def test_all_of_a_chain_are_told_of_the_stream():
+    specs, _ = many()
+    assert {spec["fanout"] for spec in specs.values()} == {"chain"}
+    assert {spec["stream"]["type"] for spec in specs.values()} == {"xtrabackup"}
+
+
+def test_who_lost_a_stream_is_completed_from_the_tree_of_another():
+    _, told = many()
+    found = records.with_source(samples.TRANSFER, told, "beta")
+    following = records.next_attempt(found, {}, [], {"user": "sudo_ann", "via": "salt-run"})
+    assert (str(following.source), *map(str, following.destinations)) == ("beta:/srv/data", "gamma:/srv/data")
+    assert (following.settings.type, following.settings.verify, following.reasons) == ("file", "readback", ())
+    answers = {request.Member("beta", "source"): beta(source=source()), GAMMA: samples.gamma()}
+    for spec in plan.make(following, answers).specs().values():
+        assert "stream" not in spec and spec["attempt"] == 2
+
+
+def test_the_producer_itself_makes_its_stream_no_second_time_for_who_lost_it():
+    _, told = many()
+    following = records.next_attempt(records.gather(samples.TRANSFER, told), {}, [], {"user": "x", "via": "salt-run"})
+    assert [reason.name for reason in following.reasons] == ["not-resumable"]
+    assert "name a destination that has it as source=" in following.reasons[0].text
 
 
 # What became of it

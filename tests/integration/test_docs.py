@@ -7,10 +7,12 @@ DOCS_WRITE=1 it runs too, and the pages are given what was printed, for somebody
 import difflib
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 from lab import Lab
+from lab.salt import NOT_IN_A_CLONE
 
 from tests.support import pages
 from tests.support.pages import Step
@@ -23,6 +25,8 @@ WRITE = os.environ.get("DOCS_WRITE")
 pytestmark = [] if WRITE else [pytest.mark.slow]
 AWAIT = "/usr/local/bin/await-transfer"
 AWAIT_PROGRAM = Path(__file__).with_name("await_transfer.sh")
+CLONE = "/root/salt-transfer"
+FROM_NOTHING = ("README.md", "tutorial.md")  # these say how the code gets there
 
 
 def with_commands(path):
@@ -34,15 +38,19 @@ RUNNABLE = [path for path in PAGES if with_commands(path)]
 
 @pytest.fixture(scope="module")
 def hosts():
-    """A lab as its owner begins with it: the code lies where the file server serves it, and no more."""
-    with Lab(minions=MINIONS, install="file_roots", master_config=MASTER_CONFIG) as lab:
+    """A lab as its owner begins with it: a clone lies where root works on the master, and no more."""
+    with Lab(minions=MINIONS, install="none", master_config=MASTER_CONFIG) as lab:
+        shutil.copytree(CHECKOUT, lab.master.path(CLONE), ignore=NOT_IN_A_CLONE)
         lab.master.run(["install", "-m", "755", "/dev/stdin", AWAIT], input=AWAIT_PROGRAM.read_text())
         yield lab
 
 
 @pytest.fixture
-def empty(hosts):
-    """Nothing is there but the code, on master and minions."""
+def empty(hosts, page):
+    """Nothing is there but the code, on master and minions, and not even that where the page begins with it."""
+    hosts.master.run(["sh", "-c", "rm -rf /srv/salt/_*"])
+    if page.name not in FROM_NOTHING:
+        hosts.master.run(["sh", "-c", f"mkdir -p /srv/salt && cp -r {CLONE}/_* /srv/salt/"])
     hosts.run_runner("saltutil.sync_all")
     hosts.run_module("*", "saltutil.sync_all")
     yield hosts
@@ -57,7 +65,7 @@ def test_a_page_does_what_it_says(empty, page):
     reader = Reader(empty)
     for step in with_commands(page):
         reader.follow(step)
-    if WRITE:
+    if WRITE and reader.surprises:
         page.write_text(reader.rewritten(text), encoding="utf-8")
     assert reader.surprises == []
 

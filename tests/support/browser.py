@@ -17,10 +17,11 @@ TREE = Path(__file__).resolve().parents[2] / ".venv/trees/browser"
 PROGRAM = TREE / "usr/lib/chromium/chromium-headless-shell"
 LIBRARIES = [TREE / "usr/lib/x86_64-linux-gnu", TREE / "usr/lib/x86_64-linux-gnu/pulseaudio"]
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
-SANS = "".join(
-    f"<alias><family>{name}</family><prefer><family>DejaVu Sans</family></prefer></alias>"
-    for name in ("sans-serif", "system-ui")
+FACES = {"sans-serif": "DejaVu Sans", "system-ui": "DejaVu Sans", "monospace": "DejaVu Sans Mono"}
+ALIASES = "".join(
+    f"<alias><family>{name}</family><prefer><family>{face}</family></prefer></alias>" for name, face in FACES.items()
 )
+NO_FORMULAE = "<selectfont><rejectfont><glob>*/DejaVuMathTeXGyre*</glob></rejectfont></selectfont>"
 PATIENCE = 180.0  # nothing here is about speed, and machines may be slow
 BETWEEN_LOOKS = 0.05
 PHONE = (390, 844)
@@ -184,6 +185,6 @@ def _environment(place):
     """Its libraries and fonts are in its tree, and it keeps nothing elsewhere than in its place."""
     fonts = Path(place) / "fonts.conf"
     directories = "".join(f"<dir>{folder}</dir>" for folder in (TREE / "usr/share/fonts", "/usr/share/fonts"))
-    fonts.write_text(f"<fontconfig>{directories}{SANS}<cachedir>{place}/fonts</cachedir></fontconfig>")
+    fonts.write_text(f"<fontconfig>{directories}{ALIASES}{NO_FORMULAE}<cachedir>{place}/fonts</cachedir></fontconfig>")
     libraries = ":".join(map(str, LIBRARIES))
     return {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(fonts), "HOME": str(place), **NO_BUS}

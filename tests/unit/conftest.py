@@ -1,4 +1,4 @@
-"""What Hypothesis draws: in the suite always the same, so that what fails does so for everybody; with --all at random."""
+"""What Hypothesis draws: in the suite always the same, so that a failure is one for everybody; with --all at random."""
 
 from hypothesis import HealthCheck, settings
 

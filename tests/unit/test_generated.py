@@ -1,19 +1,23 @@
 """What is generated is up to date, and what the packages say of their errors agrees."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
 import datamover.errors
 import hosttools.errors
+import replicaplan.errors
 import transferplan.errors
+from transferplan.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 RANGES = {
     transferplan.errors: {*range(10, 40), *range(120, 126)},
     hosttools.errors: range(40, 60),
     datamover.errors: range(60, 120),
+    replicaplan.errors: range(130, 150),
 }
 
 
@@ -41,3 +45,22 @@ def test_the_codes_of_a_package_lie_in_its_range_and_are_explained(module):
         assert error.code in RANGES[module]
         assert (error.__doc__ or "").strip().endswith("."), error
         assert error.name == error.name.lower() and " " not in error.name
+
+
+def test_every_error_is_in_the_table_that_is_read_when_something_does_not_work():
+    rows = dict(re.findall(r"^\| (\d+) \| `([a-z-]+)` \|", read("docs/errors.md"), re.MULTILINE))
+    assert {str(error.code): error.name for module in RANGES for error in module.ERRORS}.items() <= rows.items()
+
+
+def test_a_page_that_helps_knows_only_errors_that_there_are():
+    told = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", read("docs/troubleshooting.md")))
+    assert len(told) > 10 and told <= {error.name for module in RANGES for error in module.ERRORS}
+
+
+def test_whoever_comes_from_transferpy_is_told_of_options_that_there_are():
+    told = set(re.findall(r"`([a-z_]+)=", read("docs/from-transferpy.md"))) - {"dst"}
+    assert len(told) > 10 and told <= {option.name for option in OPTIONS}
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")

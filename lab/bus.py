@@ -42,14 +42,14 @@ class Bus:
             event = json.loads(line)
             yield event["tag"], event["data"]
 
-    def await_event(self, tag, timeout=90):
+    def await_event(self, tag, timeout=180):
         """The data of the first event from now on with exactly this tag."""
         for seen, data in self.events(timeout):
             if seen == tag:
                 return data
         raise LabError(f"No event {tag} within {timeout} s")
 
-    def await_start(self, minions, timeout=90):
+    def await_start(self, minions, timeout=180):
         """Return when all these minions have reported their start."""
         missing = {f"salt/minion/{name}/start": name for name in minions}
         for tag, _ in self.events(timeout):

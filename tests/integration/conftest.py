@@ -39,7 +39,7 @@ def copying(clean_lab):
     """A copy of a big file over a link that is slow until it is healed, just when bytes have begun to move."""
     plant_random(clean_lab.machine("alpha"), "/srv/big", SLOW_BYTES)
     copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s")
-    with slowed(clean_lab.machine("beta"), "6mbit"), copying:
+    with slowed(clean_lab.machine("beta")), copying:
         copying.await_moving()
         yield copying
 

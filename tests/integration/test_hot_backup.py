@@ -48,7 +48,7 @@ def donor(lab):
     primary.sql(FILL)
     quoted = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
     primary.sql(f"CREATE USER backup@localhost IDENTIFIED BY '{quoted}'; GRANT {NEEDED} ON *.* TO backup@localhost")
-    assert eventually(lambda: counted(donor) == ROWS, 60)
+    assert eventually(lambda: counted(donor) == ROWS)
     return donor
 
 

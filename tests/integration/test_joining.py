@@ -49,7 +49,7 @@ def test_attach_after_a_restarted_master_tells_the_true_result(clean_lab, copyin
         told = run("attach", transfer=copying.transfer, minions="alpha,beta")
         return told if told.returncode == 0 else None
 
-    assert eventually(attached, timeout=60).data["result"] == "ok"
+    assert eventually(attached).data["result"] == "ok"
     assert_same_file(clean_lab)
     assert eventually(lambda: not any(jobs_on(clean_lab.machine(name)) for name in ("alpha", "beta")), timeout=120)
 

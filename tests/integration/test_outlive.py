@@ -70,7 +70,7 @@ def test_a_killed_runner_leaves_a_copy_that_ends_by_itself(clean_lab, copying):
     clean_lab.master.signal(copying.process, signal.SIGKILL)
     copying.process.communicate()
     heal(clean_lab)
-    ended = eventually(lambda: published(clean_lab, copying.transfer), timeout=60)
+    ended = eventually(lambda: published(clean_lab, copying.transfer))
     assert ended == {"alpha": "published", "beta": "published"}
     assert digest(clean_lab.machine("alpha"), "/srv/big") == digest(clean_lab.machine("beta"), "/srv/big")
 

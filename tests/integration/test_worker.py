@@ -35,9 +35,9 @@ class Transfer:
             f"lease={LEASE}",
         ]
         self._copy = lab.master.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        (self.id,) = eventually(lambda: self._ids() - known, 60)
-        assert eventually(lambda: self.read("destination", "state").get("phase") == "moving", 60)
-        assert eventually(lambda: self.read("destination", "state")["progress"]["bytes_done"], 60)
+        (self.id,) = eventually(lambda: self._ids() - known)
+        assert eventually(lambda: self.read("destination", "state").get("phase") == "moving")
+        assert eventually(lambda: self.read("destination", "state")["progress"]["bytes_done"])
 
     def _ids(self):
         listed = self.machines["destination"].run(["ls", RUNS], check=False)  # nothing before the first transfer
@@ -60,11 +60,11 @@ class Transfer:
 
     def result(self):
         """What the salt-run returned in the end."""
-        return json.loads(self._copy.communicate(timeout=120)[0])
+        return json.loads(self._copy.communicate(timeout=300)[0])
 
     def end(self):
         self._copy.terminate()
-        self._copy.communicate(timeout=60)
+        self._copy.communicate(timeout=120)
 
     def process(self, role):
         """What tells one process from another that got its number, and where it is."""
@@ -163,7 +163,7 @@ def test_after_a_power_cut_a_minion_that_sweeps_when_it_starts_undoes_without_be
     beta.run(["tee", SWEEPING], input=documented_schedule())
     try:
         clean_lab.reboot("beta")
-        assert eventually(lambda: transfer.read("destination", "verdict"), 60)["error"]["name"] == "worker-died"
+        assert eventually(lambda: transfer.read("destination", "verdict"))["error"]["name"] == "worker-died"
         register = transfer.call("destination", "doctor")["findings"]
         assert [each["what"] for each in register] == ["partial data"]
     finally:

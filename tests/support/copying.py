@@ -6,7 +6,7 @@ import subprocess
 
 from lab.lab import Result
 
-SLOW = "6mbit"
+SLOW = "3mbit"
 """So slow that what is copied outlasts whatever a test does meanwhile; then the link is healed."""
 SLOW_BYTES = 30_000_000
 
@@ -32,7 +32,7 @@ class Copying:
             self.process.terminate()
         self._left.close()
 
-    def await_event(self, what, timeout=60, **details):
+    def await_event(self, what, timeout=180, **details):
         """Return when an event of the transfer with these details has been heard."""
         for tag, data in self.bus.events(timeout):
             if tag.startswith("salt/transfer/") and data.get("what") == what and details.items() <= data.items():
@@ -49,7 +49,7 @@ class Copying:
         while not self.await_event("progress", role="destination")["bytes_done"]:
             pass
 
-    def finish(self, timeout=120):
+    def finish(self, timeout=300):
         """What the runner returned, printed and ended with."""
         out, err = self.process.communicate(timeout=timeout)
         return Result(self.process.returncode, out, err)
@@ -70,7 +70,7 @@ def started(lab, function, *arguments, **options):
 
 
 def _finished(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return Result(process.returncode, out, err)
 
 

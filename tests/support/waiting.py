@@ -2,7 +2,7 @@
 import time
 
 PAUSE = 0.05
-PATIENCE = 60
+PATIENCE = 120
 """Seconds after which only what hangs is not there yet, however busy the machine."""
 
 

@@ -35,7 +35,7 @@ def test_a_log_tells_how_far_back_it_reaches(pair):
         pair.primary.sql(f"PURGE BINARY LOGS TO '{files[-1]}'")
         return minion.call("replica.log") == {"files": files[-1:], "begins": kept}
 
-    assert eventually(purged, 60)
+    assert eventually(purged)
     pair.back_up()  # from the former one nobody could go on any more
 
 
@@ -160,8 +160,8 @@ def test_what_nobody_goes_on_with_is_taken_back_by_itself(pair):
     pair.bring()
     pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True, lease=15)
     assert pair.call("replica.info")["unit"]["masked"]
-    assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
-    assert eventually(lambda: pair.call("replica.info")["running"], 60)
+    assert eventually(lambda: pair.call("replica.info")["installation"] is None)
+    assert eventually(lambda: pair.call("replica.info")["running"])
     assert eventually(lambda: pair.leftovers() == "")
     pair.as_before(before)
 
@@ -171,8 +171,8 @@ def test_a_power_cut_in_the_middle_is_taken_back_at_boot(pair):
     install_and_start(pair)
     pair.replica.machine.reboot()
     pair.replica.minion.start()
-    assert eventually(lambda: pair.call("replica.info")["installation"] is None, 60)
-    assert eventually(lambda: pair.call("replica.info")["running"], 60)
+    assert eventually(lambda: pair.call("replica.info")["installation"] is None)
+    assert eventually(lambda: pair.call("replica.info")["running"])
     assert eventually(lambda: pair.leftovers() == "")
     pair.as_before(before)
 
@@ -180,7 +180,7 @@ def test_a_power_cut_in_the_middle_is_taken_back_at_boot(pair):
 def test_a_paused_replica_goes_on_by_itself(pair):
     pair.call("replica.pause", lease=10)
     assert pair.call("replica.info")["channels"][0]["sql"] == "No"
-    assert eventually(lambda: pair.call("replica.info")["channels"][0]["sql"] == "Yes", 60)
+    assert eventually(lambda: pair.call("replica.info")["channels"][0]["sql"] == "Yes")
     assert eventually(lambda: pair.leftovers() == "")
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lab import Lab
@@ -88,6 +89,25 @@ def test_a_clone_under_load_ends_proved(fleet):
     assert proof["compared"]["rows"] > 20000
     assert fleet.machine("db1").output("ls", "/srv") == "mysql"
     assert REPLICATION_PASSWORD not in done.stdout + done.stderr
+
+
+def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
+    """Its position is lost when it is to replicate; the old data was farther on and is not concerned."""
+    primary = fleet.databases["db1"]
+    with ThreadPoolExecutor(1) as pool, fleet.bus() as bus:
+        cloned = pool.submit(clone, fleet)
+        bus.await_event("salt/replica/install", 120)
+        primary.sql("FLUSH BINARY LOGS")
+        primary.sql(f"PURGE BINARY LOGS TO '{primary.sql('SHOW MASTER STATUS')[0][0]}'")
+        done = cloned.result()
+    assert (done.returncode, done.data["result"]) == (2, "failed"), done.data
+    assert "1236" in done.data["reasons"][0]
+    told = fleet.run_module("db2", "replica.info").data["db2"]
+    assert (told["datadir"], told["installation"], told["unit"]["masked"]) == ("/srv/mysql", None, False)
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+    for name in NAMES:
+        beside = ["find", "/srv", "-mindepth", "1", "-maxdepth", "1", "!", "-name", "mysql.before-*"]
+        assert fleet.machine(name).output(*beside) == "/srv/mysql"
 
 
 @pytest.mark.parametrize(

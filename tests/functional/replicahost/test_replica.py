@@ -155,6 +155,26 @@ def test_a_server_that_does_not_start_on_its_new_data_has_its_old_back(pair):
     assert pair.replica.machine.disk(INCOMING).is_dir()
 
 
+STEPS = ("install", "start_isolated", "point", "start_replication", "proved")
+
+
+@pytest.mark.parametrize("reached", range(1, len(STEPS) + 1), ids=STEPS)
+def test_an_installation_is_taken_back_from_whatever_step_it_reached(pair, reached):
+    before = pair.call("replica.info")
+    pair.bring()
+    given = {
+        "install": ((INCOMING,), {"confirm": "db2", "discard_own_writes": True}),
+        "point": ((pair.primary.machine.ip,), {"donor_is_primary": True}),
+        "proved": (({"by": "test"},), {}),
+    }
+    for step in STEPS[:reached]:
+        args, options = given.get(step, ((), {}))
+        pair.call(f"replica.{step}", *args, **options)
+    assert pair.call("replica.roll_back")["datadir"] == before["datadir"]
+    pair.as_before(before)
+    assert pair.replica.machine.output("find", "/srv", "-maxdepth", "1", "-name", "mysql.before-*") == ""
+
+
 def test_what_nobody_goes_on_with_is_taken_back_by_itself(pair):
     before = pair.call("replica.info")
     pair.bring()

@@ -2,13 +2,17 @@
 import sys
 from pathlib import Path
 
-import salt  # noqa: F401  puts its own finder in front of Python's, see below
+import salt  # puts its own finder in front of Python's, see below
+import salt._logging
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "_utils")]
 
 # Salt's finder for nacl has no find_spec, which pytest calls on every finder; nothing here needs it.
 sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+
+# Salt keeps what it logs until somebody sets up logging, and at exit writes it to a stream that pytest has closed.
+salt._logging.shutdown_temp_handler()
 
 pytest_plugins = ["tests.support.lab_fixtures"]
 

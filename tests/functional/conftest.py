@@ -6,9 +6,6 @@ import salt.loader
 
 from tests.conftest import CHECKOUT
 
-# Salt keeps what it logs until somebody sets up logging, and at exit writes it to a stream that pytest has closed.
-salt._logging.shutdown_temp_handler()
-
 
 @pytest.fixture(scope="session")
 def minion_opts(tmp_path_factory):

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 import salt.config
+import salt.utils.user
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -257,6 +258,14 @@ def test_minions_that_are_asked_the_same_share_a_job():
 def test_a_minion_that_is_asked_the_same_twice_gets_two_jobs():
     questions = {1: ask("alpha"), 2: ask("alpha"), 3: ask("beta")}
     assert keys_by_host(saltface.jobs(questions)) == [{"alpha": 1, "beta": 3}, {"alpha": 2}]
+
+
+def test_jobs_are_published_as_a_user_whose_key_there_is(tmp_path):
+    (tmp_path / ".salt_key").write_text("x")
+    opts = {"cachedir": str(tmp_path), "user": "salt"}
+    assert saltface._with_a_key(opts) is opts
+    left = saltface._with_a_key({**opts, "user": "Reactor"})
+    assert left == {**opts, "user": salt.utils.user.get_user()}
 
 
 # --- the fleet in memory does what the real one does -----------------------------------------------------------------

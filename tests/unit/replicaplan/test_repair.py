@@ -82,6 +82,23 @@ def test_a_flapping_replica_cools_down_and_a_cluster_has_a_daily_number():
     assert decide(broken=BROKEN[2], ledger=repair.Ledger(old)).verdict == "broken"
 
 
+@pytest.mark.parametrize(
+    ("results", "left"),
+    [((), False), (("begun",), True), (("begun", "failed: x"), True), (("begun", "repaired"), False),
+     (("repaired", "begun"), True), (("failed: x",), False)],
+)
+def test_what_a_dead_repair_left_is_there_until_one_goes_well(results, left):
+    attempts = [repair.Attempt("db2", "main", NOW, result) for result in results]
+    other = repair.Attempt("db3", "main", NOW, "repaired")
+    assert repair.Ledger((*attempts, other)).left_behind("db2") is left
+
+
+@pytest.mark.parametrize("active", ["activating", "deactivating", "active"])
+def test_a_server_that_is_about_to_become_something_is_unsettled(active):
+    told = replica(running=False, channels=[], unit={"name": "m", "active": active, "masked": False})
+    assert decide(broken=told).verdict == "unsettled"
+
+
 def test_the_primary_is_the_last_choice_for_a_donor():
     assert decide(broken=BROKEN[2], db3=replica(3, running=False)).donor == "db1"
     late = replica(3, channels=[channel(lag=500)])

@@ -1,0 +1,76 @@
+"""The runner `replica` as Salt calls it: whatever it is given and whatever happens, its exit status is true."""
+
+import pytest
+import salt.loader
+
+from replicamaster import cloning
+from replicamaster.ledger import Book
+
+
+@pytest.fixture
+def state(tmp_path):
+    return str(tmp_path / "repairs")
+
+
+@pytest.fixture
+def run(opts, fleet, context, state):
+    opts["replica_repair"] = {"clusters": {"main": {"primary": "alpha", "replicas": ["beta"]}}, "state": state}
+    loaded = salt.loader.runner(opts, context=context)
+
+    def run(name, *args, **kwargs):
+        answer = loaded[f"replica.{name}"](*args, **kwargs)
+        assert context["retcode"] == answer["retcode"]
+        return answer["result"], answer["retcode"], " ".join(answer["reasons"])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("clone", {"source": "alpha"}, "missing a required argument: 'replicas'; it takes source, replicas, primary"),
+        ("clone", {"source": "alpha", "replicas": "beta", "leese": 5}, "unexpected keyword argument 'leese'"),
+        ("clone", {"source": "alpha", "replicas": "beta", "lease": "long"}, "lease has to be a whole number"),
+        ("prove", {"replica": "beta", "primary": "alpha", "timeout": "x"}, "timeout has to be a whole number"),
+        ("approve", {"proposal": "0123"}, "There is no proposal 0123"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(run, name, arguments, words):
+    result, retcode, reasons = run(name, **arguments)
+    assert (result, retcode) == ("refused", 3)
+    assert words in reasons
+
+
+def test_what_salt_adds_by_itself_is_no_argument(run):
+    assert run("recover", "stranger", __pub_user="Reactor", __orchestration_jid__="1")[:2] == ("forbidden", 0)
+
+
+def test_strange_rules_are_refused_with_every_reason(run, opts):
+    opts["replica_repair"].update(dayly=1, cooldown="never")
+    result, retcode, reasons = run("proposals")
+    assert (result, retcode) == ("refused", 3)
+    assert "dayly is no setting" in reasons and "cooldown has to be of the kind int" in reasons
+
+
+@pytest.mark.parametrize(
+    ("raised", "result", "retcode", "words"),
+    [
+        (ValueError("nobody foresaw it"), "failed", 2, "a bug: ValueError('nobody foresaw it')"),
+        (KeyboardInterrupt(), "unknown", 6, "Interrupted"),
+    ],
+)
+def test_what_nobody_foresaw_ends_with_a_true_status(run, monkeypatch, raised, result, retcode, words):
+    def fail(*_):
+        raise raised
+
+    monkeypatch.setattr(cloning, "clone", fail)
+    told = run("clone", "alpha", "beta", confirm="beta")
+    assert told[:2] == (result, retcode)
+    assert words in told[2]
+
+
+def test_nothing_is_cloned_in_a_cluster_where_a_repair_is_under_way(run, state):
+    with Book(state).only_one("main"):
+        result, retcode, reasons = run("clone", "alpha", "beta", confirm="beta")
+    assert (result, retcode) == ("refused", 3)
+    assert "A repair of main is under way" in reasons

@@ -177,7 +177,7 @@ def cut_down(transfer, network, tree, srv, role, portions):
     """Kill one end's worker when such portions of the tree have arrived, one after another; then let it complete."""
     pair = transfer(src=tree, **KEEP)
     total = 24 * MIB
-    network.limit("100mbit")
+    network.limit("40mbit")
     for number, portion in enumerate(portions):
         pair.again() if number else pair.begin()
         kill_at(pair, role, portion * total)
@@ -199,7 +199,7 @@ def kill_at(pair, role, count):
     assert all(verdict["result"] == "failed" for verdict in pair.verdicts())
 
 
-MOMENTS = [sorted(random.Random(seed).uniform(0, 0.9) for _ in range(2)) for seed in range(10)]
+MOMENTS = [sorted(dice.uniform(0, 0.9) for _ in range(2)) for dice in map(random.Random, range(10))]
 
 
 @pytest.mark.parametrize(("role", "portions"), [("source", MOMENTS[0]), ("destination", MOMENTS[1])])

@@ -44,13 +44,14 @@ def test_one_that_was_stopped_is_dead_after_its_lease(moving, srv, role):
 
 
 def test_one_that_was_stopped_for_less_than_its_lease_goes_on(transfer, big, network):
-    network.limit("200mbit")
+    network.limit("40mbit")
     pair = transfer(src=big, settings__lease=20).begin()
     pair.follow_until("destination", "moving")
     for role in ("source", "destination"):
         pair.worker(role).suspend()
         assert eventually(lambda role=role: pair.worker(role).status() == psutil.STATUS_STOPPED)
         pair.worker(role).resume()
+    network.unlimit()
     assert [verdict["result"] for verdict in pair.verdicts()] == ["published"] * 2
 
 

@@ -31,7 +31,7 @@ def figures(tmp_path):
 def bench(*arguments, environment=None):
     command = [*PRIVATE, sys.executable, "-m", "bench", "--size", "2M", "--files", "40", "--runs", "1", *arguments]
     return subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 

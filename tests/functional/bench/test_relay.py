@@ -95,5 +95,5 @@ def test_more_than_the_rate_does_not_get_through():
 
 def test_it_ends_with_its_standard_input():
     with namespace() as one, namespace() as other:
-        done = subprocess.run(relay_between(one, other, 1), stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+        done = subprocess.run(relay_between(one, other, 1), stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, b"ready\n")

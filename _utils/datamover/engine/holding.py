@@ -9,15 +9,14 @@ from .stop import Changes
 
 class Holding:
     """`own()` and `behind()` are entries that are held: here, and by all behind (None if nobody is). `let_go(upto)` is
-    told when both have grown, and then `tell(upto)`. For any thread.
+    told when both have grown. For any thread, also for one that nobody may keep waiting.
     """
 
-    def __init__(self, own, behind, let_go, tell, stop):
+    def __init__(self, own, behind, let_go, stop):
         self.upto = 0
         self._own = own
         self._behind = behind
         self._let_go = let_go
-        self._tell = tell
         self._changed = Changes(stop)
 
     def note(self):
@@ -30,7 +29,12 @@ class Holding:
             self.upto = upto
             self._let_go(upto)
             self._changed.notify_all()
-        self._tell(upto)
+
+    def await_more(self, known):
+        """Return how much is held when that is more than was known."""
+        with self._changed:
+            self._changed.until(lambda: self.upto > known)
+            return self.upto
 
     def wait(self, count, stop):
         """Return when so many entries are held by all; Stopped when `stop` has ended, which must wake()."""

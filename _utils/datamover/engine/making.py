@@ -74,7 +74,7 @@ class Stream:
         self._recorded = 0
         self._beginning = threading.Lock()
         self._has_begun = False
-        self.holding = Holding(lambda: self._recorded, behind, tree.let_go_below, lambda _upto: None, stop)
+        self.holding = Holding(lambda: self._recorded, behind, tree.let_go_below, stop)
 
     def listed(self, stop):
         """What a link lists, which ends with `stop`."""

@@ -86,6 +86,11 @@ class Onward:
             return 0
         return min((hop.held for hop in hops.values()), default=None)
 
+    @property
+    def serves_several(self):
+        """Whether more than one is served at this moment."""
+        return len(self._hops) > 1
+
     def each(self, action):
         """Do something with every link that is there."""
         for hop in tuple(self._hops.values()):

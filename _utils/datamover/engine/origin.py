@@ -5,6 +5,7 @@ What was listed is listed once; what was read is read again only for who lacks i
 
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
@@ -191,6 +192,14 @@ class Origin:
             self.seal = self.seal or make()
         return self.seal
 
+    @contextmanager
+    def unsealed(self, rereads):
+        """Around a change of what was read; no seal is made meanwhile. Gives whether it may be: there is no seal, nor,
+        if what `rereads` was read before, another link over which that went.
+        """
+        with self._sealing:
+            yield self.seal is None and not (rereads and self._onward.serves_several)
+
     # Serving
 
     def _new_stock(self):
@@ -221,8 +230,8 @@ class Origin:
         return self._session.stop.is_set() or self._is_own(error)
 
     def _is_own(self, error):
-        """That the source changed after it was sealed ends only who lacks it."""
-        late = isinstance(error, SourceChanged) and self.seal is not None
+        """That the source changed after others had all of it ends only who lacks it."""
+        late = isinstance(error, SourceChanged) and (self.seal is not None or error.evidence.get("late"))
         return not (late or isinstance(error, OF_A_LINK))
 
     def rise(self):

@@ -112,6 +112,7 @@ class Relay(Receiver):
             crew.start("looking", self._holdings.run)
         if self._terms.stream:
             crew.start("completing", self._staging.complete)
+            crew.start("telling", self._tell_held)
         crew.start("onward", self._serve)
         self._seal_everything(self._landed.get())
         self._session.stop.check()
@@ -216,10 +217,16 @@ class Relay(Receiver):
             return NothingHeld()
         self._staging.share(self._note_held)
         own = lambda: self._staging.held, lambda: self._onward.held
-        return Holding(*own, self._passing.let_go_below, lambda _upto: self.say_held(), stop)
+        return Holding(*own, self._passing.let_go_below, stop)
 
     def _note_held(self):
         self.holding.note()
+
+    def _tell_held(self):
+        held = 0
+        while True:
+            held = self.holding.await_more(held)
+            self.say_held()
 
     def say_held(self):
         """What this host and all behind it hold; nobody needs to know once all is sealed."""

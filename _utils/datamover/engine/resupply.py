@@ -20,6 +20,7 @@ class Resupply(Supply):
         super().__init__(*how)
         self.standing = Standing(self._terms.block_size)
         self._origin = origin
+        self._rereads = False
 
     def send(self, entry, try_=1):
         was_read = self._origin.has_read(entry.number)
@@ -29,6 +30,7 @@ class Resupply(Supply):
             self._progress.add(bytes_done=entry.size, files_done=1)
             return entry
         self._origin.read(entry.number)
+        self._rereads = was_read
         return self._send_again(entry, try_) if was_read else super().send(entry, try_)
 
     def _send_again(self, entry, try_):
@@ -42,10 +44,12 @@ class Resupply(Supply):
         return entry
 
     def begin_again(self, entry):
-        if self._origin.seal:
-            text = "the source changed after it was sealed: resume who lacks it from a host that has it"
-            raise SourceChanged(text, path=self._journal.path(entry.number), entry=entry.number)
-        return super().begin_again(entry)
+        """As ever, unless others have it already as it was: then only who lacks it here gives up."""
+        with self._origin.unsealed(self._rereads) as is_unsealed:
+            if is_unsealed:
+                return super().begin_again(entry)
+        text = "the source changed after others had all of this: resume who lacks it from a host that has it"
+        raise SourceChanged(text, path=self._journal.path(entry.number), entry=entry.number, late=True)
 
     def _send_packed(self, entry, try_, asked):
         if not self.standing.has_all(entry.number, try_):

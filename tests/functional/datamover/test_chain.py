@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from datamover import wire
 from datamover.blocks import content_of
 from datamover.digests import constructor
 from datamover.disk.staging import Staging
@@ -15,9 +16,10 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
 from tests.functional.datamover.chains import Chains
-from tests.functional.datamover.ends import Disturbed, Running, Wrapped
+from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
+from tests.functional.datamover.test_transfer_hostile import Liar
 
 MIB = 1024 * 1024
 
@@ -387,3 +389,61 @@ def test_a_source_that_dies_is_missed_by_all(large, folder):
         outcomes = {host: each.result() for host, each in running.items()}
     assert {outcome.error.name for outcome in outcomes.values()} == {"predecessor-lost"}
     check(chain, outcomes, lost=list(chain.nodes))
+
+
+ROOT = bytes(32)
+EDITION = {"dataset": DATASET, "generation": 1, "leaf": 0}
+OUT_OF_TURN = {
+    "published": wire.Published(root=ROOT, **EDITION),
+    "standing again": wire.Standing(more=False, announced=0, **EDITION),
+    "taken too much": wire.Taken(stream=1, pieces=9999, bytes=9999),
+    "a word of a source": wire.Adrift(),
+}
+
+
+def say_out_of_turn(relay, word):
+    """Have it said upwards as soon as anything has landed, whatever the rules say."""
+    begin = relay.begin
+
+    def begin_and_say():
+        begin()
+        upstream = relay._upstream
+        upstream._session.control._conversation.sent = lambda _message: None
+        upstream._session.crew.start("lying", upstream.say, word)
+
+    relay.begin = begin_and_say
+
+
+@pytest.mark.parametrize("word", OUT_OF_TURN)
+def test_a_destination_that_speaks_out_of_turn_is_given_up_alone(root, folder, word):
+    chain = Chains(root, folder, ["beta", "gamma"], stall_timeout=8)
+    chain.nodes["beta"].prepare = lambda relay: say_out_of_turn(relay, OUT_OF_TURN[word])
+    outcomes = chain.run()
+    check(chain, outcomes, lost=["beta"])
+    assert outcomes["alpha"].chain.lost == ("beta",)
+    assert outcomes["gamma"].chain.predecessors[-1][0] == "alpha"
+
+
+@pytest.mark.parametrize("host", ["gamma", "nobody"])
+def test_what_a_destination_says_of_others_makes_no_verdict(root, folder, host):
+    """That gamma has failed, which has not: it is believed by nobody but who asks whether it may go."""
+    chain = Chains(root, folder)
+    word = wire.Behind(host=host, result="failed", text="so they say")
+    chain.nodes["beta"].prepare = lambda relay: say_out_of_turn(relay, word)
+    arrived(chain)
+
+
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))])
+def test_a_liar_in_the_middle_gives_nobody_anything_that_is_wrong(root, folder, seed):
+    """What beta says, upwards and downwards, is changed before it is encrypted."""
+    chain = Chains(root, folder, ["beta", "gamma"], stall_timeout=4, streams=1 + seed % 2)
+    beta, liar = chain.nodes["beta"], Liar(seed)
+    relay = beta.relay()
+    with OwnProcess(lambda: liar.run(relay.run)):
+        beta.listener.close()
+        outcomes = chain.run(but=["beta"])
+    gamma = chain.nodes["gamma"]
+    assert bool(gamma.published) == (outcomes["gamma"].error is None)
+    if gamma.published:
+        assert outcomes["gamma"].root == outcomes["alpha"].root
+        assert independent_differences(chain.root.decode(), gamma.data) == []

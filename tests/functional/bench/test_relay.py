@@ -25,7 +25,7 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 sock.bind((sys.argv[1], 0))
 print(sock.getsockname()[1], flush=True)
-sock.settimeout(5)
+sock.settimeout(60)
 got = []
 while len(got) < int(sys.argv[2]):
     try:
@@ -33,7 +33,7 @@ while len(got) < int(sys.argv[2]):
     except TimeoutError:
         break
     got.append((int(words[0]), time.monotonic() - float(words[1])))
-    sock.settimeout(1)
+    sock.settimeout(3)
 print(json.dumps(got), flush=True)
 """
 
@@ -87,10 +87,10 @@ def test_every_packet_comes_in_order_and_late():
 
 
 def test_more_than_the_rate_does_not_get_through():
-    got = carried(rate=1, count=100, size=1000)
+    got = carried(rate=1, count=1000, size=1000)
     numbers = [number for number, _ in got]
     assert numbers == sorted(numbers)
-    assert 10 <= len(numbers) < 90
+    assert 10 <= len(numbers) < 900
 
 
 def test_it_ends_with_its_standard_input():

@@ -67,20 +67,20 @@ def test_a_slow_disk_at_the_source(root, folder):
     assert slowest(root, folder, os.urandom(4 * MIB), tree=SlowTree) == ("read", "alpha")
 
 
-def slow(method):
+def slow(method, seconds):
     """A Staging of which one method takes its time."""
 
     def slowly(*arguments):
-        time.sleep(SLOW)
+        time.sleep(seconds)
         return getattr(Staging, method)(*arguments)
 
     return type("SlowStaging", (Staging,), {method: slowly})
 
 
-STAGE_OF = {"write": "write", "flush": "flush", "read_back_range": "read_back"}
-
-
-@pytest.mark.parametrize("method", STAGE_OF)
-def test_a_slow_disk_at_the_destination(root, folder, monkeypatch, method):
+@pytest.mark.parametrize(
+    ("method", "seconds", "stage"),
+    [("write", SLOW, "write"), ("flush", 10 * SLOW, "flush"), ("read_back_range", SLOW, "read_back")],
+)
+def test_a_slow_disk_at_the_destination(root, folder, monkeypatch, method, seconds, stage):
     monkeypatch.setattr("datamover.engine.verifier.RANGE", MIB)
-    assert slowest(root, folder, os.urandom(6 * MIB), staging=slow(method)) == (STAGE_OF[method], "beta")
+    assert slowest(root, folder, os.urandom(6 * MIB), staging=slow(method, seconds)) == (stage, "beta")

@@ -60,12 +60,15 @@ def test_a_stream_that_is_not_exactly_what_its_type_needs_is_refused(stream):
         ("settings__overwrite", True, "where nothing is"),
         ("settings__keep_partial", 60, "cannot be gone on with"),
         ("attempt", 2, "cannot be gone on with"),
-        ("fanout", "chain", "goes to one destination"),
     ],
 )
 def test_what_a_stream_cannot_be(name, value, words):
     with pytest.raises(SpecInvalid, match=words):
         check(spec(**{"stream": BACKUP, "settings__verify": "flight", name: value}), "alpha")
+
+
+def test_a_stream_may_go_along_a_chain():
+    check(spec(stream=BACKUP, settings__verify="flight", fanout="chain"), "alpha")
 
 
 WRONG = {

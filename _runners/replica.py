@@ -192,10 +192,10 @@ def recover(host, test=False):
         Only tell what would be done.
 
     Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, failed), ``host``, ``reasons``,
-    ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Unsettled: systemd was
-    starting or stopping it for a minute. Forbidden: a primary, a server with replicas, one that was stopped or masked
-    by a person, a second repair in its cluster, one within the cooldown or beyond the daily number. Each attempt
-    counts, also one that fails.
+    ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Unsettled: for a minute
+    it, or its primary, could not be asked, or systemd was starting or stopping it. Forbidden: a primary, a server with
+    replicas, one that was stopped or masked by a person, a second repair in its cluster, one within the cooldown or
+    beyond the daily number. Each attempt counts, also one that fails.
 
     CLI Example:
 
@@ -220,7 +220,7 @@ def patrol():
 
         salt-run replica.patrol
     """
-    found = {host: _recover(host, False, False) for cluster in _rules().clusters for host in cluster.replicas}
+    found = {host: _recover(host, False, False, 0) for cluster in _rules().clusters for host in cluster.replicas}
     failed = [reason for each in found.values() if each["result"] == "failed" for reason in each["reasons"]]
     return _result({"hosts": found}, "failed" if failed else "ok", failed, FAILED if failed else OK)
 
@@ -282,12 +282,12 @@ def _alone(wish, options):
         return _clone(wish, options)
 
 
-def _recover(host, test, approved):
+def _recover(host, test, approved, patience=repairing.SETTLING):
     def work():
         if test:
             _, decision = repairing.examine(_hosts(), _rules(), host)
             return {"host": host, **decision.as_dict()}
-        return repairing.recover(_hosts(), _rules(), host, _rebuild, _tell, approved)
+        return repairing.recover(_hosts(), _rules(), host, _rebuild, _tell, approved, patience)
 
     told = _ended(work, "ok")
     if told["result"] != "ok":

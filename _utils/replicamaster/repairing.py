@@ -44,7 +44,8 @@ def _pace() -> None:
 
 
 def recover(
-    hosts: Hosts, rules: repair.Rules, host: str, rebuild: Rebuild, tell: Tell, approved: bool = False
+    hosts: Hosts, rules: repair.Rules, host: str, rebuild: Rebuild, tell: Tell, approved: bool = False,
+    patience: float = SETTLING,
 ) -> dict[str, Any]:
     """{"result": healthy, unsettled, forbidden, proposed or repaired, "reasons", "report"}; what fails is raised."""
     if rules.cluster_of(host) is None:
@@ -52,7 +53,7 @@ def recover(
     book = Book(rules.state)
     try:
         with book.turn_to_look(host):
-            cluster, decision = settled(hosts, rules, host)
+            cluster, decision = settled(hosts, rules, host, patience)
         if cluster is None or decision.verdict != repair.BROKEN:
             return _told(decision.verdict, host, decision)
         if rules.approve and not approved:
@@ -67,7 +68,7 @@ def _repair(
     hosts: Hosts, rules: repair.Rules, book: Book, host: str, rebuild: Rebuild, tell: Tell
 ) -> dict[str, Any]:
     """Decided once more: whoever had the lock before may have repaired it."""
-    cluster, decision = examine(hosts, rules, host)
+    cluster, decision = settled(hosts, rules, host)
     if cluster is None or decision.verdict != repair.BROKEN:
         return _told(decision.verdict, host, decision)
     _clear(hosts, book, host)

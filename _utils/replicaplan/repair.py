@@ -123,8 +123,9 @@ def decide(
     """What to do about a host that somebody said something of; `told` and `silent` are what jobs found out just now."""
     if cluster is None:
         return Decision(FORBIDDEN, (f"{host} belongs to no cluster in replica_repair of the master's configuration.",))
-    if host in silent:
-        return Decision(FORBIDDEN, (f"{host} cannot be asked: {silent[host]}",))
+    unheard = [f"{name} cannot be asked: {silent[name]}" for name in (host, cluster.primary) if name in silent]
+    if unheard:
+        return Decision(UNSETTLED, tuple(dict.fromkeys(unheard)))
     broken = troubles(told[host], host)
     if not broken and is_changing(told[host]):
         unit = told[host]["unit"]
@@ -133,7 +134,7 @@ def decide(
         return Decision(HEALTHY, (f"{host} needs no repair: what was said of it is not so, or not any more.",))
     donor, no_donor = choose_donor(cluster, host, told)
     against = [
-        *_against_host(cluster, host, told, silent), *_against_time(cluster, host, ledger, rules_now, now), *no_donor
+        *_against_host(cluster, host, told), *_against_time(cluster, host, ledger, rules_now, now), *no_donor
     ]
     return Decision(FORBIDDEN, (*broken, *against)) if against else Decision(BROKEN, tuple(broken), donor)
 
@@ -158,9 +159,7 @@ def is_changing(told: Mapping[str, Any]) -> bool:
     return not told["running"] and told["unit"]["active"] in CHANGING
 
 
-def _against_host(
-    cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]
-) -> list[str]:
+def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[str]:
     """Never a primary, never one that somebody follows."""
     against = []
     if host == cluster.primary:
@@ -174,7 +173,7 @@ def _against_host(
     followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host])]
     if followers:
         against.append(f"{', '.join(followers)} follow {host}.")
-    return against + _against_primary(cluster, host, told, silent)
+    return against + _against_primary(cluster.primary, told[cluster.primary])
 
 
 def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
@@ -182,14 +181,11 @@ def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
     return any(channel["primary"] in addresses for channel in (other or {}).get("channels", ()))
 
 
-def _against_primary(cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]) -> list[str]:
+def _against_primary(primary: str, told: Mapping[str, Any]) -> list[str]:
     """A replica is only rebuilt below a primary that is there and is one."""
-    primary = cluster.primary
-    if primary in silent:
-        return [f"The primary {primary} cannot be asked: {silent[primary]}"]
-    if not told[primary]["running"]:
+    if not told["running"]:
         return [f"The primary {primary} does not run."]
-    if told[primary]["channels"]:
+    if told["channels"]:
         return [f"{primary} follows somebody: it is not the primary any more."]
     return []
 

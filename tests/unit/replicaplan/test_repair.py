@@ -60,8 +60,6 @@ def test_a_stranger_is_never_touched():
         ({"broken": BROKEN[2], "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
         ({"broken": BROKEN[2], "db1": server(1, running=False)}, "The primary db1 does not run"),
         ({"broken": BROKEN[2], "db1": replica(1)}, "is not the primary any more"),
-        ({"broken": BROKEN[2], "silent": {"db1": "no answer"}}, "The primary db1 cannot be asked"),
-        ({"broken": BROKEN[2], "silent": {"db2": "no answer"}}, "db2 cannot be asked"),
         ({"broken": {**BROKEN[1], "unit": {"name": "m", "active": "failed", "masked": True}}}, "is masked"),
     ],
 )
@@ -97,6 +95,12 @@ def test_what_a_dead_repair_left_is_there_until_one_goes_well(results, left):
 def test_a_server_that_is_about_to_become_something_is_unsettled(active):
     told = replica(running=False, channels=[], unit={"name": "m", "active": active, "masked": False})
     assert decide(broken=told).verdict == "unsettled"
+
+
+@pytest.mark.parametrize("who", ["db1", "db2"])
+def test_who_cannot_be_asked_is_asked_again(who):
+    decision = decide(broken=BROKEN[2], silent={who: "no answer"})
+    assert (decision.verdict, decision.reasons) == ("unsettled", (f"{who} cannot be asked: no answer",))
 
 
 def test_the_primary_is_the_last_choice_for_a_donor():

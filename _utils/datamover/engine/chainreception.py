@@ -49,8 +49,10 @@ class ChainReception(Reception):
             if hello.role == "control":
                 self._let_in(link, hello, member)
                 return
+            self._refuse_late(hello)
         take = self._use_token(link, hello)
-        with self._blaming(link, member):
+        with self._blaming(link, member), self._lock:
+            self._refuse_late(hello)
             self._welcome(link, hello)
         take(link)
 
@@ -77,7 +79,7 @@ class ChainReception(Reception):
             raise NotAPeer(f"{link.peer_address} asked for a control connection without TLS")
         with self._lock:
             if not self._order.lets_in(member.host, hello.epoch, self._epoch):
-                raise self._refusal(member, hello)
+                raise self._refusal(hello)
             before, self._epoch, self._present = (self._epoch, self._present), hello.epoch, member
             try:
                 welcome = self._welcome(link, hello)
@@ -87,8 +89,13 @@ class ChainReception(Reception):
         self._give_way(member)
         self.control.put(Coming(link, [(hello, False), (welcome, True)], member, hello.epoch))
 
-    def _refusal(self, member, hello):
-        text = f"{self._terms.host} is served by {self._present.host} (epoch {self._epoch}), not by {member.host}"
+    def _refuse_late(self, hello):
+        """A bulk connection of a link whose place another one has taken was on its way."""
+        if hello.epoch < self._epoch:
+            raise self._refusal(hello)
+
+    def _refusal(self, hello):
+        text = f"{self._terms.host} is served by {self._present.host} (epoch {self._epoch}), not by {hello.host}"
         return Superseded(f"{text} with epoch {hello.epoch}")
 
     def _expected_of(self, hello):

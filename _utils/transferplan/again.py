@@ -43,6 +43,8 @@ def joins(request: Request, answers: Mapping[Member, Answer], found: Ends) -> st
         return ""
     if found.runs:
         return ATTACHED
+    if found.source.spec.stream:
+        return ""
     try:
         refuse_unresumable(found)
     except Refused:

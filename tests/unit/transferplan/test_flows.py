@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.transferplan import samples
 from tests.unit.transferplan.samples import ALPHA, BETA, GAMMA, GIB, alpha, asked, beta, destination, source
-from transferplan import display, flows, plan, records, request
+from transferplan import again, display, flows, plan, records, request
 from transferplan.errors import Refused
 
 TOOLS = {"mariadb-backup": "10.11.19-MariaDB", "mariabackup": "10.11.19-MariaDB"}
@@ -235,6 +235,15 @@ def test_all_of_a_chain_are_told_of_the_stream():
     specs, _ = many()
     assert {spec["fanout"] for spec in specs.values()} == {"chain"}
     assert {spec["stream"]["type"] for spec in specs.values()} == {"xtrabackup"}
+
+
+def test_a_stream_that_is_asked_for_again_is_made_anew():
+    _, told = many()
+    wanted = asked(f"alpha:{SOCKET}", "beta:/srv/sqldata,gamma:/srv/sqldata", type="xtrabackup")
+    tools = {name: there()[name] for name in ("backup", "unpacks")}
+    answers = {ALPHA: donor(), BETA: there(), GAMMA: samples.gamma(**tools)}
+    found = records.gather(samples.TRANSFER, told)
+    assert again.joins(wanted, answers, found) == ""
 
 
 def test_who_lost_a_stream_is_completed_from_the_tree_of_another():

@@ -6,6 +6,8 @@ from .machine import BUSY
 from .page import BUSY_WORDS
 
 MIB = 1 << 20
+PROOFS = "proofs"
+"""The row of clones that were not timed."""
 BEYOND = ("install", "start", "replicate", "prove")
 
 PAGE = """\
@@ -53,7 +55,7 @@ def table(document):
 
 
 def _rows(document):
-    return [(key, row) for key, row in document["rows"].items() if key != "proofs"]
+    return [(key, row) for key, row in document["rows"].items() if key != PROOFS]
 
 
 def _line(document, way, count, runs):
@@ -108,11 +110,11 @@ def after(document):
 
 def proofs(document):
     """How many clones under write load ended proved."""
-    runs = document["rows"].get("proofs", {"runs": []})["runs"]
+    runs = [run for key, row in document["rows"].items() if not key.startswith("hand") for run in row["runs"]]
     if not runs:
         return ["Not run yet."]
     proved = [run for run in runs if run["proved"]]
-    rows, written = min(run["rows"] for run in runs), sum(run["written"] for run in runs)
+    rows, written = min((run["rows"] for run in proved), default=0), sum(run["written"] for run in proved)
     return [
         f"{len(proved)} of {len(runs)} clones under write load ended proved: every table equal at one GTID, {rows:,} "
         f"rows or more compared each time, {written:,} rows written to the primary meanwhile.",

@@ -24,7 +24,7 @@ from lab.database import REPLICATION_PASSWORD
 from lab.errors import LabError
 from lab.replica_demo import PRIMARY, REPLICAS, Demo
 
-from .clonepage import page, proofs, table
+from .clonepage import PROOFS, page, proofs, table
 from .errors import BenchError
 from .machine import BUSY, CHECKOUT, about
 from .parts import PeakByPart
@@ -104,6 +104,7 @@ class Field:
     def _ours(self, names):
         wanted = {"confirm": list(names), "discard_own_writes": True, "keep_old": False, "memory": MEMORY}
         options = [f"{name}={json.dumps(value)}" for name, value in wanted.items()]
+        before = self._written()
         argv = ["salt-run", "--config-dir=/etc/salt", "--out=json", "replica.clone", PRIMARY, ",".join(names), *options]
         with tempfile.TemporaryFile("w+") as printed:
             pipes = {"stdout": printed, "stderr": subprocess.PIPE, "text": True}
@@ -111,22 +112,26 @@ class Field:
                 until, said = _until_prepared(process.stderr)
             printed.seek(0)
             told = _report(printed.read(), said)
-        return {"until": until, "measured_until": until, **_of_report(told, names)}
+        written = self._written() - before
+        return {"until": until, "measured_until": until, "written": written, **_of_report(told, names)}
 
     # All
 
     def proof(self, count):
-        """A clone under load of so many replicas; True for each that was proved, by what the runner returned."""
-        before = self._written()
-        began = time.monotonic()
-        told = self._ours(REPLICAS[:count])
-        return {
-            "replicas": count, "proved": told["proved"], "rows": told["rows"],
-            "written": self._written() - before, "seconds": round(time.monotonic() - began, 1),
-        }
+        """A clone under load of so many replicas, not timed: whether all of them were proved, and what was compared."""
+        try:
+            told = self._ours(REPLICAS[:count])
+        except BenchError as error:
+            return failure(count, error)
+        return {"replicas": count, **{name: told[name] for name in ("proved", "rows", "written", "steps")}}
 
     def _written(self):
         return int(self._demo.primary.value("SELECT MAX(id) FROM library.journal") or 0)
+
+
+def failure(count, error):
+    """A clone that came to no proof counts as one that was not proved."""
+    return {"replicas": count, "proved": False, "rows": 0, "written": 0, "why": str(error)}
 
 
 def _until_prepared(said):
@@ -218,17 +223,26 @@ def measure(options):
 def _prove(record, found, options, until):
     for _ in range(options.proofs):
         if time.monotonic() < until:
-            add(record, "proofs", found.proof(options.replicas))
+            add(record, PROOFS, found.proof(options.replicas))
 
 
 def _compare(record, found, options, until):
-    """The first clone is no figure: it makes the replicas followers, as they are from then on."""
+    """The first clone is no figure but a proof: it makes the replicas followers, as they are from then on."""
     wanted = [(way, count) for way, count in WAYS if not options.ways or f"{way}{count}" in options.ways.split(",")]
-    found.once(OURS, max(count for _, count in wanted))
+    add(record, PROOFS, found.proof(max(count for _, count in wanted)))
     for _ in range(options.rounds):
         for way, count in wanted:
             if time.monotonic() < until:
-                add(record, f"{way} {count}", found.once(way, count))
+                _measure(record, found, way, count)
+
+
+def _measure(record, found, way, count):
+    try:
+        add(record, f"{way} {count}", found.once(way, count))
+    except BenchError as error:
+        if way == OURS:
+            add(record, PROOFS, failure(count, error))
+        raise
 
 
 def add(record, key, run):

@@ -1,12 +1,14 @@
-"""What the processes of some machines hold in memory together, moment by moment, beyond those that ran before."""
+"""What the processes of some machines hold in memory together, moment by moment, beyond those that ran before.
 
+A machine is known by its network, so that what was brought into it from outside counts as its own.
+"""
+
+import os
 import re
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-
-from .processes import all_processes, descendants
 
 LOOK_EVERY = 0.25
 _SHARE = re.compile(r"^Pss:\s+(\d+)", re.MULTILINE)
@@ -14,7 +16,7 @@ SERVER = "mariadbd"
 
 
 class PeakByPart:
-    """`roots` are {name: pid}. Of pages that several share each counts its part; database servers do not count."""
+    """`roots` are {name: a pid there}. Of pages that several share each counts its part; servers do not count."""
 
     def __init__(self, roots):
         self._roots = roots
@@ -23,8 +25,8 @@ class PeakByPart:
         self._thread = threading.Thread(target=self._look_on, daemon=True)
 
     def __enter__(self):
-        processes = all_processes()
-        self._before = {pid for root in self._roots.values() for pid in descendants(root, processes)}
+        self._names = {network_of(pid): name for name, pid in self._roots.items()}
+        self._before = set(running())
         self._thread.start()
         return self
 
@@ -40,10 +42,24 @@ class PeakByPart:
 
     def _look_on(self):
         while not self._over.wait(LOOK_EVERY):
-            processes = all_processes()
-            for name, root in self._roots.items():
-                new = descendants(root, processes) - self._before
-                self._looks[name].append((time.monotonic(), sum(map(share_of, new))))
+            held = dict.fromkeys(self._looks, 0)
+            for pid in set(running()) - self._before:
+                if name := self._names.get(network_of(pid)):
+                    held[name] += share_of(pid)
+            for name, size in held.items():
+                self._looks[name].append((time.monotonic(), size))
+
+
+def running():
+    """The ids of all processes."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def network_of(pid):
+    """The network that a process is in; None if it has ended."""
+    with suppress(OSError):
+        return os.stat(f"/proc/{pid}/ns/net").st_ino
+    return None
 
 
 def share_of(pid):

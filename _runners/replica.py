@@ -326,7 +326,8 @@ def _copy(source, destinations, options):
     if told.get("result") != "ok":
         reasons = [each.get("text", str(each)) for each in told.get("reasons", ())]
         raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {' '.join(reasons)}")
-    return {name: told.get(name) for name in ("transfer", "receipt", "phases", "destinations") if told.get(name)}
+    kept = ("transfer", "receipt", "phases", "bottleneck", "destinations")
+    return {name: told[name] for name in kept if told.get(name)}
 
 
 def _tell(what, details):

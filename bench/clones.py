@@ -159,6 +159,7 @@ def _of_report(told, names):
     return {
         "steps": told["seconds"],
         "phases": told["copy"].get("phases"),
+        "bottleneck": told["copy"].get("bottleneck"),
         "proved": all(each["proved"] for each in proofs_of),
         "rows": min(each["compared"]["rows"] for each in proofs_of),
     }
@@ -197,7 +198,7 @@ def parser():
     own.add_argument("--rounds", type=int, default=1, help="of all ways, alternated")
     own.add_argument("--ways", default="", help="only these, such as hand1,ours1")
     own.add_argument("--proofs", type=int, default=0, metavar="N", help="only clones, each until it is proved")
-    own.add_argument("--replicas", type=int, default=1, choices=(1, 2), help="of each clone of --proofs")
+    own.add_argument("--replicas", type=int, choices=(1, 2), help="of a clone of --proofs, else two and one")
     own.add_argument("--seconds", type=float, default=SECONDS, help="begin no run when so many are over")
     own.add_argument("--json", metavar="FILE", help="keep the figures there, and go on with what is there")
     own.add_argument("--fresh", action="store_true", help="begin the figures anew, whatever is there")
@@ -221,9 +222,9 @@ def measure(options):
 
 
 def _prove(record, found, options, until):
-    for _ in range(options.proofs):
+    for turn in range(options.proofs):
         if time.monotonic() < until:
-            add(record, PROOFS, found.proof(options.replicas))
+            add(record, PROOFS, found.proof(options.replicas or 2 - turn % 2))
 
 
 def _compare(record, found, options, until):

@@ -55,6 +55,12 @@ def test_every_clone_of_ours_is_counted_also_one_that_was_not_proved():
     assert told.startswith("2 of 3 clones") and "5,000 rows" in told and "1,200 rows" in told
 
 
+def test_what_passes_before_the_first_byte_is_told():
+    told = clonepage.fixed(document(ours_1=[{**run(12.0), "phases": {"to_first_byte": 1.5}}]))
+    assert "7.5 s of ours for one replica pass before the first byte" in told
+    assert clonepage.fixed(document(hand_1=[run(3.0)])) == ""
+
+
 def test_what_comes_after_preparing_is_apart():
     *_, line = clonepage.after(document(hand_1=[run(10.0)], ours_1=[run(12.0)]))
     assert line == "| 1 | 1.0 | 1.5 | 0.5 | 2.5 |"

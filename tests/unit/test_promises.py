@@ -1,4 +1,4 @@
-"""The tests that docs/promises.md and docs/faults.md name exist."""
+"""The tests that docs/promises.md, docs/faults.md and docs/databases.md name exist."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 HERE = "tests/unit/test_promises.py"
-PAGES = [(CHECKOUT / "docs" / name).read_text() for name in ("promises.md", "faults.md")]
+PAGES = [(CHECKOUT / "docs" / name).read_text() for name in ("promises.md", "faults.md", "databases.md")]
 NAMED = [named for page in PAGES for named in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)]
 
 
@@ -31,5 +31,11 @@ def test_every_promise_names_a_test():
 
 def test_every_fault_names_a_test():
     rows = re.findall(r"^\| \d+ \|.*$", PAGES[1], flags=re.MULTILINE)
+    assert len(rows) > 20
+    assert [row for row in rows if "`tests/" not in row] == []
+
+
+def test_every_pitfall_of_a_clone_names_a_test():
+    rows = re.findall(r"^\| .* \| .* \|.*$", PAGES[2].partition("## The known pitfalls")[2], flags=re.MULTILINE)[1:]
     assert len(rows) > 20
     assert [row for row in rows if "`tests/" not in row] == []

@@ -38,6 +38,7 @@ SETTINGS_THAT_MAY_CHANGE = {
     "stall_timeout",
     "streams",
 }
+OF_A_STREAM = {"stream", "verify"}
 ARCHIVED = ("place.json", "state.json", "events.jsonl", "intent.json", "verdict.json")
 JOURNAL = ("entries.db-wal", "entries.db")
 JOURNALS_KEPT = 2
@@ -64,7 +65,8 @@ def take_up(run, spec, patience):
 
 def _refuse_another(run, present, spec):
     before, now = _lasting(present), _lasting(spec)
-    differing = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    compared = {*before, *now} - (OF_A_STREAM if _is_tree_of_a_stream(present, spec) else set())
+    differing = sorted(name for name in compared if before.get(name) != now.get(name))
     if differing:
         text = f"attempt {spec['attempt']} of transfer {run.transfer} cannot have another {', '.join(differing)}"
         raise SpecMismatch(
@@ -72,6 +74,11 @@ def _refuse_another(run, present, spec):
             existing=documents.digest(present),
             asked=documents.digest(spec),
         )
+
+
+def _is_tree_of_a_stream(present, spec):
+    """Whether a stream broke here, of which nothing is kept, and comes now as the tree that it became elsewhere."""
+    return "stream" in present and "stream" not in spec
 
 
 def _refuse_outdated(run, present, spec):

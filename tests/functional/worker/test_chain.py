@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import tarfile
 
 import pytest
 
@@ -140,3 +141,60 @@ def test_who_dies_is_passed_by_and_completed_from_a_finished_one(crowd, minions,
         ("delta", "gamma"), "published"
     )
     assert (tmp_path / "gamma" / "big").read_bytes() == big.read_bytes()
+
+
+# An archive, unpacked by all while it passes
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """24 MiB that nothing makes smaller, and a small file."""
+    (tmp_path / "made" / "top").mkdir(parents=True)
+    (tmp_path / "made" / "top" / "big").write_bytes(os.urandom(24 << 20))
+    (tmp_path / "made" / "top" / "small").write_bytes(b"small")
+    path = tmp_path / "whole.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=0) as made:
+        made.add(tmp_path / "made" / "top", "top")
+    return path
+
+
+@pytest.fixture
+def unpacked(crowd, archive, monkeypatch):
+    """unpacked() -> a chain that unpacks the archive at every destination."""
+    file = samples.source(real=str(archive), kind="file", files=1, directories=0, entries=1)
+    monkeypatch.setattr(samples, "source", lambda **_: file)
+    host = samples.host
+    monkeypatch.setattr(samples, "host", lambda *how, **more: host(*how, unpacks=["gz"], **more))
+    return lambda: crowd(archive, type="decompress")
+
+
+def test_one_stream_is_unpacked_by_all_who_are_named(unpacked, tmp_path):
+    chain = unpacked().begin()
+    verdicts = chain.verdicts()
+    assert {each["result"] for each in verdicts.values()} == {"published"}, verdicts
+    assert all(equal(tmp_path / "made" / "top", tmp_path / name / "whole") for name in NAMES)
+    assert [verdicts[name]["report"]["files"] for name in NAMES] == [2, 2, 2]
+    result = report.result(state_of(chain))
+    assert (result["result"], result["receipt"]["proved_on"]) == ("ok", list(NAMES))
+    assert (result["receipt"]["level"], result["receipt"]["reread_bytes"]) == ("flight", 0)
+
+
+def test_who_dies_while_a_stream_passes_is_completed_from_the_tree_of_another(
+    unpacked, minions, network, tmp_path, monkeypatch
+):
+    network.limit("40mbit")
+    chain = unpacked().begin()
+    chain.await_bytes("delta")
+    chain.kill("gamma")
+    network.unlimit()
+    verdicts = chain.verdicts()
+    assert [verdicts[name]["result"] for name in ("beta", "gamma", "delta")] == ["published", "failed", "published"]
+    assert eventually(lambda: not os.listdir(tmp_path / "gamma"))
+
+    monkeypatch.undo()
+    found = records.with_source(chain.transfer, chain.records(), "delta")
+    following = records.next_attempt(found, {}, [], {})
+    assert (following.settings.type, following.reasons) == ("file", ())
+    again = Crowd(minions, following, facts(following)).begin()
+    assert {each["result"] for each in again.verdicts().values()} == {"published"}
+    assert equal(tmp_path / "made" / "top", tmp_path / "gamma" / "whole")

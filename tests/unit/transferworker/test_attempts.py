@@ -114,6 +114,17 @@ def test_what_the_data_was_made_with_cannot_change(run, changes, named):
     assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
 
 
+def test_what_was_a_stream_may_come_as_the_tree_that_it_became(run):
+    """Of a stream that broke nothing is kept, so nothing was made with it."""
+    tree = run.spec
+    stream = {"type": "decompress", "format": "gz", "expect": ""}
+    run.write("spec", {**tree, "stream": stream, "settings": {**tree["settings"], "verify": "flight"}})
+    with pytest.raises(SpecMismatch, match="cannot have another stream than"):
+        take_up(run, stream={**stream, "format": "xz"})
+    attempts.take_up(run, {**tree, "attempt": 2}, PATIENCE)
+    assert "stream" not in run.spec
+
+
 def test_what_may_change_may_change(run):
     for name in attempts.SETTINGS_THAT_MAY_CHANGE:
         assert name in run.spec["settings"]

@@ -25,7 +25,7 @@ from datamover.errors import DiskError, MoverError
 from hosttools.backups import Coordinates
 from hosttools.errors import HostToolError
 from replicahost import backup as backing
-from replicahost import counting, discovery, holds, installing, replicating, streaming
+from replicahost import counting, discovery, holds, installing, replicating
 from replicahost import settings as own
 from replicaplan import standing
 from replicaplan.errors import ReplicaError, ReplicaRefused
@@ -180,51 +180,6 @@ def prepare(target, memory=0, nonce=None):
         return {**backing.read(target).as_dict(), "changed": changed}
 
     return _answer(nonce, work)
-
-
-def stage(target, lease=3600, parallel=2, nonce=None):
-    """
-    Take a backup of this host's database into a directory of this host, which is removed again after its lease.
-
-    target
-        An absolute path that is not there yet.
-
-    lease : 3600
-        Seconds until it is removed, unless ``replica.unstage`` does so before.
-
-    parallel : 2
-        How many threads of the tool read.
-
-    nonce
-        What the signed answer must repeat; see the module.
-
-    Returns what ``xtrabackup.info`` returns.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt db1 replica.stage /srv/backup lease=7200
-    """
-    return _answer(nonce, lambda: streaming.stage(_running(), target, lease, int(parallel), _state_dir()).as_dict())
-
-
-def unstage(nonce=None):
-    """
-    Remove the backup that ``replica.stage`` has made.
-
-    nonce
-        What the signed answer must repeat; see the module.
-
-    Returns a dict: ``removed`` (its path).
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt db1 replica.unstage
-    """
-    return _answer(nonce, lambda: {"removed": streaming.unstage(_state_dir())})
 
 
 def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=False, nonce=None):

@@ -16,7 +16,6 @@ a failure, 3 for a refusal that has changed nothing, 6 if the runner was interru
 
 import contextlib
 import functools
-import secrets
 import sys
 
 from replicamaster import cloning, proving, repairing
@@ -30,7 +29,6 @@ from transferplan.errors import PlanError
 __virtualname__ = "replica"
 
 OK, FAILED, REFUSED, UNKNOWN = 0, 2, 3, 6
-STAGED = ".backup-for-clone"
 
 
 def __virtual__():
@@ -302,22 +300,9 @@ def _rebuild(cluster, host, donor):
 
 def _clone(wish, options):
     def copy(source, destinations):
-        return _copied(wish, source, destinations, options)
+        return _copy(source, destinations, {"type": "xtrabackup", **options})
 
     return cloning.clone(_hosts(), wish, copy, _tell)
-
-
-def _copied(wish, source, destinations, options):
-    """One destination takes the backup as it is made; for several it is made once beside the data, and copied."""
-    if len(destinations) == 1:
-        return _copy(source, destinations, {"type": "xtrabackup", **options})
-    place = _hosts().ask(wish.source, "info")["datadir"] + STAGED + "-" + secrets.token_hex(4)
-    _hosts().ask(wish.source, "stage", cloning.LONG, target=place, lease=86400)
-    try:
-        return _copy(f"{wish.source}:{place}", destinations, options)
-    finally:
-        with contextlib.suppress(ReplicaError):
-            _hosts().ask(wish.source, "unstage")
 
 
 def _copy(source, destinations, options):

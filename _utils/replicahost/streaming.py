@@ -13,10 +13,9 @@ from hosttools import hotbackup
 from replicaplan.errors import BackupUnfit, ReplicaRefused
 
 from . import backup as backing
-from . import datadir, holds, server
+from . import datadir, server
 
 TOLD = 1500
-STAGED = "backup"
 STAGING = ".salt-transfer-backup-"
 
 
@@ -35,23 +34,6 @@ def take(found, target, parallel):
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return backing.read(target)
-
-
-def stage(found, target, lease, parallel, state_dir):
-    """The same as something that does not stay: removed by `unstage`, or after its lease."""
-    _refuse(found, target)
-    hold = holds.begin(state_dir, STAGED, lease, target=os.path.normpath(target))
-    with hold.working():
-        hold.undo.register("backup", target=os.path.normpath(target))
-        return take(found, target, parallel)
-
-
-def unstage(state_dir):
-    """Remove it; returns where it was."""
-    hold = holds.find(state_dir, STAGED)
-    target = hold.document["target"]
-    hold.take_back()
-    return target
 
 
 def _refuse(found, target):

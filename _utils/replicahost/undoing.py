@@ -1,7 +1,5 @@
 """How each kind of change is undone. Each may run again after it has run, or when its change never was."""
 
-import shutil
-
 from hosttools import sql
 
 from . import unit as units
@@ -36,10 +34,4 @@ def resume(server, channel, was_io, was_sql):
     server.do(f"SET @@default_master_connection={sql.quote(channel)}; STOP SLAVE; {start}")
 
 
-def remove_backup(target):
-    """A backup that was only to be copied from here."""
-    shutil.rmtree(target, ignore_errors=True)
-
-
-HANDLERS = {"unit": unmask_and_start, "datadir": put_back, "isolation": end_isolation, "paused": go_on,
-            "backup": remove_backup}
+HANDLERS = {"unit": unmask_and_start, "datadir": put_back, "isolation": end_isolation, "paused": go_on}

@@ -61,7 +61,7 @@ def _rows(document):
 def _line(document, way, count, runs):
     ratio = ratio_of(document, count) if way == "ours" else None
     steps = [f"{_median(run['steps'][name] for run in runs):.1f}" for name in ("copy", "prepare")]
-    memory = [f"{each:.0f} MiB" for each in memory_of(runs)]
+    memory = [f"{each:.0f} MiB" if each else "not measured" for each in memory_of(runs)]
     cells = [count, way, str(len(runs)), f"{seconds_of(runs):.1f}", f"{ratio:.2f}x" if ratio else "", *steps, *memory]
     return f"| {' | '.join(cells)} |"
 
@@ -71,10 +71,11 @@ def seconds_of(runs):
 
 
 def memory_of(runs):
-    """MiB at the donor, and at the replica that needs most; the donor is told first."""
-    donors = [next(iter(run["memory"].values())) for run in runs]
-    replicas = [max(list(run["memory"].values())[1:]) for run in runs]
-    return _median(donors) / MIB, _median(replicas) / MIB
+    """MiB at the donor, and at the replica that needs most; the donor is told first. None if nobody looked."""
+    known = [list(run["memory"].values()) for run in runs if run["memory"]]
+    if not known:
+        return None, None
+    return _median(donor for donor, *_ in known) / MIB, _median(max(others) for _, *others in known) / MIB
 
 
 def ratio_of(document, count):
@@ -130,7 +131,7 @@ def proofs(document):
     proved = [run for run in runs if run["proved"]]
     rows, written = min((run["rows"] for run in proved), default=0), sum(run["written"] for run in proved)
     return [
-        f"{len(proved)} of {len(runs)} clones under write load ended proved: every table equal at one GTID, {rows:,} "
+        f"{len(proved)} of {len(runs)} clones under write load ended proved: every InnoDB table equal at one GTID, {rows:,} "
         f"rows or more compared each time, {written:,} rows written to the primary meanwhile.",
     ]
 

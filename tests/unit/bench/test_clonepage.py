@@ -37,6 +37,11 @@ def test_a_row_has_the_medians_and_the_ratio_to_by_hand():
     assert ours == "| 1 | ours | 1 | 12.1 | 1.10x | 4.0 | 2.0 | 100 MiB | 200 MiB |"
 
 
+def test_memory_that_nobody_looked_at_is_not_nothing():
+    *_, hand = clonepage.table(document(hand_1=[{**run(10.0), "memory": {}}]))
+    assert hand.endswith("| not measured | not measured |")
+
+
 def test_a_goal_that_was_missed_is_said_to_be():
     found = document(hand_1=[run(10.0)], ours_1=[run(12.0)], hand_2=[run(20.0)], ours_2=[run(19.0)])
     one, two = clonepage.verdicts(found)

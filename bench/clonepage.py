@@ -131,8 +131,8 @@ def proofs(document):
     proved = [run for run in runs if run["proved"]]
     rows, written = min((run["rows"] for run in proved), default=0), sum(run["written"] for run in proved)
     return [
-        f"{len(proved)} of {len(runs)} clones under write load ended proved: every InnoDB table equal at one GTID, {rows:,} "
-        f"rows or more compared each time, {written:,} rows written to the primary meanwhile.",
+        f"{len(proved)} of {len(runs)} clones under write load ended proved: every InnoDB table equal at one GTID, "
+        f"{rows:,} rows or more compared each time, {written:,} rows written to the primary meanwhile.",
     ]
 
 

@@ -5,8 +5,11 @@ import hashlib
 import pytest
 from lab import Lab
 
+from tests.support.browser import Browser
 from tests.support.copying import SLOW_BYTES, Copying, digest, heal, plant_random, slowed, worker
+from tests.support.live_page import open_page, open_transfer, sign_in
 from tests.support.runs import ENTRY, assert_ok, differences, names, outcome
+from tests.support.salt_api import salt_api
 from transferplan.options import OPTIONS
 
 OLDEST = "3006"
@@ -137,3 +140,14 @@ def test_a_tree_synced_from_the_file_server_copies():
         lab.machine("alpha").run(["sh", "-c", "mkdir /srv/data && echo hello >/srv/data/file"])
         assert_ok(lab.run_runner("transfer.copy", src="alpha:/srv/data", dst="beta:/srv/"))
         assert lab.machine("beta").output("cat", "/srv/data/file") == "hello"
+
+
+def test_its_salt_api_serves_the_live_page(clean_lab, run, data, tmp_path):
+    copied = run(src="alpha:/srv/data", dst="beta:/srv/")
+    with salt_api(clean_lab, ["ann"], transfer_viewers={"ann": ["*"]}) as api, Browser(tmp_path) as page:
+        open_page(page, api)
+        sign_in(page, "ann")
+        page.await_text("alpha:/srv/data")
+        open_transfer(page, copied.data["transfer"])
+        page.await_text("ok: what arrived is proved")
+        assert page.said == []

@@ -4,6 +4,7 @@ import contextlib
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import yaml
 from lab.salt import CHECKOUT, CONFIG_DIRECTORY
@@ -47,6 +48,7 @@ def salt_api(lab, users, **more):
     finally:
         master.run(["systemctl", "stop", UNIT], check=False)
         master.run(["rm", "-f", CONFIG, SECRETS])
+        master.run(["rmdir", "--ignore-fail-on-non-empty", str(Path(CONFIG).parent)])
         restart_master(lab)
 
 

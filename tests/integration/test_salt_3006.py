@@ -142,6 +142,7 @@ def test_a_tree_synced_from_the_file_server_copies():
         assert lab.machine("beta").output("cat", "/srv/data/file") == "hello"
 
 
+@pytest.mark.slow
 def test_its_salt_api_serves_the_live_page(clean_lab, run, data, tmp_path):
     copied = run(src="alpha:/srv/data", dst="beta:/srv/")
     with salt_api(clean_lab, ["ann"], transfer_viewers={"ann": ["*"]}) as api, Browser(tmp_path) as page:

@@ -1,6 +1,6 @@
 """Hot backups of a real MariaDB, streamed from machine to machine by one command on the master.
 
-Beta has a server of its own, from which alpha replicates; alpha is the donor.
+Beta has a server of its own, from which alpha replicates; alpha is the donor. Gamma only takes backups.
 """
 
 import pytest
@@ -33,7 +33,8 @@ LEASE = 10
 @pytest.fixture(scope="module")
 def lab():
     login = {"replica": {"user": "backup", "password": PASSWORD}}
-    with Lab(minions=("alpha", "beta"), databases=("alpha", "beta"), minion_config=login) as lab:
+    hosts = ("alpha", "beta", "gamma")
+    with Lab(minions=hosts, databases=hosts, minion_config=login) as lab:
         yield lab
 
 
@@ -60,12 +61,25 @@ def beta(lab):
 
 
 @pytest.fixture
-def unending(donor, beta):
-    """The donor's backup cannot end for minutes: it does not fit into memory, and the way to beta is slow."""
+def gamma(lab):
+    machine = lab.machine("gamma")
+    yield machine
+    machine.run(["rm", "-rf", "/srv/sqldata"])
+
+
+@pytest.fixture
+def large(donor):
+    """The donor's backup does not fit into memory."""
     donor.sql(MORE_THAN_MEMORY)
+    yield
+    donor.sql("SET sql_log_bin=0; DROP TABLE shop.filler")
+
+
+@pytest.fixture
+def unending(large, beta):
+    """The donor's backup cannot end for minutes: it does not fit into memory, and the way to beta is slow."""
     with slowed(beta, "4mbit"):
         yield
-    donor.sql("SET sql_log_bin=0; DROP TABLE shop.filler")
 
 
 def counted(server):
@@ -151,6 +165,43 @@ def test_a_cancel_ends_the_backup_and_replication_goes_on(lab, donor, beta, unen
         assert outcome(copying.finish()) == (4, "cancelled")
     assert applies(donor) and not backup_runs(donor.machine)
     assert beta.run(["ls", "/srv/sqldata"], check=False).returncode
+
+
+def is_prepared(machine):
+    """Whether what lies there is a backup from which a server could begin."""
+    made = machine.run(["mariabackup", "--prepare", "--target-dir=/srv/sqldata"], check=False)
+    return made.returncode == 0 and "completed OK!" in made.stderr
+
+
+TO_TWO = "beta:/srv/sqldata,gamma:/srv/sqldata"
+
+
+def test_one_backup_goes_to_two_at_once(lab, donor, beta, gamma):
+    done = copied(lab, dst=TO_TWO, order="given")
+    assert_ok(done)
+    assert done.data["receipt"]["proved_on"] == ["beta", "gamma"]
+    assert done.data["receipt"]["reread_bytes"] == 0
+    ends = done.data["destinations"]
+    assert ends["gamma"]["chain"]["predecessors"][0]["host"] == "beta"
+    assert ends["beta"]["report"] == ends["gamma"]["report"]
+    assert is_prepared(beta) and is_prepared(gamma)
+
+
+def test_who_dies_in_the_middle_of_a_backup_is_completed_from_the_other(lab, donor, large, beta, gamma):
+    options = {"type": "xtrabackup", "order": "given", "compress": "none", "lease": f"{LEASE}s"}
+    with Copying(lab, SOURCE, TO_TWO, **options) as copying:
+        with slowed(gamma, "8mbit"):
+            copying.await_arrived()
+            assert backup_runs(donor.machine)
+            beta.run(["systemctl", "kill", "--signal=KILL", f"salt-transfer-{copying.transfer}*"])
+        done = copying.finish()
+    assert outcome(done) == (5, "partial"), words(done)
+    outcomes = {host: end["outcome"] for host, end in done.data["destinations"].items()}
+    assert outcomes == {"beta": "failed", "gamma": "ok"}
+    resumed = lab.run_runner("transfer.resume", copying.transfer, source="gamma")
+    assert_ok(resumed)
+    assert resumed.data["receipt"]["level"] == "readback"
+    assert is_prepared(beta) and is_prepared(gamma)
 
 
 def test_an_archive_of_a_backup_is_unpacked_where_it_arrives(lab, donor, beta):

@@ -6,9 +6,10 @@
     ./dev faults --chain-rounds 100 --seed 7                 destinations of a chain of eight die, the engine alone
 
 The rows fail too when in some phase of a transfer nothing struck. What comes only after the end is no hit. Rows can be
-run in parts, by words for pytest, with one file that gathers the hits; without words the verdict is over all in it:
+run in as many runs as it takes, with one file that records how each test ended and what it hit; each run goes on where
+the last one ended, and the verdict is over all in the file:
 
-    ./dev faults --hits FILE -k kill
+    ./dev faults --record FILE --seconds 250
 """
 
 import argparse
@@ -16,13 +17,12 @@ import re
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
-from xml.etree import ElementTree
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs/faults.md"
-HIT = re.compile(r"(.+) in (\w+) with (\d+) bytes landed")
+OVER = (0, 5)
+"""Exit statuses of pytest that say nothing against it: all passed, or all had passed before."""
 
 
 def main(arguments):
@@ -32,11 +32,11 @@ def main(arguments):
     parser.add_argument("--chain-rounds", type=int, default=0, help="so many rounds of a chain, the engine alone")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
-    parser.add_argument("--seconds", type=float, default=1e9, help="begin no further round after so many")
-    parser.add_argument("--hits", type=Path, help="gather the hits of rows in this file")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin nothing further after so many")
+    parser.add_argument("--record", type=Path, help="record in this file how the rows end, and run what is not done")
     options, rest = parser.parse_known_args(arguments)
     if not (options.rounds or options.through_salt or options.chain_rounds):
-        return run_rows(rest, options.hits)
+        return run_rows(rest, options.record, options.seconds)
     return play_at_random(options, rest)
 
 
@@ -54,48 +54,28 @@ def play_at_random(options, rest):
     return status
 
 
-def run_rows(words, gathered):
-    """Run the tests of all rows, or those that `words` select, tell the hits; the exit status."""
+def run_rows(words, file, seconds):
+    """Run the tests of all rows, or those that `words` select; tell what came of them and was hit; the exit status."""
+    with tempfile.TemporaryDirectory() as place:
+        return run_recorded(words, file or Path(place) / "record", seconds)
+
+
+def run_recorded(words, file, seconds):
     import pytest
 
-    with tempfile.NamedTemporaryFile(suffix=".xml") as results:
-        status = pytest.main(["--all", "--no-cov", f"--junitxml={results.name}", *words, *named()])
-        told = hits(ElementTree.parse(results.name))
-    struck = Counter(HIT.fullmatch(each).group(1, 2) for each in gather(told, gathered))
-    for (fault, phase), count in sorted(struck.items()):
-        print(f"{fault:30} in {phase:12} {count:4} times")
-    troubles = missing(struck)
-    for trouble in troubles:
-        print(trouble)
-    return status or (bool(troubles) and not words)
+    from tests.faults import record
 
-
-def gather(told, file):
-    """These hits and all that were gathered before."""
-    if file is None:
-        return told
-    with open(file, "a+", encoding="ascii") as gathered:
-        gathered.writelines(f"{each}\n" for each in told)
-        gathered.seek(0)
-        return gathered.read().splitlines()
+    recorder = record.Recorder(file.absolute(), seconds)
+    status = pytest.main(["--all", "--no-cov", *words, *named()], plugins=[recorder])
+    ended = record.read(file)
+    troubles = [*record.troubles(ended, recorder.asked), *(() if words else record.missed(ended))]
+    print(*record.tell(ended, recorder.asked), *troubles, sep="\n")
+    return 1 if troubles or status not in OVER else 0
 
 
 def named():
     """The tests that the page names, each once."""
     return list(dict.fromkeys(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", PAGE.read_text())))
-
-
-def hits(results):
-    """What struck where, as the tests recorded it."""
-    return [each.get("value") for each in results.iter("property") if each.get("name") == "hit"]
-
-
-def missing(struck):
-    """Sentences about phases in which nothing struck."""
-    from tests.faults.schedule import PHASES
-
-    phases = {phase for _, phase in struck}
-    return [f"nothing struck while a worker was {phase}" for phase in PHASES if phase not in phases]
 
 
 if __name__ == "__main__":

@@ -89,9 +89,9 @@ class Relay(Receiver):
     @property
     def reached(self):
         upstream = self._upstream
-        # How long one waits for another predecessor is bounded there.
-        waits = time.monotonic() if self._predecessors and upstream is None else 0
-        return upstream.inlets.reached if upstream else waits, self._flow.behind
+        # How long one waits for another predecessor is bounded there, or where somebody farther up waits for one.
+        waits = time.monotonic() if self._predecessors and (upstream is None or self._adrift_since) else 0
+        return upstream.inlets.reached if upstream else 0, waits, self._flow.behind
 
     @property
     def troubles(self):

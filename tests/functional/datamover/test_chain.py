@@ -14,6 +14,7 @@ from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
 from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
+from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
 from tests.functional.datamover.chains import Chains
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
@@ -389,6 +390,16 @@ def test_a_source_that_dies_is_missed_by_all(large, folder):
         outcomes = {host: each.result() for host, each in running.items()}
     assert {outcome.error.name for outcome in outcomes.values()} == {"predecessor-lost"}
     check(chain, outcomes, lost=list(chain.nodes))
+
+
+def test_who_comes_behind_one_that_waits_for_another_is_not_standing_still(large, folder):
+    chain = Chains(large, folder, stall_timeout=6)
+    chain.nodes["beta"].prepare = lambda relay: setattr(relay, "_bound", lambda: Countdown(9))
+    running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
+    with chain.source_apart() as source:
+        at_share(chain, "delta", 0.2, source.process.kill)
+        outcomes = {host: each.result() for host, each in running.items()}
+    assert {outcome.error.name for outcome in outcomes.values()} == {"predecessor-lost"}
 
 
 ROOT = bytes(32)

@@ -33,9 +33,13 @@ class Making:
             self._is_over = over
             self._changed.notify_all()
 
+    def _wake(self):
+        with self._changed:
+            self._changed.notify_all()
+
     def followed(self, stop):
         """What a link lists, which ends with `stop`."""
-        stop.on_set(lambda _reason: self._grow(0, self._is_over))
+        stop.on_set(lambda _reason: self._wake())
         return Following(self, stop)
 
     def entry(self, number, stop):

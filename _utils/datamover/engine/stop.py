@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from contextlib import ExitStack
 
 
 class Stopped(Exception):
@@ -30,9 +31,14 @@ class Stop:
             self.reason = reason
             listeners, self._listeners = self._listeners, []
         os.eventfd_write(self._fd, 1)
-        for listener in listeners:
-            listener(reason)
+        self._tell(listeners)
         return True
+
+    def _tell(self, listeners):
+        """Nobody is left out because somebody before him fails."""
+        with ExitStack() as telling:
+            for listener in reversed(listeners):
+                telling.callback(listener, self.reason)
 
     def is_set(self):
         return self.reason is not None

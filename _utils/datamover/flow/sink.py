@@ -8,6 +8,7 @@ In a chain segments are kept beside that, in a window in memory, until all behin
 on one link is gone on with on another.
 """
 
+import threading
 import time
 
 from ..disk import staging as staged
@@ -32,6 +33,8 @@ class StreamStaging(staged.Staging):
         self._consumer = consumer
         self._block_size = block_size
         self._turn = 1
+        self._fed = 0
+        self._feeding = threading.Lock()
         self._report_number = None
         self._told = None
         self._changed = None
@@ -66,25 +69,43 @@ class StreamStaging(staged.Staging):
         self._await_turn(number)
         if number == self._report_number:
             raise ProtocolError("the report of a stream came in pieces")
-        self._kept.keep(number, offset, view)
-        self._feed(view)
+        with self._feeding:
+            self._check_next(number, offset)
+            self._kept.keep(number, offset, view)
+            self._feed(view)
+            self._fed += len(view)
         return True
 
     def put_pack(self, files):
-        for number, _, view in files:
-            self._put_whole(number, view)
-        return files
+        """Those that were fed, which have landed whatever becomes of the rest: the link may be cut while that waits."""
+        fed = []
+        for number, try_, view in files:
+            try:
+                self._put_whole(number, view)
+            except Stopped:
+                if not fed:
+                    raise
+                break
+            fed.append((number, try_, view))
+        return fed
 
     def _put_whole(self, number, view):
         self._await_turn(number)
-        if number < self._turn:
-            return  # it came with a pack of which the rest came too late
-        self._kept.keep(number, 0, view)
-        if number == self._report_number:
-            self._told = segments.decode(view)
-        else:
-            self._feed(view)
-        self._next()
+        with self._feeding:
+            self._check_next(number, 0)
+            self._kept.keep(number, 0, view)
+            if number == self._report_number:
+                self._told = segments.decode(view)
+            else:
+                self._feed(view)
+            self._next()
+
+    def _check_next(self, number, offset):
+        """What was fed cannot be taken back, so nothing is fed twice, whoever sends it on however many streams."""
+        if (number, offset) != (self._turn, self._fed):
+            raise ProtocolError(
+                f"bytes of segment {number} from {offset} on came when {self._fed} of segment {self._turn} had been fed"
+            )
 
     def finish(self, _number):
         self._next()
@@ -103,6 +124,7 @@ class StreamStaging(staged.Staging):
     def _next(self):
         with self._changed:
             self._turn += 1
+            self._fed = 0
             self._changed.notify_all()
         self._note()
 
@@ -129,8 +151,9 @@ class StreamStaging(staged.Staging):
     def cut(self):
         """The link that it came on is over: who waits on it for its turn, or for room, waits no more."""
         self._kept.cut_off()
-        with self._changed:
-            self._changed.notify_all()
+        if self._changed is not None:
+            with self._changed:
+                self._changed.notify_all()
 
     def mend(self):
         """Nobody waits any more; another link may begin."""
@@ -197,6 +220,9 @@ class NothingKept:
 
     def keep(self, number, offset, view):
         """Nobody asks for it again."""
+
+    def cut_off(self):
+        """Nobody waits for room."""
 
 
 class Kept:

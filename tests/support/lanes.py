@@ -5,7 +5,7 @@ what others have not begun with, beginning with what they come to last.
 """
 
 import os
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ def pytest_runtestloop(session):
     config = session.config
     if session.testsfailed or config.option.collectonly or not config.option.claims:
         return None
-    files = [(path, list(items)) for path, items in groupby(session.items, lambda item: str(item.path))]
+    files = list(by_file(session.items).items())
     for item, following in with_following(claimed(in_order(files, config.option.first), config.option.claims)):
         config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
@@ -30,6 +30,14 @@ def pytest_runtestloop(session):
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
     return True
+
+
+def by_file(items):
+    """{path: its items}, also of files between whose items pytest put those of others."""
+    files = {}
+    for item in items:
+        files.setdefault(str(item.path), []).append(item)
+    return files
 
 
 def in_order(files, first):

@@ -308,6 +308,9 @@ def _clone(wish, options):
 def _copy(source, destinations, options):
     done = __salt__["transfer.copy"](src=source, dst=list(destinations), quiet=True, **options)
     told = done.get("data", done) if "outputter" in done else done
+    if told.get("result") == "unknown":
+        # Nobody waits for it any more, so it must not arrive.
+        __salt__["transfer.cancel"](told["transfer"])
     if told.get("result") != "ok":
         reasons = [each.get("text", str(each)) for each in told.get("reasons", ())]
         raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {' '.join(reasons)}")

@@ -14,7 +14,7 @@
 {% set told = data.get(tag.split("/")[-1]) %}
 
 {% if not (told is mapping and told.get("running")) %}
-recover {{ host | json }}:
+recover_a_replica:
   runner.state.orchestrate:
     - args:
       - mods: orch.recover_replica

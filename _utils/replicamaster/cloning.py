@@ -107,10 +107,11 @@ def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
     try:
         yield
     except BaseException as error:
-        left = [host for host in wish.replicas if host not in story.replicas]
-        hosts.ask_all(left, "discard", STARTING)
         if isinstance(error, ReplicaError):
             error.evidence["settled"] = list(story.replicas)
+        left = [host for host in wish.replicas if host not in story.replicas]
+        with contextlib.suppress(ReplicaError):
+            hosts.ask_all(left, "discard", STARTING)
         raise
 
 
@@ -126,9 +127,13 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
     """One host: its old data is only given up when the new is proved."""
     with contextlib.ExitStack() as undo:
         options = {"in_service": wish.in_service, "discard_own_writes": wish.discard_own_writes, "lease": wish.lease}
-        with story.step("install", host=host):
-            hosts.ask(host, "install", STARTING, prepared=plan.incoming(host), confirm=host, **options)
         undo.callback(_roll_back, hosts, host)
+        with story.step("install", host=host):
+            try:
+                hosts.ask(host, "install", STARTING, prepared=plan.incoming(host), confirm=host, **options)
+            except ReplicaError:
+                undo.pop_all()  # it refused, or has taken it back
+                raise
         proof = _bring_up(hosts, plan, wish, host, story)
         hosts.ask(host, "proved", proof=_short(proof))
         settled = hosts.ask(host, "settle")

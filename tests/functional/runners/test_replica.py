@@ -1,10 +1,13 @@
 """The runner `replica` as Salt calls it: whatever it is given and whatever happens, its exit status is true."""
 
+import inspect
+
 import pytest
 import salt.loader
 
 from replicamaster import cloning
 from replicamaster.ledger import Book
+from replicaplan.errors import CopyFailed
 
 
 @pytest.fixture
@@ -74,3 +77,15 @@ def test_nothing_is_cloned_in_a_cluster_where_a_repair_is_under_way(run, state):
         result, retcode, reasons = run("clone", "alpha", "beta", confirm="beta")
     assert (result, retcode) == ("refused", 3)
     assert "A repair of main is under way" in reasons
+
+
+def test_a_copy_that_nobody_watches_any_more_is_ended(opts, fleet, context, monkeypatch):
+    """A runner that is interrupted leaves the workers to themselves, but this backup must not arrive later."""
+    loaded, cancelled = salt.loader.runner(opts, context=context), []
+    copied = {"result": "unknown", "transfer": "0" * 32, "reasons": [{"text": "the transfer goes on"}]}
+    copy = inspect.unwrap(loaded["replica.clone"]).__globals__["_copy"]
+    faces = {"transfer.copy": lambda **_options: copied, "transfer.cancel": cancelled.append}
+    monkeypatch.setitem(copy.__globals__, "__salt__", faces)
+    with pytest.raises(CopyFailed, match="the transfer goes on"):
+        copy("alpha:/x", ["beta:/y"], {})
+    assert cancelled == [copied["transfer"]]

@@ -135,11 +135,12 @@ def test_an_installation_that_a_host_refuses_leaves_nothing_there_to_take_back()
     assert hosts.steps("db3") == ["prepare", "discard"]
 
 
-def test_an_interruption_is_taken_back_like_a_failure():
+@pytest.mark.parametrize("step", ["install", "point"])
+def test_an_interruption_is_taken_back_like_a_failure(step):
     def interrupt(host):
         raise KeyboardInterrupt
 
-    hosts = Hosts("db2", point=interrupt)
+    hosts = Hosts("db2", **{step: interrupt})
     with pytest.raises(KeyboardInterrupt):
         clone(hosts, cloning.Wish("db1", ("db2",), "db1"))
     assert hosts.steps("db2")[-2:] == ["roll_back", "discard"]

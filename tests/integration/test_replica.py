@@ -12,7 +12,7 @@ from lab.database import REPLICATION_PASSWORD, Database
 from tests.conftest import CHECKOUT
 from tests.support.waiting import eventually
 
-NAMES = ("db1", "db2")
+NAMES = ("db1", "db2", "db3")
 CONTENT = """
 CREATE DATABASE shop; USE shop; CREATE TABLE item (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80));
 INSERT INTO item (name) SELECT MD5(seq) FROM shop.seq_1_to_20000;
@@ -43,7 +43,7 @@ ALERTS = "for i in 1 2 3 4 5; do salt-call --config-dir=/etc/salt event.send sal
 
 @pytest.fixture(scope="module")
 def fleet():
-    """A primary that is written to all the while, and an empty server."""
+    """A primary that is written to all the while, and two empty servers."""
     with Lab(minions=NAMES, databases=NAMES, master_config=MASTER, minion_config=MINION) as lab:
         shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
         lab.databases = {name: Database(lab.machine(name)) for name in NAMES}
@@ -108,6 +108,28 @@ def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
     for name in NAMES:
         beside = ["find", "/srv", "-mindepth", "1", "-maxdepth", "1", "!", "-name", "mysql.before-*"]
         assert fleet.machine(name).output(*beside) == "/srv/mysql"
+
+
+def standing(database):
+    """What a backup could leave otherwise than it was."""
+    status = database.machine.run(["mariadb", "-e", "SHOW SLAVE STATUS\\G"]).stdout
+    told = dict(re.findall(r"(\w+): *(.*)", status))
+    names = "Master_Host", "Slave_IO_Running", "Slave_SQL_Running"
+    beside = database.machine.output("sh", "-c", "ls -d /srv/mysql*; systemctl is-active mariadb")
+    return {name: told[name] for name in names}, database.value("SELECT @@read_only"), beside
+
+
+def test_a_replica_is_the_donor_of_another_and_is_found_as_it_was(fleet):
+    """Its applying thread is held for the backup; the new one follows the primary, from where the donor was."""
+    donor, other = fleet.databases["db2"], fleet.databases["db3"]
+    before = standing(donor)
+    options = {"confirm": "db3", "primary": "db1", "options": {"stop_replication": True}}
+    done = fleet.run_runner("replica.clone", "db2", "db3", **options)
+    assert (done.returncode, done.data["result"]) == (0, "ok"), done.data
+    assert done.data["replicas"]["db3"]["proof"]["proved"]
+    follows = {"Master_Host": fleet.machine("db1").ip, "Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes"}
+    assert standing(other)[:2] == (follows, "1")
+    assert standing(donor) == before
 
 
 @pytest.mark.parametrize(

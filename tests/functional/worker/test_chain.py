@@ -118,7 +118,16 @@ def test_a_planned_chain_brings_the_tree_to_all_and_reads_the_source_once(crowd,
     assert [verdicts[name]["chain"]["predecessors"][0]["host"] for name in NAMES] == ["alpha", "beta", "gamma"]
     result = report.result(state_of(chain))
     assert (result["result"], result["receipt"]["proved_on"]) == ("ok", list(NAMES))
-    assert (result["receipt"]["read_bytes"], result["receipt"]["reread_bytes"]) == (result["receipt"]["bytes"], 0)
+    receipt = result["receipt"]
+    assert receipt["read_bytes"] == receipt["bytes"] + receipt["reread_bytes"]
+    # A busy machine may lose a connection, and what was on its way there is read again.
+    assert receipt["reread_bytes"] == 0 or losses(chain), receipt
+
+
+def losses(chain):
+    """What the source told of connections and links that it lost."""
+    events = chain.minions["alpha"].ask("status", chain.transfer, "source")["events"]
+    return [event for event in events if event["what"] in ("stream-lost", "link-lost")]
 
 
 def test_who_dies_is_passed_by_and_completed_from_a_finished_one(crowd, minions, network, big, tmp_path):

@@ -309,13 +309,25 @@ def _copy(source, destinations, options):
     done = __salt__["transfer.copy"](src=source, dst=list(destinations), quiet=True, **options)
     told = done.get("data", done) if "outputter" in done else done
     if told.get("result") == "unknown":
-        # Nobody waits for it any more, so it must not arrive.
-        __salt__["transfer.cancel"](told["transfer"])
+        raise CopyFailed(f"The backup for {', '.join(destinations)} was interrupted. {_cancelled(told['transfer'])}")
     if told.get("result") != "ok":
         reasons = [each.get("text", str(each)) for each in told.get("reasons", ())]
         raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {' '.join(reasons)}")
     kept = ("transfer", "receipt", "phases", "bottleneck", "destinations")
     return {name: told[name] for name in kept if told.get(name)}
+
+
+def _cancelled(transfer):
+    """End a copy that nobody waits for any more, so that it arrives nowhere later; a sentence about that."""
+    told = __salt__["transfer.cancel"](transfer)
+    told = told.get("data", told) if "outputter" in told else told
+    if told.get("retcode") == OK:
+        return f"Its transfer {transfer} was cancelled."
+    reasons = " ".join(each.get("text", str(each)) for each in told.get("reasons", ()))
+    return (
+        f"Its transfer {transfer} could not be cancelled everywhere ({reasons}): salt-run transfer.cancel {transfer} "
+        "ends it; else what arrives has to be removed before the next clone."
+    )
 
 
 def _tell(what, details):

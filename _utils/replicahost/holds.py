@@ -24,7 +24,7 @@ GUARD = "salt-transfer-replica"
 PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
 UNITS = Path("/etc/systemd/system")
 INTERVAL = 5
-NAMES = ("installation", "pause", "backup")
+NAMES = ("installation", "pause")
 SHORTEST_LEASE, LONGEST_LEASE = 5, 7 * 86400
 
 SERVICE = """\

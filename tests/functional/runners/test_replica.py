@@ -79,13 +79,23 @@ def test_nothing_is_cloned_in_a_cluster_where_a_repair_is_under_way(run, state):
     assert "A repair of main is under way" in reasons
 
 
-def test_a_copy_that_nobody_watches_any_more_is_ended(opts, fleet, context, monkeypatch):
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        ({"retcode": 0, "reasons": []}, "was cancelled"),
+        ({"retcode": 6, "reasons": [{"text": "beta is silent"}]}, "beta is silent.*salt-run transfer.cancel 0{32} "),
+    ],
+)
+def test_a_copy_that_nobody_watches_any_more_is_ended(opts, fleet, context, monkeypatch, ended, words):
     """A runner that is interrupted leaves the workers to themselves, but this backup must not arrive later."""
     loaded, cancelled = salt.loader.runner(opts, context=context), []
     copied = {"result": "unknown", "transfer": "0" * 32, "reasons": [{"text": "the transfer goes on"}]}
     copy = inspect.unwrap(loaded["replica.clone"]).__globals__["_copy"]
-    faces = {"transfer.copy": lambda **_options: copied, "transfer.cancel": cancelled.append}
+    faces = {
+        "transfer.copy": lambda **_options: copied,
+        "transfer.cancel": lambda transfer: cancelled.append(transfer) or ended,
+    }
     monkeypatch.setitem(copy.__globals__, "__salt__", faces)
-    with pytest.raises(CopyFailed, match="the transfer goes on"):
+    with pytest.raises(CopyFailed, match=words):
         copy("alpha:/x", ["beta:/y"], {})
     assert cancelled == [copied["transfer"]]

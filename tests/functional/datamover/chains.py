@@ -143,3 +143,20 @@ class Chains:
         other = OwnProcess(node.relay().run)
         node.listener.close()
         return other
+
+
+def lie(relay, altering, is_altered, content=None):
+    """Have a relay pass on what `altering` makes of what it has, and with `content(relay, entry)` tell digests that fit
+    what is altered.
+    """
+    relay._passing = altering(relay._passing)
+    new_hop = relay._new_hop
+
+    def new_liar(host, epoch):
+        hop = new_hop(host, epoch)
+        true = hop._content
+        hop._content = lambda entry: content(relay, entry) if is_altered(entry) else true(entry)
+        return hop
+
+    if content:
+        relay._onward._make_hop = new_liar

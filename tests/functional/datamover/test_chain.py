@@ -16,7 +16,7 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
-from tests.functional.datamover.chains import Chains
+from tests.functional.datamover.chains import Chains, lie
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
@@ -307,7 +307,7 @@ class Altering:
 
     def open(self, entry):
         file = self._passing.open(entry)
-        if entry.name == b"large":
+        if is_large(entry):
             read_into = file.read_into
             file.read_into = lambda offset, view: altered(read_into(offset, view), offset, view)
         return file
@@ -319,20 +319,8 @@ def altered(count, offset, view):
     return count
 
 
-def lie(relay, with_digests):
-    """Have a relay alter bytes, and if so asked tell digests that fit them."""
-    relay._passing = Altering(relay._passing)
-    new_hop = relay._new_hop
-
-    def new_liar(host, epoch):
-        hop = new_hop(host, epoch)
-        content = hop._content
-        hop._content = lambda entry: content_of_lie(relay, entry) if entry.name == b"large" else content(entry)
-        return hop
-
-    if with_digests:
-        relay._new_hop = new_liar
-        relay._onward._make_hop = new_liar
+def is_large(entry):
+    return entry.name == b"large"
 
 
 def content_of_lie(relay, entry):
@@ -345,7 +333,7 @@ def content_of_lie(relay, entry):
 @pytest.mark.parametrize(("with_digests", "found"), [(False, "digest-mismatch"), (True, "seal-invalid")])
 def test_a_relay_that_alters_what_it_passes_on_is_found(large, folder, with_digests, found):
     chain = Chains(large, folder)
-    chain.nodes["beta"].prepare = lambda relay: lie(relay, with_digests)
+    chain.nodes["beta"].prepare = lambda relay: lie(relay, Altering, is_large, with_digests and content_of_lie)
     outcomes = chain.run()
     check(chain, outcomes, lost=["gamma", "delta"])
     assert {outcomes[host].error.name for host in ("gamma", "delta")} == {found}

@@ -11,6 +11,7 @@ from datamover.digests import constructor
 from datamover.errors import Cancelled, ConsumerFailed, ProducerFailed
 from datamover.flow import spool
 from datamover.flow.places import FileSink
+from tests.functional.datamover.chains import lie
 from tests.functional.datamover.ends import Running
 from tests.functional.datamover.streams import MIB, Flows, python
 from tests.functional.datamover.test_stream import ECHO
@@ -274,19 +275,8 @@ def test_nobody_has_the_seal_before_what_all_made_is_whole(folder, made):
 # Who lies
 
 
-def lie(relay, with_digests):
-    """Have a relay alter bytes of the fifth segment, and if so asked tell digests that fit them."""
-    relay._passing = Altering(relay._passing)
-    new_hop = relay._new_hop
-
-    def new_liar(host, epoch):
-        hop = new_hop(host, epoch)
-        content = hop._content
-        hop._content = lambda entry: fitting(relay, entry) if entry.number == 5 else content(entry)
-        return hop
-
-    if with_digests:
-        relay._onward._make_hop = new_liar
+def is_fifth(entry):
+    return entry.number == 5
 
 
 class Altering:
@@ -301,7 +291,7 @@ class Altering:
 
     def open(self, entry):
         file = self._passing.open(entry)
-        if entry.number == 5:
+        if is_fifth(entry):
             read_into = file.read_into
 
             def altering(offset, view):
@@ -322,7 +312,7 @@ def fitting(relay, _entry):
 @pytest.mark.parametrize(("with_digests", "found"), [(False, "digest-mismatch"), (True, "seal-invalid")])
 def test_a_relay_that_alters_what_it_passes_on_is_found(folder, made, with_digests, found):
     flows = Flows(folder, python(ECHO, made))
-    flows.nodes["beta"].prepare = lambda relay: lie(relay, with_digests)
+    flows.nodes["beta"].prepare = lambda relay: lie(relay, Altering, is_fifth, with_digests and fitting)
     outcomes = flows.run()
     check(flows, outcomes, made, lost=["gamma", "delta"])
     assert {outcomes[host].error.name for host in ("gamma", "delta")} == {found}

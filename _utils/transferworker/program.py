@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 
+from datamover.host import memory
 from datamover.host.rundir import RunDir
 
 USAGE = 2
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 def main(words):
     """Carry out the command line; returns the exit status."""
     os.umask(0o077)
+    memory.keep_to_itself()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     match words:
         case ["run", path, *descriptor]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from lab import Lab
@@ -18,6 +19,8 @@ UNIT = f"salt-transfer-{TRANSFER}-1-destination.service"
 LEASE = 4
 GRACE = 40
 """Seconds beyond it for a busy machine."""
+PATTERN = Path("/proc/sys/kernel/core_pattern").read_text()
+"""Where a kernel keeps pictures of memory: the host's, so that machines cannot change it."""
 START = """
 import json, sys
 sys.path[:0] = sys.argv[1:3]
@@ -56,7 +59,7 @@ def start(machine):
 
 
 def wanted(**changes):
-    return spec(path="/srv/data/copy", settings__lease=LEASE, **changes)
+    return spec(**{"path": "/srv/data/copy", "settings__lease": LEASE, **changes})
 
 
 def read(machine, name):
@@ -79,7 +82,37 @@ def test_its_watchdog_is_its_lease_and_one_that_stands_still_is_killed_and_undon
     assert machine.output("systemctl", "show", UNIT, "--property=WatchdogUSec", "--value") == f"{LEASE}s"
     assert machine.output("ls", "-A", "/srv/data") == f".salt-transfer-{TRANSFER}"
     machine.run(["systemctl", "kill", "--signal=STOP", UNIT])
-    loaded = ["systemctl", "show", UNIT, "--property=LoadState", "--value"]
-    assert eventually(lambda: machine.output(*loaded) == "not-found", LEASE + GRACE)
+    assert eventually(lambda: not is_loaded(machine), LEASE + GRACE)
     assert read(machine, "verdict")["error"]["name"] == "worker-died"
     assert machine.output("ls", "-A", "/srv/data") == ""
+
+
+@pytest.fixture
+def pictures(machine):
+    """What crashes on this host leaves a picture of its memory in its directory: pictures() -> those in /."""
+    if PATTERN.startswith(("/", "|")):
+        pytest.skip(f"the kernel of this host keeps pictures of memory elsewhere: {PATTERN}")
+    config = "/etc/systemd/system.conf.d/pictures.conf"
+    machine.run(["sh", "-c", f"mkdir ${{0%/*}} && printf '[Manager]\\nDefaultLimitCORE=infinity\\n' >$0", config])
+    machine.run(["systemctl", "daemon-reexec"])
+    yield lambda: machine.output("find", "/", "-maxdepth", "1", "-name", "core*")
+    machine.run(["find", "/", "-maxdepth", "1", "-name", "core*", "-delete"])
+    machine.run(["rm", "-r", config.rpartition("/")[0]])
+    machine.run(["systemctl", "daemon-reexec"])
+
+
+def test_one_that_crashes_leaves_no_picture_of_its_memory(machine, start, pictures):
+    assert start(wanted(path="/copy")).returncode == 0  # so it may write into /, its directory
+    machine.run(["systemctl", "kill", "--signal=ABRT", UNIT])
+    assert eventually(lambda: not is_loaded(machine))
+    assert read(machine, "verdict")["error"]["name"] == "worker-died"
+    assert pictures() == ""
+
+
+def test_another_one_that_crashes_here_does_leave_one(machine, pictures):
+    machine.run(["systemd-run", "--wait", "--quiet", "sh", "-c", "kill -ABRT $$$$"], check=False)
+    assert pictures() != ""
+
+
+def is_loaded(machine):
+    return machine.output("systemctl", "show", UNIT, "--property=LoadState", "--value") == "loaded"

@@ -93,7 +93,7 @@ def pictures(machine):
     if PATTERN.startswith(("/", "|")):
         pytest.skip(f"the kernel of this host keeps pictures of memory elsewhere: {PATTERN}")
     config = "/etc/systemd/system.conf.d/pictures.conf"
-    machine.run(["sh", "-c", f"mkdir ${{0%/*}} && printf '[Manager]\\nDefaultLimitCORE=infinity\\n' >$0", config])
+    machine.run(["sh", "-c", "mkdir ${0%/*} && printf '[Manager]\\nDefaultLimitCORE=infinity\\n' >$0", config])
     machine.run(["systemctl", "daemon-reexec"])
     yield lambda: machine.output("find", "/", "-maxdepth", "1", "-name", "core*")
     machine.run(["find", "/", "-maxdepth", "1", "-name", "core*", "-delete"])

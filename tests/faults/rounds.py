@@ -31,6 +31,9 @@ MOMENT = 1.5
 """Seconds that a cut for a moment lasts: less than anything gives up after."""
 DURATION = 1.0
 """About how long the bytes of one attempt move."""
+SURELY_HELD = 4 * worlds.BLOCK_SIZE
+"""So many bytes done leave at least one whole block that the next attempt need not send."""
+NOTHING = "nothing"
 PUBLISHED = "published"
 
 
@@ -67,6 +70,7 @@ class Play:
 
     def _new_transfer(self):
         asked = self._round
+        self._done = 0
         return worlds.Attempts(self._world, encrypt=asked.encrypt, streams=asked.streams, verify=asked.verify)
 
     def run(self):
@@ -147,8 +151,10 @@ class Play:
         self._struck = {role: phase for role, phase in phases.items() if phase in PHASES}
         if not self._struck:
             self._told.too_late += 1
+            self._arrived = False
             return
         landed = self._transfer.landed()
+        self._arrived = self._transfer.has_arrived()
         getattr(self, "_do_" + fault.kind.name.replace(" ", "_"))(tuple(self._struck))
         self._told.hits += [
             Hit(f"{fault.kind.name} {'both' if len(self._struck) > 1 else role}", phase, landed)
@@ -221,17 +227,22 @@ class Play:
             self._cancel_both()
             kept = ()
         left = self._world.left(self._transfer.transfer, kept)
+        if self._arrived and staging in kept and not self._transfer.has_arrived():
+            left.append("what had arrived is not kept for the next attempt")
         self._told.wrong += [f"after {kind.name} in {self._struck}: {sentence}" for sentence in left]
+        self._done = max(self._done, self._transfer.done()) if kept else 0
 
     def _cancel_both(self):
         for role in ENDS:
             self._transfer.minion(role).ask("cancel", self._transfer.transfer, role)
 
     def _between(self, what):
+        if what != NOTHING:
+            self._done = 0  # how much of it is worth anything now, the dice know
         staging = self._world.home / "srv" / self._transfer.staging
         data = self._world.home / "data"
         doings = {
-            "nothing": lambda: None,
+            NOTHING: lambda: None,
             "a byte is flipped in staging": lambda: worlds.flip_a_byte(staging / "data", self._dice),
             "a source file is replaced": lambda: worlds.replace_a_file(data, self._dice),
             "a source file grows": lambda: worlds.grow_a_file(data, self._dice),
@@ -247,6 +258,9 @@ class Play:
             if verdict["result"] != PUBLISHED:
                 ended = f"{verdict['result']}: {verdict['error']}"
                 self._told.wrong.append(f"lost: without any fault the {role} ended {ended}")
+        held = verdicts["destination"]["held_bytes"]
+        if self._done >= SURELY_HELD and not held:
+            self._told.wrong.append(f"lost: {self._done} bytes were done before, and all of them are sent again")
         self._compare()
 
     def _compare(self):

@@ -69,6 +69,7 @@ class Round:
         self._share = self._dice.random()
         self.phases = {}
         self._cancelled = False
+        self._arrived = False
 
     def play(self):
         """Sentences about what is wrong in the end."""
@@ -120,6 +121,12 @@ class Round:
         for end in ENDS:
             run = f"/var/lib/salt-transfer/runs/{self.transfer}-{end}/state.json"
             self.phases[end] = json.loads(self._machine(end).output("cat", run))["phase"]
+        self._arrived = self._has_arrived()
+
+    def _has_arrived(self):
+        """Whether anything is staged that another attempt can go on with."""
+        staged = f"/srv/.salt-transfer-{self.transfer}/data"
+        return self._machine("destination").run(["test", "-e", staged], check=False).returncode == 0
 
     def _heal(self):
         for link in self._machine("destination").links:
@@ -188,6 +195,8 @@ class Round:
                 done = self._lab.run_runner("transfer.attach", transfer=self.transfer)
             if done.returncode == 0:
                 break
+            if self._arrived and not self._has_arrived():
+                return [*trouble, "lost: what had arrived is not kept for another attempt"]
             done = self._lab.run_runner("transfer.resume", transfer=self.transfer)
         if done.returncode != 0:
             return [*trouble, f"lost: it cannot be resumed: {done.stdout} {done.stderr}"]

@@ -153,6 +153,16 @@ class Attempts(Pair):
         root = self.dst.parent / self.staging
         return sum(os.lstat(os.path.join(at, name)).st_blocks * 512 for at, _, names in os.walk(root) for name in names)
 
+    def has_arrived(self):
+        """Whether anything is staged that another attempt can go on with."""
+        staging = self.dst.parent / self.staging
+        return any(staging.glob("data")) or any(staging.glob("earlier*"))
+
+    def done(self):
+        """Bytes of files that the destination last recorded as done."""
+        state = self.run("destination").read("state")
+        return state["progress"]["bytes_done"] if state else 0
+
     def pid(self, role):
         return self.answers[role]["pid"]
 

@@ -20,7 +20,7 @@ from lab import Lab
 from lab.leftovers import Snapshot
 
 from tests.faults.schedule import ENDS
-from tests.support.copying import Copying, slowed
+from tests.support.copying import SLOW, Copying, slowed
 from tests.support.runs import differences
 
 RATE = "24mbit"
@@ -74,11 +74,12 @@ class Round:
     def play(self):
         """Sentences about what is wrong in the end."""
         before = {name: Snapshot.of(machine) for name, machine in self._lab.machines.items()}
-        self._plant()
-        done = self._copy()
-        trouble = self._mend(done)
-        left = [text for name, machine in self._lab.machines.items() for text in before[name].leftovers(machine)]
-        self._clear()
+        try:
+            self._plant()
+            trouble = self._mend(self._copy())
+            left = [text for name, machine in self._lab.machines.items() for text in before[name].leftovers(machine)]
+        finally:
+            self._clear()
         return [*trouble, *left]
 
     def _machine(self, end):
@@ -98,8 +99,9 @@ class Round:
     def _copy(self):
         """One copy that is struck; the Result of whoever followed it to its end."""
         copying = Copying(self._lab, "alpha:/srv/data", "beta:/srv/", lease=LEASE, stall_timeout=STALL)
-        with slowed(self._machine("destination"), RATE), copying:
-            self._await_moving(copying)
+        with slowed(self._machine("destination"), SLOW), copying:
+            self._await_moving(copying)  # however late a busy master hears of it
+            self._hasten()
             threading.Event().wait(self._share * DURATION)
             self.transfer = copying.transfer
             self._note_phases()
@@ -108,6 +110,10 @@ class Round:
             if self.blow.name == "salt-run is killed":
                 return self._lab.run_runner("transfer.attach", transfer=self.transfer)
             return copying.finish(300)
+
+    def _hasten(self):
+        for link in self._machine("destination").links:
+            link.rate(RATE)
 
     def _await_moving(self, copying):
         try:

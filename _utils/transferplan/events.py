@@ -3,6 +3,10 @@
 Every tag is `salt/transfer/<transfer>/<what>`. Every event carries `format`, `project`, `transfer`, `attempt`,
 `what` and `seq`, which counts from 1 within one run of the runner. Events are hints for people and reactors: they can
 be lost, and any minion can fire one that looks the same. What must be true is asked of `transfer.status`.
+
+They come from the runner that follows a transfer, by looking now and then: a phase that is over between two looks is
+not told, and when the runner dies nothing more is, until somebody attaches. What a host did stands in its audit trail
+(`transfer.audit`) whoever looks.
 """
 
 from __future__ import annotations

@@ -443,7 +443,8 @@ def cancel(transfer, minions=None):
     """
     End a transfer: its workers undo what they opened and reserved, and nothing appears under the final name.
 
-    Can be repeated. What has been published already stays.
+    Can be repeated. What has been published already stays. What had arrived of one that failed, or whose worker or
+    host died, is given up for good.
 
     transfer
         Its id: 32 hex digits.

@@ -159,7 +159,9 @@ class Desk:
 
     def _settled(self, run, after_seq=0):
         """The status from the disk, after what is dead has been undone."""
-        if not flock.is_held(run.preparing):
+        if flock.is_held(run.preparing):
+            _await_who_undoes(run)
+        else:
             if undoing.undo_dead(run, END_PATIENCE):
                 launch.stop(run)
             if run.verdict and (resting.rests(run) or not run.undo.pending()):
@@ -199,12 +201,12 @@ class Desk:
     def cancel(self, transfer, role="", keep=False, attempt=ANY_ATTEMPT):
         """End it and wait until everything is undone. `keep` leaves what has arrived, as a failure does."""
         run = self._open(transfer, role, attempt)
-        with _only_one(run), contextlib.suppress(control.NobodyThere):
-            control.ask(run.path, {"do": "withdraw" if keep else "cancel"}, ANSWER_PATIENCE)
-        if not keep and (run.verdict or {}).get("result") == "failed":
-            undoing.give_up(run, CANCEL, END_PATIENCE)
-        if not flock.wait_free(run.lock, END_PATIENCE):
-            raise Busy(f"the worker of transfer {transfer} was told to end and still undoes; ask for its status again")
+        with _only_one(run):  # so that no further attempt begins between the end of this one and its being given up
+            with contextlib.suppress(control.NobodyThere):
+                control.ask(run.path, {"do": "withdraw" if keep else "cancel"}, ANSWER_PATIENCE)
+            if not _has_ended(run, keep):
+                text = f"the worker of transfer {transfer} was told to end and still undoes"
+                raise Busy(f"{text}; ask for its status again")
         return {"phase": self._settled(run)["phase"], "peers": chains.others(run.spec)}
 
     def sweep(self, test=False, partial=False, unknown=False, places=()):
@@ -265,6 +267,19 @@ def _only_one(run):
     if held is None:
         raise Busy(f"another call has been starting the worker of transfer {run.transfer} all the time; try again")
     return held
+
+
+def _await_who_undoes(run):
+    """Whoever cancels it, or makes another attempt of it, writes the verdict before everything is undone."""
+    if run.verdict:
+        flock.wait_free(run.lock, END_PATIENCE)
+
+
+def _has_ended(run, keep):
+    """Wait for the end of whoever lives there, then undo; without `keep` for good. False if it lives on."""
+    if keep:
+        return undoing.undo_dead(run, END_PATIENCE)
+    return undoing.give_up(run, CANCEL, END_PATIENCE)
 
 
 def _answer(run, spec):

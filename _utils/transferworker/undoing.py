@@ -72,8 +72,13 @@ def _has_arrived(run):
 
 def _close_pinhole(run, verdict, tag):
     pinhole.close(tag)
-    died = verdict and verdict["error"] and verdict["error"]["name"] == WorkerDied.name
-    audit.closed(run.path.parents[1], tag, "who undid after the worker" if died else "the worker")
+    audit.closed(run.path.parents[1], tag, "who undid after the worker" if _died(verdict) else "the worker")
+
+
+def _died(verdict):
+    """Whether the worker left no verdict of its own, also when the run was given up afterwards."""
+    error = (verdict or {}).get("error")
+    return bool(error) and WorkerDied.name in (error["name"], error["evidence"].get("failed"))
 
 
 def close_pinholes(run):
@@ -125,14 +130,17 @@ def undo_dead(run, patience=PATIENCE, keep=True, attempt=None):
 
 
 def give_up(run, by, patience=PATIENCE):
-    """Make a cancelled run of one that failed, keep nothing of it, and let nobody go on with it. False if it lives."""
+    """Make a cancelled run of one that failed or died, keep nothing of it, and let nobody go on with it. False if it
+    lives.
+    """
     held = flock.hold(run.lock, patience)
     if held is None:
         return False
     with held:
-        if run.verdict["result"] == FAILED:
+        verdict = _in_truth(run, run.verdict or _last_words(run))
+        if verdict["result"] == FAILED:
+            conclude(run, verdicts.cancelled(verdict, by), keep=False)
             run.write(resting.GIVEN_UP, {"attempt": run.spec["attempt"]})
-            conclude(run, verdicts.cancelled(run.verdict, by), keep=False)
             audit.given_up(run, by)
     return True
 

@@ -157,6 +157,15 @@ def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_
     assert transfer.leftovers() == [] and beta.output("ls", "-A", "/srv") == ""
 
 
+def test_after_a_power_cut_a_cancel_as_the_first_thing_is_final(transfer, clean_lab):
+    clean_lab.reboot("beta")
+    for role, machine in transfer.machines.items():
+        assert transfer.call(role, "cancel", transfer.id)["phase"] == "cancelled"
+        assert transfer.call(role, "record", transfer.id)["status"]["phase"] == "cancelled"
+        assert transfer.id not in machine.output("nft", "list", "ruleset")
+    assert transfer.leftovers() == [] and transfer.machines["destination"].output("ls", "-A", "/srv") == ""
+
+
 def test_after_a_power_cut_a_minion_that_sweeps_when_it_starts_undoes_without_being_asked(transfer, clean_lab):
     beta = transfer.machines["destination"]
     beta.run(["mkdir", "-p", "/etc/salt/minion.d"])

@@ -1,5 +1,6 @@
 """Waiting for what nobody announces."""
 import time
+from pathlib import Path
 
 PAUSE = 0.05
 PATIENCE = 120
@@ -14,3 +15,9 @@ def eventually(condition, timeout=PATIENCE):
         if value or time.monotonic() > deadline:
             return value
         time.sleep(PAUSE)
+
+
+def is_waited_for(lock):
+    """Whether somebody waits for a lock that another one holds. Trying it would get in the way of who tries it."""
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any("->" in line and f":{lock.stat().st_ino} " in line for line in lines)

@@ -7,9 +7,11 @@ import shutil
 import pytest
 
 from datamover.errors import Busy, OutOfTurn, SpecMismatch
+from datamover.host import flock
 from tests.functional.datamover.places import plant
+from tests.functional.worker.minions import Pair
 from tests.functional.worker.test_copy import equal, is_free, nothing_open
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 from transferworker import facts
 
 KEEP = {"settings__keep_partial": 3600, "settings__block_size": 64 * 1024}
@@ -129,6 +131,39 @@ def test_a_further_attempt_is_refused_after_a_cancel_which_keeps_nothing(halted,
     pair.attempt = 2
     with pytest.raises(OutOfTurn, match="was cancelled and kept nothing"):
         pair.destination.prepare(pair.spec("destination"))
+
+
+def kill_guardian_too(pair, role):
+    """As after a power cut: nobody is left who would undo."""
+    guardian = pair.worker(role).parent()
+    guardian.kill()
+    pair.kill(role)
+    assert flock.wait_free(pair.run(role).lock, PATIENCE)
+
+
+@pytest.mark.parametrize("kill", [Pair.kill, kill_guardian_too])
+@pytest.mark.parametrize("role", ["source", "destination"])
+def test_a_cancel_is_final_when_it_is_the_first_thing_after_a_death(halted, srv, kill, role):
+    pair = halted(**KEEP)
+    kill(pair, role)
+    minion = pair.minion(role)
+    for _ in range(2):
+        assert minion.ask("cancel", pair.transfer, role)["phase"] == "cancelled"
+    record = minion.ask("record", pair.transfer, role)
+    assert record["given_up"] and record["status"]["verdict"]["error"]["evidence"]["failed"] == "worker-died"
+    assert pair.run(role).undo.pending() == [] and minion.ask("sweep", True)["found"] == []
+    assert role == "source" or os.listdir(srv) == []
+    pair.attempt = 2
+    with pytest.raises(OutOfTurn, match="was cancelled and kept nothing"):
+        minion.prepare(pair.spec(role))
+
+
+def test_withdrawing_as_the_first_thing_after_a_death_keeps_what_has_arrived(halted, srv):
+    pair = halted(**KEEP)
+    kill_guardian_too(pair, "destination")
+    assert pair.destination.ask("cancel", pair.transfer, "destination", True)["phase"] == "failed"
+    assert os.listdir(srv) == [f".salt-transfer-{pair.transfer}"]
+    assert not pair.destination.ask("record", pair.transfer)["given_up"]
 
 
 def test_a_further_attempt_cannot_change_what_the_data_was_made_with(halted, srv):

@@ -9,7 +9,7 @@ from replicamaster import repairing
 from replicamaster.ledger import Book
 from replicaplan import repair
 from replicaplan.errors import RepairForbidden, ReplicaError
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, is_waited_for
 from tests.unit.replicaplan.facts import channel, replica
 
 from .fakes import Hosts
@@ -125,12 +125,6 @@ def test_a_server_that_starts_for_too_long_is_told_as_that(rules):
     _, decision = repairing.settled(Changing(STARTING), rules(), "db2", patience=0)
     assert decision.verdict == "unsettled"
     assert "m of db2 is activating" in decision.reasons[0]
-
-
-def is_waited_for(lock):
-    """Whether somebody waits for a lock that another one holds. Trying it would get in the way of who tries it."""
-    lines = Path("/proc/locks").read_text().splitlines()
-    return any("->" in line and f":{lock.stat().st_ino} " in line for line in lines)
 
 
 def test_of_a_flood_of_alerts_one_looks_one_waits_and_none_is_lost(rules):

@@ -1,12 +1,15 @@
 """What the desk does of its own: old records, and ends of which only little is there. No worker is started."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from datamover.engine.outcome import Outcome
 from datamover.errors import Busy, OutOfTurn, Stalled
 from datamover.host import flock
+from tests.support.waiting import PATIENCE, eventually, is_waited_for
 from tests.unit.transferworker.samples import TRANSFER, spec
-from transferworker import verdicts
+from transferworker import undoing, verdicts
 from transferworker.control import Refusal
 from transferworker.desk import Desk
 from transferworker.limits import Limits
@@ -85,6 +88,62 @@ def test_a_cancel_of_what_failed_is_final_and_can_be_repeated(desk, started):
     assert [line["what"] for line in desk.audit()["lines"]] == ["given up"]
     with pytest.raises(OutOfTurn, match="was cancelled and kept nothing"):
         desk.prepare(spec(attempt=2), Policy())
+
+
+@pytest.fixture
+def patient(desk, started, monkeypatch):
+    """A desk that waits, and an aside in which it may."""
+    monkeypatch.setattr("transferworker.desk.END_PATIENCE", PATIENCE)
+    with ThreadPoolExecutor(1) as aside:
+        yield desk, aside
+
+
+def dead(desk, monkeypatch):
+    """A run whose worker died with something in staging."""
+    monkeypatch.setattr("transferworker.undoing._has_arrived", lambda _run: True)
+    run = desk._runs.establish(spec(settings__keep_partial=60))
+    run.undo.register("staging")
+    return run
+
+
+def test_a_cancel_is_final_though_the_stop_action_undoes_before_it(patient, monkeypatch):
+    desk, aside = patient
+    run = dead(desk, monkeypatch)
+    with flock.hold(run.lock):
+        cancelling = aside.submit(desk.cancel, TRANSFER)
+        assert eventually(lambda: is_waited_for(run.lock))
+        undoing.conclude(run, undoing._last_words(run))
+        assert (run.verdict["result"], [each.what for each in run.undo.pending()]) == ("failed", ["staging"])
+    assert cancelling.result(PATIENCE)["phase"] == "cancelled"
+    assert desk.record(TRANSFER)["given_up"] and run.undo.pending() == []
+
+
+def test_a_cancel_is_final_though_the_stop_action_undoes_after_it(desk, started, monkeypatch):
+    run = dead(desk, monkeypatch)
+    assert desk.cancel(TRANSFER)["phase"] == "cancelled"
+    before = run.verdict
+    assert undoing.undo_dead(run)
+    assert run.verdict == before and run.undo.pending() == []
+
+
+def test_a_cancel_of_a_worker_that_was_just_failing_is_final(patient, monkeypatch):
+    desk, aside = patient
+    run = dead(desk, monkeypatch)
+    monkeypatch.setattr("transferworker.control.ask", lambda *_: {"phase": "moving"})
+    with flock.hold(run.lock):
+        cancelling = aside.submit(desk.cancel, TRANSFER)
+        assert eventually(lambda: is_waited_for(run.lock))
+        undoing.conclude(run, verdicts.verdict(run.spec, Outcome(Stalled("nothing moved"))))
+    assert cancelling.result(PATIENCE)["phase"] == "cancelled"
+
+
+def test_who_asks_while_a_cancel_undoes_is_told_when_that_is_done(patient):
+    desk, aside = patient
+    run = failed(desk)
+    with flock.hold(run.preparing), flock.hold(run.lock):
+        asking = aside.submit(desk.status, TRANSFER)
+        assert eventually(lambda: is_waited_for(run.lock)) and not asking.done()
+    assert asking.result(PATIENCE)["verdict"]
 
 
 def test_withdrawing_what_failed_leaves_it_to_be_gone_on_with(desk, started):

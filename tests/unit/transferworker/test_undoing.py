@@ -12,6 +12,7 @@ from datamover.errors import DiskError
 from datamover.host import flock
 from datamover.host.register import Need, Place, Register
 from datamover.host.rundir import RunDirs
+from datamover.host.trail import Trail
 from tests.unit.transferworker.samples import spec
 from transferworker import undoing, verdicts
 
@@ -202,6 +203,42 @@ def test_the_directory_that_held_the_place_may_be_gone(dying, srv):
     os.rename(srv, srv.with_name("moved"))
     undoing.undo_dead(run)
     assert run.verdict["cleanup"] == [] and run.undo.pending() == []
+
+
+def test_what_was_published_before_its_worker_died_is_not_given_up(dying, srv):
+    run = dying.stage().intend().publish().die()
+    assert undoing.give_up(run, "a test")
+    assert run.verdict is None and run.read("given-up") is None
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "published"
+    nothing_left(run, srv, ["data"])
+
+
+def test_the_trail_tells_who_closed_the_pinhole_of_one_that_died_and_was_given_up(dying, monkeypatch):
+    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: None)
+    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+    run = dying.stage().die()
+    undoing.give_up(run, "a test")
+    lines = list(Trail(run.path.parents[1]).read())
+    assert [(line["what"], line["by"]) for line in lines] == [
+        ("pinhole closed", "who undid after the worker"),
+        ("given up", "a test"),
+    ]
+
+
+def test_a_full_disk_keeps_nothing_of_what_is_given_up_open(dying, srv, monkeypatch):
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    closed = []
+    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: closed.append(tag))
+    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+    run = dying.stage().die()
+    with monkeypatch.context() as full:
+        full.setattr("datamover.host.documents.save", fail)
+        with pytest.raises(OSError, match="No space"):
+            undoing.give_up(run, "a test")
+    assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
 
 
 def test_what_cannot_be_undone_is_told_once_and_tried_again(dying, srv, monkeypatch):

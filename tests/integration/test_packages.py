@@ -119,6 +119,8 @@ def test_installed_it_copies_and_removed_it_leaves_the_records_alone(installed):
     alpha.run(["sh", "-c", "mkdir /srv/data && echo hello >/srv/data/file"])
     assert_ok(installed.run_runner("transfer.copy", src="alpha:/srv/data", dst="beta:/srv/"))
     assert beta.output("cat", "/srv/data/file") == "hello"
+    swept = installed.run_module("beta", "schedule.show_next_fire_time", "salt-transfer-sweep").data["beta"]
+    assert swept["result"] and swept["next_fire_time"]
     assert "SALT-TRANSFER(7)" in beta.output("man", "salt-transfer")
     beta.run(["dpkg", "--purge", "salt-transfer"])
     assert beta.run(["test", "-e", "/usr/share/salt-transfer"], check=False).returncode == 1

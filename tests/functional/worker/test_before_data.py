@@ -9,6 +9,7 @@ import pytest
 
 from datamover.errors import MoverError, PolicyRefused, SpecInvalid, SpecMismatch, UnknownTransfer
 from datamover.host import flock
+from transferworker.desk import Desk
 from transferworker.limits import Limits
 from transferworker.policy import Policy
 
@@ -208,6 +209,26 @@ def test_a_link_does_not_get_around_the_policy(transfer, srv, tmp_path):
     pair.destination.policy = Policy.read({"destinations": [str(tmp_path / "allowed")]})
     with pytest.raises(PolicyRefused, match=str(srv)):
         pair.prepare("destination")
+
+
+def test_a_final_name_that_is_a_link_to_a_forbidden_place_is_refused(transfer, srv, tmp_path):
+    (tmp_path / "allowed").mkdir()
+    (tmp_path / "allowed/link").symlink_to(srv)
+    pair = transfer(src=tmp_path / "allowed/link", dst=tmp_path / "allowed/link")
+    for end in (pair.source, pair.destination):
+        end.policy = Policy.read({places: [str(tmp_path / "allowed")] for places in ("sources", "destinations")})
+    for role in ("source", "destination"):
+        with pytest.raises(PolicyRefused, match=str(srv)):
+            pair.prepare(role)
+
+
+def test_with_the_next_transfer_goes_what_is_kept_no_longer(transfer):
+    old = transfer().prepare("destination")
+    old.destination.ask("cancel", old.transfer)
+    old.destination.desk = Desk(old.destination.state_dir, "beta", Limits(keep_runs=0))
+    transfer().prepare("destination")
+    with pytest.raises(UnknownTransfer):
+        old.destination.ask("status", old.transfer)
 
 
 def test_a_roster_that_does_not_fit_is_refused_and_harmless(transfer):

@@ -1,20 +1,29 @@
-"""Nobody but its worker can read a key or a token: not while a transfer lasts, nor later, nor when it fails."""
+"""Nobody but its worker can read a key or a token: not while a transfer lasts, nor later, however it ends."""
 
 import base64
 import json
 import secrets
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from lab import Lab
 
 from datamover.wire.messages import NO_TOKEN
-from tests.support.copying import Copying, plant_random, slowed, worker
-from tests.support.runs import assert_ok, names, outcome
+from tests.support.copying import Copying, heal, jobs_on, plant_random, restart_minions, slowed, started, worker
+from tests.support.runs import assert_ok, outcome
 from tests.support.secrecy import Ears, Wiretap, key_of
+from tests.support.waiting import eventually
 
-SIZE = 4_000_000
+SIZE = 2_000_000
 RATE = "1mbit"
+SMALL = "/srv/small"
+HOSTS = {"source": "alpha", "destination": "beta"}
+OK, FAILED, CANCELLED = (0, "ok"), (2, "failed"), (4, "cancelled")
 
 
 @pytest.fixture
@@ -24,95 +33,198 @@ def ears(clean_lab):
 
 
 @pytest.fixture
-def copying(clean_lab, alpha, beta, ears):
-    """copying(**options) -> a copy in the middle."""
-    plant_random(alpha, "/srv/data/file", SIZE)
+def begin(clean_lab, alpha, beta, ears):
+    """begin(**options) -> a copy of two files that begins; the link is so slow that it lasts until that is healed."""
+    for name in ("first", "last"):
+        plant_random(alpha, f"/srv/data/{name}", SIZE)
+    beta.run(["mkdir", SMALL])
+    beta.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", SMALL])
+    ends = "alpha:/srv/data", f"beta:{SMALL}/"
     with slowed(beta, RATE):
-        yield lambda **options: Copying(clean_lab, "alpha:/srv/data", "beta:/srv/", **options)
+        yield lambda **options: Copying(clean_lab, *ends, reserve="4MiB", stall_timeout="20s", **options)
+    beta.run(["umount", SMALL], check=False)  # a boot has done so too
 
 
-def workers(copying, alpha, beta):
-    """(machine, pid) of both."""
-    ends = ((alpha, "source"), (beta, "destination"))
-    return [(machine, worker(machine, copying.transfer, role)[0]) for machine, role in ends]
+@dataclass(frozen=True)
+class Middle:
+    """A copy in the middle, and what its end can need."""
+
+    lab: Lab
+    copy: Copying
+    run: Callable
+
+    def machine(self, role):
+        return self.lab.machine(HOSTS[role])
+
+    def worker(self, role):
+        """The process id of a worker."""
+        return worker(self.machine(role), self.copy.transfer, role)[0]
+
+    def keys(self):
+        """The keys of both ends."""
+        return [key_of(self.machine(role), self.worker(role)) for role in HOSTS]
+
+    def finish(self):
+        """How it ends when nothing is in its way any more."""
+        heal(self.lab)
+        return self.copy.finish()
 
 
-def test_a_copy_that_succeeds_shows_no_key(copying, ears, alpha, beta):
-    with copying() as copy:
-        copy.await_moving()
-        keys = [key_of(*each) for each in workers(copy, alpha, beta)]
-        for link in beta.links:
-            link.heal()
-        done = copy.finish()
-    assert_ok(done)
-    assert len(set(keys)) == 2
-    assert ears.heard(*keys, told=done.stdout + done.stderr) == []
+# --- how it ends: each of these makes it end, and gives what the user was told ----------------------------------------
 
 
-def test_a_copy_without_encryption_that_is_cancelled_shows_neither_key_nor_token(copying, ears, run, alpha, beta):
-    with Wiretap(beta.link()) as wire, copying(encrypt=False) as copy:
+def succeeds(middle):
+    return middle.finish()
+
+
+def is_cancelled(middle):
+    assert middle.run("cancel", transfer=middle.copy.transfer).returncode == 0
+    return middle.copy.finish()
+
+
+def a_worker_is_killed(role):
+    def end(middle):
+        middle.machine(role).run(["kill", "-KILL", middle.worker(role)])
+        return middle.copy.finish()
+
+    return end
+
+
+def a_worker_stands_still(middle):
+    middle.machine("destination").run(["kill", "-STOP", middle.worker("destination")])
+    return middle.copy.finish()
+
+
+def the_way_is_cut(middle):
+    for link in middle.machine("destination").links:
+        link.drop(port_of(middle))
+    return middle.copy.finish()
+
+
+def port_of(middle):
+    answer = f"/var/lib/salt-transfer/runs/{middle.copy.transfer}-destination/attempts/1/answer.json"
+    return json.loads(middle.machine("destination").output("cat", answer))["port"]
+
+
+def the_power_is_cut(role):
+    def end(middle):
+        middle.lab.reboot(HOSTS[role])
+        return middle.finish()
+
+    return end
+
+
+def the_runner_is_killed(middle):
+    middle.lab.master.signal(middle.copy.process, signal.SIGKILL)
+    middle.copy.process.communicate()
+    heal(middle.lab)
+    return middle.run("attach", transfer=middle.copy.transfer)
+
+
+def the_master_is_restarted(middle):
+    middle.lab.master.run(["systemctl", "restart", "salt-master"])
+    done = middle.finish()
+    # A job that wanted to return meanwhile keeps trying; that is Salt's process, not ours.
+    assert eventually(lambda: not any(jobs_on(middle.machine(role)) for role in HOSTS))
+    return done
+
+
+def the_minions_are_killed(middle):
+    restart_minions(middle.lab, map(middle.machine, HOSTS), killed=True)
+    return middle.finish()
+
+
+def the_disk_fills(middle):
+    middle.machine("destination").run(["fallocate", "--length=58MiB", f"{SMALL}/of others"])
+    return middle.finish()
+
+
+def a_source_file_vanishes(middle):
+    middle.machine("source").run(["rm", "/srv/data/last"])
+    return middle.finish()
+
+
+def a_source_file_never_stops_changing(middle):
+    forever = "echo begun; while :; do echo >>/srv/data/last; done"
+    with middle.machine("source").popen(["sh", "-c", forever], stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        done = middle.finish()
+        writer.terminate()
+    return done
+
+
+def end(how, expected, name, slow=True):
+    return pytest.param(how, expected, id=name, marks=pytest.mark.slow if slow else ())
+
+
+ENDS = [
+    end(succeeds, OK, "it succeeds"),
+    end(is_cancelled, CANCELLED, "it is cancelled", slow=False),
+    end(a_worker_is_killed("source"), FAILED, "the source is killed"),
+    end(a_worker_is_killed("destination"), FAILED, "the destination is killed", slow=False),
+    end(a_worker_stands_still, FAILED, "the destination stands still"),
+    end(the_way_is_cut, FAILED, "the way is cut"),
+    end(the_power_is_cut("source"), FAILED, "the source loses its power"),
+    end(the_power_is_cut("destination"), FAILED, "the destination loses its power"),
+    end(the_runner_is_killed, OK, "the runner is killed", slow=False),
+    end(the_master_is_restarted, OK, "the master is restarted"),
+    end(the_minions_are_killed, OK, "the minions are killed"),
+    end(the_disk_fills, FAILED, "the disk fills"),
+    end(a_source_file_vanishes, FAILED, "a source file vanishes"),
+    end(a_source_file_never_stops_changing, FAILED, "a source file never stops changing", slow=False),
+]
+
+
+@pytest.mark.parametrize(("end", "expected"), ENDS)
+def test_however_a_copy_ends_it_shows_neither_key_nor_token(clean_lab, begin, ears, run, beta, end, expected):
+    """Without encryption, so that there is a token to be heard."""
+    with Wiretap(beta.link()) as wire, begin(encrypt=False, keep_partial=0) as copy:
+        middle = Middle(clean_lab, copy, run)
         copy.await_moving()
         token = wire.token()
-        keys = [key_of(*each) for each in workers(copy, alpha, beta)]
-        cancelled = run("cancel", transfer=copy.transfer)
-        done = copy.finish()
-    assert outcome(done) == (4, "cancelled") and token != NO_TOKEN
-    assert ears.heard(token, *keys, told=done.stdout + done.stderr + cancelled.stdout) == []
+        ears.learn(token, *middle.keys())
+        done = end(middle)
+    assert (outcome(done), token != NO_TOKEN) == (expected, True), done.stdout
+    log = run("log", transfer=copy.transfer)
+    assert ears.heard(told=done.stdout + done.stderr + log.stdout) == []
 
 
-def test_a_refusal_and_a_worker_that_is_killed_show_no_key(copying, ears, run, alpha, beta):
+def test_a_further_attempt_has_keys_of_its_own_and_shows_none_of_them(clean_lab, begin, ears, run):
+    with begin() as copy:
+        middle = Middle(clean_lab, copy, run)
+        copy.await_moving()
+        first = middle.keys()
+        ears.learn(*first)
+        failed = a_worker_is_killed("source")(middle)
+        with started(clean_lab, "resume", transfer=copy.transfer) as finish:
+            copy.await_event("phase", role="source", phase="moving", attempt=2)
+            second = middle.keys()
+            ears.learn(*second)
+            heal(clean_lab)
+            done = finish()
+    assert outcome(failed) == FAILED
+    assert_ok(done)
+    assert len({*first, *second}) == 4
+    assert ears.heard(told=failed.stdout + failed.stderr + done.stdout + done.stderr) == []
+
+
+def test_a_refusal_shows_no_key(run, ears):
     refused = run(src="alpha:/srv/none", dst="beta:/srv/")
-    with copying() as copy:
-        copy.await_moving()
-        ends = workers(copy, alpha, beta)
-        keys = [key_of(*each) for each in ends]
-        beta.run(["kill", "-KILL", ends[1][1]])
-        done = copy.finish()
-    assert "worker-died" in names(done)
-    log = run("log", transfer=copy.transfer)
-    assert ears.heard(*keys, told=refused.stdout + done.stdout + done.stderr + log.stdout) == []
-
-
-@pytest.mark.parametrize("end", ["cut", pytest.param("stand still", marks=pytest.mark.slow)])
-def test_a_copy_that_nobody_ended_shows_no_key(copying, ears, run, alpha, beta, end):
-    with copying(stall_timeout="20s") as copy:
-        copy.await_moving()
-        ends = workers(copy, alpha, beta)
-        keys = [key_of(*each) for each in ends]
-        if end == "cut":
-            for link in beta.links:
-                link.drop(port_of(beta, copy.transfer))
-        else:
-            beta.run(["kill", "-STOP", ends[1][1]])
-        done = copy.finish()
-    assert outcome(done) == (2, "failed"), done.stdout
-    log = run("log", transfer=copy.transfer)
-    assert ears.heard(*keys, told=done.stdout + done.stderr + log.stdout) == []
-
-
-def port_of(machine, transfer):
-    answer = machine.output("cat", f"/var/lib/salt-transfer/runs/{transfer}-destination/attempts/1/answer.json")
-    return json.loads(answer)["port"]
+    assert outcome(refused) == (3, "refused")
+    assert ears.heard(told=refused.stdout + refused.stderr) == []
 
 
 # --- the check itself -------------------------------------------------------------------------------------------------
 
 
-def test_a_planted_secret_is_found_wherever_it_is(clean_lab, ears, alpha, beta):
+def test_a_secret_is_found_wherever_it_passes_by(clean_lab, ears, alpha, beta):
     secret = secrets.token_bytes(32)
     spelled = secret.hex()
-    shown = alpha.popen(["sh", "-c", "read line", spelled], stdin=-1)
-    inherited = beta.popen(["env", f"SECRET={spelled}", "sh", "-c", "read line"], stdin=-1)
-    beta.run(["systemd-cat", "echo", f"a secret: {spelled}"])
+    alpha.run(["true", spelled])
+    beta.run(["env", f"SECRET={spelled}", "true"])
+    beta.run(["logger", "--journald"], input=f"MESSAGE=a message\nDETAIL={spelled}\n")
     clean_lab.run_module("alpha", "test.arg", spelled)
-    planted = beta.disk("/var/lib/salt-transfer/planted")
-    planted.write_bytes(b"..." + secret + b"...")
-    try:
-        found = "\n".join(ears.heard(secret, told=f"<{spelled.upper()}>"))
-    finally:
-        planted.unlink()
-        for process in (shown, inherited):
-            process.communicate(b"\n")
+    found = "\n".join(ears.heard(secret, told=f"<{spelled.upper()}>"))
     for place in (
         "the command's output",
         "the bus: salt/job/",
@@ -120,9 +232,60 @@ def test_a_planted_secret_is_found_wherever_it_is(clean_lab, ears, alpha, beta):
         "beta: environ of process",
         "beta: the journal",
         "master: /var/cache/salt/master/jobs/",
-        "beta: /var/lib/salt-transfer/planted",
     ):
         assert place in found
+
+
+PLACES = {
+    "master": ("/var/log/salt/master", "/var/cache/salt/master/planted", "/run/salt/planted", "/root/planted"),
+    "alpha": (
+        "/core.4711",
+        "/var/lib/systemd/coredump/planted",
+        "/var/log/salt/minion",
+        "/var/cache/salt/minion/planted",
+        "/var/tmp/planted",
+    ),
+    "beta": (
+        "/var/lib/salt-transfer/runs/planted",
+        "/var/lib/salt-transfer/audit/planted",
+        "/srv/.salt-transfer-planted",
+        "/srv/small/planted",
+        "/run/planted",
+        "/dev/shm/planted",
+        "/tmp/planted",
+        "/etc/planted",
+    ),
+}
+
+
+class Planted:
+    """A secret in all these places, until it is removed."""
+
+    def __init__(self, lab):
+        self.secret = secrets.token_bytes(32)
+        self._places = [(lab.machine(name), path) for name, paths in PLACES.items() for path in paths]
+        self.named = sorted(f"{machine.name}: {path}" for machine, path in self._places)
+
+    def __enter__(self):
+        content = b"..." + self.secret + b"..."
+        for machine, path in self._places:
+            machine.run(["sh", "-c", 'mkdir -p "$(dirname $0)" && cat >>$0', path], input=content, text=False)
+        return self
+
+    def __exit__(self, *_):
+        for machine, path in self._places:
+            machine.run(["sh", "-c", "case $0 in */log/*) : >$0 ;; *) rm $0 ;; esac", path])
+
+
+def test_a_secret_is_found_wherever_it_lies(clean_lab, begin, ears):
+    with Planted(clean_lab) as planted:
+        assert ears.heard(planted.secret) == planted.named
+
+
+def test_a_secret_is_found_that_lies_there_in_the_middle_only(clean_lab, begin, ears):
+    with Planted(clean_lab) as planted:
+        ears.learn(planted.secret)
+    assert ears.heard() == planted.named
 
 
 def test_a_private_key_that_nobody_knew_of_is_found_in_every_form(ears, beta):

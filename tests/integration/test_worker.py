@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.conftest import CHECKOUT
+from tests.support.copying import restart_minions
 from tests.support.waiting import eventually
 
 SLOW = "4mbit"
@@ -83,15 +84,6 @@ def transfer(clean_lab):
     yield transfer
     source.link().heal()
     transfer.end()
-
-
-def restart_minions(lab, machines, killed=False):
-    with lab.bus() as bus:
-        for machine in machines:
-            if killed:
-                machine.run(["systemctl", "kill", "--signal=KILL", "salt-minion"])
-            machine.run(["systemctl", "restart", "--no-block", "salt-minion"])
-        bus.await_start([machine.name for machine in machines])
 
 
 def minion_cgroup(machine):

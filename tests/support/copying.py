@@ -113,3 +113,13 @@ def digest(machine, path):
 def jobs_on(machine):
     """The processes in which a minion runs jobs; one that wants to return to a master that is away keeps trying."""
     return machine.run(["pgrep", "-f", "Minion._thread_return"], check=False).stdout.split()
+
+
+def restart_minions(lab, machines, killed=False):
+    """Return when the minions of these machines have ended, killed if so, and started again."""
+    with lab.bus() as bus:
+        for machine in machines:
+            if killed:
+                machine.run(["systemctl", "kill", "--signal=KILL", "salt-minion"])
+            machine.run(["systemctl", "restart", "--no-block", "salt-minion"])
+        bus.await_start([machine.name for machine in machines])

@@ -10,28 +10,24 @@ import os
 import socket
 import stat
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from datamover.wire import MAGIC, Hello
-from tests.conftest import CHECKOUT
+from tests.support.doorkeeper import Doorkeeper
+from tests.support.waiting import eventually
 
-PLACES = (
-    "/var/lib/salt-transfer",
-    "/var/cache/salt",
-    "/var/log",
-    "/run/salt",
-    "/tmp",
-    "/var/tmp",
-    "/dev/shm",
-    "/root",
-    "/srv",
-)
-JOURNAL = ["journalctl", "--no-pager", "--all", "--output=cat"]
-LOOK_EVERY = 0.1
+IN_MEMORY = ("/run", "/dev/shm")
+"""What is lost with the power."""
+MOUNTED = ("/srv",)
+"""Where tests mount file systems."""
+SALTS_OWN_KEYS = "/etc/salt/pki/"
+JOURNAL = ["journalctl", "--no-pager", "--all", "--output=export"]
+LOOK_EVERY = 0.5
 NOW = "tests/now"
 HEADER = 12
 EVERY_PROTOCOL = 3
@@ -109,69 +105,105 @@ class Ears:
         self._lab = lab
         self._bus = lab.bus()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch_processes, daemon=True)
-        self._processes = {}
+        self._threads = ThreadPoolExecutor(1 + 2 * len(lab.machines))
+        self._listeners = []
+        self._needles = set(marks())
+        self._events, self._processes, self._found = [], {}, set()
 
     def __enter__(self):
         self._bus.__enter__()
-        self._thread.start()
+        self._listen(self._follow_the_bus)
+        for machine in self._lab.machines.values():
+            self._listen(self._watch_the_door, machine)
+            self._listen(self._watch_processes, machine)
         return self
 
     def __exit__(self, *_):
         self._stop.set()
-        self._thread.join()
+        self._threads.shutdown()
         self._bus.__exit__()
+        self._assert_not_deaf()
 
-    def heard(self, *secrets, told=""):
-        """Sentences about where any of these, or a private key, can be read; `told` is what a command printed."""
-        needles = {spelling for secret in secrets for spelling in spellings(secret)} | set(marks())
-        found = []
-        for place, content in self._everything(told):
-            found += [place for needle in needles if needle in content][:1]
-        return sorted(set(found))
+    def learn(self, *secrets):
+        """Listen for these too, and look for them at once: a file, or a machine's memory, may be gone later."""
+        self._needles |= {spelling for secret in secrets for spelling in spellings(secret)}
+        self._look_through(self._what_lies_about())
 
-    def _everything(self, told):
-        yield "the command's output", told.encode()
-        yield from self._events()
-        yield from list(self._processes.items())
+    def heard(self, *secrets, told="", entitled=()):
+        """Sentences about where any of these, or a private key, could be read; `told` is what a command printed.
+
+        `entitled` are the places, named as here or by how they begin, where that is as it must be.
+        """
+        self._await_all_events()
+        self._assert_not_deaf()
+        self.learn(*secrets)
+        self._look_through([("the command's output", told.encode()), *self._events, *list(self._processes.items())])
+        return sorted(place for place in self._found if not place.startswith(tuple(entitled)))
+
+    def _look_through(self, places):
+        self._found |= {place for place, content in places if any(needle in content for needle in self._needles)}
+
+    def _what_lies_about(self):
         for machine in self._lab.machines.values():
-            yield f"{machine.name}: the journal", machine.run(JOURNAL).stdout.encode()
+            yield f"{machine.name}: the journal", machine.run(JOURNAL, text=False).stdout
             yield from files(machine)
 
-    def _events(self):
-        """All that was on the bus until now."""
+    # What passes by
+
+    def _listen(self, listener, *arguments):
+        self._listeners.append(self._threads.submit(listener, *arguments))
+
+    def _assert_not_deaf(self):
+        for listener in self._listeners:
+            if listener.done():
+                listener.result()
+
+    def _follow_the_bus(self):
+        while not self._stop.is_set():
+            for tag, data in self._bus.events(LOOK_EVERY):
+                self._events.append((f"the bus: {tag}", json.dumps(data).encode()))
+
+    def _await_all_events(self):
+        """Return when all that was on the bus until now has been heard."""
+        before = len(self._events)
         self._lab.run_runner("event.send", NOW)
-        for tag, data in self._bus.events(SILENCE):
-            if tag == NOW:
-                return
-            yield f"the bus: {tag}", json.dumps(data).encode()
+        assert eventually(lambda: any(tag == f"the bus: {NOW}" for tag, _ in self._events[before:])), "deaf to the bus"
 
-    def _watch_processes(self):
+    def _watch_the_door(self, machine):
+        with Doorkeeper(machine) as doorkeeper:
+            while not self._stop.is_set():
+                for pid in doorkeeper.come_in(LOOK_EVERY):
+                    self._note_process(machine, Path("/proc", str(pid)))
+
+    def _watch_processes(self, machine):
         while not self._stop.wait(LOOK_EVERY):
-            for machine in self._lab.machines.values():
-                self._processes.update(processes(machine))
+            with suppress(FileNotFoundError):  # it has no power
+                for process in machine.path("/proc").glob("[0-9]*"):
+                    self._note_process(machine, process)
 
-
-def processes(machine):
-    """{what: bytes} of the command line and the environment of every process."""
-    found = {}
-    for process in machine.path("/proc").glob("[0-9]*"):
+    def _note_process(self, machine, process):
+        """Its command line and its environment."""
         for what in ("cmdline", "environ"):
             with suppress(OSError):
                 content = (process / what).read_bytes()
-                found[f"{machine.name}: {what} of process {process.name}: {content[:80]!r}"] = content
-    return found
+                self._processes[f"{machine.name}: {what} of process {process.name}: {content[:80]!r}"] = content
 
 
 def files(machine):
-    """(what, bytes) of every file where ours or Salt's could be; the checkout, which machines can see, is neither."""
-    checkout = os.fspath(machine.path(CHECKOUT))
-    for place in PLACES:
-        for directory, folders, names in os.walk(machine.path(place)):
-            folders[:] = [name for name in folders if os.path.join(directory, name) != checkout]
-            for name in names:
-                path = os.path.join(directory, name)
+    """(what, bytes) of every file that the machine has ever written, on its disk and in its memory."""
+    places = {machine.home / part: "" for part in ("upper", "disk")}
+    places |= {machine.path(path): path for path in IN_MEMORY + MOUNTED}
+    for place, inside in places.items():
+        for path in regular_files(place):
+            named = f"{inside}/{path.relative_to(place)}"
+            if not named.startswith(SALTS_OWN_KEYS):
                 with suppress(FileNotFoundError):
-                    if stat.S_ISREG(os.lstat(path).st_mode):
-                        with open(path, "rb") as file:
-                            yield f"{machine.name}: {path.partition('/root')[2]}", file.read()
+                    yield f"{machine.name}: {named}", path.read_bytes()
+
+
+def regular_files(place):
+    for directory, _, names in os.walk(place):
+        for path in (Path(directory, name) for name in names):
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    yield path

@@ -31,7 +31,7 @@ class FakeFleet:
         return self
 
     def __exit__(self, *_):
-        pass
+        self._answers.clear()
 
     def ask(self, questions):
         self.send(questions)

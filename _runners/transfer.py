@@ -124,6 +124,8 @@ def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=
     ``result`` is planned.
 
     Ended by Ctrl-C before bytes move, everything is undone; after that the transfer goes on without being watched.
+    While it waits for busy hosts (``wait``) and dies in any other way, it keeps its place for ``transfer.tend`` or
+    ``transfer.attach``, or for the same command.
 
     CLI Example:
 
@@ -136,10 +138,12 @@ def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=
     """
     dry, reasons = _dry(test)
     meant = _meant(src, dst, targets, target_type)
-    if key is None or reasons:
-        return _run(src, meant, options, dry, reasons)
-    asked = _asked(src, meant[0], options, key, dry)
-    return background.once(__opts__, asked, _begun, functools.partial(_attached, asked))
+    if key is not None and not reasons:
+        return _once(_asked(src, meant[0], options, key, dry))
+    if not dry and not reasons and _is_ours() and _may_wait(src, meant[0], options):
+        asked = _asked(src, meant[0], options, naming.fresh(), dry)
+        return _once(background.patiently(__opts__, asked), meant[1])
+    return _run(src, meant, options, dry, reasons)
 
 
 @_face
@@ -276,6 +280,7 @@ def resume(transfer, minions=None, *, source=None, test=False, **options):
 def attach(transfer, minions=None, **options):
     """
     Follow a transfer to its end, exactly as the ``transfer.copy`` that began it does; of one that has ended, tell how.
+    A copy that waits for busy hosts is followed too; if its runner has died, this one goes on with it.
 
     transfer
         Its id: 32 hex digits.
@@ -294,7 +299,27 @@ def attach(transfer, minions=None, **options):
 
         salt-run transfer.attach 0123456789abcdef0123456789abcdef
     """
+    if waiting := background.waiting(__opts__, transfer):
+        return _once(waiting)
     return joining.attach(__opts__, transfer, minions, options)
+
+
+@_face
+def tend():
+    """
+    Go on with copies that wait for busy hosts and whose runner has died, each in the background and at its place; for
+    the scheduler of the master, or by hand. Whatever is followed already is left alone.
+
+    Returns a dict: ``waiting`` (the ids of all that waited on this master), ``taken_up`` (those that are gone on with
+    now), ``result``, ``reasons``, ``retcode``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run transfer.tend
+    """
+    return asking.concluded(background.tended(__opts__), ())
 
 
 @_face
@@ -336,8 +361,10 @@ def list_(minions=None, state=None):
         not answer or has no record), ``orphaned`` (a worker died and nobody has undone after it yet), ``finished``.
 
     Returns a dict: ``transfers`` (for each: transfer, state, attempt, asked_by, and its ends with host, role, path,
-    phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``silent``, ``result``, ``reasons``,
-    ``retcode``.
+    phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``waiting`` (copies of this master
+    that wait for busy hosts, whatever ``state`` says; for each: transfer, src, dst, asked_by, asked_at and since in
+    seconds since 1970, seconds: how long it may wait, followed: whether a runner lives), ``silent``, ``result``,
+    ``reasons``, ``retcode``.
 
     CLI Example:
 
@@ -346,7 +373,7 @@ def list_(minions=None, state=None):
         salt-run transfer.list
         salt-run transfer.list state=running,resumable
     """
-    return looking.listed(__opts__, minions, inventory.read_states(state))
+    return {**looking.listed(__opts__, minions, inventory.read_states(state)), "waiting": background.listed(__opts__)}
 
 
 @_face
@@ -444,7 +471,7 @@ def cancel(transfer, minions=None):
     End a transfer: its workers undo what they opened and reserved, and nothing appears under the final name.
 
     Can be repeated. What has been published already stays. What had arrived of one that failed, or whose worker or
-    host died, is given up for good.
+    host died, is given up for good. A copy that waits for busy hosts gives its place up.
 
     transfer
         Its id: 32 hex digits.
@@ -452,7 +479,7 @@ def cancel(transfer, minions=None):
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
-    Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase, peers: all others that take part),
+    Returns a dict: ``transfer``, ``ends`` (for each: host, role, phase, peers: all others that take part; none waits),
     ``silent``, ``result``, ``reasons``, ``retcode``.
 
     ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
@@ -463,7 +490,13 @@ def cancel(transfer, minions=None):
 
         salt-run transfer.cancel 0123456789abcdef0123456789abcdef
     """
-    return looking.about(__opts__, "cancel", transfer, minions, asking.END_TIMEOUT)
+    waiting = background.waiting(__opts__, transfer)
+    given_up = waiting and background.give_up(__opts__, transfer)
+    hosts = _hosts_of(waiting) if waiting and minions is None else minions
+    told = looking.about(__opts__, "cancel", transfer, hosts, asking.END_TIMEOUT)
+    if given_up and background.nobody_knows(told):
+        return asking.concluded({"transfer": transfer, "ends": [], "silent": []}, ())
+    return told
 
 
 @_face
@@ -706,7 +739,23 @@ def _meant(src, dst, expression, kind):
     return copying.targeted(__opts__, dst, source_host, expression, kind)
 
 
-def _run(src, meant, options, dry, reasons=(), transfer=None):
+def _is_ours():
+    """Whether somebody at a command line asked for this very copy. What is part of something greater, such as an
+    orchestration or a clone, must not happen without that.
+    """
+    return __opts__.get("fun") == "transfer.copy"
+
+
+def _may_wait(src, dst, options):
+    """Whether a copy as these words ask for it may wait for busy hosts, and could be gone on with by another runner."""
+    try:
+        found = request.read(src, dst, options, saltface.master_layers(__opts__), naming.fresh())
+    except errors.Refused:
+        return False
+    return found.settings.wait > 0 and not [*found.reasons, *copying.needs_company(found)]
+
+
+def _run(src, meant, options, dry, reasons=(), transfer=None, place=None):
     """A request becomes a course, which is followed to its end and told."""
     own, (dst, notes) = transfer or naming.fresh(), meant
     try:
@@ -717,10 +766,15 @@ def _run(src, meant, options, dry, reasons=(), transfer=None):
     asked = replace(
         asked, asked_by=__context__["asked_by"], notes=tuple(notes), reasons=(*asked.reasons, *against)
     )
-    return copying.copied(__opts__, asked, dry)
+    return copying.copied(__opts__, asked, dry, place)
 
 
-# --- what was asked for by a key -------------------------------------------------------------------------------------
+# --- what is begun once, whoever follows it --------------------------------------------------------------------------
+
+
+def _once(asked, notes=()):
+    begin = functools.partial(_begun, notes=notes)
+    return background.once(__opts__, asked, begin, functools.partial(_attached, asked), _is_ours())
 
 
 def _asked(src, dst, options, key, dry, owner=""):
@@ -752,9 +806,9 @@ def _abroad(found, only):
     return [errors.BadPlace.reason(f"{only} may ask for copies to itself alone, not to {place}") for place in others]
 
 
-def _begun(asked):
+def _begun(asked, place, notes=()):
     __context__["asked_by"] = asked.asked_by
-    return _run(asked.src, (asked.dst, ()), asked.options, asked.dry, transfer=asked.transfer)
+    return _run(asked.src, (asked.dst, notes), asked.options, asked.dry, transfer=asked.transfer, place=place)
 
 
 def _hosts_of(asked):

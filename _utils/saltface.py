@@ -428,7 +428,7 @@ class Signals:
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
-        self._heard = 0
+        self._heard: list[int] = []
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -440,14 +440,12 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler or signal.SIG_DFL)
 
-    def _hear(self, *_: object) -> None:
-        self._heard += 1
+    def _hear(self, number: int, *_: object) -> None:
+        self._heard.append(number)
 
-    def take(self) -> bool:
-        """Whether one has come that was not taken yet."""
-        taken = self._heard > 0
-        self._heard -= taken
-        return taken
+    def take(self) -> int:
+        """The next one that was not taken yet; 0 if none has come."""
+        return self._heard.pop(0) if self._heard else 0
 
 
 BETWEEN_LINES = 10.0

@@ -1,7 +1,8 @@
-"""Copies that were asked for by a key: begun once, followed in the background, told to whoever asks with the key again.
+"""Copies that are begun once, whoever follows them: those that were asked for by a key, and those that may wait.
 
-A master keeps of each a small record in its cache directory: what was asked, who follows, how it ended. Losing them
-loses nothing but that: the transfer itself is recorded on its two hosts, and any process can attach to it there.
+A master keeps of each a small record in its cache directory: what was asked, who follows, whether it waits for busy
+hosts, how it ended. Losing them loses nothing of what has begun: the transfer itself is recorded on its hosts, and any
+process can attach to it there.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import saltface
 from datamover.errors import UnknownTransfer
 from datamover.host import documents, flock
-from transferplan import errors
+from transferplan import errors, report
 from transferplan.paths import printable
+from transferplan.waits import Wait
+
+from .asking import ending
+from .waiting import Place
 
 KEPT = 7 * 86400
 MOST_OF_A_MINION = 8
@@ -27,6 +32,7 @@ MOST_FOLLOWERS = 3
 MOMENT = 1.0
 LONGEST_PAUSE = 15.0
 CALL = 10.0
+CANCEL_PATIENCE = 30.0
 
 Result = dict[str, Any]
 
@@ -44,6 +50,10 @@ class Asked:
 
     def same(self, other: Asked) -> bool:
         return _plain(asdict(self)) == _plain({**asdict(other), "asked_by": self.asked_by})
+
+    def alike(self, other: Asked) -> bool:
+        """The same, though each by itself."""
+        return self.same(replace(other, transfer=self.transfer))
 
     def __str__(self) -> str:
         return printable(f"{self.src} to {self.dst}")
@@ -76,9 +86,31 @@ class Book:
         return documents.load(self._place(transfer) / "result.json")
 
     def conclude(self, transfer: str, result: Result) -> None:
-        """Write down how it ended. What was only lost out of sight is left for the next who follows, a few times."""
-        if result["result"] != "unknown" or self.followers(transfer) >= MOST_FOLLOWERS:
+        """Write down how it ended. What was only lost out of sight is left for the next who follows, a few times; what
+        waits, until its time is over.
+        """
+        patient = self.place(transfer).wait is not None or self.followers(transfer) < MOST_FOLLOWERS
+        if result["result"] != "unknown" or not patient:
             documents.save(self._place(transfer) / "result.json", result)
+
+    def place(self, transfer: str, ours: bool = False) -> Place:
+        """Where it waits, if it does."""
+        return Place(self._place(transfer), ours)
+
+    def waiting(self) -> list[Asked]:
+        """What waits for busy hosts, the first that was asked for first."""
+        found = [(wait.asked_at, each) for each in self._open() if (wait := self.place(each.transfer).wait)]
+        return [asked for _, asked in sorted(found, key=lambda each: (each[0], each[1].transfer))]
+
+    def abandoned(self, asked: Asked) -> Asked | None:
+        """What is alike and waits without anybody who follows it."""
+        alike = (each for each in self.waiting() if each.alike(asked))
+        return next((each for each in alike if not self.is_followed(each.transfer)), None)
+
+    def tending(self) -> flock.Held | None:
+        """The right to look after all of them; None if somebody does so now."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return flock.hold(self._root / "tended", 0)
 
     def followers(self, transfer: str) -> int:
         """How many have begun to follow it so far."""
@@ -109,9 +141,13 @@ class Book:
 
     def open_of(self, minion: str) -> list[str]:
         """The transfers that a minion asked for and that have not ended."""
+        return [each.transfer for each in self._open() if each.asked_by.get("user") == minion]
+
+    def _open(self) -> list[Asked]:
+        """What has not ended, as far as is known here."""
         noted = [documents.load(place / "asked.json") for place in self._places()]
-        mine = [each for each in noted if each and each["asked_by"].get("user") == minion]
-        return [each["transfer"] for each in mine if self.result(each["transfer"]) is None]
+        asked = [Asked(**each) for each in noted if each]
+        return [each for each in asked if self.result(each.transfer) is None]
 
     def forget_old(self, now: float) -> None:
         """Records past their time, and what a process that died at once left half made."""
@@ -139,10 +175,67 @@ def start(opts: Mapping, asked: Asked) -> Result:
     book.forget_old(time.time())
     noted = _noted(book, asked)
     result = book.result(asked.transfer)
-    if result is None and book.calls(asked.transfer, time.time()):
-        arguments = {"src": noted.src, "dst": noted.dst, **noted.options, "key": asked.transfer, "test": asked.dry}
-        saltface.in_background(opts, "transfer.copy", arguments, noted.asked_by.get("user", ""))
+    if result is None:
+        _call(opts, book, noted)
     return result or {"transfer": asked.transfer, "result": "running", "reasons": [], "retcode": 0}
+
+
+def _call(opts: Mapping, book: Book, asked: Asked) -> bool:
+    """Have it followed in the background, unless somebody does or is about to; whether somebody was called."""
+    called = book.calls(asked.transfer, time.time())
+    if called:
+        arguments = {"src": asked.src, "dst": asked.dst, **asked.options, "key": asked.transfer, "test": asked.dry}
+        saltface.in_background(opts, "transfer.copy", arguments, asked.asked_by.get("user", ""))
+    return called
+
+
+def tended(opts: Mapping) -> dict[str, list[str]]:
+    """Have everything that waits followed in the background, where its runner has died. Who comes while another does
+    this has nothing to do.
+    """
+    book = Book(opts)
+    waiting, called = book.waiting(), []
+    if own := book.tending():
+        with own:
+            called = [each.transfer for each in waiting if _call(opts, book, each)]
+    return {"waiting": [each.transfer for each in waiting], "taken_up": called}
+
+
+def patiently(opts: Mapping, asked: Asked) -> Asked:
+    """A copy that may wait, as it is noted: one that is alike and whose runner has died gives it its place."""
+    book = Book(opts)
+    book.forget_old(time.time())
+    return book.abandoned(asked) or asked
+
+
+def listed(opts: Mapping) -> list[Result]:
+    """What waits for busy hosts, the first that was asked for first."""
+    book = Book(opts)
+    found = [(each, book.place(each.transfer).wait) for each in book.waiting()]
+    return [{**_listed(each, wait), "followed": book.is_followed(each.transfer)} for each, wait in found if wait]
+
+
+def _listed(asked: Asked, wait: Wait) -> Result:
+    told = asdict(asked)
+    return {**{name: told[name] for name in ("transfer", "src", "dst", "asked_by")}, **asdict(wait)}
+
+
+def waiting(opts: Mapping, transfer: str) -> Asked | None:
+    """What was asked for by a copy that waits."""
+    return next((each for each in Book(opts).waiting() if each.transfer == transfer), None)
+
+
+def give_up(opts: Mapping, transfer: str) -> bool:
+    """Let a copy wait no longer; whether it is known here that it was cancelled. A runner that died in the last moments
+    may have begun it all the same: that is for its hosts to tell.
+    """
+    book = Book(opts)
+    book.place(transfer).give_up()
+    if own := book.follow(transfer, CANCEL_PATIENCE):
+        with own:
+            if book.result(transfer) is None:
+                book.conclude(transfer, {"transfer": transfer, **ending("cancelled", [])})
+    return (book.result(transfer) or {}).get("result") == "cancelled"
 
 
 def _noted(book: Book, asked: Asked) -> Asked:
@@ -168,8 +261,12 @@ def refuse_crowd(opts: Mapping, minion: str, transfer: str) -> None:
         )
 
 
-def once(opts: Mapping, asked: Asked, begin: Callable[[Asked], Result], attach: Callable[[str], Result]) -> Result:
-    """Begin this copy unless it was begun before: then attach to it, or tell how it ended."""
+def once(
+    opts: Mapping, asked: Asked, begin: Callable[[Asked, Place], Result], attach: Callable[[str], Result], ours=False
+) -> Result:
+    """Begin this copy unless it was begun before: then attach to it, or tell how it ended. Where it is `ours`, a hand
+    on our terminal may end it as long as it waits.
+    """
     book = Book(opts)
     noted = _noted(book, asked)
     pause = MOMENT
@@ -179,17 +276,25 @@ def once(opts: Mapping, asked: Asked, begin: Callable[[Asked], Result], attach: 
             return told
         pause = min(2 * pause, LONGEST_PAUSE)
     with own:
-        return book.result(asked.transfer) or _followed(book, noted, begin, attach)
+        return book.result(asked.transfer) or _followed(book, noted, begin, attach, ours)
 
 
-def _followed(book: Book, asked: Asked, begin: Callable[[Asked], Result], attach: Callable[[str], Result]) -> Result:
+def _followed(
+    book: Book, asked: Asked, begin: Callable[[Asked, Place], Result], attach: Callable[[str], Result], ours: bool
+) -> Result:
     came_before = book.followers(asked.transfer)
     book.count_follower(asked.transfer)
     result = attach(asked.transfer) if came_before and not asked.dry else None
     if result is None or nobody_knows(result):
-        result = begin(asked)
+        result = _begun(asked, book.place(asked.transfer, ours), begin)
     book.conclude(asked.transfer, result)
     return result
+
+
+def _begun(asked: Asked, place: Place, begin: Callable[[Asked, Place], Result]) -> Result:
+    if place.wait and place.wait.is_over(time.time()):
+        return report.refusal(asked.transfer, asked.src, asked.dst, [place.wait.reason()])
+    return begin(asked, place)
 
 
 def nobody_knows(result: Mapping[str, Any]) -> bool:

@@ -13,13 +13,14 @@ from transferplan.request import DESTINATION, Member, Request
 
 from . import asking, joining
 from .drive import Drive, begun, to_the_end
+from .waiting import Place
 
 
-def copied(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
+def copied(opts: Mapping, request: Request, dry: bool, place: Place | None = None) -> dict[str, Any]:
     """The result of a request, however many destinations it has."""
     if len(request.destinations) > 1 and request.settings.fanout == SERIAL:
         return _one_after_the_other(opts, request, dry)
-    return _at_once(opts, request, dry)[0]
+    return _at_once(opts, request, dry, place)[0]
 
 
 def needs_company(request: Request) -> Iterator[errors.Reason]:
@@ -30,10 +31,12 @@ def needs_company(request: Request) -> Iterator[errors.Reason]:
         )
 
 
-def _at_once(opts: Mapping, request: Request, dry: bool) -> tuple[dict[str, Any], bool]:
+def _at_once(
+    opts: Mapping, request: Request, dry: bool, place: Place | None = None
+) -> tuple[dict[str, Any], bool]:
     """The result, and whether somebody wanted the runner to end."""
     screen = saltface.screen(opts, request.settings.quiet)
-    own = Drive(opts, begun(request), screen, dry=dry, heeds=not request.reasons)
+    own = Drive(opts, begun(request, place), screen, dry=dry, heeds=not request.reasons, place=place)
     result = to_the_end(opts, own)
     if own.met:
         return joining.instead(opts, own, dry), False

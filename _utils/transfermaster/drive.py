@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from transferplan import plan as planning
 from transferplan.request import Request
 
 from .asking import believe, ending
+from .waiting import Place
 
 PATIENCE = 5.0
 GLANCE = 0.5
@@ -28,14 +30,20 @@ log = logging.getLogger(__name__)
 
 
 class Drive:
-    """One course under way, from what began it. One that `heeds` others ends when it has `met` some at its place."""
+    """One course under way, from what began it. One that `heeds` others ends when it has `met` some at its place.
+    One that may wait has a `place`, which is kept for the next runner.
+    """
 
-    def __init__(self, opts: Mapping, begun: course.Step, screen: Any, dry=False, mute=False, heeds=False):
+    def __init__(
+        self, opts: Mapping, begun: course.Step, screen: Any, dry=False, mute=False, heeds=False,
+        place: Place | None = None,
+    ):
         self._opts = opts
         self._screen = screen
         self._dry = dry
         self._mute = mute or dry
         self._heeds = heeds
+        self.place = place
         self.met: tuple[str, ...] = ()
         self.facts: Mapping = {}
         self.plan: planning.Plan | None = None
@@ -60,17 +68,18 @@ class Drive:
         """When the next call becomes due."""
         return self._calls[0][0] if self._calls else saltface.NEVER
 
-    def interrupt(self, now: float) -> None:
+    def interrupt(self, now: float, by_hand: bool = True) -> None:
         """Somebody wants us to end; the course says what is to be done about it."""
-        self._observe(course.Interrupted(), now)
+        stays = self.place is not None and not (by_hand and self.place.ours)
+        self._observe(course.Interrupted(stays), now)
 
     def abandon(self, now: float) -> None:
         """Something failed us in the middle of a step: what is under way will never be heard of."""
         self._due, self._calls = [], []
         stage = self.state.stage
-        self.interrupt(now)
+        self._observe(course.Interrupted(), now)
         if self.state.stage == stage:
-            self.interrupt(now)
+            self._observe(course.Interrupted(), now)
 
     def result(self) -> dict[str, Any]:
         """What the runner returns."""
@@ -79,6 +88,8 @@ class Drive:
     # what the course wants
 
     def act(self, fleet: saltface.Fleet) -> None:
+        if self.place and self.state.waits and self.place.given_up:
+            self._observe(course.Interrupted(), fleet.now())
         while self._due:
             self._carry_out(fleet, self._due.pop(0))
         self._put_questions(fleet)
@@ -133,6 +144,8 @@ class Drive:
     def _observe(self, observation: course.Observation, now: float) -> None:
         self.state, actions = course.step(self.state, observation, now)
         self._due += actions
+        if self.place:
+            self.place.keep(self.state)
 
     # who is told
 
@@ -157,10 +170,12 @@ class Drive:
             self._screen.say(display.result_lines(result))
 
 
-def begun(request: Request) -> course.Step:
-    """The course of a request, now."""
-    asked_at = request.asked_at or time.time()
-    return course.begin(replace(request, asked_at=asked_at), time.monotonic())
+def begun(request: Request, place: Place | None = None) -> course.Step:
+    """The course of a request, now; of one that has waited before, at its place."""
+    now, wait = time.time(), place and place.wait
+    asked_at = wait.asked_at if wait else request.asked_at or now
+    waited = wait.lasted(now) if wait else None
+    return course.begin(replace(request, asked_at=asked_at), time.monotonic(), waited)
 
 
 def _planned(plan: Any) -> dict[str, Any]:
@@ -186,9 +201,9 @@ def steer(drives: Sequence[Drive], fleet: saltface.Fleet, signals: saltface.Sign
         each.act(fleet)
     while under_way := [each for each in drives if not each.over]:
         # Asked between two steps, when all that the courses count as said has really been said.
-        if signals.take():
+        if number := signals.take():
             for each in under_way:
-                each.interrupt(fleet.now())
+                each.interrupt(fleet.now(), by_hand=number == signal.SIGINT)
         else:
             _listen(fleet, min(each.due_at for each in under_way))
         for each in under_way:

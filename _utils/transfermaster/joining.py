@@ -69,7 +69,7 @@ def instead(opts: Mapping, drive: Drive, dry: bool) -> dict[str, Any]:
             return _joined(opts, found, how, request, dry)
     screen = saltface.screen(opts, request.settings.quiet)
     own = again.beside(request, drive.facts, tuple(others))
-    return to_the_end(opts, Drive(opts, begun(own), screen, dry=dry))
+    return to_the_end(opts, Drive(opts, begun(own, drive.place), screen, dry=dry, place=drive.place))
 
 
 def _joined(opts: Mapping, found: records.Ends, how: str, request: Request, dry: bool) -> dict[str, Any]:

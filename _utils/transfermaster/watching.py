@@ -87,7 +87,7 @@ class Inquiry:
             self.over = True
             self._heard(self._payloads)
 
-    def interrupt(self, _now: float) -> None:
+    def interrupt(self, *_: Any, **_how: Any) -> None:
         self.over = True
 
 
@@ -131,7 +131,7 @@ class Lookout:
     def hear(self, *_: Any) -> None:
         """Nothing is asked in its own name."""
 
-    def interrupt(self, _now: float) -> None:
+    def interrupt(self, *_: Any, **_how: Any) -> None:
         self.over = True
 
 

@@ -32,6 +32,7 @@ from .request import SOURCE, Member, Request
 from .status import FAILED, UNSTARTED, Status
 
 REFUSED, GIVEN_UP, CANCELLED, LEFT, FOLLOWED = "refused", "given up", "cancelled", "left", "followed"
+WAITS_ON = "waits on"
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 20.0
 WATCHED_WAIT = 4.0
@@ -41,6 +42,8 @@ TRIES = 2
 EXTRA_TIME = {"cancel": 30.0}
 PATIENCE = 120.0
 NOTHING_THERE = "unknown-transfer"
+ASKING = ("asking", "deciding", "queueing")
+BEFORE_GO = (*ASKING, "preparing", "arming", "starting")
 
 
 # What the driver observes.
@@ -81,7 +84,9 @@ class Declined:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The user or the system wants the runner to end."""
+    """The user or the system wants the runner to end. A copy that waits `stays`: somebody will go on for it."""
+
+    stays: bool = False
 
 
 Observation = Heard | Unheard | Decided | Declined | Interrupted
@@ -193,6 +198,12 @@ class State:
         return tuple(self.request.ends())
 
     @property
+    def waits(self) -> bool:
+        """Whether it has waited for busy hosts and nothing has begun so far, so that it may still be begun."""
+        begins = self.stage in BEFORE_GO and not self.outcome
+        return self.waits_since is not None and (begins or self.outcome == WAITS_ON)
+
+    @property
     def statuses(self) -> dict[Member, Status]:
         """The last status of every worker that told one."""
         return {member: watch.status for member, watch in self.watches.items() if watch.status}
@@ -201,8 +212,10 @@ class State:
 Step = tuple[State, tuple[Action, ...]]
 
 
-def begin(request: Request, now: float) -> Step:
-    state, actions = _enter(State(request, "asking"), "asking", now)
+def begin(request: Request, now: float, waited: float | None = None) -> Step:
+    """A new course; or for a copy that has `waited` so many seconds, whose runner is gone, one in its place."""
+    since = None if waited is None else now - waited
+    state, actions = _enter(State(request, "asking", waits_since=since), "asking", now)
     asked = {
         "source": str(request.source),
         "destinations": [str(place) for place in request.destinations],
@@ -225,7 +238,7 @@ def attach(request: Request, now: float) -> Step:
 def step(state: State, observation: Observation, now: float) -> Step:
     """What follows from an observation. One that no longer matters, such as a late answer, changes nothing."""
     if isinstance(observation, Interrupted):
-        return _INTERRUPTED[state.stage](state, now)
+        return _interrupted(state, observation, now)
     if isinstance(observation, Decided):
         return _decided(state, observation.plan, now)
     if isinstance(observation, Declined):
@@ -474,8 +487,20 @@ def _withdraw(state: State, now: float, outcome: str) -> Step:
 # The end of the runner itself.
 
 
-def _cancel_early(state: State, now: float) -> Step:
-    return _end(state, CANCELLED, now)
+def _interrupted(state: State, interrupted: Interrupted, now: float) -> Step:
+    if interrupted.stays and state.waits and state.stage in ASKING:
+        return _wait_on(state, now)
+    return _INTERRUPTED[state.stage](state, now)
+
+
+def _wait_on(state: State, now: float) -> Step:
+    """The places are kept for whoever goes on in them."""
+    name = state.request.transfer
+    left = OutOfSight.reason(
+        f"the copy waits on without a runner: salt-run transfer.attach {name} or transfer.tend goes on with it, "
+        f"salt-run transfer.cancel {name} gives it up"
+    )
+    return _end(replace(state, reasons=(left,)), WAITS_ON, now)
 
 
 def _cancel(state: State, now: float) -> Step:
@@ -508,8 +533,8 @@ def _stay(state: State, _now: float) -> Step:
 
 
 _INTERRUPTED: Mapping[str, Callable[[State, float], Step]] = {
-    "asking": _cancel_early,
-    "deciding": _cancel_early,
+    "asking": _stop_waiting,
+    "deciding": _stop_waiting,
     "queueing": _stop_waiting,
     "leaving": _hurry,
     "preparing": _cancel_when_prepared,

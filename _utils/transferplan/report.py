@@ -48,6 +48,7 @@ _BY_OUTCOME = {
     course.GIVEN_UP: "failed",
     course.CANCELLED: "cancelled",
     course.LEFT: "unknown",
+    course.WAITS_ON: "unknown",
 }
 
 

@@ -24,10 +24,10 @@ STAGES = ("asking", "deciding", "preparing", "arming", "starting", "following")
 class Driver:
     """Steps through a course as the runner does, at a clock of its own."""
 
-    def __init__(self, request=None):
+    def __init__(self, request=None, waited=None):
         self.now = 0.0
         self.told = []
-        self._take(course.begin(request or asked(), self.now))
+        self._take(course.begin(request or asked(), self.now, waited))
 
     def _take(self, step):
         self.state, actions = step
@@ -567,6 +567,44 @@ def test_what_else_comes_up_meanwhile_refuses_and_gives_the_places_back():
     assert driver.asks == [("alpha", "queue"), ("beta", "queue")]
     driver.miss("queue", ALPHA).hear("queue", {BETA: turn()[BETA]})
     assert (driver.state.ended, driver.state.reasons) == (True, (FULL,))
+
+
+def test_who_waits_is_known_until_the_source_is_told_to_go():
+    driver = Driver(replace(asked(wait="1m"), asked_at=77.0)).until("deciding")
+    assert not driver.state.waits
+    driver.observe(Declined((CROWD,)))
+    assert driver.state.waits
+    driver.hear("queue", turn()).hear("facts", {ALPHA: alpha(), BETA: beta()})
+    driver.observe(Decided(plan.make(driver.state.request, driver.decide.answers)))
+    driver.hear("prepare", PREPARED).hear("arm", ARMED)
+    assert (driver.state.stage, driver.state.waits) == ("starting", True)
+    driver.hear("go", {ALPHA: {"phase": "connecting"}})
+    assert (driver.state.stage, driver.state.waits) == ("following", False)
+
+
+def test_who_was_refused_or_cancelled_waits_no_more():
+    assert not waiting().observe(Interrupted()).state.waits
+    assert not waiting().hear("queue", {ALPHA: turn()[ALPHA], BETA: BROKEN}).state.waits
+
+
+@pytest.mark.parametrize("before", [lambda: waiting(), lambda: waiting().hear("queue", turn())])
+def test_a_runner_that_ends_leaves_a_copy_waiting_for_which_somebody_will_go_on(before):
+    driver = before().observe(Interrupted(stays=True))
+    assert (driver.state.ended, driver.state.outcome, driver.state.waits) == (True, course.WAITS_ON, True)
+    ((name, text),) = driver.reasons
+    assert name == "out-of-sight" and f"transfer.cancel {driver.state.request.transfer}" in text
+
+
+def test_a_copy_that_does_not_wait_yet_is_cancelled_whoever_would_go_on():
+    driver = Driver(asked(wait="1m")).until("deciding").observe(Interrupted(stays=True))
+    assert (driver.state.ended, driver.state.outcome) == (True, course.CANCELLED)
+
+
+def test_a_copy_whose_runner_died_waits_no_longer_than_it_was_to():
+    driver = Driver(asked(wait="1m"), waited=50.0).until("deciding").observe(Declined((CROWD,)))
+    assert driver.state.stage == "queueing"
+    driver = Driver(asked(wait="1m"), waited=61.0).until("deciding").observe(Declined((CROWD,)))
+    assert {call.arguments["leave"] for call in driver.calls} == {True}, "its old places are given back"
 
 
 def test_who_waits_can_be_interrupted():

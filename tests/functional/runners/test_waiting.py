@@ -1,0 +1,224 @@
+"""Copies that wait for busy hosts, and outlive the runner that waits."""
+
+import json
+import os
+import signal
+
+import pytest
+
+import saltface
+from tests.unit.transferplan import samples
+from transfermaster.background import Book
+
+from .test_transfer import PLACES, names
+from .world import UNKNOWN
+
+BUSY = {"turn": False, "running": [samples.OTHER], "waiting": [], "at": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def at_a_command_line(opts, tmp_path):
+    opts["cachedir"] = str(tmp_path / "cache")
+    opts["fun"] = "transfer.copy"
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What was to be run in the background: its arguments."""
+    called = []
+    monkeypatch.setattr(saltface, "in_background", lambda _opts, _function, told, _user: called.append(told))
+    return called
+
+
+@pytest.fixture
+def book(opts):
+    return Book(opts)
+
+
+@pytest.fixture
+def beta(minions):
+    """A host that is busy, until `free`."""
+    busy = [True]
+    beta = minions["beta"]
+    beta.says["facts"] = lambda ask: samples.beta(**({"running": [samples.OTHER], "max_transfers": 1} if busy else {}))
+    beta.says["queue"] = lambda at, **_: {**BUSY, "turn": not busy, "at": at}
+    beta.free = busy.clear
+    return beta
+
+
+def die(**_):
+    """Nothing that could be told any more is told."""
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def died(run, beta):
+    """The id of a copy whose runner died while it waited."""
+    answer, beta.says["queue"] = beta.says["queue"], die
+    run("copy", **PLACES, wait="1h")
+    beta.says["queue"] = answer
+    (transfer,) = {arguments["transfer"] for name, arguments in beta.calls if name == "queue"}
+    return transfer
+
+
+def places(minion):
+    return [arguments["at"] for name, arguments in minion.calls if name == "queue"]
+
+
+def in_the_background(run, opts, arguments):
+    """Run what was called, as a process of its own would."""
+    del opts["fun"]
+    return run("copy", **arguments)
+
+
+def test_a_copy_whose_runner_died_is_gone_on_with_at_its_place(run, opts, beta, died, called):
+    told = run("tend")
+    assert (told["result"], told["waiting"], told["taken_up"]) == ("ok", [died], [died])
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    done = in_the_background(run, opts, called[0])
+    assert (done["result"], done["transfer"]) == ("ok", died)
+    assert len(places(beta)) == 2 and len({*places(beta)}) == 1
+    assert beta.asked().count("prepare") == 1
+    assert run("tend")["waiting"] == []
+
+
+def test_who_follows_such_a_copy_goes_on_with_it(run, beta, died, called):
+    beta.free()
+    done = run("attach", died)
+    assert (done["result"], done["transfer"], called) == ("ok", died, [])
+
+
+def test_the_same_command_given_again_goes_on_with_it(run, beta, died):
+    beta.free()
+    assert run("copy", **PLACES, wait="1h")["transfer"] == died
+
+
+def test_another_command_does_not(run, beta, died):
+    beta.free()
+    assert run("copy", **PLACES, wait="1h", streams=2)["transfer"] != died
+    assert run("tend")["waiting"] == [died]
+
+
+def test_after_its_time_a_copy_is_not_begun_any_more(run, book, beta, died):
+    beta.free()
+    file = book._place(died) / "waits.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "since": 0.0}))
+    told = run("attach", died)
+    assert (told["result"], names(told)) == ("refused", ["too-many-transfers"])
+    assert "prepare" not in beta.asked()
+    assert run("tend")["waiting"] == []
+
+
+def test_what_is_followed_is_left_alone(run, book, died, called):
+    with book.follow(died):
+        told = run("tend")
+    assert (told["waiting"], told["taken_up"], called) == ([died], [], [])
+
+
+def test_two_who_tend_at_once_call_nobody_twice(run, book, died, called):
+    with book.tending():
+        assert run("tend")["taken_up"] == []
+    assert run("tend")["taken_up"] == [died] and run("tend")["taken_up"] == []
+    assert len(called) == 1
+
+
+def test_the_list_tells_of_what_waits(run, died):
+    (told,) = run("list")["waiting"]
+    assert (told["transfer"], told["src"], told["dst"], told["seconds"]) == (died, *PLACES.values(), 3600)
+    assert (told["asked_at"] <= told["since"], told["followed"]) == (True, False)
+
+
+@pytest.mark.parametrize(("function", "waits"), [("prepare", True), ("arm", True), ("go", True), ("follow", False)])
+def test_a_place_is_kept_until_the_source_is_told_to_go(run, minions, beta, book, function, waits):
+    minions["alpha"].says[function] = beta.says[function] = die
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    run("copy", **PLACES, wait="1h")
+    assert bool(book.waiting()) is waits
+
+
+def test_what_began_in_the_last_moments_of_its_runner_is_followed_and_not_begun_anew(run, minions, beta, book):
+    minions["alpha"].says["go"] = die
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    run("copy", **PLACES, wait="1h")
+    (waiting,) = book.waiting()
+    done = run("attach", waiting.transfer)
+    assert (done["result"], done["transfer"]) == ("ok", waiting.transfer)
+    assert beta.asked().count("prepare") == 1 and not book.waiting()
+
+
+def test_what_is_part_of_something_greater_does_not_happen_without_that(run, opts, beta, book):
+    opts["fun"] = "state.orchestrate"
+    beta.says["queue"] = die
+    run("copy", **PLACES, wait="1h")
+    assert book.waiting() == []
+
+
+def test_who_does_not_wait_leaves_no_record(run, book):
+    run("copy", **PLACES)
+    assert not book._root.exists()
+
+
+def test_one_after_the_other_waits_only_as_long_as_its_runner_lives(run, beta, book):
+    run("copy", src=PLACES["src"], dst="beta:/srv/,alpha:/srv/x", fanout="serial", wait="1h")
+    assert book.waiting() == []
+
+
+# --- ending ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "result", "waits"),
+    [(signal.SIGINT, "cancelled", 0), (signal.SIGTERM, "unknown", 1), (signal.SIGHUP, "unknown", 1)],
+)
+def test_a_hand_on_the_terminal_ends_the_waiting_and_nothing_else_does(run, beta, book, number, result, waits):
+    def interrupted(leave, **_):
+        if not leave:
+            os.kill(os.getpid(), number)
+        return BUSY
+
+    beta.says["queue"] = interrupted
+    told = run("copy", **PLACES, wait="1h")
+    assert (told["result"], len(book.waiting())) == (result, waits)
+    left = [arguments for name, arguments in beta.calls if name == "queue" and arguments["leave"]]
+    assert bool(left) is not bool(waits), "the place on the host is given back, or kept"
+
+
+def test_what_was_taken_up_by_another_is_not_ended_by_a_hand(run, opts, beta, book, died):
+    opts["fun"] = "transfer.attach"
+    beta.says["queue"] = lambda **_: os.kill(os.getpid(), signal.SIGINT) or BUSY
+    told = run("attach", died)
+    assert (told["result"], [each.transfer for each in book.waiting()]) == ("unknown", [died])
+    assert f"transfer.cancel {died}" in told["reasons"][0]["text"]
+
+
+def test_a_copy_that_waits_without_a_runner_is_cancelled(run, minions, book, died, called):
+    for minion in minions.values():
+        minion.says["cancel"] = {"error": UNKNOWN}
+    told = run("cancel", died)
+    assert (told["result"], told["ends"]) == ("ok", [])
+    assert run("tend")["taken_up"] == [] and book.result(died)["result"] == "cancelled"
+
+
+def test_what_a_runner_began_in_its_last_moments_is_cancelled_too(run, minions, beta, book):
+    minions["alpha"].says["go"] = die
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    run("copy", **PLACES, wait="1h")
+    (waiting,) = book.waiting()
+    told = run("cancel", waiting.transfer)
+    assert {(end["host"], end["phase"]) for end in told["ends"]} >= {("alpha", "cancelled"), ("beta", "cancelled")}
+    assert book.waiting() == []
+
+
+def test_a_copy_that_waits_in_the_background_hears_that_it_is_cancelled(run, beta, book):
+    def cancelled(transfer, leave, **_):
+        book.place(transfer).give_up()
+        return {**BUSY, "turn": leave}
+
+    beta.says["queue"] = cancelled
+    told = run("copy", **PLACES, wait="1h")
+    assert (told["result"], book.waiting(), beta.asked()[-1]) == ("cancelled", [], "queue")
+
+
+@pytest.mark.parametrize("transfer", ["../../etc", "", "x" * 32])
+def test_what_is_no_transfer_is_not_cancelled(run, died, transfer):
+    assert run("cancel", transfer)["result"] == "refused"

@@ -3,12 +3,18 @@
 Beta has a server of its own, from which alpha replicates; alpha is the donor. Gamma only takes backups.
 """
 
+import hashlib
+import json
+from dataclasses import dataclass, field
+
 import pytest
 from lab import Lab
 from lab.database import SOCKET, Database
 
-from tests.support.copying import Copying, slowed, worker
+from hosttools import sql
+from tests.support.copying import Copying, heal, restart_minions, slowed, worker
 from tests.support.runs import assert_ok, names, outcome, words
+from tests.support.secrecy import Ears
 from tests.support.waiting import eventually
 
 ROWS = 60_000
@@ -24,7 +30,9 @@ SET sql_log_bin=0; CREATE TABLE shop.filler (what VARCHAR(8000)) ENGINE=InnoDB;
 INSERT INTO shop.filler SELECT REPEAT(MD5(seq), 240) FROM shop.seq_1_to_20000;
 """
 """About 160 MiB: a source keeps 64 MiB of a stream in memory, and a backup that fits into that has ended at once."""
-PASSWORD = "s3cret 'of \"backups\\"
+WORD = "s3cretWordOfTheBackups"
+PASSWORD = f"{WORD} 'of \"backups\\"
+"""With signs that everybody writes in another way, and a word that everybody writes alike."""
 NEEDED = "RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, SLAVE MONITOR, REPLICATION SLAVE ADMIN"
 SOURCE = f"alpha:{SOCKET}"
 LEASE = 10
@@ -32,10 +40,44 @@ LEASE = 10
 
 @pytest.fixture(scope="module")
 def lab():
-    login = {"replica": {"user": "backup", "password": PASSWORD}}
-    hosts = ("alpha", "beta", "gamma")
-    with Lab(minions=hosts, databases=hosts, minion_config=login) as lab:
+    hosts, all_is_logged = ("alpha", "beta", "gamma"), {"log_level_logfile": "debug"}
+    with Lab(minions=hosts, databases=hosts, master_config=all_is_logged, minion_config=all_is_logged) as lab:
         yield lab
+
+
+def hashed(password):
+    """A password as a server keeps it, so that it is in no statement and in no log of one."""
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
+
+
+@dataclass(frozen=True)
+class Login:
+    """How alpha's minion comes to know with what it logs in; `known_at` are the places that hold it."""
+
+    known_at: tuple
+    pillar: dict = field(default_factory=dict)
+    config: dict = field(default_factory=dict)
+
+
+ACCOUNT = {"user": "backup", "password": PASSWORD}
+CONFIG, FILE, PILLAR = "/etc/salt/minion.d/login.conf", "/root/backup.cnf", "/srv/pillar/login.sls"
+CACHED = "/var/cache/salt/master/pillar/"
+"""Where a master keeps the pillars that it made."""
+BY_PILLAR = Login((f"master: {PILLAR}", f"master: {CACHED}"), pillar=ACCOUNT)
+BY_CONFIG = Login((f"alpha: {CONFIG}",), config=ACCOUNT)
+BY_FILE = Login((f"alpha: {FILE}",), pillar={"defaults_file": FILE})
+
+
+def log_in_by(lab, login):
+    """Return when alpha's minion knows it in this way and in no other."""
+    alpha, pillar = lab.machine("alpha"), lab.master.disk(PILLAR)
+    pillar.parent.mkdir(exist_ok=True)
+    pillar.with_name("top.sls").write_text('{"base": {"alpha": ["login"]}}')
+    pillar.write_text("#!json\n" + json.dumps({"replica": login.pillar}))
+    known = {CONFIG: json.dumps({"replica": login.config}), FILE: sql.defaults(ACCOUNT) if login == BY_FILE else ""}
+    for path, text in known.items():
+        alpha.run(["sh", "-c", "umask 077; cat >$0", path], input=text)
+    restart_minions(lab, [alpha])
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +89,9 @@ def donor(lab):
     primary.allow_replication()
     donor.follow(primary)
     primary.sql(FILL)
-    quoted = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
-    primary.sql(f"CREATE USER backup@localhost IDENTIFIED BY '{quoted}'; GRANT {NEEDED} ON *.* TO backup@localhost")
+    primary.sql(f"CREATE USER backup@localhost IDENTIFIED BY PASSWORD '{hashed(PASSWORD)}'")
+    primary.sql(f"GRANT {NEEDED} ON *.* TO backup@localhost")
+    log_in_by(lab, BY_PILLAR)
     assert eventually(lambda: counted(donor) == ROWS)
     return donor
 
@@ -223,3 +266,91 @@ def test_an_archive_of_a_backup_is_unpacked_where_it_arrives(lab, donor, beta):
     assert outcome(torn) == (2, "failed") and "not complete" in words(torn)
     assert beta.run(["ls", "/srv/kept"], check=False).returncode
     donor.machine.run(["sh", "-c", "rm -rf /srv/whole /srv/*.tar.gz"])
+
+
+# --- its password -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def login(lab, donor, request):
+    """The way in which alpha's minion is told, for the length of a test."""
+    if request.param != BY_PILLAR:
+        log_in_by(lab, request.param)
+    yield request.param
+    if request.param != BY_PILLAR:
+        log_in_by(lab, BY_PILLAR)
+
+
+def arrives(lab, copying):
+    heal(lab)
+    return copying.finish()
+
+
+def is_cancelled(lab, copying):
+    lab.run_runner("transfer.cancel", copying.transfer)
+    return copying.finish()
+
+
+def its_worker_is_killed(lab, copying):
+    pid, *_ = worker(lab.machine("alpha"), copying.transfer, "source")
+    lab.machine("alpha").run(["kill", "-KILL", pid])
+    return copying.finish()
+
+
+def its_tool_is_killed(lab, copying):
+    lab.machine("alpha").run(["kill", "-KILL", *backup_runs(lab.machine("alpha"))])
+    return copying.finish()
+
+
+def the_donor_loses_its_power(lab, copying):
+    lab.reboot("alpha")
+    Database(lab.machine("alpha")).start()
+    return copying.finish()
+
+
+def way(name, login, end, expected, slow=True):
+    return pytest.param(login, end, expected, id=name, marks=pytest.mark.slow if slow else ())
+
+
+OK, FAILED, CANCELLED = (0, "ok"), (2, "failed"), (4, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("login", "end", "expected"),
+    [
+        way("pillar, its worker is killed", BY_PILLAR, its_worker_is_killed, FAILED, slow=False),
+        way("pillar, it arrives", BY_PILLAR, arrives, OK),
+        way("pillar, its tool is killed", BY_PILLAR, its_tool_is_killed, FAILED),
+        way("pillar, the donor loses its power", BY_PILLAR, the_donor_loses_its_power, FAILED),
+        way("configuration, it is cancelled", BY_CONFIG, is_cancelled, CANCELLED),
+        way("configuration, its worker is killed", BY_CONFIG, its_worker_is_killed, FAILED),
+        way("file, it arrives", BY_FILE, arrives, OK),
+        way("file, its worker is killed", BY_FILE, its_worker_is_killed, FAILED),
+    ],
+    indirect=["login"],
+)
+def test_however_a_backup_ends_its_password_is_only_where_it_must_be(lab, donor, beta, unending, login, end, expected):
+    """While it lasts that is a file, too, which only root reads."""
+    options = {"type": "xtrabackup", "lease": f"{LEASE}s", "compress": "none"}
+    with Ears(lab) as ears, Copying(lab, SOURCE, "beta:/srv/sqldata", **options) as copying:
+        copying.await_arrived()
+        ears.learn(WORD.encode())
+        given = f"/var/lib/salt-transfer/runs/{copying.transfer}-source/login.cnf"
+        assert donor.machine.output("stat", "--format=%a %u", given) == "600 0"
+        done = end(lab, copying)
+        assert outcome(done) == expected, words(done)
+        log = lab.run_runner("transfer.log", copying.transfer)
+        told = done.stdout + done.stderr + log.stdout
+        assert ears.heard(told=told, entitled=(*login.known_at, f"alpha: {given}")) == []
+    assert donor.machine.run(["find", "/var/lib/salt-transfer", "-name", "login.cnf"]).stdout == ""
+
+
+def test_a_password_that_is_refused_is_told_to_nobody(lab, donor, beta):
+    donor.sql("SET sql_log_bin=0; ALTER USER backup@localhost IDENTIFIED BY 'another'")
+    try:
+        with Ears(lab) as ears:
+            done = copied(lab)
+            assert outcome(done)[1] == "refused" and "Access denied" in words(done)
+            assert ears.heard(WORD.encode(), told=done.stdout + done.stderr, entitled=BY_PILLAR.known_at) == []
+    finally:
+        donor.sql(f"SET sql_log_bin=0; ALTER USER backup@localhost IDENTIFIED BY PASSWORD '{hashed(PASSWORD)}'")

@@ -10,7 +10,7 @@ from datamover.host import flock, process
 from datamover.host.trail import Trail
 from hosttools import firewall, forbidden
 from hosttools.commands import drive
-from hosttools.errors import PinholeGone
+from hosttools.errors import PinholeForbidden, PinholeGone
 from tests.functional.hosttools.guards import GUARDS, snapshot
 from tests.functional.hosttools.hosts import hosts
 from tests.functional.worker.minions import PATIENCE, Minion, Network
@@ -209,6 +209,41 @@ def test_who_is_let_in_while_the_firewall_cannot_be_asked_is_let_in_at_the_next_
     opening.renew()
     assert net["source"].reaches(net["destination"], "ip", opening.port)
     assert told[-1]["change"] == "reopened"
+
+
+def forbid(ends, net, name):
+    """An administrator of the destination forbids what comes from there."""
+    forbidden.add(ends[1].state_dir, forbidden.Entry(net[name].addresses["ip"], reason="no guests"))
+
+
+def test_who_is_forbidden_is_not_let_in_in_anothers_place(opened, net, ends):
+    told = []
+    opening = opened(net["destination"].run, told)
+    before = snapshot(net["destination"])
+    forbid(ends, net, "source")
+    with pytest.raises(PinholeForbidden, match="no guests"):
+        opening.widen([net["source"].addresses["ip"]], "lost")
+    opening.renew()
+    assert snapshot(net["destination"]) == before
+    assert [each["change"] for each in told] == ["opened"]
+
+
+def test_who_is_forbidden_before_the_firewall_can_be_asked_again_is_not_let_in_at_the_renewal(opened, net, ends):
+    silent, told = [], []
+
+    def execute(command):
+        return process.Result(1, stderr=b"busy") if silent else net["destination"].run(command)
+
+    opening = opened(execute, told)
+    before = snapshot(net["destination"])
+    silent.append(True)
+    opening.widen([net["source"].addresses["ip"]], "lost")
+    silent.clear()
+    forbid(ends, net, "source")
+    with pytest.raises(PinholeForbidden, match="no guests"):
+        opening.renew()
+    assert snapshot(net["destination"]) == before
+    assert [each["change"] for each in told] == ["opened", "not renewed"]
 
 
 def test_once_it_is_to_be_closed_nobody_else_is_let_in(opened, net):

@@ -1,7 +1,7 @@
 """The register: places by identity, room by device, entries that die with their worker."""
+import multiprocessing
 import os
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
@@ -152,23 +152,32 @@ def test_who_holds_a_place_and_what_is_promised_can_be_asked(register, begin, sr
     assert register.promised(0) == (0, 0)
 
 
-def test_of_many_who_race_for_one_place_exactly_one_gets_it(register, begin, srv):
-    runs = [begin(number)[0] for number in range(8)]
-    outcomes = []
-
-    def claim(run):
+def contend(state, number, path, start, told, done):
+    """Claim in a process of one's own, when all are ready; what is held is held until all have told."""
+    run = RunDirs(state).establish({"transfer": f"{number:032x}", "attempt": 1, "role": "destination"})
+    with flock.hold(run.lock):
+        start.wait()
         try:
-            register.claim(run, place(srv / "a/x"), SMALL)
-            outcomes.append("got it")
+            Register(state).claim(run, place(path), SMALL)
+            told.put("got it")
         except Busy:
-            outcomes.append("busy")
+            told.put("busy")
+        done.wait()
 
-    threads = [threading.Thread(target=claim, args=(run,)) for run in runs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["busy"] * 7 + ["got it"]
+
+def test_of_several_processes_that_race_for_one_place_exactly_one_gets_it(register, state, srv):
+    context = multiprocessing.get_context("spawn")
+    start, done, told = context.Barrier(4), context.Barrier(5), context.Queue()
+    arguments = [(state, number, srv / "a/x", start, told, done) for number in range(4)]
+    racers = [context.Process(target=contend, args=each) for each in arguments]
+    for each in racers:
+        each.start()
+    outcomes = sorted(told.get(timeout=60) for _ in racers)
+    assert len(register.entries()) == 1
+    done.wait()
+    for each in racers:
+        each.join()
+    assert outcomes == ["busy"] * 3 + ["got it"]
 
 
 def free(path):

@@ -292,24 +292,33 @@ def record(transfer, role="", nonce=None):
     return _answer(nonce, lambda: _desk().record(transfer, role), transfer, role)
 
 
-def list_(nonce=None):
+def list_(after=0, transfers=(), nonce=None):
     """
-    List the transfers that this host takes or took part in, the newest first.
+    List the transfers that this host takes or took part in: those that live first, then those that are dead or rest,
+    then the last that ended well and the last that did not of each place, then what else is over, each the newest
+    first.
+
+    after : 0
+        Leave out that many at the beginning: at most 100 are told at once, and at most as many as fit into one answer.
+
+    transfers
+        Only these, as a list or separated by commas.
 
     nonce
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``runs`` (for each: transfer, attempt, role, host, path, peers, asked_by, phase, alive, rests:
-    whether what had arrived is kept, age in seconds, bytes, error, wall; at most 100), ``more`` (how many older ones
-    there are).
+    whether what had arrived is kept, last: whether it is the last of its place that is over, age in seconds, bytes,
+    error, wall), ``more`` (how many follow).
 
     CLI Example:
 
     .. code-block:: bash
 
         salt db2 transfer.list
+        salt db2 transfer.list after=100
     """
-    return _answer(nonce, lambda: _desk().runs())
+    return _answer(nonce, lambda: _desk().runs(after, _listed(transfers)))
 
 
 def log(transfer, after=0, limit=500, role="", nonce=None):

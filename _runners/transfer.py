@@ -348,9 +348,10 @@ def status(transfer, minions=None):
 
 
 @_face
-def list_(minions=None, state=None):
+def list_(minions=None, state=None, older=False):
     """
-    List the transfers that minions know, the newest first.
+    List the transfers that minions know, the newest first: all that run, rest or are dead, and of those that are over
+    the newest 100 of each minion.
 
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
@@ -359,6 +360,9 @@ def list_(minions=None, state=None):
         Only those in these states, as a list or separated by commas: ``running`` (a worker lives), ``resumable``
         (failed, and ``transfer.resume`` can go on with it), ``resting`` (what arrived is kept, but the other end did
         not answer or has no record), ``orphaned`` (a worker died and nobody has undone after it yet), ``finished``.
+
+    older : False
+        Also all older ones that are over; a long list takes several questions.
 
     Returns a dict: ``transfers`` (for each: transfer, state, attempt, asked_by, and its ends with host, role, path,
     phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``waiting`` (copies of this master
@@ -372,8 +376,10 @@ def list_(minions=None, state=None):
 
         salt-run transfer.list
         salt-run transfer.list state=running,resumable
+        salt-run transfer.list minions=db2 older=True
     """
-    return {**looking.listed(__opts__, minions, inventory.read_states(state)), "waiting": background.listed(__opts__)}
+    told = looking.listed(__opts__, minions, inventory.read_states(state), _truth("older", older))
+    return {**told, "waiting": background.listed(__opts__)}
 
 
 @_face
@@ -541,11 +547,11 @@ def overview(transfer=None, minions=None, doctor=False):
     doctor : False
         Tell what ``transfer.doctor`` finds, too.
 
-    Returns a dict: ``viewer`` (name, everything, hosts), ``transfers`` (the newest 50: transfer, state, attempt,
-    asked_by, began, and ends with host, role, path, phase, alive, rests, age in seconds, bytes), ``more``, ``silent``,
-    with ``transfer=`` also ``shown`` (ends with progress, phases and stages in seconds, and curve: points of seconds
-    and bytes; outcome as ``transfer.attach`` returns it), with ``doctor=True`` also ``findings``; ``result``,
-    ``reasons``, ``retcode``.
+    Returns a dict: ``viewer`` (name, everything, hosts), ``transfers`` (all that are not over, and of the others the
+    newest, until there are 50: transfer, state, attempt, asked_by, began, and ends with host, role, path, phase, alive,
+    rests, age in seconds, bytes), ``more``, ``silent``, with ``transfer=`` also ``shown`` (ends with progress, phases
+    and stages in seconds, and curve: points of seconds and bytes; outcome as ``transfer.attach`` returns it), with
+    ``doctor=True`` also ``findings``; ``result``, ``reasons``, ``retcode``.
 
     CLI Example:
 

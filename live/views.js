@@ -20,7 +20,7 @@ export function list(told, paces) {
     section("Running", running, paces, "Nothing runs."),
     waiting.length > 0 && section("Waiting for somebody", waiting, paces, ""),
     section("Recent", finished, paces, "No minion keeps a record of an earlier one."),
-    told.more > 0 && element("p.help", `${count(told.more, "older one")} not shown: salt-run transfer.list tells of them.`),
+    told.more > 0 && element("p.help", `${count(told.more, "older one")} not shown: salt-run transfer.list older=True tells of them.`),
     element("p.help.who", whose(told.viewer)),
   ];
 }

@@ -86,8 +86,15 @@ def questions(
     opts: Mapping, function: str, hosts: Iterable[str], arguments: Mapping[str, Any], timeout: float
 ) -> dict[Member, saltface.Question]:
     """The same question for each of these hosts."""
-    members = [Member(host, "") for host in hosts]
-    return {each: _look(opts, each, function, arguments, timeout) for each in members}
+    return of_each(opts, function, dict.fromkeys(hosts, arguments), timeout)
+
+
+def of_each(
+    opts: Mapping, function: str, arguments: Mapping[str, Mapping[str, Any]], timeout: float
+) -> dict[Member, saltface.Question]:
+    """A question for each host, with arguments of its own."""
+    members = {Member(host, ""): each for host, each in arguments.items()}
+    return {member: _look(opts, member, function, each, timeout) for member, each in members.items()}
 
 
 def _look(

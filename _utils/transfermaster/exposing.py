@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import saltface
-from transferplan import errors, metrics
+from transferplan import errors, inventory, metrics
 
-from . import asking
+from . import asking, looking
 
 try:
     import prometheus_client
@@ -26,13 +26,12 @@ def exposed(opts: Mapping, minions: Any, file: Any) -> dict[str, Any]:
     if reasons:
         raise errors.Refused(reasons)
     hosts = asking.hosts(opts, minions)
-    told = asking.every_host(opts, "list", hosts, {}, asking.LOOK_TIMEOUT)
-    runs = [{"host": host, **run} for host, payload in told.by_host.items() for run in payload["runs"]]
-    text = _text(metrics.families(runs, told.silent, hosts, time.time()))
+    known = looking.know(opts, hosts, inventory.is_last_of_place)
+    text = _text(metrics.families(known.listing.known, known.silent, hosts, time.time()))
     if file:
         _written(Path(file), text)
     saltface.screen(opts, quiet=bool(file)).say(text.splitlines())
-    return {"text": text, "file": file, "silent": list(told.silent), **asking.ending("ok", [])}
+    return {"text": text, "file": file, "silent": list(known.silent), **asking.ending("ok", [])}
 
 
 def _obstacles(file: Any) -> list[errors.Reason]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import saltface
 from datamover.errors import UnknownTransfer
 from transferplan import errors, findings, inforce, inventory, settings
+from transferplan.listing import Listing
 from transferplan.options import COMMAND
 from transferplan.request import DESTINATION, SOURCE, Member
 
@@ -78,18 +80,48 @@ def nobody_knows(transfer: str, hosts: Sequence[str]) -> errors.Reason:
     return errors.Reason(UnknownTransfer.code, UnknownTransfer.name, text)
 
 
-def listed(opts: Mapping, minions: Any, states: Sequence[str] = ()) -> dict[str, Any]:
-    """The transfers that minions know and that are in one of these states; without any, all."""
+def listed(opts: Mapping, minions: Any, states: Sequence[str] = (), older: bool = False) -> dict[str, Any]:
+    """The transfers that minions know and that are in one of these states; without any, all. Of those that are over
+    only the newest of each minion, unless `older` asks for the rest.
+    """
+    known = know(opts, minions, (lambda _: True) if older else inventory.is_unfinished)
+    transfers = inventory.transfers(known.listing.known, states)
+    body = {"transfers": transfers, "more": known.listing.more, "silent": list(known.silent)}
+    return asking.concluded(body, known.reasons)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What minions told of their transfers, who told nothing, and what went wrong."""
+
+    listing: Listing
+    silent: tuple[str, ...]
+    reasons: tuple[errors.Reason, ...]
+
+    def told(self, listing: Listing, more: asking.Told) -> Known:
+        return Known(listing, tuple(sorted({*self.silent, *more.silent})), (*self.reasons, *more.reasons))
+
+
+def know(opts: Mapping, minions: Any, wanted: Callable[[inventory.Run], bool]) -> Known:
+    """The runs of minions: at least all that are wanted, and the other ends of those that are not over."""
     told = asking.every_host(opts, "list", minions, {}, asking.LOOK_TIMEOUT)
-    more = sum(payload["more"] for payload in told.by_host.values())
-    body = {"transfers": inventoried(told.payloads, states), "more": more, "silent": list(told.silent)}
-    return asking.concluded(body, told.reasons)
+    known = Known(Listing(wanted).plus(told.by_host), told.silent, told.reasons)
+    while known.listing.asks:
+        told = _told_further(opts, pages_of(known.listing))
+        known = known.told(known.listing.plus(told.by_host), told)
+    if absent := known.listing.absent():
+        told = _told_further(opts, {host: {"transfers": transfers} for host, transfers in absent.items()})
+        known = known.told(known.listing.with_absent(told.by_host), told)
+    return known
 
 
-def inventoried(told: Mapping[Member, Any], states: Sequence[str]) -> list[dict[str, Any]]:
-    """The transfers in these states, of what hosts told to `list`."""
-    runs = [{"host": member.host, **run} for member, payload in told.items() for run in payload["runs"]]
-    return inventory.transfers(runs, states)
+def pages_of(listing: Listing) -> dict[str, dict[str, int]]:
+    """The arguments with which hosts are asked for the pages that the listing needs."""
+    return {host: {"after": count} for host, count in listing.asks.items()}
+
+
+def _told_further(opts: Mapping, arguments: Mapping[str, Mapping[str, Any]]) -> asking.Told:
+    return asking.ask(opts, asking.of_each(opts, "list", arguments, asking.LOOK_TIMEOUT), everyone=True)
 
 
 def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, Any]:

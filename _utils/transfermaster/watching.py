@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 import saltface
-from transferplan import course, errors, records, settings
+from transferplan import course, errors, inventory, records, settings
+from transferplan.listing import Listing
 from transferplan.options import COMMAND, Layer
 from transferplan.request import DESTINATION, SOURCE, Member
 
@@ -111,12 +112,24 @@ class Lookout:
             self._again_at = fleet.now() + EVERY
         if not self._looks and not self.over and (self._watched.over or fleet.now() >= self._again_at):
             self._looks, last = True, self._watched.over
-            questions = asking.questions(self._opts, "list", self._hosts, {}, asking.LOOK_TIMEOUT)
-            self._watched.courses.append(Inquiry(questions, lambda told: self._listed(told, last)))
+            self._ask(Listing(), dict.fromkeys(self._hosts, {}), last)
 
-    def _listed(self, told: Mapping[Member, Any], last: bool) -> None:
+    def _ask(self, listing: Listing, arguments: Mapping[str, Mapping[str, Any]], last: bool) -> None:
+        def told(payloads: Mapping[Member, Any]) -> None:
+            self._told(listing.plus({member.host: page for member, page in payloads.items()}), last)
+
+        questions = asking.of_each(self._opts, "list", arguments, asking.LOOK_TIMEOUT)
+        self._watched.courses.append(Inquiry(questions, told))
+
+    def _told(self, listing: Listing, last: bool) -> None:
+        if listing.asks:
+            self._ask(listing, looking.pages_of(listing), last)
+        else:
+            self._listed(inventory.transfers(listing.known, (RUNNING,)), last)
+
+    def _listed(self, running: Iterable[Mapping[str, Any]], last: bool) -> None:
         self._looks, self._again_at = False, None
-        new = [each for each in looking.inventoried(told, (RUNNING,)) if each["transfer"] not in self._watched.seen]
+        new = [each for each in running if each["transfer"] not in self._watched.seen]
         self.over = last and not new
         for each in new:
             transfer = each["transfer"]

@@ -23,6 +23,8 @@ STATES: Mapping[str, str] = {
     "finished": "It is over and nothing of it waits: published, cancelled, or failed with nothing kept.",
 }
 
+FINISHED = "finished"
+
 Run = Mapping[str, Any]
 
 
@@ -53,7 +55,17 @@ def state(ends: Sequence[Run]) -> str:
         return "orphaned"
     if any(end.get("rests") for end in ends if end.get("role") == DESTINATION):
         return "resumable" if _can_go_on(ends) else "resting"
-    return "finished"
+    return FINISHED
+
+
+def is_unfinished(run: Run) -> bool:
+    """Whether this end alone shows that its transfer is not over: it lives, it is dead and not undone, or it rests."""
+    return bool(run.get("alive") or run.get("rests") or run.get("phase") not in ENDED)
+
+
+def is_last_of_place(run: Run) -> bool:
+    """Whether it is not over, or the last one of its place that ended as it did."""
+    return is_unfinished(run) or bool(run.get("last"))
 
 
 def _can_go_on(ends: Sequence[Run]) -> bool:

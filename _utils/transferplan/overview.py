@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from . import paths, records
+from . import inventory, paths, records
 from .errors import BadOption, Refused
 from .request import DESTINATION, SOURCE
 from .whose import UNKNOWN
@@ -78,12 +78,21 @@ def hosts_of(transfer: Mapping[str, Any]) -> list[str]:
 def page(listing: Mapping[str, Any], looks: Viewer) -> dict[str, Any]:
     """The part of a list of transfers (looking.listed) that this viewer sees, in the form of the page."""
     seen = [each for each in listing["transfers"] if looks.sees(each)]
+    shown = _shown(seen)
     return {
         "viewer": looks.as_dict(),
-        "transfers": [_entry(each) for each in seen[:MOST_SHOWN]],
-        "more": max(0, len(seen) - MOST_SHOWN) + (listing["more"] if looks.everything else 0),
+        "transfers": [_entry(each) for each in shown],
+        "more": len(seen) - len(shown) + (listing["more"] if looks.everything else 0),
         "silent": [host for host in listing["silent"] if looks.sees_host(host)],
     }
+
+
+def _shown(seen: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All that is not over, and of the rest the newest, as many as one can look at."""
+    over = [each for each in seen if each["state"] == inventory.FINISHED]
+    left_out = over[max(0, MOST_SHOWN - (len(seen) - len(over))) :]
+    hidden = {each["transfer"] for each in left_out}
+    return [each for each in seen if each["transfer"] not in hidden]
 
 
 def _entry(transfer: Mapping[str, Any]) -> dict[str, Any]:

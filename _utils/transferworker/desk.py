@@ -41,6 +41,7 @@ LINES_TOLD = 500
 LONGEST_LINE = 4096
 BYTES_TOLD = 48 * 1024
 RUNS_TOLD = 100
+LIVES, WAITS, LAST, OLDER = range(4)
 ANY_ATTEMPT = 0
 CANCEL = "transfer.cancel"
 
@@ -174,11 +175,17 @@ class Desk:
         run = self._runs.open(transfer, role)
         return {"spec": run.spec, "status": {**status, "events": [], "seq": 0}, "given_up": resting.is_given_up(run)}
 
-    def runs(self):
-        """Short statuses, the newest first, and how many there are beyond them."""
-        found = self._runs.all()
-        told = bounds.fitting(map(_short, found[:RUNS_TOLD]), BYTES_TOLD)
-        return {"runs": told, "more": len(found) - len(told)}
+    def runs(self, after=0, transfers=()):
+        """A page of short statuses beyond the first `after`, of some transfers if they are named, and how many follow.
+
+        What lives comes first, then what is dead or rests, then the last that ended well and the last that did not of
+        each place, then what else is over, each the newest first.
+        """
+        found = [run for run in self._runs.all() if not transfers or run.transfer in transfers]
+        page = _by_standing(found)[max(0, after) :]
+        shorts = ({**_short(run), "last": standing == LAST} for standing, run in page[:RUNS_TOLD])
+        told = bounds.fitting(shorts, BYTES_TOLD)
+        return {"runs": told, "more": len(page) - len(told)}
 
     def log(self, transfer, after=0, limit=LINES_TOLD, role=""):
         """Lines of the run's log after the first `after`."""
@@ -287,12 +294,41 @@ def _answer(run, spec):
     return {**answer, "phase": chronicle.recorded(run)["phase"]}
 
 
+def _by_standing(runs):
+    """(standing, run) of each. However many records there are, the first pages tell of all that is not over, the next
+    ones how it stands with every place.
+    """
+    places = set()
+    found = ((_standing(run, places), run) for run in runs)
+    ordered = sorted(found, key=lambda pair: pair[0])
+    return [pair for pair in ordered if pair[1].path.exists()]  # else it was removed meanwhile, and only looked dead
+
+
+def _standing(run, places):
+    """How early it is told; `places` are those of which a newer run was found to be over."""
+    if _is_alive(run):
+        return LIVES
+    verdict = run.verdict
+    if verdict is None or resting.rests(run):
+        return WAITS
+    place = (run.role, run.spec["path"], run.spec["peers"][0]["host"], verdict["result"] == "published")
+    if place in places:
+        return OLDER
+    places.add(place)
+    return LAST
+
+
+def _is_alive(run):
+    """Whether a worker lives here, is just being started, or is undone after."""
+    return run.alive or flock.is_held(run.preparing)
+
+
 def _short(run):
     spec, status = run.spec, chronicle.recorded(run)
-    kept = ("transfer", "attempt", "role", "host", "asked_by", "phase", "alive", "wall")
+    kept = ("transfer", "attempt", "role", "host", "asked_by", "phase", "wall")
     return {
         **{name: status[name] for name in kept},
-        "alive": status["alive"] or flock.is_held(run.preparing),
+        "alive": _is_alive(run),
         "path": spec["path"],
         "peers": chains.others(spec),
         "rests": resting.rests(run),

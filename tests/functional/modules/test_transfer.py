@@ -80,6 +80,7 @@ def test_a_worker_can_be_prepared_followed_and_cancelled(call, srv):
     prepared = call("prepare", own_spec(srv))
     assert prepared["phase"] == "prepared" and 4400 <= prepared["port"] <= 4499
     assert call("list")["runs"][0]["transfer"] == TRANSFER
+    assert call("list", transfers=TRANSFER)["runs"] and call("list", after=1) == {"runs": [], "more": 0}
     status = Status.from_payload(call("follow", TRANSFER, after_seq=0, wait=10), "minion")
     assert status.phase == "prepared" and status.alive
     assert any('phase {"phase": "prepared"}' in line for line in call("log", TRANSFER)["lines"])

@@ -55,6 +55,64 @@ def test_a_state_that_is_none_is_refused(run, minions):
     assert minions["alpha"].calls == []
 
 
+class Records:
+    """A minion's list as its desk pages it: what is not over, then what is."""
+
+    def __init__(self, name, unfinished=(), over=150, page=100):
+        self._page = page
+        done = [_run(name, transfer=f"{number:032x}", phase="published", alive=False) for number in range(over)]
+        self.runs = [*unfinished, *done]
+
+    def __call__(self, after=0, transfers=(), **_):
+        found = [run for run in self.runs if not transfers or run["transfer"] in transfers][after:]
+        return {"runs": found[: self._page], "more": max(0, len(found) - self._page)}
+
+
+def test_everything_that_is_not_over_is_listed_and_of_the_rest_the_newest(run, minions):
+    rests = {"phase": "failed", "alive": False, "rests": True}
+    resting = [_run("beta", transfer=f"e{number:031x}", **rests) for number in range(230)]
+    minions["alpha"].says["list"] = Records("alpha")
+    minions["beta"].says["list"] = Records("beta", [_run("beta"), *resting])
+    told = run("list", state="running,resting")
+    assert {each["state"]: each["transfer"] for each in told["transfers"]}["running"] == TRANSFER
+    assert len(told["transfers"]) == 231 and told["more"] == 50 + (231 + 150 - 300)
+    assert minions["beta"].calls == [("list", {}), ("list", {"after": 100}), ("list", {"after": 200})]
+
+
+def test_the_other_end_of_what_rests_is_found_behind_any_number_of_newer_records(run, minions):
+    failed = {"phase": "failed", "alive": False}
+    alpha = Records("alpha", over=250)
+    alpha.runs.append(_run("alpha", **failed))
+    minions["alpha"].says["list"] = alpha
+    minions["beta"].says["list"] = Records("beta", [_run("beta", rests=True, **failed)], over=0)
+    (found,) = run("list", state="resumable")["transfers"]
+    assert {end["host"] for end in found["ends"]} == {"alpha", "beta"}
+    assert minions["alpha"].calls == [("list", {}), ("list", {"transfers": [TRANSFER]})]
+
+
+def test_older_ones_are_listed_when_they_are_asked_for(run, minions):
+    minions["alpha"].says["list"] = Records("alpha", over=0)
+    minions["beta"].says["list"] = Records("beta", over=250)
+    assert (len(run("list")["transfers"]), run("list")["more"]) == (100, 150)
+    told = run("list", older=True)
+    assert (len(told["transfers"]), told["more"]) == (250, 0)
+
+
+def test_a_minion_that_tells_the_same_page_again_and_again_is_asked_no_further(run, minions):
+    minions["alpha"].says["list"] = {"runs": [_run("alpha")], "more": 7}
+    minions["beta"].says["list"] = Records("beta", over=0)
+    assert [each["state"] for each in run("list")["transfers"]] == ["running"]
+    assert minions["alpha"].asked() == ["list", "list"]
+
+
+def test_a_minion_that_falls_silent_between_two_pages_is_named(run, minions):
+    whole = Records("beta", [_run("beta", transfer=f"{number:032x}") for number in range(150)])
+    minions["beta"].says["list"] = lambda after=0, **_: FakeFleet.SILENT if after else whole()
+    minions["alpha"].says["list"] = Records("alpha", over=0)
+    told = run("list")
+    assert (len(told["transfers"]), told["silent"]) == (100, ["beta"])
+
+
 # --- watch -----------------------------------------------------------------------------------------------------------
 
 
@@ -105,6 +163,26 @@ def test_watch_picks_up_what_begins_meanwhile(run, minions, capsys):
         NEWCOMER: "ok",
     }
     assert minions["beta"].asked().count("list") == 3  # at first, with the newcomer, and when both were over
+
+
+def in_pages_of_one(minions):
+    """What these minions list from now on comes one run at a time."""
+    for minion in minions.values():
+        whole, told = minion.says["list"], []
+
+        def listed(after=0, whole=whole, told=told, **_):
+            if not after:
+                told[:] = whole()["runs"]
+            return {"runs": told[after : after + 1], "more": max(0, len(told) - after - 1)}
+
+        minion.says["list"] = listed
+
+
+def test_watch_looks_through_all_pages_for_what_begins_meanwhile(run, minions):
+    runs(minions)
+    begins_meanwhile(minions, ["alpha", "beta"])
+    in_pages_of_one(minions)
+    assert set(run("watch")["transfers"]) == {TRANSFER, NEWCOMER}
 
 
 def test_a_newcomer_with_one_end_only_is_asked_for_once_and_left(run, minions):

@@ -60,6 +60,16 @@ def test_the_time_of_a_success_is_since_1970(minions, samples, monkeypatch):
     assert told["salt_transfer_last_success_timestamp_seconds", "/srv/data", "alpha", "beta"] == 1_000_000 - 3600
 
 
+def test_every_place_is_told_however_many_newer_records_there_are(minions, samples):
+    places = [run_of("a", "destination", transfer=f"{number:032x}", path=f"/srv/{number}") for number in range(3)]
+    kept = [*({**each, "last": True} for each in places), run_of("b", "destination"), run_of("c", "destination")]
+    minions["beta"].says["list"] = lambda after=0, **_: {"runs": kept[after : after + 1], "more": 4 - after}
+    minions["alpha"].says["list"] = {"runs": [], "more": 0}
+    told = samples(minions="alpha,beta")
+    assert [told["salt_transfer_last_result_ok", f"/srv/{number}", "alpha", "beta"] for number in range(3)] == [1] * 3
+    assert minions["beta"].asked() == ["list"] * 4  # until an older one of a place is told
+
+
 def test_a_silent_minion_is_told_and_no_failure(minions, samples):
     minions["alpha"].says["list"] = FakeFleet.SILENT
     told = samples(minions="alpha,beta")

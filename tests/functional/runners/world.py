@@ -92,10 +92,9 @@ class FakeMinion:
     def status(self, transfer, role, **_):
         return samples.status(Member(self.name, role)) if self.role == role else {"error": UNKNOWN}
 
-    @property
-    def list(self):
+    def list(self, after=0, **_):
         run = {"transfer": samples.TRANSFER, "role": self.role, "phase": "moving", "wall": "2026-01-01T00:00:00"}
-        return {"runs": [run], "more": 1}
+        return {"runs": [run][after:], "more": 1}
 
 
 def make_key(pki):

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from datamover.errors import MoverError, PolicyRefused, SpecInvalid, SpecMismatch, UnknownTransfer
+from datamover.errors import MoverError, PolicyRefused, SpecInvalid, SpecMismatch, UnknownTransfer, WorkerDied
 from datamover.host import flock
+from datamover.host.rundir import RunDirs
+from tests.unit.transferworker import samples
+from transferworker import verdicts
 from transferworker.desk import Desk
 from transferworker.limits import Limits
 from transferworker.policy import Policy
@@ -366,6 +369,17 @@ def test_runs_are_listed(transfer):
     assert [(run["transfer"], run["role"], run["phase"], run["alive"]) for run in listed["runs"]] == [
         (pair.transfer, "destination", "prepared", True)
     ]
+
+
+def test_who_lives_is_listed_first_behind_any_number_of_newer_records(transfer, beta):
+    pair = transfer().prepare("destination")
+    for number in range(101):
+        newer = samples.spec("destination", transfer=f"{number:032x}", host="beta")
+        RunDirs(beta.state_dir).establish(newer).write("verdict", verdicts.died(newer, WorkerDied("it was killed")))
+    page = beta.ask("runs")
+    assert (page["runs"][0]["transfer"], page["runs"][0]["alive"]) == (pair.transfer, True)
+    rest = beta.ask("runs", len(page["runs"]))
+    assert len(page["runs"]) + len(rest["runs"]) == 102 and rest["more"] == 0
 
 
 def test_one_host_can_be_both_ends(transfer, alpha):

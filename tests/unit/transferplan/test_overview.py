@@ -88,9 +88,21 @@ def test_destinations_come_in_the_order_of_the_source_whoever_told_first():
 
 
 def test_no_more_are_shown_than_one_can_look_at_and_the_rest_is_counted():
-    many = [run("db1", "source", transfer=f"{number:032x}") for number in range(60)]
+    over = {"phase": "published", "alive": False}
+    many = [run("db1", "source", transfer=f"{number:032x}", **over) for number in range(60)]
     told = overview.page(listing(*many, more=3), Viewer("", True))
     assert (len(told["transfers"]), told["more"]) == (50, 13)
+
+
+def test_what_is_not_over_is_shown_however_many_newer_ones_there_are():
+    over = {"phase": "published", "alive": False, "wall": "2026-02-02"}
+    newer = [run("db1", "source", transfer=f"{number:032x}", **over) for number in range(60)]
+    alive = [run("db1", "source", transfer=f"{number:032x}") for number in range(100, 155)]
+    told = overview.page(listing(*newer, *alive[:2]), Viewer("", True))
+    assert [each["state"] for each in told["transfers"]] == ["finished"] * 48 + ["running"] * 2 and told["more"] == 12
+    told = overview.page(listing(*newer, *alive), Viewer("", True))
+    assert {each["state"] for each in told["transfers"]} == {"running"}
+    assert (len(told["transfers"]), told["more"]) == (55, 60)
 
 
 def test_nothing_that_a_minion_wrote_steers_a_terminal_or_grows_without_bound():

@@ -1,5 +1,6 @@
 """What the desk does of its own: old records, and ends of which only little is there. No worker is started."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +10,8 @@ from datamover.errors import Busy, OutOfTurn, Stalled
 from datamover.host import flock
 from tests.support.waiting import PATIENCE, eventually, is_waited_for
 from tests.unit.transferworker.samples import TRANSFER, spec
-from transferworker import undoing, verdicts
+from transferplan import statement
+from transferworker import bounds, undoing, verdicts
 from transferworker.control import Refusal
 from transferworker.desk import Desk
 from transferworker.limits import Limits
@@ -88,6 +90,68 @@ def test_a_cancel_of_what_failed_is_final_and_can_be_repeated(desk, started):
     assert [line["what"] for line in desk.audit()["lines"]] == ["given up"]
     with pytest.raises(OutOfTurn, match="was cancelled and kept nothing"):
         desk.prepare(spec(attempt=2), Policy())
+
+
+def published(desk, number):
+    run = desk._runs.establish(spec(transfer=f"{number:032x}"))
+    run.write("verdict", verdicts.verdict(run.spec, Outcome(root=b"\1" * 32)))
+    return run
+
+
+def begun_at(run, moment):
+    os.utime(run.path / "spec.json", (moment, moment))
+    return run.transfer
+
+
+def test_what_lives_and_what_rests_is_listed_first_however_many_newer_records_there_are(desk, started, monkeypatch):
+    monkeypatch.setattr("transferworker.undoing._has_arrived", lambda _run: True)
+    rests, died, lives = (desk._runs.establish(spec(transfer=letter * 32)) for letter in "abc")
+    rests.undo.register("staging")
+    rests.write("verdict", verdicts.verdict(rests.spec, Outcome(Stalled("nothing moved"))))
+    oldest = [begun_at(run, moment) for moment, run in enumerate((rests, died, lives), 1)]
+    newer = [begun_at(published(desk, number), 10 + number) for number in range(101)]
+    with flock.hold(lives.lock):
+        first = desk.runs()
+        second = desk.runs(after=len(first["runs"]))
+    told = [run["transfer"] for page in (first, second) for run in page["runs"]]
+    assert told == [*reversed(oldest), *reversed(newer)]
+    assert [run["alive"] for run in first["runs"][:2]] == [True, False] and first["runs"][2]["rests"]
+    assert (len(first["runs"]) + first["more"], second["more"]) == (104, 0)
+
+
+def test_the_last_of_each_place_is_listed_before_older_ones(desk, started):
+    def over(letter, place, error=None):
+        run = desk._runs.establish(spec(transfer=letter * 32, path=place))
+        run.write("verdict", verdicts.verdict(run.spec, Outcome(error)))
+        begun_at(run, ord(letter))
+
+    over("a", "/srv/weekly")
+    over("b", "/srv/hourly", Stalled("nothing moved"))
+    for letter in "cde":
+        over(letter, "/srv/hourly")
+    assert [(run["transfer"][0], run["last"]) for run in desk.runs()["runs"]] == [
+        ("e", True),
+        ("b", True),
+        ("a", True),
+        ("d", False),
+        ("c", False),
+    ]
+
+
+def test_a_page_of_the_list_fits_into_one_answer_however_long_the_paths_are(desk, started):
+    for number in range(20):
+        run = published(desk, number)
+        run.write("spec", {**run.spec, "path": "/" + "x" * 4000})
+    page = desk.runs()
+    assert 0 < len(page["runs"]) < 20 and len(page["runs"]) + page["more"] == 20
+    assert bounds.size(page) < statement.LARGEST_PAYLOAD
+
+
+def test_only_the_transfers_that_are_named_are_listed(desk, started):
+    for number in range(3):
+        published(desk, number)
+    page = desk.runs(transfers=[f"{2:032x}", "f" * 32])
+    assert ([run["transfer"] for run in page["runs"]], page["more"]) == ([f"{2:032x}"], 0)
 
 
 @pytest.fixture

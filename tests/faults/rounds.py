@@ -33,17 +33,23 @@ DURATION = 1.0
 """About how long the bytes of one attempt move."""
 SURELY_HELD = 4 * worlds.BLOCK_SIZE
 """So many bytes done leave at least one whole block that the next attempt need not send."""
+ENOUGH = 100
+"""So many rounds must strike in every phase."""
 NOTHING = "nothing"
 PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
 class Hit:
-    """Where a fault struck: the phase of the end that was hit, and what was on the destination's disk by then."""
+    """Where a fault struck: the phase of the end that was hit, and what was on the destination's disk by then.
+
+    `aimed`: whether it was the moment at which it should strike.
+    """
 
     fault: str
     phase: str
     landed: int
+    aimed: bool
 
 
 @dataclass
@@ -129,35 +135,38 @@ class Play:
             return
         if fault.phase == "connecting":
             self._world.cut()  # else it is over before anything can strike
-            transfer.go()
-            return self._await("source", fault.phase)
         transfer.go()
-        self._await("destination", fault.phase)
+        self._await(fault.clock, fault.phase)
         if fault.phase == MOVING:
             threading.Event().wait(fault.share * DURATION)
 
     def _await(self, role, phase):
-        """Return when an end is in a phase or beyond it."""
-        seq = 0
-        while True:
-            status = self._transfer.minion(role).ask("follow", self._transfer.transfer, seq, 20, role)
-            if phase in status["phases"] or status["verdict"] or status["seq"] == seq:
-                return
-            seq = status["seq"]
+        """Return as soon as an end's record tells of a phase or a later one. Some last milliseconds."""
+        before = PHASES[: PHASES.index(phase)]
+        assert eventually(lambda: self._phase(role) not in before, pause=worlds.GLANCE), f"{role} never was {phase}"
 
     def _strike(self, fault):
-        """Strike those ends that are not over; when all are, it came too late and is no hit."""
-        phases = {role: self._phase(role) for role in fault.kind.ends}
-        self._struck = {role: phase for role, phase in phases.items() if phase in PHASES}
-        if not self._struck:
+        """Strike those ends that are not over; when all are, it came too late and is no hit.
+
+        Both ends stand still meanwhile. So one without a verdict is surely at work, and in the phase that it recorded.
+        """
+        halted = [role for role in reversed(ENDS) if self._transfer.freeze(role)]
+        phases = {role: self._phase(role) for role in ENDS}
+        self._struck = {role: phases[role] for role in fault.kind.ends if role in halted and phases[role] in PHASES}
+        if self._struck:
+            self._note_hits(fault, phases[fault.clock] == fault.phase)
+            for staying in getattr(self, "_do_" + fault.kind.name.replace(" ", "_"))(tuple(self._struck)):
+                self._thaw(set(halted) - set(staying))
+        else:
             self._told.too_late += 1
             self._arrived = False
-            return
+            self._thaw(halted)
+
+    def _note_hits(self, fault, aimed):
         landed = self._transfer.landed()
         self._arrived = self._transfer.has_arrived()
-        getattr(self, "_do_" + fault.kind.name.replace(" ", "_"))(tuple(self._struck))
         self._told.hits += [
-            Hit(f"{fault.kind.name} {'both' if len(self._struck) > 1 else role}", phase, landed)
+            Hit(f"{fault.kind.name} {'both' if len(self._struck) > 1 else role}", phase, landed, aimed)
             for role, phase in self._struck.items()
         ]
 
@@ -165,40 +174,53 @@ class Play:
         run = self._transfer.run(role)
         return (run.verdict or {}).get("result") or run.read("state")["phase"]
 
+    def _thaw(self, roles):
+        for role in roles:
+            self._transfer.signal(role, signal.SIGCONT)
+
+    # What befalls ends that stand still. Each tells once which of them go on standing, and does the rest when the
+    # others are at work again.
+
     def _do_kill(self, ends):
         for role in ends:
             self._transfer.signal(role, signal.SIGKILL)
+        yield ()
 
     def _do_power_cut(self, ends):
         for role in ends:
             self._transfer.cut_power(role)
+        yield ()
         for role in ends:
             self._world.boot(role)
 
     def _do_stop(self, ends):
-        for role in ends:
-            self._transfer.signal(role, signal.SIGSTOP)
+        yield ends
 
     def _do_stop_for_a_moment(self, ends):
-        self._do_stop(ends)
+        yield ends
         threading.Event().wait(MOMENT)
-        for role in ends:
-            self._transfer.signal(role, signal.SIGCONT)
+        self._thaw(ends)
 
     def _do_cut(self, _ends):
         self._world.cut()
+        yield ()
 
     def _do_cut_for_a_moment(self, _ends):
         self._world.cut()
+        yield ()
         threading.Event().wait(MOMENT)
         self._world.heal()
 
     def _do_reset(self, _ends):
         self._world.reset()
+        yield ()
         threading.Event().wait(0.3)
         self._world.heal()
 
     def _do_cancel(self, ends):
+        for role in ends:
+            self._transfer.ask_to_cancel(role)
+        yield ()
         for role in ends:
             self._transfer.minion(role).ask("cancel", self._transfer.transfer, role)
 
@@ -314,6 +336,7 @@ def summary(told, seed):
         "attempts": sum(each.attempts for each in told),
         "faults": dict(Counter(hit.fault for hit in hits)),
         "phases": dict(Counter(hit.phase for hit in hits)),
+        "as aimed": sum(hit.aimed for hit in hits),
         "too late": sum(each.too_late for each in told),
         "missed phases": sorted(set(PHASES) - {hit.phase for hit in hits}),
         "landed when hit": sorted(hit.landed for hit in hits)[:: max(1, len(hits) // 10)],
@@ -335,7 +358,8 @@ def main(argv=None):
     told = play_all((draw(options.seed, number) for number in numbers), options.lanes, options.seconds)
     shown = summary(told, options.seed)
     print(json.dumps(shown, indent=4))
-    return 1 if shown["lost"] or shown["left or wrong"] else 0
+    missed = shown["missed phases"] if len(numbers) >= ENOUGH else []
+    return 1 if shown["lost"] or shown["left or wrong"] or missed else 0
 
 
 if __name__ == "__main__":

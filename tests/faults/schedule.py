@@ -45,7 +45,7 @@ BETWEEN = ("nothing", "nothing", "a byte is flipped in staging", "a source file 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault and when it strikes: in which phase of the destination, and in `moving` how far (0 to 1) it shall be.
+    """A fault and when it strikes: in which phase, and in `moving` how far (0 to 1) it shall be.
 
     `after` is what happens before the next attempt.
     """
@@ -54,6 +54,11 @@ class Fault:
     phase: str
     share: float
     after: str
+
+    @property
+    def clock(self):
+        """The end whose phase is meant, whichever is hit: the destination, which never is connecting."""
+        return "source" if self.phase == "connecting" else "destination"
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ WORK = """
 DELIMITER //
 CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUID()); DO SLEEP(0.02); END LOOP; END //
 """
+DAILY = 2
 REACTION = [str(CHECKOUT / "reactor/replica_alert.sls")]
 MASTER = {
     "reactor": [{"salt/beacon/*/service/mariadb": REACTION}, {"salt/beacon/*/log/replication": REACTION}],
-    "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": 2, "cooldown": 0},
+    "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": DAILY, "cooldown": 0},
 }
 MINION = {
     "replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}},
@@ -173,13 +174,14 @@ def alert(fleet, host):
 
 def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(fleet):
     """Whoever is asked then tells how it is."""
+    before = attempts(fleet)
     for host, found in (("db1", "forbidden"), ("db2", "healthy"), ("nobody", "forbidden")):
         assert fleet.run_runner("replica.recover", host).data["result"] in (found, "healthy")
     for host in ("db1", "db2", "nobody"):
         with fleet.bus() as bus:
             alert(fleet, host)
             assert any(re.fullmatch("salt/run/[0-9]+/ret", tag) for tag, _ in bus.events(timeout=120))
-    assert attempts(fleet) == []
+    assert attempts(fleet) == before
 
 
 def until_repaired(bus):
@@ -191,15 +193,21 @@ def until_repaired(bus):
             return
 
 
+def destroy(fleet):
+    """The server of db2 is killed and its data is gone."""
+    fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
+
+
 def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nobody_does_anything(fleet):
+    before = attempts(fleet)
     with fleet.bus() as bus:
-        fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
+        destroy(fleet)
         more = fleet.machine("db2").popen(["sh", "-c", ALERTS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         told = list(until_repaired(bus))
         assert more.wait() == 0
     assert told[-1][0] == "salt/replica/repaired", told
     assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
-    assert attempts(fleet) == ["repaired"]
+    assert attempts(fleet) == [*before, "repaired"]
 
 
 def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet):
@@ -213,8 +221,12 @@ def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet)
 
 
 def test_beyond_the_daily_number_a_person_is_needed(fleet):
-    fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
+    while len(attempts(fleet)) < DAILY:
+        with fleet.bus() as bus:
+            destroy(fleet)
+            assert list(until_repaired(bus))[-1][0] == "salt/replica/repaired"
+    destroy(fleet)
     told = fleet.run_runner("replica.patrol").data["hosts"]["db2"]
     assert told["result"] == "forbidden"
-    assert "shop had 2 automatic repairs within a day" in told["reasons"][-1]
-    assert attempts(fleet) == ["repaired", "repaired"]
+    assert f"shop had {DAILY} automatic repairs within a day" in told["reasons"][-1]
+    assert attempts(fleet) == DAILY * ["repaired"]

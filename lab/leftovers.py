@@ -1,6 +1,7 @@
 """The check for leftovers: what a machine has now that it did not have before.
 
-It believes only what ss, nft, iptables-save, ps, find and their like print, and nothing of our product.
+It believes only what ss, nft, iptables-save, ps, find and their like print, and what lies in the files of our state
+directory, but nothing that our product says.
 
     before = Snapshot.of(machine)
     ...
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import held
 from .salt import CHECKOUT
 
 STAGING = ".salt-transfer-*"
@@ -107,8 +109,10 @@ class Probe:
 
 
 WATCHED = "/tmp /var/tmp /dev/shm /run /root /home /opt /mnt /media /etc /var/lib /var/spool /var/cache /var/log"
-# Our own records; and the checkout, which every machine sees and other tests write caches into.
-PASSED_OVER = f"\\( -path /var/lib/salt-transfer -o -path {shlex.quote(str(CHECKOUT))} \\) -prune"
+STATE = "/var/lib/salt-transfer"
+# Our own records, of which another probe tells what is held; and the checkout, which every machine sees and other
+# tests write caches into.
+PASSED_OVER = f"\\( -path {STATE} -o -path {shlex.quote(str(CHECKOUT))} \\) -prune"
 PROBES = (
     Probe("a listening socket", "ss -HOtulnp", listening, losses_count=True),
     Probe("a connection", "ss -HOtunap", connected),
@@ -126,6 +130,7 @@ PROBES = (
     Probe("a lock", "cat /proc/locks", lock),
     Probe("a file", f"find / -maxdepth 1; find {WATCHED} {PASSED_OVER} -o -print", file),
     Probe("a staging place", f"find /srv {WATCHED} -name '{STAGING}'", as_it_is),
+    Probe("something in our state directory", f"python3 {held.__file__} {STATE} || echo one cannot look", as_it_is),
 )
 MARK = "==== next probe ===="
 SCRIPT = "\n".join(f"{probe.command} 2>/dev/null; echo '{MARK}'" for probe in PROBES)
@@ -143,23 +148,33 @@ class Snapshot:
         *answers, _ = machine.run(["sh", "-c", SCRIPT]).stdout.split(f"{MARK}\n")
         return cls(tuple(_read(probe, answer) for probe, answer in zip(PROBES, answers, strict=True)))
 
-    def leftovers(self, machine, patience=PATIENCE):
-        """Sentences about all that differs from this snapshot and does not go away within `patience` seconds."""
+    def leftovers(self, machine, patience=PATIENCE, besides=frozenset()):
+        """Sentences about all that differs from this snapshot and does not go away within `patience` seconds.
+
+        Lines of `besides` may be there.
+        """
         deadline = time.monotonic() + patience
         while True:
-            sentences = self.differences(machine.name, Snapshot.of(machine))
+            sentences = self.differences(machine.name, Snapshot.of(machine), besides)
             if not sentences or time.monotonic() > deadline:
                 return sentences
             time.sleep(PAUSE)  # things end on their own: nothing tells us when
 
-    def differences(self, name, now):
+    def differences(self, name, now, besides=frozenset()):
         """Sentences about what `now` has and this snapshot has not, and about rules and listeners that are gone."""
         sentences = []
         for probe, before, after in zip(PROBES, self.found, now.found, strict=True):
-            sentences += [f"{name} has {probe.what} that was not there before: {line}" for line in after - before]
+            more = [line for line in after - before if line not in besides]
+            sentences += [f"{name} has {probe.what} that was not there before: {line}" for line in more]
             if probe.losses_count:
                 sentences += [f"{name} has lost {probe.what}: {line}" for line in before - after]
         return sentences
+
+
+def what_rests(machine):
+    """The lines that are there because of data that rests in staging below /srv: they are no leftovers yet."""
+    staged = machine.output("find", "/srv", "-maxdepth", "2", "-name", STAGING).splitlines()
+    return frozenset(staged) | {held.resting(path.partition(STAGING[:-1])[2]) for path in staged}
 
 
 def _read(probe, answer):

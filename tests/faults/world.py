@@ -5,9 +5,11 @@ import os
 import random
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import psutil
+from lab import held
 
 from datamover.host import process
 from hosttools import firewall
@@ -25,8 +27,13 @@ BLOCK_SIZE = 256 * 1024
 SETTINGS = {"lease": LEASE, "stall_timeout": STALL, "block_size": BLOCK_SIZE, "keep_partial": 3600}
 CLOSED = ("TIME-WAIT", "FIN-WAIT-2")
 """States of sockets that nobody has any more: the kernel waits for what may still be under way."""
+GLANCE = 0.002
+"""Seconds between two looks at what may last some milliseconds only."""
+HALTED = {"T"}
+HALTED_OR_OVER = (HALTED, {"Z"}, set())
 GRACE = 20
 """Seconds beyond the lease for a busy machine."""
+STAGING = ".salt-transfer-"
 GUARD = next(guard for guard in GUARDS if guard.name == "nft-inet")
 CUT = """
 table inet cut {
@@ -52,7 +59,7 @@ class World:
         self.minions = {name: self._minion(name) for name in ("source", "destination")}
         self.minions["source"].network.limit(RATE, "eth0")
         GUARD.install(self._hosts["destination"])
-        self._rules = snapshot(self._hosts["destination"])
+        self._rules = {role: snapshot(self._hosts[role]) for role in self.minions}
         found = self.minions["destination"].network.do(drive, firewall.survey(), process.run)
         self.opening = {"backend": found["backend"], "chains": found["chains"]}
         return self
@@ -96,16 +103,33 @@ class World:
     def _left_now(self, transfer, kept):
         yield from (f"there is {name}" for name in sorted(set(os.listdir(self.home / "srv")) - set(kept)))
         yield from (f"a process runs: {words}" for words in processes(transfer))
-        yield from (f"{role} has a socket: {line}" for role in self.minions for line in self._sockets(role))
-        yield from (f"the rule {rule} is not as before" for rule in self._changed_rules())
+        for role, minion in self.minions.items():
+            yield from (f"{role} has a socket: {line}" for line in self._sockets(role))
+            yield from (f"{role}: {sentence}" for sentence in self._changed_rules(role))
+            yield from (f"{role}: {line}" for line in held.held(minion.state_dir) if line not in resting(kept))
 
     def _sockets(self, role):
         lines = self._hosts[role].call("ss", "-HOtan").splitlines()
         return [line for line in lines if not line.startswith(CLOSED)]
 
-    def _changed_rules(self):
-        now = snapshot(self._hosts["destination"])
-        return [str(rule)[:200] for rule in now if rule not in self._rules]
+    def _changed_rules(self, role):
+        before, now = self._rules[role], snapshot(self._hosts[role])
+        yield from (f"the rules {str(more)[:200]} were not there before" for more in now if more not in before)
+        yield from (f"the rules {str(less)[:200]} are gone" for less in before if less not in now)
+
+
+def resting(kept):
+    """What the state directory says of data that may rest in staging directories of these names."""
+    return {held.resting(name.removeprefix(STAGING)) for name in kept if name.startswith(STAGING)}
+
+
+def thread_states(pid):
+    """In which states the threads of a process are, as letters; none if it is gone."""
+    found = set()
+    for each in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.add(each.read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 def processes(transfer):
@@ -146,7 +170,7 @@ class Attempts(Pair):
 
     @property
     def staging(self):
-        return f".salt-transfer-{self.transfer}"
+        return f"{STAGING}{self.transfer}"
 
     def landed(self):
         """Bytes that are on the destination's disk in staging."""
@@ -169,6 +193,22 @@ class Attempts(Pair):
     def signal(self, role, number):
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid(role), number)
+
+    def freeze(self, role):
+        """Halt all threads of a worker where they are; False if it has ended."""
+        self.signal(role, signal.SIGSTOP)
+        eventually(lambda: thread_states(self.pid(role)) in HALTED_OR_OVER, pause=GLANCE)
+        return thread_states(self.pid(role)) == HALTED
+
+    def ask_to_cancel(self, role):
+        """Leave a request at the worker's socket, which it finds when it goes on."""
+        directory = os.open(self.run(role).path, os.O_PATH | os.O_DIRECTORY)
+        try:
+            with socket.socket(socket.AF_UNIX) as asking:
+                asking.connect(f"/proc/self/fd/{directory}/control")  # the path itself may be too long
+                asking.sendall(b'{"do": "cancel"}\n')
+        finally:
+            os.close(directory)
 
     def cut_power(self, role):
         """Worker and guardian end at once."""

@@ -1,11 +1,11 @@
 """Fixtures that give tests the lab: one for the whole session, checked for leftovers after each test that asks."""
 import os
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, repeat
 
 import pytest
 from lab import Lab
-from lab.leftovers import STAGING, Snapshot
+from lab.leftovers import PATIENCE, Snapshot, what_rests
 
 JOURNAL = ["journalctl", "--no-pager", "--lines=40", "--output=short-monotonic"]
 
@@ -35,22 +35,27 @@ def lab():
 def clean_lab(lab):
     """The shared lab, which must be after the test what it was before; /srv of the minions is emptied then.
 
-    What a failed transfer keeps in staging is meant to be there, and is given up first.
+    What a failed transfer keeps in staging is meant to be there. It is given up only when all else was compared, since
+    a sweep would clear away what the comparison is for; then nothing of it may be there either.
     """
     with ThreadPoolExecutor(len(lab.machines)) as at_once:
         before = list(at_once.map(Snapshot.of, lab.machines.values()))
         yield lab
-        give_up_what_rests(lab)
-        left = list(chain.from_iterable(at_once.map(Snapshot.leftovers, before, lab.machines.values())))
+        rests = list(at_once.map(what_rests, lab.machines.values()))
+        left = compared(at_once, before, lab, rests)
+        if any(rests):
+            lab.run_runner("transfer.sweep", partial=True)
+            left += compared(at_once, before, lab)
         list(at_once.map(empty, map(lab.machine, lab.minions)))
     assert left == []
 
 
+def compared(at_once, before, lab, besides=None):
+    """Sentences about what the machines have now that they had not before, nor may have."""
+    besides = besides or repeat(frozenset())
+    look = at_once.map(Snapshot.leftovers, before, lab.machines.values(), repeat(PATIENCE), besides)
+    return list(chain.from_iterable(look))
+
+
 def empty(machine):
     machine.run(["find", "/srv", "-mindepth", "1", "-delete"], check=False)  # not what is mounted there
-
-
-def give_up_what_rests(lab):
-    staged = [lab.machine(name).output("find", "/srv", "-maxdepth", "2", "-name", STAGING) for name in lab.minions]
-    if any(staged):
-        lab.run_runner("transfer.sweep", partial=True)

@@ -3,7 +3,7 @@ import re
 
 import pytest
 from lab import Lab
-from lab.leftovers import Snapshot
+from lab.leftovers import Snapshot, what_rests
 from lab.salt import CHECKOUT
 
 # The socket in /tmp comes last: whoever sees it knows that the rest is there.
@@ -18,6 +18,17 @@ unix.bind("/tmp/planted.socket")
 unix.listen()
 time.sleep(1004)
 """
+
+STATE = "/var/lib/salt-transfer"
+RUN = f"{STATE}/runs/{'5' * 32}-destination"
+REGISTER = '{"entries": [{"transfer": "5", "place": {"path": "/srv/planted"}}]}'
+TICKET = (
+    'import json, time; print(json.dumps({"tickets": [{"transfer": "6", "until": time.clock_gettime(7) + 1000, '
+    '"boot": open("/proc/sys/kernel/random/boot_id").read().strip()}]}))'
+)
+UNDO = """{"seq": 1, "what": "pinhole", "with": {}}
+{"seq": 2, "what": "place", "with": {}}
+{"seq": 2, "done": true}"""
 
 PLACES = ("", "/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/root", "/home", "/etc", "/opt", "/var/lib")
 
@@ -65,6 +76,19 @@ PLANTS = [
      r"a staging place .*: /srv/deep/er/.salt-transfer-0123", "rm -r /srv/deep"),
     ("an hidden staging place", "mkdir /root/.salt-transfer-4567", r"a staging place .*: /root/.salt-transfer-4567",
      "rmdir /root/.salt-transfer-4567"),
+    ("a register entry", f"mkdir -p {STATE}/register {RUN}; echo '{REGISTER}' >{STATE}/register/register.json",
+     r"in our state directory .*: the register says that 5 writes /srv/planted", f"rm {STATE}/register/register.json"),
+    ("a ticket", f"python3 -c '{TICKET}' >{STATE}/register/seats.json",
+     r"in our state directory .*: 6 waits for a seat", f"rm {STATE}/register/seats.json"),
+    ("a change to undo", f"echo '{UNDO}' >{RUN}/undo.log",
+     r"in our state directory .*: 5+-destination has not undone: pinhole", f"rm {RUN}/undo.log"),
+    ("a login", f"touch {RUN}/login.cnf", r"in our state directory .*: there is .*/login.cnf", f"rm {RUN}/login.cnf"),
+    ("a control socket", f"cd {RUN}; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"control\")'",
+     r"in our state directory .*: there is a socket .*/control", f"rm {RUN}/control"),
+    ("a half made run", f"mkdir {STATE}/runs/.unborn", r"in our state directory .*: there is .*/\.unborn",
+     f"rmdir {STATE}/runs/.unborn"),
+    ("a lock of a run", f"systemd-run --quiet --collect --unit=planted-run flock {RUN}/lock sleep 1007",
+     r"in our state directory .*: somebody holds a lock on .*/lock", f"systemctl stop planted-run; rm -r {RUN}"),
     *((f"a file in {place}/", f"touch '{place}/left over'", f"a file .*: {place}/left over", f"rm '{place}/left over'")
       for place in PLACES),
 ]
@@ -86,7 +110,8 @@ def found(machine, before):
     """All that the check says when everything was planted; afterwards everything is taken away."""
     for _, plant, _, _ in PLANTS:
         machine.run(["bash", "-c", plant])
-    machine.run(["sh", "-c", "until [ -S /tmp/planted.socket ] && grep -q FLOCK /proc/locks; do sleep 0.1; done"])
+    there = "[ -S /tmp/planted.socket ] && [ $(grep -c FLOCK /proc/locks) -ge 2 ]"
+    machine.run(["sh", "-c", f"until {there}; do sleep 0.1; done"])
     sentences = before.leftovers(machine, patience=0)
     for _, _, _, removal in PLANTS:
         machine.run(["bash", "-c", removal or "true"])
@@ -101,6 +126,23 @@ def test_each_kind_of_leftover_is_found(found, sentence):
 
 def test_a_machine_without_leftovers_is_clean_again(machine, before, found):
     assert before.leftovers(machine) == []
+
+
+@pytest.fixture
+def resting(machine):
+    """Data in staging that another attempt may go on with, as its run tells too."""
+    plant = f"mkdir -p /srv/.salt-transfer-{'5' * 32} {RUN}; sed s/pinhole/staging/ >{RUN}/undo.log"
+    machine.run(["sh", "-c", plant], input=UNDO)
+    yield
+    machine.run(["rm", "-r", f"/srv/.salt-transfer-{'5' * 32}", RUN])
+
+
+def test_what_rests_is_told_unless_it_may_be_there(machine, before, found, resting):
+    assert before.leftovers(machine, patience=0, besides=what_rests(machine)) == []
+    assert [line.partition(": ")[2] for line in before.leftovers(machine, patience=0)] == [
+        f"/srv/.salt-transfer-{'5' * 32}",
+        f"{'5' * 32}-destination has not undone: staging",
+    ]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@
 
 The rows fail too when in some phase of a transfer nothing struck. What comes only after the end is no hit. Rows can be
 run in as many runs as it takes, with one file that records how each test ended and what it hit; each run goes on where
-the last one ended, and the verdict is over all in the file:
+the last one ended, and the verdict is over all in the file, which fails if it is not all of one clean commit:
 
     ./dev faults --record FILE --seconds 250
 """
@@ -68,7 +68,8 @@ def run_recorded(words, file, seconds):
     recorder = record.Recorder(file.absolute(), seconds)
     status = pytest.main(["--all", "--no-cov", *words, *named()], plugins=[recorder])
     ended = record.read(file)
-    troubles = [*record.troubles(ended, recorder.asked), *(() if words else record.missed(ended))]
+    of_all = [] if words else [*record.missed(ended), *record.mixed(ended)]
+    troubles = [*record.troubles(ended, recorder.asked), *of_all]
     print(*record.tell(ended, recorder.asked), *troubles, sep="\n")
     return 1 if troubles or status not in OVER else 0
 

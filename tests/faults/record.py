@@ -1,7 +1,8 @@
 """What came of the rows, gathered in one file over as many runs as it takes; a verdict over all of it.
 
 Each line of the file is a test that ended: how, after how many seconds, what its faults hit, on which commit. The last
-one of a test counts. A test of deaths that hit nothing, because its faults came too late, has not been run.
+one of a test counts. A test of deaths that hit nothing, because its faults came too late, has not been run. There is a
+verdict only about one commit, without changes.
 """
 
 import json
@@ -19,6 +20,7 @@ from tests.faults.schedule import PHASES
 HIT = re.compile(r"(.+) in (\w+) with (\d+) bytes landed")
 MUST_HIT = "tests/faults/test_deaths.py"
 PASSED = "passed"
+DIRTY = "-dirty"
 LONGEST_NAME = 200
 
 
@@ -118,6 +120,15 @@ def troubles(ended: dict[str, Ended], asked: list[str]) -> list[str]:
     late = [f"{each.test} came too late and hit nothing" for each in there if each.outcome == PASSED and not each.done]
     rest = [f"{len(waiting)} of {len(asked)} tests have not run yet; the same command goes on"] if waiting else []
     return [*bad, *late, *rest]
+
+
+def mixed(ended: dict[str, Ended]) -> list[str]:
+    """Sentences about why what these tests came to says nothing about one commit."""
+    commits = {each.commit for each in ended.values()}
+    changed = sorted(each for each in commits if not each or each.endswith(DIRTY))
+    several = [f"the rows ran on several commits: {', '.join(sorted(commits))}; begin another record"]
+    dirty = [f"the rows ran on {each or 'no commit'}, with changes that are not committed" for each in changed]
+    return [*(several if len(commits) > 1 else []), *dirty]
 
 
 def missed(ended: dict[str, Ended]) -> list[str]:

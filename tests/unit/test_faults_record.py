@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.conftest import CHECKOUT
-from tests.faults.record import Ended, missed, read, tell, troubles
+from tests.faults.record import Ended, missed, mixed, read, tell, troubles
 from tests.faults.schedule import PHASES
 
 DEATHS = "tests/faults/test_deaths.py"
@@ -87,6 +87,20 @@ def test_whatever_is_missing_or_wrong_is_told():
     ]
     assert " ".join(tell(ended, asked)[0].split()) == "kill source in moving 1 times"
     assert tell(ended, asked)[-1].startswith("2 of 5 tests passed")
+
+
+@pytest.mark.parametrize(
+    ("commits", "sentences"),
+    [
+        (["a1", "a1"], []),
+        (["a1", "b2"], ["the rows ran on several commits: a1, b2; begin another record"]),
+        (["a1-dirty", "a1-dirty"], ["the rows ran on a1-dirty, with changes that are not committed"]),
+        ([""], ["the rows ran on no commit, with changes that are not committed"]),
+    ],
+)
+def test_there_is_a_verdict_only_about_one_clean_commit(commits, sentences):
+    there = [Ended(f"tests/some.py::{number}", "passed", commit=commit) for number, commit in enumerate(commits)]
+    assert mixed({each.test: each for each in there}) == sentences
 
 
 @pytest.mark.parametrize("phase", PHASES)

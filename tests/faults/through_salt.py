@@ -2,7 +2,9 @@
 
     python -m tests.faults.through_salt --rounds 50 --seed 7
 
-After each round the copy must be equal to the source, and no machine may have what it did not have before.
+All strike while bytes move; other phases are struck in rounds of the engine. Both workers are halted first: a round
+whose struck end was over by then came too late and is no hit. After each round the copy must be equal to the source,
+and no machine may have what it did not have before.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from itertools import takewhile
 from lab import Lab
 from lab.leftovers import Snapshot
 
-from tests.faults.schedule import ENDS
+from tests.faults.schedule import ENDS, PHASES
 from tests.support.copying import SLOW, Copying, slowed
 from tests.support.runs import differences
 
@@ -34,21 +36,25 @@ HOSTS = {"source": "alpha", "destination": "beta"}
 
 @dataclass(frozen=True)
 class Blow:
-    """What befalls a copy. `harmless`: the copy must arrive without anybody's help."""
+    """What befalls a copy. `harmless`: the copy must arrive without anybody's help.
+
+    `deadly`: the workers of its ends do not go on once they are halted.
+    """
 
     name: str
     ends: tuple[str, ...] = ()
     harmless: bool = False
+    deadly: bool = False
 
     def __str__(self):
         return " ".join([self.name, *(f"({end})" for end in self.ends)])
 
 
 BLOWS = (
-    *(Blow("a worker is killed", (end,)) for end in ENDS),
-    Blow("both workers are killed", ENDS),
-    *(Blow("a worker stands still", (end,)) for end in ENDS),
-    *(Blow("the power is cut", (end,)) for end in ENDS),
+    *(Blow("a worker is killed", (end,), deadly=True) for end in ENDS),
+    Blow("both workers are killed", ENDS, deadly=True),
+    *(Blow("a worker stands still", (end,), deadly=True) for end in ENDS),
+    *(Blow("the power is cut", (end,), deadly=True) for end in ENDS),
     *(Blow("salt-minion is restarted", (end,), harmless=True) for end in ENDS),
     *(Blow("salt-minion is killed", (end,), harmless=True) for end in ENDS),
     Blow("salt-master is restarted", harmless=True),
@@ -67,7 +73,7 @@ class Round:
         self._dice = random.Random(f"{seed}/{number}/salt")
         self.blow = self._dice.choice(BLOWS)
         self._share = self._dice.random()
-        self.phases = {}
+        self.hits = {}
         self._cancelled = False
         self._arrived = False
 
@@ -104,7 +110,9 @@ class Round:
             self._hasten()
             threading.Event().wait(self._share * DURATION)
             self.transfer = copying.transfer
-            self._note_phases()
+            self._signal_workers(ENDS, "STOP")
+            self._note_hits()
+            self._signal_workers([end for end in ENDS if not (self.blow.deadly and end in self.blow.ends)], "CONT")
             self._strike(copying)
             self._heal()
             if self.blow.name == "salt-run is killed":
@@ -123,10 +131,14 @@ class Round:
             done = copying.finish(300)
             raise AssertionError(f"{silence}: {done.stdout} {done.stderr}") from None
 
-    def _note_phases(self):
-        for end in ENDS:
-            run = f"/var/lib/salt-transfer/runs/{self.transfer}-{end}/state.json"
-            self.phases[end] = json.loads(self._machine(end).output("cat", run))["phase"]
+    def _note_hits(self):
+        """Note in which phases those ends are that are struck and not over; they stand still."""
+        for end in self.blow.ends or ENDS:
+            run = f"/var/lib/salt-transfer/runs/{self.transfer}-{end}"
+            phase = json.loads(self._machine(end).output("cat", f"{run}/state.json"))["phase"]
+            over = self._machine(end).run(["test", "-e", f"{run}/verdict.json"], check=False).returncode == 0
+            if phase in PHASES and not over:
+                self.hits[end] = phase
         self._arrived = self._has_arrived()
 
     def _has_arrived(self):
@@ -142,9 +154,9 @@ class Round:
 
     def _strike(self, copying):
         strikes = {
-            "a worker is killed": lambda: self._signal_workers("KILL"),
-            "both workers are killed": lambda: self._signal_workers("KILL"),
-            "a worker stands still": lambda: self._signal_workers("STOP"),
+            "a worker is killed": lambda: self._signal_workers(self.blow.ends, "KILL"),
+            "both workers are killed": lambda: self._signal_workers(self.blow.ends, "KILL"),
+            "a worker stands still": lambda: None,  # it does since it was halted
             "the power is cut": lambda: self._lab.reboot(self._machine(self.blow.ends[0]).name),
             "salt-minion is restarted": lambda: self._restart("salt-minion"),
             "salt-minion is killed": lambda: self._restart("salt-minion", killed=True),
@@ -164,8 +176,8 @@ class Round:
                 machine.run(["systemctl", "kill", "--signal=KILL", daemon])
             machine.run(["systemctl", "restart", daemon])
 
-    def _signal_workers(self, name):
-        for end in self.blow.ends:
+    def _signal_workers(self, ends, name):
+        for end in ends:
             unit = f"salt-transfer-{self.transfer}-*-{end}.service"
             self._machine(end).run(["systemctl", "kill", f"--signal={name}", unit], check=False)
 
@@ -232,11 +244,13 @@ def main(argv=None):
         "numbers": [round_.number for round_ in rounds],
         "rounds": len(rounds),
         "blows": Counter(str(round_.blow) for round_ in rounds),
-        "phases": Counter(phase for round_ in rounds for phase in round_.phases.values()),
+        "phases": Counter(phase for round_ in rounds for phase in round_.hits.values()),
+        "hits": sum(bool(round_.hits) for round_ in rounds),
+        "too late": [round_.number for round_ in rounds if not round_.hits],
         "wrong": wrong,
     }
     print(json.dumps(told, indent=4))
-    return 1 if wrong else 0
+    return 1 if wrong or not told["hits"] else 0
 
 
 def played(round_):
@@ -245,7 +259,7 @@ def played(round_):
         found = round_.play()
     except AssertionError as trouble:
         found = [str(trouble)]
-    print(f"round {round_.number}: {round_.blow}: {'wrong' if found else 'good'}")
+    print(f"round {round_.number}: {round_.blow}: {'wrong' if found else 'good' if round_.hits else 'too late'}")
     for sentence in found:
         print(f"    {sentence}")
     return found

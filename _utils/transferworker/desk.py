@@ -136,10 +136,8 @@ class Desk:
         try:
             return control.ask(run.path, request, ANSWER_PATIENCE)
         except control.NobodyThere:
-            verdict = self._settled(run)["verdict"]
-        if verdict and verdict["error"]:
-            raise control.Refusal(verdict["error"])
-        raise OutOfTurn(f"the worker of transfer {transfer} has ended, it cannot {request['do']} any more")
+            status = self._settled(run)
+        return _of_one_that_ended(transfer, request["do"], status)
 
     # Looking
 
@@ -240,6 +238,16 @@ class Desk:
         """Never a reason to fail: what cannot be removed is the sweep's to tell."""
         with residues.noting([], "what is kept no longer could not be removed"):
             residues.remove(retention.expired(self._runs, self._limits), [])
+
+
+def _of_one_that_ended(transfer, do, status):
+    """Who asks again for what came true, because the first answer was lost, is told so; all others why it cannot be."""
+    verdict = status["verdict"]
+    if verdict and verdict["error"]:
+        raise control.Refusal(verdict["error"])
+    if do == "go" and status["phase"] == undoing.PUBLISHED:
+        return {"phase": status["phase"]}
+    raise OutOfTurn(f"the worker of transfer {transfer} has ended, it cannot {do} any more")
 
 
 def _path(spec):

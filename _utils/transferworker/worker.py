@@ -229,14 +229,15 @@ class Worker:
             raise
 
     def _go(self):
-        self._refuse_if_over()
         if self._end.listens:
             raise OutOfTurn("a destination waits for its source; only a source can be told to go")
+        if self._mover:  # asked again, because the first answer was lost
+            return {"phase": self._progress.phase}
+        self._refuse_if_over()
         if not self._end.armed:
             raise OutOfTurn("the source is not armed yet, it does not know who takes part")
-        if not self._mover:
-            self._deadline = None
-            self._start_mover()
+        self._deadline = None
+        self._start_mover()
         return {"phase": self._progress.phase}
 
     def _limit(self, rate):

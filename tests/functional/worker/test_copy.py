@@ -68,6 +68,14 @@ def test_a_single_file_arrives_under_its_final_name(transfer, big, srv):
     nothing_open(pair, srv, ["other name"])
 
 
+def test_one_that_is_asked_again_to_go_when_all_is_over_tells_so(transfer):
+    """The answer to the first question may have been lost on its way."""
+    pair = transfer().begin()
+    pair.verdicts()
+    eventually(lambda: not pair.run("source").alive)
+    assert pair.source.ask("go", pair.transfer, "source") == {"phase": "published"}
+
+
 def test_four_at_once_between_the_same_two_hosts(transfer, data, srv):
     pairs = [transfer(dst=srv / f"copy {number}").begin() for number in range(4)]
     for pair in pairs:

@@ -1,17 +1,16 @@
 """Copies through what stands between two minions: their firewalls, their networks, and versions that do not fit."""
 
 import contextlib
-import shutil
 
 import pytest
 from lab import Lab
 from lab.furniture import ICMP, IPTABLES_RULES
 from lab.leftovers import Snapshot
-from lab.salt import CHECKOUT
 
 from tests.support.copying import SLOW_BYTES, Copying, digest, plant_random, slowed
 from tests.support.reach import hears, serve, stop_serving
 from tests.support.runs import ENTRY, assert_ok, differences, names, outcome, plant_at, words
+from tests.support.versions import other_version
 from tests.support.waiting import eventually
 from transferplan.version import VERSION
 
@@ -214,39 +213,10 @@ def test_where_there_is_no_ipv4_at_all_nothing_has_to_be_said(tmp_path):
 # --- versions ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def other_version(clean_lab):
-    """gamma runs salt-transfer 9.9.9."""
-    gamma = clean_lab.machine("gamma")
-    plant_other_version(gamma.disk("/srv/other"))
-    gamma.run(
-        ["sh", "-c", "mkdir -p /etc/salt/minion.d && echo 'module_dirs: [/srv/other]' >/etc/salt/minion.d/o.conf"]
-    )
-    restart(clean_lab, "gamma")
-    yield "9.9.9"
-    gamma.run(["rm", "-r", "/etc/salt/minion.d"])
-    restart(clean_lab, "gamma")
-
-
-def plant_other_version(place):
-    for folder in ("_modules", "_utils"):
-        shutil.copytree(CHECKOUT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for package in ("transferplan", "datamover"):
-        file = place / "_utils" / package / "version.py"
-        file.write_text(file.read_text().replace(VERSION, "9.9.9"))
-
-
-def restart(lab, name):
-    machine = lab.machine(name)
-    with lab.bus() as bus:
-        machine.run(["systemctl", "kill", "--signal=KILL", "salt-minion"])
-        machine.run(["systemctl", "restart", "salt-minion"])  # start does nothing while its death is not noticed yet
-        bus.await_start([name])
-
-
-def test_another_version_is_refused_at_once_naming_both(clean_lab, run, data, other_version):
+def test_another_version_is_refused_at_once_naming_both(clean_lab, run, data):
     plant_at(clean_lab.machine("gamma"), "/srv/data", ENTRY)
-    for src, dst in (("alpha", "gamma"), ("gamma", "alpha")):
-        done = run(src=f"{src}:/srv/data", dst=f"{dst}:/srv/copy")
-        assert (outcome(done), names(done)) == ((3, "refused"), {"version-mismatch"})
-        assert f"gamma has salt-transfer {other_version}, this master {VERSION}" in words(done)
+    with other_version(clean_lab, "gamma") as other:
+        for src, dst in (("alpha", "gamma"), ("gamma", "alpha")):
+            done = run(src=f"{src}:/srv/data", dst=f"{dst}:/srv/copy")
+            assert (outcome(done), names(done)) == ((3, "refused"), {"version-mismatch"})
+            assert f"gamma has salt-transfer {other}, this master {VERSION}" in words(done)

@@ -7,7 +7,9 @@ import pytest
 
 from tests.support.copying import digest, heal, jobs_on, started, worker
 from tests.support.runs import names, outcome
+from tests.support.versions import other_version
 from tests.support.waiting import eventually
+from transferplan.version import VERSION
 
 PLACES = {"src": "alpha:/srv/big", "dst": "beta:/srv/"}
 
@@ -21,8 +23,8 @@ def assert_same_file(lab):
     assert digest(lab.machine("alpha"), "/srv/big") == digest(lab.machine("beta"), "/srv/big")
 
 
-def states(run):
-    return {each["transfer"]: each["state"] for each in run("list", minions="alpha,beta").data["transfers"]}
+def states(run, minions="alpha,beta"):
+    return {each["transfer"]: each["state"] for each in run("list", minions=minions).data["transfers"]}
 
 
 # --- what runs -------------------------------------------------------------------------------------------------------
@@ -65,6 +67,38 @@ def test_the_same_copy_again_attaches_and_watch_sees_one_transfer(clean_lab, cop
     assert set(watched.data["transfers"]) <= {copying.transfer} and watched.returncode == 0
 
 
+def test_watch_follows_several_at_once(clean_lab, copying):
+    with started(clean_lab, "copy", src="alpha:/srv/big", dst="beta:/srv/second") as second:
+        other = await_another(copying)
+        with started(clean_lab, "watch") as watch:
+            await_listed(copying.bus, {"alpha", "beta"})
+            heal(clean_lab)
+            watched = watch()
+        assert [outcome(each) for each in (copying.finish(), second())] == [(0, "ok"), (0, "ok")]
+    results = {transfer: each["result"] for transfer, each in watched.data["transfers"].items()}
+    assert (watched.returncode, results) == (0, {copying.transfer: "ok", other: "ok"})
+
+
+def await_another(copying):
+    """The id of another transfer, as soon as its bytes move."""
+    for tag, data in copying.bus.events(180):
+        is_moving = tag.endswith("/phase") and (data["role"], data["phase"]) == ("source", "moving")
+        if is_moving and data["transfer"] != copying.transfer:
+            return data["transfer"]
+    raise AssertionError("nothing else moves")
+
+
+def await_listed(bus, hosts):
+    """Return when each of these hosts has told what it knows of."""
+    awaited = set(hosts)
+    for tag, data in bus.events(180):
+        if "/ret/" in tag and data["fun"] == "transfer.list":
+            awaited.discard(data["id"])
+        if not awaited:
+            return
+    raise AssertionError(f"{awaited} were not asked for their lists")
+
+
 @pytest.mark.slow
 def test_another_copy_to_the_same_place_is_refused_with_what_differs(copying, run):
     refused = run("copy", **PLACES, verify="flight")
@@ -83,7 +117,48 @@ def test_a_cancel_can_be_repeated_while_it_runs_and_when_it_is_over(clean_lab, c
     assert names(run("resume", transfer=copying.transfer)) == {"not-resumable"}
 
 
+# --- a minion that is upgraded in the middle -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def upgraded(clean_lab, copying, run):
+    """A copy whose destination runs on while its minion has been given another version; nobody follows it."""
+    copying.await_arrived()
+    kill_runner(clean_lab, copying)
+    before = worker(clean_lab.machine("beta"), copying.transfer, "destination")
+    with other_version(clean_lab, "beta") as other:
+        assert worker(clean_lab.machine("beta"), copying.transfer, "destination") == before
+        findings = run("doctor", minions="beta").data["findings"]
+        assert f"worker of version {VERSION}, here is {other}" in {each["what"] for each in findings}
+        yield copying.transfer
+
+
+def test_attach_across_versions_tells_the_true_result(clean_lab, upgraded, run):
+    heal(clean_lab)
+    done = run("attach", transfer=upgraded)
+    assert (outcome(done), done.data["receipt"]["proved"]) == ((0, "ok"), True), done.stdout
+    assert_same_file(clean_lab)
+
+
+def test_cancel_across_versions_undoes_both_ends(clean_lab, upgraded, run):
+    done = run("cancel", transfer=upgraded)
+    assert (done.returncode, {end["phase"] for end in done.data["ends"]}) == (0, {"cancelled"}), done.stdout
+    assert os.listdir(clean_lab.machine("beta").disk("/srv")) == []
+    assert outcome(run("attach", transfer=upgraded)) == (4, "cancelled")
+
+
 # --- what rests ------------------------------------------------------------------------------------------------------
+
+
+def test_list_tells_by_what_it_sees_whether_one_is_orphaned_rests_or_can_go_on(clean_lab, copying, run):
+    copying.await_arrived()
+    kill_runner(clean_lab, copying)
+    clean_lab.reboot("beta")
+    assert states(run, "beta")[copying.transfer] == "orphaned"
+    assert run("status", transfer=copying.transfer, minions="beta").data["ends"][0]["phase"] == "failed"
+    assert states(run, "beta")[copying.transfer] == "resting"
+    heal(clean_lab)
+    assert eventually(lambda: states(run)[copying.transfer] == "resumable")
 
 
 @pytest.fixture

@@ -1,14 +1,20 @@
 """A copy does not depend on what started it: master, runner and whole machines end in the middle of it."""
 
+import json
 import os
 import re
 import signal
 
 import pytest
+from lab.lab import Result
 
+from tests.conftest import CHECKOUT
 from tests.support.copying import SLOW_BYTES, Copying, digest, heal, jobs_on, plant_random, slowed
+from tests.support.runs import assert_ok, differences
 from tests.support.waiting import eventually
 
+DISTURBED = ["env", f"PYTHONPATH={CHECKOUT}:{CHECKOUT / '_utils'}", "python", "-B"]
+DISTURBED += [CHECKOUT / "tests/support/disturbed_runner.py", "alpha", "--config-dir=/etc/salt", "--out=json"]
 ENDS = ("alpha", "beta")
 
 
@@ -64,6 +70,17 @@ def busiest_port(machine):
             sent[line.split()[3].rpartition(":")[2]] = int(found[1])
     port = max(sent, key=sent.get, default=None)
     return port if port and sent[port] > 1_000_000 else None
+
+
+def test_a_bus_that_loses_doubles_and_delays_answers_and_events_ends_in_the_same_verdict(clean_lab, data, alpha, beta):
+    """Alpha's first answer to each question is lost, beta's comes when nobody waits for it any more."""
+    copy = ["transfer.copy", "src=alpha:/srv/data", "dst=beta:/srv/", "lease=2m"]
+    told = clean_lab.master.run([*DISTURBED, *copy], check=False, timeout=500)
+    done = Result(told.returncode, told.stdout, told.stderr)
+    assert_ok(done)
+    assert differences(alpha, beta) == []
+    (met,) = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{"')]
+    assert met["lost"] >= 3 and met["late"] >= 3 and met["doubled"] >= 3, done.stderr
 
 
 def test_a_killed_runner_leaves_a_copy_that_ends_by_itself(clean_lab, copying):

@@ -75,4 +75,5 @@ def test_what_came_together_with_the_end_of_the_work_is_still_heard(ends, stop):
 
 
 def await_waiting(link, count):
+    link.peek()
     assert eventually(lambda: len(link.socket.recv(2 * count, socket.MSG_PEEK)) == count)

@@ -497,12 +497,9 @@ def cancel(transfer, minions=None):
         salt-run transfer.cancel 0123456789abcdef0123456789abcdef
     """
     waiting = background.waiting(__opts__, transfer)
-    given_up = waiting and background.give_up(__opts__, transfer)
     hosts = _hosts_of(waiting) if waiting and minions is None else minions
-    told = looking.about(__opts__, "cancel", transfer, hosts, asking.END_TIMEOUT)
-    if given_up and background.nobody_knows(told):
-        return asking.concluded({"transfer": transfer, "ends": [], "silent": []}, ())
-    return told
+    ask = functools.partial(looking.about, __opts__, "cancel", transfer, hosts, asking.END_TIMEOUT)
+    return background.cancelled(__opts__, transfer, ask)
 
 
 @_face

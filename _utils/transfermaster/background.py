@@ -23,7 +23,7 @@ from transferplan import errors, report
 from transferplan.paths import printable
 from transferplan.waits import Wait
 
-from .asking import ending
+from .asking import concluded, ending
 from .waiting import Place
 
 KEPT = 7 * 86400
@@ -33,6 +33,7 @@ MOMENT = 1.0
 LONGEST_PAUSE = 15.0
 CALL = 10.0
 CANCEL_PATIENCE = 30.0
+CANCELLED = "cancelled"
 
 Result = dict[str, Any]
 
@@ -47,6 +48,11 @@ class Asked:
     options: Mapping[str, Any]
     asked_by: Mapping[str, str]
     dry: bool = False
+
+    @classmethod
+    def noted(cls, document: Mapping[str, Any] | None) -> Asked | None:
+        """What was noted; None if nothing was, or by a version that asks otherwise."""
+        return cls(**document) if document and document.keys() == cls.__dataclass_fields__.keys() else None
 
     def same(self, other: Asked) -> bool:
         return _plain(asdict(self)) == _plain({**asdict(other), "asked_by": self.asked_by})
@@ -79,8 +85,7 @@ class Book:
             new.rename(self._place(asked.transfer))
         except OSError:
             _remove(new)
-        noted = documents.load(self._place(asked.transfer) / "asked.json")
-        return Asked(**noted) if noted else asked
+        return Asked.noted(documents.load(self._place(asked.transfer) / "asked.json")) or asked
 
     def result(self, transfer: str) -> Result | None:
         return documents.load(self._place(transfer) / "result.json")
@@ -102,10 +107,10 @@ class Book:
         found = [(wait.asked_at, each) for each in self._open() if (wait := self.place(each.transfer).wait)]
         return [asked for _, asked in sorted(found, key=lambda each: (each[0], each[1].transfer))]
 
-    def abandoned(self, asked: Asked) -> Asked | None:
-        """What is alike and waits without anybody who follows it."""
-        alike = (each for each in self.waiting() if each.alike(asked))
-        return next((each for each in alike if not self.is_followed(each.transfer)), None)
+    def abandoned(self, asked: Asked, now: float) -> Asked | None:
+        """What is alike and waits without anybody who follows it, and may still be begun."""
+        alike = (each for each in self.waiting() if each.alike(asked) and not self.is_followed(each.transfer))
+        return next((each for each in alike if not self.place(each.transfer).is_over(now)), None)
 
     def tending(self) -> flock.Held | None:
         """The right to look after all of them; None if somebody does so now."""
@@ -145,9 +150,8 @@ class Book:
 
     def _open(self) -> list[Asked]:
         """What has not ended, as far as is known here."""
-        noted = [documents.load(place / "asked.json") for place in self._places()]
-        asked = [Asked(**each) for each in noted if each]
-        return [each for each in asked if self.result(each.transfer) is None]
+        noted = [Asked.noted(documents.load(place / "asked.json")) for place in self._places()]
+        return [each for each in noted if each and self.result(each.transfer) is None]
 
     def forget_old(self, now: float) -> None:
         """Records past their time, and what a process that died at once left half made."""
@@ -205,7 +209,7 @@ def patiently(opts: Mapping, asked: Asked) -> Asked:
     """A copy that may wait, as it is noted: one that is alike and whose runner has died gives it its place."""
     book = Book(opts)
     book.forget_old(time.time())
-    return book.abandoned(asked) or asked
+    return book.abandoned(asked, time.time()) or asked
 
 
 def listed(opts: Mapping) -> list[Result]:
@@ -225,17 +229,26 @@ def waiting(opts: Mapping, transfer: str) -> Asked | None:
     return next((each for each in Book(opts).waiting() if each.transfer == transfer), None)
 
 
-def give_up(opts: Mapping, transfer: str) -> bool:
-    """Let a copy wait no longer; whether it is known here that it was cancelled. A runner that died in the last moments
-    may have begun it all the same: that is for its hosts to tell.
+def cancelled(opts: Mapping, transfer: str, ask: Callable[[], Result]) -> Result:
+    """Let a copy wait no longer, and `ask` its hosts to cancel what they know of it: a runner that died in the last
+    moments may have begun it. Can be repeated.
     """
     book = Book(opts)
+    told = _given_up(book, transfer, ask) if waiting(opts, transfer) else ask()
+    if nobody_knows(told) and (book.result(transfer) or {}).get("result") == CANCELLED:
+        return concluded({"transfer": transfer, "ends": [], "silent": []}, ())
+    return told
+
+
+def _given_up(book: Book, transfer: str, ask: Callable[[], Result]) -> Result:
     book.place(transfer).give_up()
-    if own := book.follow(transfer, CANCEL_PATIENCE):
-        with own:
-            if book.result(transfer) is None:
-                book.conclude(transfer, {"transfer": transfer, **ending("cancelled", [])})
-    return (book.result(transfer) or {}).get("result") == "cancelled"
+    with book.follow(transfer, CANCEL_PATIENCE) or contextlib.nullcontext() as own:
+        told = ask()
+        if own and not nobody_knows(told):
+            book.place(transfer).leave()  # it has begun: how it ends is for its hosts to tell
+        elif own and book.result(transfer) is None:
+            book.conclude(transfer, {"transfer": transfer, **ending(CANCELLED, [])})
+    return told
 
 
 def _noted(book: Book, asked: Asked) -> Asked:

@@ -27,22 +27,29 @@ class Place:
 
     def _read(self) -> Wait | None:
         noted = documents.load(self._file)
-        return Wait(**noted) if noted else None
+        return Wait(**noted) if noted and noted.keys() == Wait.__dataclass_fields__.keys() else None
 
     def keep(self, state: State) -> None:
         """As long as it waits, its place is kept, in the order that its hosts know."""
         wait = self._wait_of(state) if state.waits else None
         if wait == self.wait:
             return
+        if wait is None:
+            return self.leave()
         self.wait = wait
-        if wait:
-            documents.save(self._file, asdict(wait))
-        else:
-            self._file.unlink(missing_ok=True)
+        documents.save(self._file, asdict(wait))
 
     def _wait_of(self, state: State) -> Wait:
         since = self.wait.since if self.wait else time.time()
         return Wait(state.request.asked_at, since, state.request.settings.wait)
+
+    def leave(self) -> None:
+        self.wait = None
+        self._file.unlink(missing_ok=True)
+
+    def is_over(self, now: float) -> bool:
+        """Whether its time to wait is over."""
+        return self.wait is not None and self.wait.is_over(now)
 
     @property
     def given_up(self) -> bool:

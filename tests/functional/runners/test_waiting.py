@@ -99,10 +99,29 @@ def test_another_command_does_not(run, beta, died):
     assert run("tend")["waiting"] == [died]
 
 
+def let_its_time_be_over(book, transfer):
+    file = book._place(transfer) / "waits.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "since": 0.0}))
+
+
+def test_the_same_command_given_again_after_its_time_is_a_copy_of_its_own(run, book, beta, died):
+    beta.free()
+    let_its_time_be_over(book, died)
+    done = run("copy", **PLACES, wait="1h")
+    assert done["result"] == "ok" and done["transfer"] != died
+
+
+@pytest.mark.parametrize("name", ["asked.json", "waits.json"])
+def test_a_record_of_another_version_is_passed_over(run, book, beta, died, name):
+    (book._place(died) / name).write_text(json.dumps({"more": 1}))
+    beta.free()
+    assert run("list")["waiting"] == run("tend")["waiting"] == []
+    assert run("copy", **PLACES, wait="1h")["result"] == "ok"
+
+
 def test_after_its_time_a_copy_is_not_begun_any_more(run, book, beta, died):
     beta.free()
-    file = book._place(died) / "waits.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "since": 0.0}))
+    let_its_time_be_over(book, died)
     told = run("attach", died)
     assert (told["result"], names(told)) == ("refused", ["too-many-transfers"])
     assert "prepare" not in beta.asked()
@@ -197,6 +216,18 @@ def test_a_copy_that_waits_without_a_runner_is_cancelled(run, minions, book, die
     told = run("cancel", died)
     assert (told["result"], told["ends"]) == ("ok", [])
     assert run("tend")["taken_up"] == [] and book.result(died)["result"] == "cancelled"
+    assert run("cancel", died)["result"] == "ok", "a second cancel is harmless"
+
+
+def test_what_was_published_in_the_last_moments_of_its_runner_is_not_noted_as_cancelled(run, minions, beta, book):
+    minions["alpha"].says["go"] = die
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    run("copy", **PLACES, wait="1h")
+    (waiting,) = book.waiting()
+    for minion in minions.values():
+        minion.says["cancel"] = {"phase": "published", "peers": []}
+    run("cancel", waiting.transfer)
+    assert book.result(waiting.transfer) is None
 
 
 def test_what_a_runner_began_in_its_last_moments_is_cancelled_too(run, minions, beta, book):

@@ -436,10 +436,14 @@ def _refuse(state: State, now: float) -> Step:
 
 
 def _may_wait(state: State, now: float) -> bool:
-    """Whether nothing but a crowd is in the way, and there is time."""
-    began = now if state.waits_since is None else state.waits_since
-    crowded = all(reason.code == TooManyTransfers.code for reason in state.reasons)
-    return crowded and now - began < state.request.settings.wait
+    """Whether nothing but a crowd is in the way, and there is time. A host that is away for a moment costs nobody the
+    place in which it has waited already.
+    """
+    began, passing = now if state.waits_since is None else state.waits_since, {TooManyTransfers.code}
+    if state.waits_since is not None:
+        passing.add(MinionSilent.code)
+    passes = all(reason.code in passing for reason in state.reasons)
+    return passes and now - began < state.request.settings.wait
 
 
 def _queued(state: State, now: float) -> Step:

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import saltface
+from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
 from transfermaster.background import Book
 
@@ -86,6 +87,16 @@ def test_who_follows_such_a_copy_goes_on_with_it(run, beta, died, called):
     beta.free()
     done = run("attach", died)
     assert (done["result"], done["transfer"], called) == ("ok", died, [])
+
+
+def test_a_host_that_is_not_back_yet_costs_it_nothing(run, minions, beta, book, died):
+    """As after a boot of the master, before its minions have come back."""
+    beta.free()
+    alpha = minions["alpha"]
+    away = [FakeFleet.SILENT]
+    alpha.says["facts"] = lambda ask: away.pop() if away else alpha.facts(ask)
+    done = run("attach", died)
+    assert (done["result"], done["transfer"], away) == ("ok", died, [])
 
 
 def test_the_same_command_given_again_goes_on_with_it(run, beta, died):

@@ -550,6 +550,22 @@ def test_who_is_silent_for_a_moment_costs_nobody_the_place():
     assert driver.state.stage == "queueing" and driver.asks == [("alpha", "queue"), ("beta", "queue")]
 
 
+@pytest.mark.parametrize("waits", [waiting, lambda: Driver(asked(wait="1m"), waited=50.0).until("deciding")])
+def test_who_is_silent_when_facts_are_asked_again_costs_nobody_the_place(waits):
+    """So it is when the turn comes, and when another runner goes on while minions are just coming back."""
+    driver = waits()
+    if driver.state.stage == "queueing":
+        driver.hear("queue", turn()).hear("facts", {ALPHA: alpha()}).miss("facts", BETA)
+    driver.observe(Declined((CROWD, errors.MinionSilent.reason("beta did not answer"))))
+    assert driver.state.stage == "queueing" and driver.state.waits
+
+
+def test_who_is_silent_before_anything_waits_refuses():
+    driver = Driver(asked(wait="1m")).until("deciding")
+    driver.observe(Declined((CROWD, errors.MinionSilent.reason("beta did not answer"))))
+    assert (driver.state.ended, driver.state.outcome) == (True, course.REFUSED)
+
+
 def test_a_host_that_cannot_queue_refuses():
     driver = waiting().hear("queue", {ALPHA: turn()[ALPHA], BETA: BROKEN})
     assert driver.state.stage == "leaving" and driver.reasons == [("protocol-error", "beta: it broke")]

@@ -183,7 +183,9 @@ def all_of(place):
 def take_back_overdue(place):
     """Undo those whose lease is over and at which nobody works; returns sentences about what did not work."""
     troubles = []
-    for hold in all_of(Path(place)):
+    with _guard_lock(Path(place)):
+        begun = all_of(Path(place))  # none of them half made: who begins one has the lock
+    for hold in begun:
         with contextlib.suppress(ReplicaRefused, FileNotFoundError):
             if hold.overdue:
                 try:

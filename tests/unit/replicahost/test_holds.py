@@ -1,5 +1,7 @@
 """Changes that undo themselves unless somebody goes on."""
 
+import threading
+
 import pytest
 
 from datamover.host import flock
@@ -58,6 +60,22 @@ def test_only_what_is_overdue_is_taken_back_by_the_timer(hold, undone):
     expire(hold)
     holds.take_back_overdue(hold.path.parent)
     assert (undone, hold.path.exists()) == ([{"number": 1}], False)
+
+
+def test_what_is_just_being_begun_is_not_taken_back_by_the_timer(tmp_path, undone, monkeypatch):
+    """Until its deadline is noted it has none, which counts as one that has passed."""
+    renew = holds.Hold.renew
+    timer = threading.Thread(target=holds.take_back_overdue, args=[holds.directory(tmp_path)])
+
+    def renewed(hold, lease=None):
+        timer.start()
+        timer.join(1.0)  # so long it would have had for its work; it waits instead until all is noted
+        renew(hold, lease)
+
+    monkeypatch.setattr(holds.Hold, "renew", renewed)
+    begun = holds.begin(tmp_path, "pause", 30)
+    timer.join()
+    assert begun.document["lease"] == 30
 
 
 def test_what_somebody_works_at_is_not_taken_back_though_its_lease_is_over(hold, undone):

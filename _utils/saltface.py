@@ -40,7 +40,8 @@ from transferplan.options import MASTER, Layer
 log = logging.getLogger(__name__)
 
 NEVER = float("inf")
-PROBE_PATIENCE = 5.0
+PROBE_PATIENCE = 10.0
+"""As long as Salt itself waits by default (gather_job_timeout): a busy host takes seconds to begin a job."""
 SETTLE = 1.0
 PUBLISH_TIMEOUT = 10
 SHORTEST_WAIT = 0.01

@@ -15,7 +15,7 @@ from tests.support.fleet import FakeFleet
 CARRIED = (0.0,)
 LOST = ()
 DOUBLED = (0.0, 0.0)
-LATE = (12.0,)
+LATE = (saltface.PROBE_PATIENCE + 7.0,)
 """When whoever asked has given up and asked again: longer than the patience and the probe of saltface."""
 SHORTEST_WAIT = 0.01
 

@@ -67,6 +67,7 @@ def test_the_same_copy_again_attaches_and_watch_sees_one_transfer(clean_lab, cop
     assert set(watched.data["transfers"]) <= {copying.transfer} and watched.returncode == 0
 
 
+@pytest.mark.slow
 def test_watch_follows_several_at_once(clean_lab, copying):
     with started(clean_lab, "copy", src="alpha:/srv/big", dst="beta:/srv/second") as second:
         other = await_another(copying)
@@ -140,6 +141,7 @@ def test_attach_across_versions_tells_the_true_result(clean_lab, upgraded, run):
     assert_same_file(clean_lab)
 
 
+@pytest.mark.slow
 def test_cancel_across_versions_undoes_both_ends(clean_lab, upgraded, run):
     done = run("cancel", transfer=upgraded)
     assert (done.returncode, {end["phase"] for end in done.data["ends"]}) == (0, {"cancelled"}), done.stdout

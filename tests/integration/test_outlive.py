@@ -72,6 +72,7 @@ def busiest_port(machine):
     return port if port and sent[port] > 1_000_000 else None
 
 
+@pytest.mark.slow
 def test_a_bus_that_loses_doubles_and_delays_answers_and_events_ends_in_the_same_verdict(clean_lab, data, alpha, beta):
     """Alpha's first answer to each question is lost, beta's comes when nobody waits for it any more."""
     copy = ["transfer.copy", "src=alpha:/srv/data", "dst=beta:/srv/", "lease=2m"]

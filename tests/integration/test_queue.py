@@ -108,6 +108,7 @@ def test_a_copy_whose_runner_is_killed_while_it_waits_comes_to_its_turn(clean_la
     assert_arrived(alpha, beta, *NAMES)
 
 
+@pytest.mark.slow
 def test_a_copy_that_waits_in_the_background_outlives_the_master(clean_lab, run, first, alpha, beta):
     src, dst = places("second")
     key = run("start", src=src, dst=dst, wait="1h").data["transfer"]
@@ -120,6 +121,7 @@ def test_a_copy_that_waits_in_the_background_outlives_the_master(clean_lab, run,
     assert_arrived(alpha, beta, *NAMES[:2])
 
 
+@pytest.mark.slow
 def test_a_copy_that_waits_in_the_background_can_be_cancelled(clean_lab, run, first, beta):
     src, dst = places("second")
     key = run("start", src=src, dst=dst, wait="1h").data["transfer"]

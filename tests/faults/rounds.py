@@ -358,8 +358,13 @@ def main(argv=None):
     told = play_all((draw(options.seed, number) for number in numbers), options.lanes, options.seconds)
     shown = summary(told, options.seed)
     print(json.dumps(shown, indent=4))
-    missed = shown["missed phases"] if len(numbers) >= ENOUGH else []
-    return 1 if shown["lost"] or shown["left or wrong"] or missed else 0
+    return int(failed(shown))
+
+
+def failed(shown):
+    """Whether something went wrong, or so much was played that each phase had to be struck and one was not."""
+    missed = shown["rounds"] >= ENOUGH and shown["missed phases"]
+    return bool(shown["lost"] or shown["left or wrong"] or missed)
 
 
 if __name__ == "__main__":

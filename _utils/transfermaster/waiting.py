@@ -44,6 +44,7 @@ class Place:
         return Wait(state.request.asked_at, since, state.request.settings.wait)
 
     def leave(self) -> None:
+        """It waits no more."""
         self.wait = None
         self._file.unlink(missing_ok=True)
 

@@ -280,7 +280,8 @@ def _give_login(run, spec, login):
 def _only_one(run):
     held = flock.hold(run.preparing, launch.PATIENCE + END_PATIENCE)
     if held is None:
-        raise Busy(f"another call has been starting the worker of transfer {run.transfer} all the time; try again")
+        text = f"another call has been starting or ending the worker of transfer {run.transfer} all the time"
+        raise Busy(f"{text}; try again")
     return held
 
 

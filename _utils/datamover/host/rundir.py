@@ -7,7 +7,7 @@ One host can be both ends of a transfer, so a directory is named TRANSFER-ROLE.
     place.json      where that really lay when this minion's policy was asked
     attempts/N/     answer.json (certificate, port), roster.json; of an earlier attempt all that tells of it
     code/           the copy of the program that the worker runs from; removed after its end
-    lock            held by the live worker, or by who undoes after it; `preparing` by who starts it
+    lock            held by the live worker, or by who undoes after it; `preparing` by who starts or cancels it
     state.json      phase and progress; events.jsonl what happened, numbered; log for people
     undo.log        what must be undone; intent.json what is being published
     entries.db      the journal, from which `checksum.receipt` is made; verdict.json how it ended

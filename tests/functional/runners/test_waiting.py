@@ -62,6 +62,16 @@ def died(run, beta):
     return transfer
 
 
+@pytest.fixture
+def begun(run, minions, beta, book):
+    """The id of a copy whose runner died when it had just told the source to go."""
+    minions["alpha"].says["go"] = die
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    run("copy", **PLACES, wait="1h")
+    (waiting,) = book.waiting()
+    return waiting.transfer
+
+
 def places(minion):
     return [arguments["at"] for name, arguments in minion.calls if name == "queue"]
 
@@ -166,13 +176,9 @@ def test_a_place_is_kept_until_the_source_is_told_to_go(run, minions, beta, book
     assert bool(book.waiting()) is waits
 
 
-def test_what_began_in_the_last_moments_of_its_runner_is_followed_and_not_begun_anew(run, minions, beta, book):
-    minions["alpha"].says["go"] = die
-    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
-    run("copy", **PLACES, wait="1h")
-    (waiting,) = book.waiting()
-    done = run("attach", waiting.transfer)
-    assert (done["result"], done["transfer"]) == ("ok", waiting.transfer)
+def test_what_began_in_the_last_moments_of_its_runner_is_followed_and_not_begun_anew(run, beta, book, begun):
+    done = run("attach", begun)
+    assert (done["result"], done["transfer"]) == ("ok", begun)
     assert beta.asked().count("prepare") == 1 and not book.waiting()
 
 
@@ -230,23 +236,15 @@ def test_a_copy_that_waits_without_a_runner_is_cancelled(run, minions, book, die
     assert run("cancel", died)["result"] == "ok", "a second cancel is harmless"
 
 
-def test_what_was_published_in_the_last_moments_of_its_runner_is_not_noted_as_cancelled(run, minions, beta, book):
-    minions["alpha"].says["go"] = die
-    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
-    run("copy", **PLACES, wait="1h")
-    (waiting,) = book.waiting()
+def test_what_was_published_in_the_last_moments_of_its_runner_is_not_noted_as_cancelled(run, minions, book, begun):
     for minion in minions.values():
         minion.says["cancel"] = {"phase": "published", "peers": []}
-    run("cancel", waiting.transfer)
-    assert book.result(waiting.transfer) is None
+    run("cancel", begun)
+    assert book.result(begun) is None
 
 
-def test_what_a_runner_began_in_its_last_moments_is_cancelled_too(run, minions, beta, book):
-    minions["alpha"].says["go"] = die
-    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
-    run("copy", **PLACES, wait="1h")
-    (waiting,) = book.waiting()
-    told = run("cancel", waiting.transfer)
+def test_what_a_runner_began_in_its_last_moments_is_cancelled_too(run, book, begun):
+    told = run("cancel", begun)
     assert {(end["host"], end["phase"]) for end in told["ends"]} >= {("alpha", "cancelled"), ("beta", "cancelled")}
     assert book.waiting() == []
 

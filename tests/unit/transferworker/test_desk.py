@@ -226,5 +226,5 @@ def test_a_call_for_another_attempt_is_refused_with_the_present_one(desk, starte
 def test_a_cancel_waits_for_a_worker_that_is_just_being_started(desk, monkeypatch):
     monkeypatch.setattr("transferworker.launch.PATIENCE", 0)
     run = failed(desk)
-    with flock.hold(run.preparing), pytest.raises(Busy, match="has been starting the worker"):
+    with flock.hold(run.preparing), pytest.raises(Busy, match="has been starting or ending the worker"):
         desk.cancel(TRANSFER)

@@ -226,16 +226,23 @@ def test_the_trail_tells_who_closed_the_pinhole_of_one_that_died_and_was_given_u
     ]
 
 
-def test_a_full_disk_keeps_nothing_of_what_is_given_up_open(dying, srv, monkeypatch):
-    def fail(*_arguments):
-        raise OSError(28, "No space left on device")
+def no_space(*_arguments):
+    raise OSError(28, "No space left on device")
 
+
+@pytest.fixture
+def closed(dying, monkeypatch):
+    """What was closed of the one pinhole that `dying` has registered."""
     closed = []
     monkeypatch.setattr("transferworker.pinhole.close", lambda tag: closed.append(tag))
     dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+    return closed
+
+
+def test_a_full_disk_keeps_nothing_of_what_is_given_up_open(dying, srv, closed, monkeypatch):
     run = dying.stage().die()
     with monkeypatch.context() as full:
-        full.setattr("datamover.host.documents.save", fail)
+        full.setattr("datamover.host.documents.save", no_space)
         with pytest.raises(OSError, match="No space"):
             undoing.give_up(run, "a test")
     assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
@@ -267,31 +274,19 @@ def test_undoing_again_changes_nothing(dying, srv):
     assert {path.name: path.stat().st_mtime_ns for path in run.path.iterdir()} == before
 
 
-def test_a_full_disk_keeps_nothing_open(dying, srv, monkeypatch):
-    def fail(*_arguments):
-        raise OSError(28, "No space left on device")
-
-    closed = []
-    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: closed.append(tag))
-    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+def test_a_full_disk_keeps_nothing_open(dying, srv, closed, monkeypatch):
     run = dying.stage().run
-    monkeypatch.setattr(run, "write", fail)
+    monkeypatch.setattr(run, "write", no_space)
     verdict = undoing.conclude(run, verdicts.verdict(run.spec, Outcome(DiskError("full"))))
     assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
     assert "No space left on device" in verdict["cleanup"][0]
 
 
-def test_a_disk_that_takes_no_byte_keeps_nothing_open_and_can_be_undone_again(dying, srv, monkeypatch):
-    def fail(*_arguments):
-        raise OSError(28, "No space left on device")
-
-    closed = []
-    monkeypatch.setattr("transferworker.pinhole.close", lambda tag: closed.append(tag))
-    dying.run.undo.register("pinhole", tag="salt-transfer:x:1")
+def test_a_disk_that_takes_no_byte_keeps_nothing_open_and_can_be_undone_again(dying, srv, closed, monkeypatch):
     run = dying.stage().run
     with monkeypatch.context() as full:
-        full.setattr("datamover.host.documents.save", fail)
-        full.setattr("datamover.host.undo.UndoLog._append", fail)
+        full.setattr("datamover.host.documents.save", no_space)
+        full.setattr("datamover.host.undo.UndoLog._append", no_space)
         undoing.conclude(run, verdicts.verdict(run.spec, Outcome(DiskError("full"))))
     assert closed == ["salt-transfer:x:1"] and os.listdir(srv) == []
     undoing.undo_dead(dying.die())

@@ -3,6 +3,7 @@
 import threading
 from contextlib import suppress
 
+from .. import wire
 from ..errors import MoverError
 from ..wire import Admit, Adrift, Bye, Failed, Lost, Ping, Reader, Taken
 from ..wire.protocol import Conversation
@@ -87,7 +88,7 @@ class Control:
         """Keep why the other end gave up; it may be heard when another reason has ended our own work already."""
         for message in messages:
             match message:
-                case Adrift(over=True):
+                case Adrift(above=wire.OVER):
                     self.over = True
                 case Failed():
                     self._failure = self._failure or message.as_error(self._host)

@@ -20,7 +20,9 @@ from .stop import Lane
 
 
 class Forwarder(Hop):
-    """`stock` is what the relay has: `ledger`, `seal` (the source's, None until it was heard) and `partial`."""
+    """`stock` is what the relay has: `ledger`, `seal` (the source's, None until it was heard) and `partial`; `adrift` says
+    whether it waits for more.
+    """
 
     def __init__(self, terms, roster, identity, session, passing, journal, progress, throttle, stock):
         super().__init__(terms, roster, identity, session, passing, journal, progress, throttle, stock)
@@ -40,6 +42,8 @@ class Forwarder(Hop):
 
     def _read(self):
         standing = self._standing_there()
+        if self._stock.adrift:
+            self.say_adrift()
         self._announced = standing.announced
         if standing.announced:
             self._have_nothing_told()

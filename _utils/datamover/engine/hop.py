@@ -78,11 +78,11 @@ class Hop(Sending):
         """Whether this ends not only the link, but the whole transfer."""
         return self._node.is_final(error)
 
-    def say_adrift(self):
-        """Who comes before us is lost."""
+    def say_adrift(self, above=wire.LOST):
+        """Who comes before us is lost, or found again."""
         if self._session.control is not None:
             with suppress(Stopped):
-                self._say(Adrift())
+                self._say(Adrift(above=above))
 
     def leave_behind(self):
         """It holds up those behind it, and nobody keeps for long what it lacks. False if the link has ended."""

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from ..errors import ConnectionLost, PeerFailed
-from ..wire import Adrift, Failed
+from ..wire import OVER, Adrift, Failed
 from .pulse import is_silent
 from .session import Session
 
@@ -70,7 +70,7 @@ class DownSession(LinkSession):
     def _last_words(self, error):
         if error is None or not self.hop.is_final(error):
             return super()._last_words(error)
-        return Adrift(over=True), passed_on(error)
+        return Adrift(above=OVER), passed_on(error)
 
 
 def passed_on(error):

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import suppress
 
+from .. import wire
 from ..errors import (
     ConnectionLost,
     HandshakeRefused,
@@ -185,7 +186,8 @@ class Onward:
                 self._tell("set-aside", host=hop.host)
         elif self._succession.set_aside(hop.host):
             self._tell("set-aside", host=hop.host)
-            hop.say_adrift()  # so that those behind it let us in
+            hop.say_adrift()  # so that those behind it let us in, though it is served as before
+            hop.say_adrift(wire.FOUND)
 
     def _lose(self, hop, error):
         self.trouble = self.trouble or error

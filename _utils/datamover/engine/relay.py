@@ -207,8 +207,10 @@ class Relay(Receiver):
         self._onward.each(lambda hop: hop.say_adrift())
 
     def found_again(self):
-        """Who serves us has found somebody who serves it."""
-        self._adrift_since = None
+        """Somebody serves us, or those farther up, again."""
+        if self._adrift_since:
+            self._adrift_since = None
+            self._onward.each(lambda hop: hop.say_adrift(wire.FOUND))
 
     # What is kept of a stream
 
@@ -240,7 +242,7 @@ class Relay(Receiver):
     def begin(self):
         """The way from somebody before this host is proved."""
         self._progress.enter("moving")
-        self._adrift_since = None
+        self.found_again()
         if not self._began_at:
             self._began_at = time.monotonic()
             self._served.offer(True)
@@ -316,6 +318,11 @@ class Relay(Receiver):
                 self._upstream.word(message)
 
     # Serving
+
+    @property
+    def adrift(self):
+        """Whether nobody serves us, or somebody farther up whom we depend on."""
+        return bool(self._adrift_since)
 
     def _serve(self):
         self._onward.run()

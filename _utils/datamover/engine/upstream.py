@@ -18,7 +18,6 @@ class Upstream:
         self.member = coming.member
         self.epoch = coming.epoch
         self.fresh = False
-        self._lacking = False
         self._relay = relay
         self._coming = coming
         self._terms = terms
@@ -104,7 +103,6 @@ class Upstream:
         match message:
             case Ping():
                 self._session.hear_ping(message)
-                self._notice(message.bytes_done)
             case Digests():
                 whole = [(part.entry, part.try_, self._assembly.add(part)) for part in message.parts]
                 self._relay.hear_digests([each for each in whole if each[2] is not None])
@@ -112,20 +110,14 @@ class Upstream:
                 self.inlets[message.stream].lost(message.connection)
             case Seal():
                 self._seal.put(message)
+            case Adrift(above=wire.LOST):
+                self._relay.set_adrift(f"{self.member.host} has lost who came before it")
+            case Adrift(above=wire.FOUND):
+                self._relay.found_again()
             case Adrift():
-                self._lacking = True
-                if not message.over:
-                    self._relay.set_adrift(f"{self.member.host} has lost who came before it")
+                pass  # the failure that follows ends the link
             case _:
                 self._relay.hear(message)
-
-    def _notice(self, landed):
-        """Who is adrift gets nothing more; if it does, it has found somebody else."""
-        if self._lacking is True:
-            self._lacking = landed
-        elif self._lacking is not False and landed > self._lacking:
-            self._lacking = False
-            self._relay.found_again()
 
     def forget_parts(self, number):
         """A file begins again."""

@@ -52,6 +52,7 @@ PHASES = (
 )
 ELSEWHERE = "elsewhere"
 ENDS = ("published", "failed", "cancelled", "lost", ELSEWHERE)
+OVER, LOST, FOUND = ABOVE = ("over", "lost", "found")
 NO_TOKEN = NO_SECRET = bytes(32)
 NO_ROOT = bytes(DIGEST)
 
@@ -315,11 +316,13 @@ class Lost(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adrift(Message):
-    """The sender has lost who came before it in the chain, or, if it is `over`, the source itself has given up."""
+    """The sender has lost who came before it in the chain, has found somebody again, or all is over: the source itself
+    has given up.
+    """
 
     TYPE = Type.ADRIFT
 
-    over: bool = carried(Flag(), default=False)
+    above: str = carried(Word(ABOVE), default=LOST)
 
 
 # What the destination tells.

@@ -16,7 +16,7 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
-from tests.functional.datamover.chains import Chains, lie
+from tests.functional.datamover.chains import HOSTS, Chains, lie
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
@@ -381,13 +381,26 @@ def test_a_source_that_dies_is_missed_by_all(large, folder):
 
 
 def test_who_comes_behind_one_that_waits_for_another_is_not_standing_still(large, folder):
-    chain = Chains(large, folder, stall_timeout=6)
-    chain.nodes["beta"].prepare = lambda relay: setattr(relay, "_bound", lambda: Countdown(9))
+    """Not even who goes on to get for a while what had landed farther up."""
+    chain = Chains(large, folder, stall_timeout=6, limit=16 * MIB)
+    chain.nodes["beta"].prepare = waits_long_and_serves_slowly
     running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
     with chain.source_apart() as source:
-        at_share(chain, "delta", 0.2, source.process.kill)
+        at_share(chain, "delta", 0.06, source.process.kill)
         outcomes = {host: each.result() for host, each in running.items()}
-    assert {outcome.error.name for outcome in outcomes.values()} == {"predecessor-lost"}
+    assert {host: outcome.error.name for host, outcome in outcomes.items()} == dict.fromkeys(HOSTS, "predecessor-lost")
+
+
+def waits_long_and_serves_slowly(relay):
+    relay._bound = lambda: Countdown(14)
+    new_hop = relay._new_hop
+
+    def new_slow_hop(host, epoch):
+        hop = new_hop(host, epoch)
+        hop._throttle.change(3 * MIB)
+        return hop
+
+    relay._onward._make_hop = new_slow_hop
 
 
 ROOT = bytes(32)

@@ -48,7 +48,7 @@ def test_a_failure_that_was_heard_after_another_reason_ended_the_work_is_still_t
 def test_that_all_is_over_is_heard_after_another_reason_ended_the_work(ends, stop):
     source, destination = ends
     with ThreadPoolExecutor() as threads:
-        parting = threads.submit(source.leave, Adrift(over=True), Failed.of(Cancelled("enough")))
+        parting = threads.submit(source.leave, Adrift(above="over"), Failed.of(Cancelled("enough")))
         stop.set(ConnectionLost("the bulk connection to alpha broke"))
         failure = destination.leave()
         assert (destination.over, failure.evidence["name"]) == (True, Cancelled.name)
@@ -64,7 +64,7 @@ def test_what_came_together_with_the_end_of_the_work_is_still_heard(ends, stop):
 
     with ThreadPoolExecutor() as threads:
         ping = Ping(sequence=1, phase="moving", steps=0, bytes_done=0, bytes_verified=0, files_done=0)
-        words = ping, Adrift(over=True), Failed.of(Cancelled("enough"))
+        words = ping, Adrift(above="over"), Failed.of(Cancelled("enough"))
         parting = threads.submit(source.leave, *words)
         await_waiting(destination._link, sum(len(word.encode()) for word in words))
         with pytest.raises(Stopped):

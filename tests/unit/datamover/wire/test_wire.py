@@ -70,7 +70,7 @@ SAMPLES = {
         signature=b"\xdd" * 70,
     ),
     "Lost": wire.Lost(stream=2, connection=3),
-    "Adrift": wire.Adrift(over=True),
+    "Adrift": wire.Adrift(above="over"),
     "Have": wire.Have(**EDITION, root=ROOT, considered=2, parts=PARTS[:1]),
     "Landed": wire.Landed(**EDITION, watermark=2, bytes=9_000_000, held_by=("beta", "gamma")),
     "Sealed": wire.Sealed(**EDITION, root=ROOT, level="readback"),

@@ -6,7 +6,7 @@ import pytest
 from lab import Lab
 
 from tests.support.browser import Browser
-from tests.support.copying import SLOW_BYTES, Copying, digest, heal, plant_random, slowed, worker
+from tests.support.copying import SLOW_BYTES, Copying, digest, heal, plant_random, restart_minions, slowed, worker
 from tests.support.live_page import open_page, open_transfer, sign_in
 from tests.support.runs import ENTRY, assert_ok, differences, names, outcome
 from tests.support.salt_api import salt_api
@@ -90,23 +90,17 @@ def test_a_cancel_in_the_middle_leaves_nothing(clean_lab, run, alpha, beta):
     assert list(beta.disk("/srv").iterdir()) == []
 
 
-KILL = ["systemctl", "kill", "--signal=KILL", "salt-minion"]
-RESTART = ["systemctl", "restart", "salt-minion"]
-
-
 @pytest.mark.parametrize(
-    "stop", [pytest.param(KILL, id="kill"), pytest.param(RESTART, id="term", marks=pytest.mark.slow)]
+    "killed", [pytest.param(True, id="kill"), pytest.param(False, id="term", marks=pytest.mark.slow)]
 )
-def test_a_restart_of_the_minion_in_the_middle_is_no_event(clean_lab, alpha, beta, stop):
+def test_a_restart_of_the_minion_in_the_middle_is_no_event(clean_lab, alpha, beta, killed):
     """Nothing resumes here: a copy that ends well was not interrupted. Asked to end, this Salt takes up to a minute."""
     plant_random(alpha, "/srv/big", SLOW_BYTES)
-    with slowed(beta), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/copy") as copying, clean_lab.bus() as bus:
+    with slowed(beta), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/copy") as copying:
         copying.await_moving()
         _, _, control_group = worker(beta, copying.transfer, "destination")
         assert "salt-minion" not in control_group
-        beta.run(stop)
-        beta.run(["systemctl", "start", "salt-minion"])
-        bus.await_start(["beta"])
+        restart_minions(clean_lab, [beta], killed=killed)
         heal(clean_lab)
         done = copying.finish()
     assert_ok(done)

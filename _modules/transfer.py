@@ -137,8 +137,8 @@ def queue(transfer, at, same="", leave=False, role="", attempt=0, nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``turn`` (whether it may begin now), ``running`` and ``waiting`` (transfer ids: those that take part
-    now, and those that come before this one), ``at`` (since when it waits). A place is kept for a minute; asking again
-    renews it.
+    now, and those that come before this one), ``at`` (since when it waits), ``most`` (how many may take part; 0: any
+    number). A place is kept for a minute; asking again renews it.
 
     CLI Example:
 

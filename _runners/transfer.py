@@ -22,6 +22,7 @@ from transfermaster import (
     exposing,
     joining,
     looking,
+    noted,
     showing,
     verifying,
     watching,
@@ -280,7 +281,8 @@ def resume(transfer, minions=None, *, source=None, test=False, **options):
 def attach(transfer, minions=None, **options):
     """
     Follow a transfer to its end, exactly as the ``transfer.copy`` that began it does; of one that has ended, tell how.
-    A copy that waits for busy hosts is followed too; if its runner has died, this one goes on with it.
+    A copy that waits for busy hosts is followed too; if its runner has died, this one goes on with it. Of one that has
+    waited in vain it is told how that ended.
 
     transfer
         Its id: 32 hex digits.
@@ -299,9 +301,9 @@ def attach(transfer, minions=None, **options):
 
         salt-run transfer.attach 0123456789abcdef0123456789abcdef
     """
-    if waiting := background.waiting(__opts__, transfer):
+    if waiting := noted.waiting(__opts__, transfer):
         return _once(waiting)
-    return joining.attach(__opts__, transfer, minions, options)
+    return noted.attached(__opts__, transfer, minions, options)
 
 
 @_face
@@ -334,7 +336,9 @@ def status(transfer, minions=None):
         Whom to ask, as a list or separated by commas; every minion without it.
 
     Returns a dict: ``transfer``, ``ends`` (for each: host, role, asked_by, phase, alive, progress in bytes and files,
-    phases in seconds, verdict), ``silent`` (minions that did not answer), ``result``, ``reasons``, ``retcode``.
+    phases in seconds, verdict), ``silent`` (minions that did not answer), ``result``, ``reasons``, ``retcode``. Where
+    no end tells of it, also ``waiting`` if it waits for busy hosts (as ``transfer.list`` tells it), or ``outcome`` if
+    that has ended (what ``transfer.attach`` returns).
 
     ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
 
@@ -344,7 +348,7 @@ def status(transfer, minions=None):
 
         salt-run transfer.status 0123456789abcdef0123456789abcdef
     """
-    return looking.about(__opts__, "status", transfer, minions)
+    return noted.status(__opts__, transfer, minions)
 
 
 @_face
@@ -367,8 +371,9 @@ def list_(minions=None, state=None, older=False):
     Returns a dict: ``transfers`` (for each: transfer, state, attempt, asked_by, and its ends with host, role, path,
     phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``waiting`` (copies of this master
     that wait for busy hosts, whatever ``state`` says; for each: transfer, src, dst, asked_by, asked_at and since in
-    seconds since 1970, seconds: how long it may wait, followed: whether a runner lives), ``silent``, ``result``,
-    ``reasons``, ``retcode``.
+    seconds since 1970, seconds: how long it may wait, queues: for each host that it waits for how many transfers run
+    there, may run and wait before this one, as it was told last, followed: whether a runner lives, advice: all this as
+    a sentence with what to do), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     CLI Example:
 
@@ -379,7 +384,7 @@ def list_(minions=None, state=None, older=False):
         salt-run transfer.list minions=db2 older=True
     """
     told = looking.listed(__opts__, minions, inventory.read_states(state), _truth("older", older))
-    return {**told, "waiting": background.listed(__opts__)}
+    return {**told, "waiting": noted.listed(__opts__)}
 
 
 @_face
@@ -496,8 +501,8 @@ def cancel(transfer, minions=None):
 
         salt-run transfer.cancel 0123456789abcdef0123456789abcdef
     """
-    waiting = background.waiting(__opts__, transfer)
-    hosts = _hosts_of(waiting) if waiting and minions is None else minions
+    waiting = noted.waiting(__opts__, transfer)
+    hosts = noted.hosts_of(__opts__, waiting) if waiting and minions is None else minions
     ask = functools.partial(looking.about, __opts__, "cancel", transfer, hosts, asking.END_TIMEOUT)
     return background.cancelled(__opts__, transfer, ask)
 
@@ -798,7 +803,7 @@ def _started(asked, only=None):
     """What is wrong with the words of a request is told before anything begins. `only` is the one host that may be
     written to.
     """
-    found = request.read(asked.src, asked.dst, asked.options, saltface.master_layers(__opts__), asked.transfer)
+    found = noted.read(__opts__, asked)
     if reasons := [*found.reasons, *copying.needs_company(found), *_abroad(found, only)]:
         raise errors.Refused(reasons)
     return background.start(__opts__, asked)
@@ -814,15 +819,10 @@ def _begun(asked, place, notes=()):
     return _run(asked.src, (asked.dst, notes), asked.options, asked.dry, transfer=asked.transfer, place=place)
 
 
-def _hosts_of(asked):
-    """The minions that the words name: of all others none can be an end of this transfer."""
-    found = request.read(asked.src, asked.dst, asked.options, saltface.master_layers(__opts__), asked.transfer)
-    return sorted({member.host for member in found.ends()})
-
-
 def _attached(asked, transfer):
     try:
-        return joining.attach(__opts__, transfer, _hosts_of(asked), {})
+        noted.show_place(__opts__, asked)
+        return joining.attach(__opts__, transfer, noted.hosts_of(__opts__, asked), {})
     except errors.Refused as refused:
         return {"transfer": transfer, **asking.ending("refused", refused.reasons)}
 

@@ -49,10 +49,19 @@ class Told:
         return {member.host: payload for member, payload in self.payloads.items()}
 
 
-def ends(opts: Mapping, function: str, transfer: str, minions: Any, timeout: float, **arguments: Any) -> Told:
-    """Ask both ends of a transfer, wherever they are."""
+def ends(
+    opts: Mapping,
+    function: str,
+    transfer: str,
+    minions: Any,
+    timeout: float,
+    likely: list[str] | None = None,
+    **arguments: Any,
+) -> Told:
+    """Ask both ends of a transfer, wherever they are: among those that are `likely`, if that is known."""
     refuse_no_transfer(transfer)
-    members = [Member(host, role) for host in hosts(opts, minions) for role in (SOURCE, DESTINATION)]
+    asked = likely if minions is None and likely is not None else hosts(opts, minions)
+    members = [Member(host, role) for host in asked for role in (SOURCE, DESTINATION)]
     return members_of(opts, function, transfer, members, timeout, everyone=minions is None, **arguments)
 
 

@@ -19,9 +19,8 @@ from typing import Any
 import saltface
 from datamover.errors import UnknownTransfer
 from datamover.host import documents, flock
-from transferplan import errors, report
+from transferplan import errors, naming, report
 from transferplan.paths import printable
-from transferplan.waits import Wait
 
 from .asking import concluded, ending
 from .waiting import Place
@@ -85,7 +84,11 @@ class Book:
             new.rename(self._place(asked.transfer))
         except OSError:
             _remove(new)
-        return Asked.noted(documents.load(self._place(asked.transfer) / "asked.json")) or asked
+        return self.asked(asked.transfer) or asked
+
+    def asked(self, transfer: str) -> Asked | None:
+        """What was asked for under this id, if it is one and anything was."""
+        return Asked.noted(documents.load(self._place(transfer) / "asked.json")) if naming.is_id(transfer) else None
 
     def result(self, transfer: str) -> Result | None:
         return documents.load(self._place(transfer) / "result.json")
@@ -106,6 +109,9 @@ class Book:
         """What waits for busy hosts, the first that was asked for first."""
         found = [(wait.asked_at, each) for each in self._open() if (wait := self.place(each.transfer).wait)]
         return [asked for _, asked in sorted(found, key=lambda each: (each[0], each[1].transfer))]
+
+    def waits(self, transfer: str) -> bool:
+        return any(each.transfer == transfer for each in self.waiting())
 
     def abandoned(self, asked: Asked, now: float) -> Asked | None:
         """What is alike and waits without anybody who follows it, and may still be begun."""
@@ -212,29 +218,12 @@ def patiently(opts: Mapping, asked: Asked) -> Asked:
     return book.abandoned(asked, time.time()) or asked
 
 
-def listed(opts: Mapping) -> list[Result]:
-    """What waits for busy hosts, the first that was asked for first."""
-    book = Book(opts)
-    found = [(each, book.place(each.transfer).wait) for each in book.waiting()]
-    return [{**_listed(each, wait), "followed": book.is_followed(each.transfer)} for each, wait in found if wait]
-
-
-def _listed(asked: Asked, wait: Wait) -> Result:
-    told = asdict(asked)
-    return {**{name: told[name] for name in ("transfer", "src", "dst", "asked_by")}, **asdict(wait)}
-
-
-def waiting(opts: Mapping, transfer: str) -> Asked | None:
-    """What was asked for by a copy that waits."""
-    return next((each for each in Book(opts).waiting() if each.transfer == transfer), None)
-
-
 def cancelled(opts: Mapping, transfer: str, ask: Callable[[], Result]) -> Result:
     """Let a copy wait no longer, and `ask` its hosts to cancel what they know of it: a runner that died in the last
     moments may have begun it. Can be repeated.
     """
     book = Book(opts)
-    told = _given_up(book, transfer, ask) if waiting(opts, transfer) else ask()
+    told = _given_up(book, transfer, ask) if book.waits(transfer) else ask()
     if nobody_knows(told) and (book.result(transfer) or {}).get("result") == CANCELLED:
         return concluded({"transfer": transfer, "ends": [], "silent": []}, ())
     return told
@@ -305,7 +294,7 @@ def _followed(
 
 
 def _begun(asked: Asked, place: Place, begin: Callable[[Asked, Place], Result]) -> Result:
-    if place.wait and place.wait.is_over(time.time()):
+    if place.wait and place.is_over(time.time()):
         return report.refusal(asked.transfer, asked.src, asked.dst, [place.wait.reason()])
     return begin(asked, place)
 

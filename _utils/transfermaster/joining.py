@@ -37,9 +37,13 @@ def _resumed(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:
     return to_the_end(opts, Drive(opts, begun(request), screen, dry=dry))
 
 
-def attach(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow a transfer to its end, as if this runner had begun it."""
-    told = asking.ends(opts, "record", transfer, minions, asking.LOOK_TIMEOUT)
+def attach(
+    opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any], likely: list[str] | None = None
+) -> dict[str, Any]:
+    """Follow a transfer to its end, as if this runner had begun it; its ends are among those that are `likely`, if that
+    is known.
+    """
+    told = asking.ends(opts, "record", transfer, minions, asking.LOOK_TIMEOUT, likely)
     try:
         found = _believed(opts, transfer, minions, told)
     except errors.Refused:

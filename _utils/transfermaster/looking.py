@@ -18,10 +18,16 @@ from . import asking
 
 
 def about(
-    opts: Mapping, function: str, transfer: str, minions: Any, timeout: float = asking.LOOK_TIMEOUT, **arguments: Any
+    opts: Mapping,
+    function: str,
+    transfer: str,
+    minions: Any,
+    timeout: float = asking.LOOK_TIMEOUT,
+    likely: list[str] | None = None,
+    **arguments: Any,
 ) -> dict[str, Any]:
-    """What the ends of one transfer answer to `function`."""
-    told = asking.ends(opts, function, transfer, minions, timeout, **arguments)
+    """What the ends of one transfer answer to `function`; they are among those that are `likely`, if that is known."""
+    told = asking.ends(opts, function, transfer, minions, timeout, likely, **arguments)
     ends = _ends(told)
     if told.silent and not told.reasons and _may_be_ends(told):
         return half_seen(transfer, told)

@@ -26,8 +26,7 @@ class Place:
         self.wait = self._read()
 
     def _read(self) -> Wait | None:
-        noted = documents.load(self._file)
-        return Wait(**noted) if noted and noted.keys() == Wait.__dataclass_fields__.keys() else None
+        return Wait.noted(documents.load(self._file))
 
     def keep(self, state: State) -> None:
         """As long as it waits, its place is kept, in the order that its hosts know."""
@@ -40,8 +39,10 @@ class Place:
         documents.save(self._file, asdict(wait))
 
     def _wait_of(self, state: State) -> Wait:
+        """What was noted of its queues stays until its hosts have told again."""
         since = self.wait.since if self.wait else time.time()
-        return Wait(state.request.asked_at, since, state.request.settings.wait)
+        queues = state.queues or (self.wait.queues if self.wait else ())
+        return Wait(state.request.asked_at, since, state.request.settings.wait, queues)
 
     def leave(self) -> None:
         """It waits no more."""

@@ -30,6 +30,7 @@ from .errors import BadAnswer, MinionSilent, NeverBegan, OutOfSight, PlanError, 
 from .plan import Plan
 from .request import SOURCE, Member, Request
 from .status import FAILED, UNSTARTED, Status
+from .waits import Queue
 
 REFUSED, GIVEN_UP, CANCELLED, LEFT, FOLLOWED = "refused", "given up", "cancelled", "left", "followed"
 WAITS_ON = "waits on"
@@ -169,8 +170,8 @@ class Watch:
 class State:
     """Where a transfer stands, as far as the runner knows. A spectator only watches what another began.
 
-    `foreign` are ends where this attempt is somebody else's, who resumed at the same time. `queues` says how many take
-    part and how many come before it where it waits.
+    `foreign` are ends where this attempt is somebody else's, who resumed at the same time. `queues` are those
+    that it waits in.
     """
 
     request: Request
@@ -186,7 +187,7 @@ class State:
     spectator: bool = False
     foreign: frozenset[Member] = frozenset()
     waits_since: float | None = None
-    queues: Mapping[Member, tuple[int, int]] = field(default_factory=dict)
+    queues: tuple[Queue, ...] = ()
     began: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -457,20 +458,11 @@ def _queued(state: State, now: float) -> Step:
         return _enter(replace(state, reasons=()), "asking", now)
     if not _may_wait(state, now):
         return _refuse(state, now)
-    queues = {member: _lengths(answer) for member, answer in told.items() if not answer.get("turn")}
-    news = [Tell("queued", _about_queue(member, queues[member])) for member in queues if queues != state.queues]
+    busy = {member: answer for member, answer in told.items() if not answer.get("turn")}
+    queues = tuple(Queue.told(member.host, member.role, answer) for member, answer in busy.items())
+    news = [Tell("queued", queue.news()) for queue in queues if queues != state.queues]
     state = replace(state, answers={}, tries={}, queues=queues)
     return state, (*news, *(_call(state, member, "queue", now + QUEUE_WAIT) for member in state.members))
-
-
-def _lengths(answer: Mapping[str, Any]) -> tuple[int, int]:
-    lists = [answer.get(name) for name in ("running", "waiting")]
-    running, waiting = (len(each) if isinstance(each, (list, tuple)) else 0 for each in lists)
-    return running, waiting
-
-
-def _about_queue(member: Member, lengths: tuple[int, int]) -> dict[str, Any]:
-    return {"host": member.host, "role": member.role, "running": lengths[0], "waiting": lengths[1]}
 
 
 def _leave_queues(state: State, now: float) -> Step:

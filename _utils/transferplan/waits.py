@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from . import units
 from .errors import Reason, TooManyTransfers
+from .paths import printable
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What a busy host told last: how many transfers take part there, how many wait before this one, and how many may
+    take part (0 if it did not tell).
+    """
+
+    host: str
+    role: str
+    running: int
+    waiting: int
+    most: int
+
+    @classmethod
+    def told(cls, host: str, role: str, answer: Mapping[str, Any]) -> Queue:
+        running, waiting = (_length(answer.get(name)) for name in ("running", "waiting"))
+        most = answer.get("most")
+        return cls(host, role, running, waiting, most if isinstance(most, int) else 0)
+
+    def news(self) -> dict[str, Any]:
+        """What the event `queued` tells."""
+        return {"host": self.host, "role": self.role, "running": self.running, "waiting": self.waiting}
+
+    def __str__(self) -> str:
+        before = f", {self.waiting} {'waits' if self.waiting == 1 else 'wait'} before this one" if self.waiting else ""
+        return printable(f"{self.host} takes part in {units.count(self.running, 'transfer')}{before}")
+
+
+def _length(told: Any) -> int:
+    return len(told) if isinstance(told, (list, tuple)) else 0
 
 
 @dataclass(frozen=True)
 class Wait:
     """A copy waits `since` then, for `seconds` at most; its place is that of one that was `asked_at`. All by the clock
-    of the master.
+    of the master. `queues` are those that it has to wait in, as its hosts told last.
     """
 
     asked_at: float
     since: float
     seconds: float
+    queues: tuple[Queue, ...] = ()
+
+    @classmethod
+    def noted(cls, document: Mapping[str, Any] | None) -> Wait | None:
+        """What was noted; None if nothing was, or by a version that notes otherwise."""
+        if not document or document.keys() != _names(cls):
+            return None
+        if any(each.keys() != _names(Queue) for each in document["queues"]):
+            return None
+        return cls(**{**document, "queues": tuple(Queue(**each) for each in document["queues"])})
 
     def lasted(self, now: float) -> float:
         return max(0.0, now - self.since)
@@ -30,3 +74,23 @@ class Wait:
             f"it was to wait {units.span(self.seconds)} at most for busy hosts; that is over, and the runner that "
             "waited had died: ask for it again"
         )
+
+    def line(self, now: float) -> str:
+        """For what it waits and since when."""
+        queues = "; ".join(map(str, self.queues)) or "busy hosts"
+        return f"waits since {units.span(self.lasted(now))}, {units.span(self.seconds)} at most: {queues}"
+
+    def advice(self, transfer: str, followed: bool, now: float) -> str:
+        """How it stands, and what can be done about it."""
+        if self.is_over(now) and not followed:
+            return self.reason().text
+        goes_on = (
+            f"its runner lives: salt-run transfer.attach {transfer} follows it"
+            if followed
+            else f"its runner is dead: salt-run transfer.attach {transfer} or transfer.tend goes on with it"
+        )
+        return f"{self.line(now)}; {goes_on}, salt-run transfer.cancel {transfer} gives its place up"
+
+
+def _names(kind: type) -> set[str]:
+    return {each.name for each in fields(kind)}

@@ -100,7 +100,8 @@ class Desk:
             self._seats.leave(transfer)
             return {"turn": False, "running": [], "waiting": [], "at": at}
         told = self._seats.wait(transfer, at, same, self._limits.max_transfers)
-        return {**told, **{name: told[name][:RUNS_TOLD] for name in ("running", "waiting")}}
+        most = {"most": self._limits.max_transfers}
+        return {**told, **most, **{name: told[name][:RUNS_TOLD] for name in ("running", "waiting")}}
 
     def _was_started(self, run):
         """Whether a worker began here, now or earlier; one that failed says why again."""

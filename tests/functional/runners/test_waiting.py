@@ -14,7 +14,7 @@ from transfermaster.background import Book
 from .test_transfer import PLACES, names
 from .world import UNKNOWN
 
-BUSY = {"turn": False, "running": [samples.OTHER], "waiting": [], "at": 1.0}
+BUSY = {"turn": False, "running": [samples.OTHER], "waiting": [], "at": 1.0, "most": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +60,25 @@ def died(run, beta):
     beta.says["queue"] = answer
     (transfer,) = {arguments["transfer"] for name, arguments in beta.calls if name == "queue"}
     return transfer
+
+
+@pytest.fixture
+def heard(run, beta, book):
+    """The id of a copy whose runner died when it had heard once how long it has to wait."""
+    busy = {**BUSY, "waiting": [samples.OTHER]}
+    answer, beta.says["queue"] = beta.says["queue"], lambda **_: die() if "queue" in beta.asked()[:-1] else busy
+    run("copy", **PLACES, wait="1h")
+    beta.says["queue"] = answer
+    (waiting,) = book.waiting()
+    return waiting.transfer
+
+
+@pytest.fixture
+def nobody_knows(minions):
+    """Hosts that know of no transfer."""
+    for minion in minions.values():
+        for function in ("status", "record", "cancel"):
+            minion.says[function] = {"error": UNKNOWN}
 
 
 @pytest.fixture
@@ -166,6 +185,72 @@ def test_the_list_tells_of_what_waits(run, died):
     (told,) = run("list")["waiting"]
     assert (told["transfer"], told["src"], told["dst"], told["seconds"]) == (died, *PLACES.values(), 3600)
     assert (told["asked_at"] <= told["since"], told["followed"]) == (True, False)
+
+
+def test_the_status_of_what_waits_tells_for_what_since_when_and_what_to_do(run, heard, nobody_knows):
+    told = run("status", heard)
+    assert (told["result"], told["ends"]) == ("ok", [])
+    waits = told["waiting"]
+    assert waits["queues"] == [{"host": "beta", "role": "destination", "running": 1, "waiting": 1, "most": 1}]
+    assert (waits["transfer"], waits["followed"]) == (heard, False) and waits["asked_at"] <= waits["since"]
+    assert "beta takes part in 1 transfer, 1 waits before this one" in waits["advice"]
+    assert "runner is dead" in waits["advice"] and f"salt-run transfer.attach {heard}" in waits["advice"]
+
+
+def test_the_status_of_what_waits_tells_whether_its_runner_lives(run, book, heard, nobody_knows):
+    with book.follow(heard):
+        assert run("status", heard)["waiting"]["followed"] is True
+
+
+def test_the_status_of_what_waits_asks_only_those_who_can_have_begun_it(run, minions, heard, nobody_knows, monkeypatch):
+    monkeypatch.setattr(saltface, "everyone", lambda opts: ["alpha", "beta", "gamma"])
+    assert run("status", heard)["result"] == "ok"
+    minions["alpha"].says["status"] = FakeFleet.SILENT
+    told = run("status", heard)
+    assert (told["result"], told["silent"], told["waiting"]["transfer"]) == ("unknown", ["alpha"], heard)
+
+
+def test_the_status_of_what_has_begun_is_told_by_its_hosts(run, begun):
+    told = run("status", begun)
+    assert len(told["ends"]) == 2 and "waiting" not in told
+
+
+def test_what_waited_and_was_cancelled_is_known_afterwards(run, died, nobody_knows):
+    run("cancel", died)
+    assert (run("status", died)["result"], run("status", died)["outcome"]["result"]) == ("ok", "cancelled")
+    assert run("attach", died)["result"] == "cancelled"
+
+
+def test_what_waited_until_its_time_was_over_is_known_afterwards(run, book, died, nobody_knows):
+    let_its_time_be_over(book, died)
+    assert "is over" in run("status", died)["waiting"]["advice"]
+    refused = run("attach", died)
+    told = run("status", died)
+    assert (told["result"], told["outcome"], "waiting" in told) == ("ok", refused, False)
+    assert run("attach", died) == refused
+
+
+def test_what_waited_and_was_refused_is_known_afterwards(run, beta, died, nobody_knows):
+    beta.says["facts"] = {"error": {"code": 20, "name": "policy-forbids", "text": "no", "retryable": False}}
+    assert names(run("attach", died)) == ["policy-forbids"]
+    assert names(run("status", died)["outcome"]) == names(run("attach", died)) == ["policy-forbids"]
+
+
+def test_what_is_noted_nowhere_is_unknown_as_before(run, nobody_knows):
+    assert names(run("status", samples.TRANSFER)) == names(run("attach", samples.TRANSFER)) == ["unknown-transfer"]
+
+
+@pytest.mark.parametrize("function", ["status", "attach"])
+def test_what_is_no_transfer_is_not_looked_for(run, died, function):
+    assert names(run(function, "../../etc")) == ["bad-option"]
+
+
+def test_who_follows_what_another_runner_waits_with_sees_its_place(run, book, heard, nobody_knows, monkeypatch, capsys):
+    held = iter([None, book.follow(heard)])
+    monkeypatch.setattr(Book, "follow", lambda *_: next(held))
+    let_its_time_be_over(book, heard)
+    run("attach", heard)
+    assert "beta takes part in 1 transfer, 1 waits before this one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("function", "waits"), [("prepare", True), ("arm", True), ("go", True), ("follow", False)])

@@ -1,0 +1,92 @@
+"""What this master has noted of copies that their hosts know nothing of: those that wait, or whose wait has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import saltface
+from datamover.errors import UnknownTransfer
+from transferplan import errors
+from transferplan import request as requests
+from transferplan.request import Request
+from transferplan.waits import Wait
+
+from . import asking, joining, looking
+from .background import Asked, Book, nobody_knows
+
+
+def listed(opts: Mapping) -> list[dict[str, Any]]:
+    """What waits for busy hosts, the first that was asked for first."""
+    return list(_listed(Book(opts), time.time()))
+
+
+def _listed(book: Book, now: float) -> Iterator[dict[str, Any]]:
+    for asked in book.waiting():
+        if wait := book.place(asked.transfer).wait:
+            yield _entry(asked, wait, book.is_followed(asked.transfer), now)
+
+
+def _entry(asked: Asked, wait: Wait, followed: bool, now: float) -> dict[str, Any]:
+    told = asdict(asked)
+    return {
+        **{name: told[name] for name in ("transfer", "src", "dst", "asked_by")},
+        **asdict(wait),
+        "queues": [asdict(each) for each in wait.queues],
+        "followed": followed,
+        "advice": wait.advice(asked.transfer, followed, now),
+    }
+
+
+def waiting(opts: Mapping, transfer: str) -> Asked | None:
+    """What was asked for by a copy that waits."""
+    book = Book(opts)
+    return book.asked(transfer) if book.waits(transfer) else None
+
+
+def read(opts: Mapping, asked: Asked) -> Request:
+    """What the words mean by which it was asked for."""
+    return requests.read(asked.src, asked.dst, asked.options, saltface.master_layers(opts), asked.transfer)
+
+
+def hosts_of(opts: Mapping, asked: Asked) -> list[str]:
+    """The minions that the words name: of all others none can be an end of this transfer."""
+    return sorted({member.host for member in read(opts, asked).ends()})
+
+
+def _likely(opts: Mapping, transfer: str) -> list[str] | None:
+    asked = Book(opts).asked(transfer)
+    return hosts_of(opts, asked) if asked else None
+
+
+def status(opts: Mapping, transfer: str, minions: Any) -> dict[str, Any]:
+    """What the ends of a transfer tell; where none has told, what is noted here is told beside."""
+    told = looking.about(opts, "status", transfer, minions, likely=_likely(opts, transfer))
+    known = {} if told["ends"] else _known(opts, transfer)
+    return {**told, **known, **(asking.ending("ok", ()) if known and nobody_knows(told) else {})}
+
+
+def _known(opts: Mapping, transfer: str) -> dict[str, Any]:
+    waits = [each for each in listed(opts) if each["transfer"] == transfer]
+    outcome = Book(opts).result(transfer)
+    return {"waiting": waits[0]} if waits else {"outcome": outcome} if outcome else {}
+
+
+def attached(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Follow a transfer to its end; of one that no host knows, how it ended by what is noted here."""
+    try:
+        return joining.attach(opts, transfer, minions, options, likely=_likely(opts, transfer))
+    except errors.Refused as refused:
+        unknown = any(reason.name == UnknownTransfer.name for reason in refused.reasons)
+        outcome = Book(opts).result(transfer) if unknown else None
+        if outcome is None:
+            raise
+        return outcome
+
+
+def show_place(opts: Mapping, asked: Asked) -> None:
+    """To who follows a copy: for what it waits, and since when."""
+    if wait := Book(opts).place(asked.transfer).wait:
+        saltface.screen(opts, read(opts, asked).settings.quiet).show(wait.line(time.time()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import saltface
@@ -70,10 +71,18 @@ def instead(opts: Mapping, drive: Drive, dry: bool) -> dict[str, Any]:
     for found in others:
         how = again.joins(request, drive.facts, found)
         if how == again.RESUMED or (how and not dry):
+            _stop_waiting(opts, drive)
             return _joined(opts, found, how, request, dry)
     screen = saltface.screen(opts, request.settings.quiet)
     own = again.beside(request, drive.facts, tuple(others))
     return to_the_end(opts, Drive(opts, begun(own, drive.place), screen, dry=dry, place=drive.place))
+
+
+def _stop_waiting(opts: Mapping, drive: Drive) -> None:
+    """What joins another one needs the places no more in which it has waited."""
+    if drive.state.waits:
+        leaving = course.leave(drive.state, time.monotonic())
+        to_the_end(opts, Drive(opts, leaving, saltface.Silence(), mute=True, place=drive.place))
 
 
 def _joined(opts: Mapping, found: records.Ends, how: str, request: Request, dry: bool) -> dict[str, Any]:
@@ -84,6 +93,7 @@ def _joined(opts: Mapping, found: records.Ends, how: str, request: Request, dry:
     if how == again.ATTACHED:
         return {**_attached(opts, found, options), "joined": how}
     following = records.next_attempt(found, options, layers, request.asked_by)
+    following = replace(following, asked_at=request.asked_at)
     return {**_resumed(opts, following, dry), "joined": how}
 
 

@@ -236,6 +236,11 @@ def attach(request: Request, now: float) -> Step:
     return _follow_all(State(request, "following", spectator=True), now)
 
 
+def leave(state: State, now: float) -> Step:
+    """Give back the places of a copy that waits, and end."""
+    return _leave_queues(replace(state, outcome=LEFT), now)
+
+
 def step(state: State, observation: Observation, now: float) -> Step:
     """What follows from an observation. One that no longer matters, such as a late answer, changes nothing."""
     if isinstance(observation, Interrupted):

@@ -10,6 +10,7 @@ import saltface
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
 from transfermaster.background import Book
+from transferplan.request import Member
 
 from .test_transfer import PLACES, names
 from .world import UNKNOWN
@@ -282,6 +283,55 @@ def test_who_does_not_wait_leaves_no_record(run, book):
 def test_one_after_the_other_waits_only_as_long_as_its_runner_lives(run, beta, book):
     run("copy", src=PLACES["src"], dst="beta:/srv/,alpha:/srv/x", fanout="serial", wait="1h")
     assert book.waiting() == []
+
+
+@pytest.fixture
+def joins(run, minions, beta):
+    """The id of the same copy, by another command, that whoever waits finds running when its turn comes."""
+    busy, beta.says["facts"] = beta.says["facts"], lambda ask: samples.beta()
+    other = run("copy", **PLACES)["transfer"]
+    beta.says["facts"] = busy
+    for minion in minions.values():
+        minion.calls = []
+        minion.says["record"] = lambda transfer, role, own=minion, **_: (
+            samples.record(own.specs[transfer, role]) if (transfer, role) in own.specs else {"error": UNKNOWN}
+        )
+
+    def turn(leave, **_):
+        beta.says["facts"] = samples.beta(samples.destination(locked_by=other))
+        return {**BUSY, "turn": not leave}
+
+    beta.says["queue"] = turn
+    return other
+
+
+def left(minion):
+    """The transfers whose places on this host were given back."""
+    return {arguments["transfer"] for name, arguments in minion.calls if name == "queue" and arguments["leave"]}
+
+
+def test_a_copy_that_joins_the_same_one_waits_no_more_and_gives_its_places_back(run, minions, beta, book, joins):
+    waiting = []
+    beta.says["follow"] = lambda role, **_: waiting.extend(book.waiting()) or beta.follow(role)
+    done = run("copy", **PLACES, wait="1h")
+    assert (done["result"], done["transfer"], done["joined"], waiting) == ("ok", joins, "attached", [])
+    (own,) = left(beta)
+    assert left(minions["alpha"]) == {own} and own != joins
+    assert run("attach", own) == done
+
+
+def test_a_hand_that_ends_the_following_of_the_same_copy_leaves_nothing_waiting(run, beta, book, joins):
+    beta.says["follow"] = lambda role, **_: os.kill(os.getpid(), signal.SIGINT) or samples.status(
+        Member("beta", role)
+    )
+    told = run("copy", **PLACES, wait="1h")
+    assert (told["result"], told["transfer"], book.waiting()) == ("unknown", joins, [])
+    assert run("tend")["waiting"] == []
+
+
+def test_a_copy_that_waits_and_meets_another_one_at_its_place_is_refused_and_waits_no_more(run, beta, book, joins):
+    told = run("copy", **PLACES, wait="1h", verify="flight")
+    assert (told["result"], book.waiting(), len(left(beta))) == ("refused", [], 1)
 
 
 # --- ending ----------------------------------------------------------------------------------------------------------

@@ -310,7 +310,8 @@ def attach(transfer, minions=None, **options):
 def tend():
     """
     Go on with copies that wait for busy hosts and whose runner has died, each in the background and at its place; for
-    the scheduler of the master, or by hand. Whatever is followed already is left alone.
+    the scheduler of the master, or by hand. Whatever is followed already is left alone. Of those that wait for one host
+    only as many are taken up as may begin there, and one that stands ready.
 
     Returns a dict: ``waiting`` (the ids of all that waited on this master), ``taken_up`` (those that are gone on with
     now), ``result``, ``reasons``, ``retcode``.

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import saltface
 from datamover.errors import UnknownTransfer
 from datamover.host import documents, flock
-from transferplan import errors, naming, report
+from transferplan import errors, naming, report, waits
 from transferplan.paths import printable
 
 from .asking import concluded, ending
@@ -200,15 +200,20 @@ def _call(opts: Mapping, book: Book, asked: Asked) -> bool:
 
 
 def tended(opts: Mapping) -> dict[str, list[str]]:
-    """Have everything that waits followed in the background, where its runner has died. Who comes while another does
-    this has nothing to do.
+    """Have what waits followed in the background, where its runner has died and it is in line. Who comes while another
+    does this has nothing to do.
     """
     book = Book(opts)
-    waiting, called = book.waiting(), []
+    waiting, called = {each.transfer: each for each in book.waiting()}, []
     if own := book.tending():
         with own:
-            called = [each.transfer for each in waiting if _call(opts, book, each)]
-    return {"waiting": [each.transfer for each in waiting], "taken_up": called}
+            called = [each for each in _in_line(book, waiting) if _call(opts, book, waiting[each])]
+    return {"waiting": list(waiting), "taken_up": called}
+
+
+def _in_line(book: Book, transfers: Iterable[str]) -> list[str]:
+    noted = {transfer: wait for transfer in transfers if (wait := book.place(transfer).wait)}
+    return waits.in_line(noted, time.time())
 
 
 def patiently(opts: Mapping, asked: Asked) -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from . import units
 from .errors import Reason, TooManyTransfers
 from .paths import printable
+
+READY = 1
+OVER_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,22 @@ class Wait:
             else f"its runner is dead: salt-run transfer.attach {transfer} or transfer.tend goes on with it"
         )
         return f"{self.line(now)}; {goes_on}, salt-run transfer.cancel {transfer} gives its place up"
+
+
+def in_line(waiting: Mapping[Any, Wait], now: float) -> list[Any]:
+    """Of those that wait, in their order, the ones that need a runner now: as many as may begin at each of the hosts
+    that they wait for, and one that stands ready; then a few of those whose time is over, to be told so.
+    """
+    before: Counter[str] = Counter()
+    near, over = [], []
+    for transfer, wait in waiting.items():
+        if wait.is_over(now):
+            over.append(transfer)
+            continue
+        if all(not each.most or before[each.host] < each.most + READY for each in wait.queues):
+            near.append(transfer)
+        before.update({each.host for each in wait.queues})
+    return near + over[:OVER_AT_ONCE]
 
 
 def _names(kind: type) -> set[str]:

@@ -12,7 +12,8 @@ from tests.support.runs import assert_ok
 from tests.support.waiting import eventually
 
 ONE_AT_A_TIME = {"transfer": {"max_transfers": 1}}
-TENDED = {"schedule": {"transfers that wait": {"function": "transfer.tend", "seconds": 5, "maxrunning": 1}}}
+TENDING = {"function": "transfer.tend", "seconds": 5, "maxrunning": 1, "return_job": False}
+TENDED = {"schedule": {"transfers that wait": TENDING}}
 NAMES = ("first", "second", "third")
 SIZE, LIMIT = 30_000_000, "20KB/s"
 """What lasts longer than any test, unless its limit is lifted."""

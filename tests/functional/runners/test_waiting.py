@@ -66,12 +66,16 @@ def died(run, beta):
 @pytest.fixture
 def heard(run, beta, book):
     """The id of a copy whose runner died when it had heard once how long it has to wait."""
-    busy = {**BUSY, "waiting": [samples.OTHER]}
-    answer, beta.says["queue"] = beta.says["queue"], lambda **_: die() if "queue" in beta.asked()[:-1] else busy
-    run("copy", **PLACES, wait="1h")
-    beta.says["queue"] = answer
+    heard_once(run, beta)
     (waiting,) = book.waiting()
     return waiting.transfer
+
+
+def heard_once(run, beta, **options):
+    answers = iter([{**BUSY, "waiting": [samples.OTHER]}])
+    answer, beta.says["queue"] = beta.says["queue"], lambda **_: next(answers, None) or die()
+    run("copy", **PLACES, wait="1h", **options)
+    beta.says["queue"] = answer
 
 
 @pytest.fixture
@@ -180,6 +184,18 @@ def test_two_who_tend_at_once_call_nobody_twice(run, book, died, called):
         assert run("tend")["taken_up"] == []
     assert run("tend")["taken_up"] == [died] and run("tend")["taken_up"] == []
     assert len(called) == 1
+
+
+def test_of_many_that_wait_for_one_host_only_as_many_are_taken_up_as_may_begin_and_one_more(
+    run, beta, book, called
+):
+    for number in range(2, 6):
+        heard_once(run, beta, streams=number)
+    first, second, third, fourth = (each.transfer for each in book.waiting())
+    told = run("tend")
+    assert (told["waiting"], told["taken_up"]) == ([first, second, third, fourth], [first, second])
+    book.place(first).leave()
+    assert run("tend")["taken_up"] == [third], "the second has just been called"
 
 
 def test_the_list_tells_of_what_waits(run, died):

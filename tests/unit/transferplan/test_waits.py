@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from transferplan.waits import Queue, Wait
+from transferplan.waits import Queue, Wait, in_line
 
 ID = "a" * 32
 BETA = Queue.told("beta", "destination", {"running": ["b" * 32], "waiting": ["c" * 32, "d" * 32], "most": 1})
@@ -43,3 +43,37 @@ def test_the_advice_says_whether_a_runner_lives_and_what_to_do():
 
 def test_after_its_time_the_advice_is_to_ask_again():
     assert WAIT.advice(ID, False, 160.0 + 7201).endswith("ask for it again")
+
+
+# --- for whom runners are called --------------------------------------------------------------------------------------
+
+
+def waits_for(**most):
+    queues = (Queue(host, "destination", running=1, waiting=0, most=number) for host, number in most.items())
+    return Wait(100.0, 160.0, 7200.0, tuple(queues))
+
+
+def called(*waits, now=200.0):
+    return in_line(dict(enumerate(waits)), now)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(1, [0, 1]), (2, [0, 1, 2]), (0, [0, 1, 2, 3, 4])])
+def test_of_those_that_wait_for_one_host_as_many_are_called_as_may_begin_and_one_that_stands_ready(most, expected):
+    assert called(*[waits_for(beta=most)] * 5) == expected
+
+
+def test_those_that_wait_for_other_hosts_are_called_beside():
+    assert called(*[waits_for(beta=1)] * 3, waits_for(gamma=1)) == [0, 1, 3]
+
+
+def test_who_waits_for_several_hosts_is_called_when_near_in_all_of_them():
+    assert called(*[waits_for(beta=1)] * 3, waits_for(beta=1, gamma=1), waits_for(gamma=1)) == [0, 1, 4]
+
+
+def test_who_has_not_heard_yet_for_what_it_waits_is_called():
+    assert called(*[waits_for(beta=1)] * 3, waits_for()) == [0, 1, 3]
+
+
+def test_those_whose_time_is_over_stand_in_nobodys_way_and_are_called_a_few_at_once():
+    over = Wait(1.0, 1.0, 1.0, (BETA,))
+    assert called(*[over] * 5, *[waits_for(beta=1)] * 3) == [5, 6, 0, 1]

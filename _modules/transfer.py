@@ -292,7 +292,7 @@ def record(transfer, role="", nonce=None):
     return _answer(nonce, lambda: _desk().record(transfer, role), transfer, role)
 
 
-def list_(after=0, transfers=(), nonce=None):
+def list_(after=0, transfers=(), without=(), nonce=None):
     """
     List the transfers that this host takes or took part in: those that live first, then those that are dead or rest,
     then the last that ended well and the last that did not of each place, then what else is over, each the newest
@@ -303,6 +303,9 @@ def list_(after=0, transfers=(), nonce=None):
 
     transfers
         Only these, as a list or separated by commas.
+
+    without
+        Leave these out, as a list or separated by commas: each by its id and role, such as ID-source.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -318,7 +321,7 @@ def list_(after=0, transfers=(), nonce=None):
         salt db2 transfer.list
         salt db2 transfer.list after=100
     """
-    return _answer(nonce, lambda: _desk().runs(after, _listed(transfers)))
+    return _answer(nonce, lambda: _desk().runs(after, _listed(transfers), _listed(without)))
 
 
 def log(transfer, after=0, limit=500, role="", nonce=None):

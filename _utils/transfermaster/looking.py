@@ -113,17 +113,12 @@ def know(opts: Mapping, minions: Any, wanted: Callable[[inventory.Run], bool]) -
     told = asking.every_host(opts, "list", minions, {}, asking.LOOK_TIMEOUT)
     known = Known(Listing(wanted).plus(told.by_host), told.silent, told.reasons)
     while known.listing.asks:
-        told = _told_further(opts, pages_of(known.listing))
+        told = _told_further(opts, known.listing.asks)
         known = known.told(known.listing.plus(told.by_host), told)
     if absent := known.listing.absent():
         told = _told_further(opts, {host: {"transfers": transfers} for host, transfers in absent.items()})
         known = known.told(known.listing.with_absent(told.by_host), told)
     return known
-
-
-def pages_of(listing: Listing) -> dict[str, dict[str, int]]:
-    """The arguments with which hosts are asked for the pages that the listing needs."""
-    return {host: {"after": count} for host, count in listing.asks.items()}
 
 
 def _told_further(opts: Mapping, arguments: Mapping[str, Mapping[str, Any]]) -> asking.Told:

@@ -123,7 +123,7 @@ class Lookout:
 
     def _told(self, listing: Listing, last: bool) -> None:
         if listing.asks:
-            self._ask(listing, looking.pages_of(listing), last)
+            self._ask(listing, listing.asks, last)
         else:
             self._listed(inventory.transfers(listing.known, (RUNNING,)), last)
 

@@ -2,12 +2,13 @@
 
 A minion tells first what lives, then what is dead or rests, then the last of each place that are over, then the older
 ones, each the newest first. So all that is not over has been told when the last run of a page is over; only until then
-another page must be asked for.
+another page must be asked for. What was not over is named in that question, and left out wherever it stands by then:
+was it only counted, one that ends between two pages would hide another that moves up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,13 +25,13 @@ Page = Mapping[str, Any]
 @dataclass(frozen=True)
 class Listing:
     """What has been told by now: runs and how many there are beyond them, by host. `asks`: from whom another page is
-    needed, because the last run told was still one of those that are `wanted`; and after how many runs.
+    needed, because the last run told was still one of those that are `wanted`; and with which arguments.
     """
 
     wanted: Callable[[Run], bool] = inventory.is_unfinished
     runs: Mapping[str, tuple[Run, ...]] = field(default_factory=dict)
     beyond: Mapping[str, int] = field(default_factory=dict)
-    asks: Mapping[str, int] = field(default_factory=dict)
+    asks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pages: int = 0
 
     def plus(self, pages: Mapping[str, Page]) -> Listing:
@@ -38,7 +39,7 @@ class Listing:
         runs = {**self.runs, **{host: (*self.runs.get(host, ()), *page["runs"]) for host, page in pages.items()}}
         wanted = (host for host, page in pages.items() if self.pages < MOST_PAGES and self._needs_another(host, page))
         beyond = {**self.beyond, **{host: page["more"] for host, page in pages.items()}}
-        asks = {host: len(runs[host]) for host in wanted}
+        asks = {host: _beyond(runs[host]) for host in wanted}
         return replace(self, runs=runs, beyond=beyond, asks=asks, pages=self.pages + 1)
 
     def _needs_another(self, host: str, page: Page) -> bool:
@@ -74,6 +75,13 @@ class Listing:
     def more(self) -> int:
         """How many older runs were not told."""
         return sum(self.beyond.values())
+
+
+def _beyond(told: Sequence[Run]) -> dict[str, Any]:
+    """The arguments with which a minion tells what comes after these."""
+    unfinished = {f"{run['transfer']}-{run['role']}" for run in told if inventory.is_unfinished(run)}
+    over = _names(run for run in told if not inventory.is_unfinished(run))
+    return {"without": sorted(unfinished), "after": len(over)}
 
 
 def _names(runs: Iterable[Run]) -> set[tuple[str, str]]:

@@ -174,13 +174,16 @@ class Desk:
         run = self._runs.open(transfer, role)
         return {"spec": run.spec, "status": {**status, "events": [], "seq": 0}, "given_up": resting.is_given_up(run)}
 
-    def runs(self, after=0, transfers=()):
+    def runs(self, after=0, transfers=(), without=()):
         """A page of short statuses beyond the first `after`, of some transfers if they are named, and how many follow.
+        Runs that are named in `without` are left out, and do not count.
 
         What lives comes first, then what is dead or rests, then the last that ended well and the last that did not of
         each place, then what else is over, each the newest first.
         """
-        found = [run for run in self._runs.all() if not transfers or run.transfer in transfers]
+        left_out = {*without}
+        named = (run for run in self._runs.all() if not transfers or run.transfer in transfers)
+        found = [run for run in named if run.path.name not in left_out]
         page = _by_standing(found)[max(0, after) :]
         shorts = ({**_short(run), "last": standing == LAST} for standing, run in page[:RUNS_TOLD])
         told = bounds.fitting(shorts, BYTES_TOLD)

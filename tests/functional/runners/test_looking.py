@@ -63,8 +63,9 @@ class Records:
         done = [_run(name, transfer=f"{number:032x}", phase="published", alive=False) for number in range(over)]
         self.runs = [*unfinished, *done]
 
-    def __call__(self, after=0, transfers=(), **_):
-        found = [run for run in self.runs if not transfers or run["transfer"] in transfers][after:]
+    def __call__(self, after=0, transfers=(), without=(), **_):
+        wanted = [run for run in self.runs if not transfers or run["transfer"] in transfers]
+        found = [run for run in wanted if f"{run['transfer']}-{run['role']}" not in without][after:]
         return {"runs": found[: self._page], "more": max(0, len(found) - self._page)}
 
 
@@ -76,7 +77,25 @@ def test_everything_that_is_not_over_is_listed_and_of_the_rest_the_newest(run, m
     told = run("list", state="running,resting")
     assert {each["state"]: each["transfer"] for each in told["transfers"]}["running"] == TRANSFER
     assert len(told["transfers"]) == 231 and told["more"] == 50 + (231 + 150 - 300)
-    assert minions["beta"].calls == [("list", {}), ("list", {"after": 100}), ("list", {"after": 200})]
+    further = [(told["after"], len(told["without"])) for _, told in minions["beta"].calls[1:]]
+    assert further == [(0, 100), (0, 200)]
+
+
+def test_what_ends_between_two_pages_hides_nothing_that_has_not_been_told(run, minions):
+    """As soon as it has ended it stands behind all that is not over, so that those move up."""
+    records = Records("beta", [_run("beta", transfer=f"e{number:031x}") for number in range(250)])
+
+    def list_and_end(**arguments):
+        page = records(**arguments)
+        for ended in page["runs"][:7]:
+            records.runs.remove(ended)
+            records.runs.insert(len(records.runs) - 150, {**ended, "alive": False, "phase": "published"})
+        return page
+
+    minions["alpha"].says["list"] = Records("alpha", over=0)
+    minions["beta"].says["list"] = list_and_end
+    told = {each["transfer"] for each in run("list", state="running")["transfers"]}
+    assert told == {f"e{number:031x}" for number in range(250)}
 
 
 def test_the_other_end_of_what_rests_is_found_behind_any_number_of_newer_records(run, minions):
@@ -107,7 +126,7 @@ def test_a_minion_that_tells_the_same_page_again_and_again_is_asked_no_further(r
 
 def test_a_minion_that_falls_silent_between_two_pages_is_named(run, minions):
     whole = Records("beta", [_run("beta", transfer=f"{number:032x}") for number in range(150)])
-    minions["beta"].says["list"] = lambda after=0, **_: FakeFleet.SILENT if after else whole()
+    minions["beta"].says["list"] = lambda without=(), **_: FakeFleet.SILENT if without else whole()
     minions["alpha"].says["list"] = Records("alpha", over=0)
     told = run("list")
     assert (len(told["transfers"]), told["silent"]) == (100, ["beta"])
@@ -167,13 +186,13 @@ def test_watch_picks_up_what_begins_meanwhile(run, minions, capsys):
 
 def in_pages_of_one(minions):
     """What these minions list from now on comes one run at a time."""
-    for minion in minions.values():
-        whole, told = minion.says["list"], []
+    for name, minion in minions.items():
+        whole, records = minion.says["list"], Records(name, over=0, page=1)
 
-        def listed(after=0, whole=whole, told=told, **_):
-            if not after:
-                told[:] = whole()["runs"]
-            return {"runs": told[after : after + 1], "more": max(0, len(told) - after - 1)}
+        def listed(without=(), whole=whole, records=records, **more):
+            if not without:
+                records.runs = whole()["runs"]
+            return records(without=without, **more)
 
         minion.says["list"] = listed
 

@@ -154,6 +154,16 @@ def test_only_the_transfers_that_are_named_are_listed(desk, started):
     assert ([run["transfer"] for run in page["runs"]], page["more"]) == ([f"{2:032x}"], 0)
 
 
+def test_runs_that_are_named_are_left_out_and_do_not_count(desk, started):
+    for number in range(4):
+        begun_at(published(desk, number), number)
+    (first, *_, last) = desk.runs()["runs"]
+    page = desk.runs(after=1, without=[f"{each['transfer']}-{each['role']}" for each in (first, last)])
+    assert ([run["transfer"] for run in page["runs"]], page["more"]) == ([f"{1:032x}"], 0)
+    other_end = [f"{3:032x}-{'destination' if first['role'] == 'source' else 'source'}"]
+    assert len(desk.runs(without=other_end)["runs"]) == 4
+
+
 @pytest.fixture
 def patient(desk, started, monkeypatch):
     """A desk that waits, and an aside in which it may."""

@@ -20,8 +20,8 @@ from .stop import Lane
 
 
 class Forwarder(Hop):
-    """`stock` is what the relay has: `ledger`, `seal` (the source's, None until it was heard) and `partial`; `adrift` says
-    whether it waits for more.
+    """`stock` is what the relay has: `ledger`, `seal` (the source's, None until it was heard) and `partial`; `adrift`
+    says whether it waits for more.
     """
 
     def __init__(self, terms, roster, identity, session, passing, journal, progress, throttle, stock):

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 from . import held
 from .salt import CHECKOUT
@@ -110,9 +111,11 @@ class Probe:
 
 WATCHED = "/tmp /var/tmp /dev/shm /run /root /home /opt /mnt /media /etc /var/lib /var/spool /var/cache /var/log"
 STATE = "/var/lib/salt-transfer"
-# Our own records, of which another probe tells what is held; and the checkout, which every machine sees and other
-# tests write caches into.
-PASSED_OVER = f"\\( -path {STATE} -o -path {shlex.quote(str(CHECKOUT))} \\) -prune"
+# Our own records, of which another probe tells what is held; the checkout, which every machine sees and other tests
+# write caches into; and the many files of the host's package manager.
+PASSED_OVER = (STATE, shlex.quote(str(CHECKOUT)), "/var/lib/dpkg", "/var/cache/apt")
+PRUNED = rf"\( -path {' -o -path '.join(PASSED_OVER)} \) -prune"
+HELD = f"python3 -I -S -B {held.__file__}"
 PROBES = (
     Probe("a listening socket", "ss -HOtulnp", listening, losses_count=True),
     Probe("a connection", "ss -HOtunap", connected),
@@ -128,47 +131,54 @@ PROBES = (
     Probe("a systemd unit", "systemctl list-units --all --plain --no-legend", unit),
     Probe("a mount", "findmnt --raw --noheadings --output TARGET", as_it_is),
     Probe("a lock", "cat /proc/locks", lock),
-    Probe("a file", f"find / -maxdepth 1; find {WATCHED} {PASSED_OVER} -o -print", file),
-    Probe("a staging place", f"find /srv {WATCHED} -name '{STAGING}'", as_it_is),
-    Probe("something in our state directory", f"python3 {held.__file__} {STATE} || echo one cannot look", as_it_is),
+    Probe("a file", f"find / -maxdepth 1; find {WATCHED} {PRUNED} -o -print", file),
+    Probe("a staging place", f"find /srv {WATCHED} {PRUNED} -o -name '{STAGING}' -print", as_it_is),
+    Probe("something in our state directory", f"{HELD} {STATE} || echo one cannot look", as_it_is),
 )
 MARK = "==== next probe ===="
-SCRIPT = "\n".join(f"{probe.command} 2>/dev/null; echo '{MARK}'" for probe in PROBES)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What all probes found on a machine at one moment, in the order of PROBES."""
+    """What each probe found on a machine at one moment: {probe: Counter}."""
 
-    found: tuple
+    found: dict
 
     @classmethod
-    def of(cls, machine):
+    def of(cls, machine, probes=PROBES):
         """Look at a machine now."""
-        *answers, _ = machine.run(["sh", "-c", SCRIPT]).stdout.split(f"{MARK}\n")
-        return cls(tuple(_read(probe, answer) for probe, answer in zip(PROBES, answers, strict=True)))
+        script = "\n".join(f"{probe.command} 2>/dev/null; echo '{MARK}'" for probe in probes)
+        *answers, _ = machine.run(["sh", "-c", script]).stdout.split(f"{MARK}\n")
+        return cls({probe: _read(probe, answer) for probe, answer in zip(probes, answers, strict=True)})
 
     def leftovers(self, machine, patience=PATIENCE, besides=frozenset()):
         """Sentences about all that differs from this snapshot and does not go away within `patience` seconds.
 
-        Lines of `besides` may be there.
+        Lines of `besides` may be there. While something is awaited only the probes are asked that found it; in the end
+        all once more.
         """
-        deadline = time.monotonic() + patience
+        deadline, probes = time.monotonic() + patience, PROBES
         while True:
-            sentences = self.differences(machine.name, Snapshot.of(machine), besides)
-            if not sentences or time.monotonic() > deadline:
-                return sentences
-            time.sleep(PAUSE)  # things end on their own: nothing tells us when
+            differences = self.differences(machine.name, Snapshot.of(machine, probes), besides)
+            if time.monotonic() > deadline or not (differences or probes is not PROBES):
+                return list(chain.from_iterable(differences.values()))
+            if differences:
+                time.sleep(PAUSE)  # things end on their own: nothing tells us when
+            probes = tuple(differences) or PROBES
 
     def differences(self, name, now, besides=frozenset()):
-        """Sentences about what `now` has and this snapshot has not, and about rules and listeners that are gone."""
-        sentences = []
-        for probe, before, after in zip(PROBES, self.found, now.found, strict=True):
-            more = [line for line in after - before if line not in besides]
-            sentences += [f"{name} has {probe.what} that was not there before: {line}" for line in more]
-            if probe.losses_count:
-                sentences += [f"{name} has lost {probe.what}: {line}" for line in before - after]
-        return sentences
+        """{probe: sentences} about what `now` has and this has not, and about rules and listeners that are gone."""
+        told = {probe: list(self._differences(name, probe, now.found[probe], besides)) for probe in now.found}
+        return {probe: sentences for probe, sentences in told.items() if sentences}
+
+    def _differences(self, name, probe, after, besides):
+        before = self.found[probe]
+        for line in after - before:
+            if line not in besides:
+                yield f"{name} has {probe.what} that was not there before: {line}"
+        if probe.losses_count:
+            for line in before - after:
+                yield f"{name} has lost {probe.what}: {line}"
 
 
 def what_rests(machine):

@@ -373,8 +373,8 @@ def list_(minions=None, state=None, older=False):
     phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``waiting`` (copies of this master
     that wait for busy hosts, whatever ``state`` says; for each: transfer, src, dst, asked_by, asked_at and since in
     seconds since 1970, seconds: how long it may wait, queues: for each host that it waits for how many transfers run
-    there, may run and wait before this one, as it was told last, followed: whether a runner lives, advice: all this as
-    a sentence with what to do), ``silent``, ``result``, ``reasons``, ``retcode``.
+    there, may run and wait before this one, as it was told last, followed: whether a runner lives, text: all this in
+    words, advice: what can be done), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     CLI Example:
 
@@ -511,16 +511,17 @@ def cancel(transfer, minions=None):
 @_face
 def watch(minions=None, **options):
     """
-    Show all transfers that run, those that begin meanwhile too, until none does or somebody presses Ctrl-C. None of
-    them is touched.
+    Show all transfers that run or wait for busy hosts, those that begin meanwhile too, until none does or somebody
+    presses Ctrl-C. None of them is touched. A copy that waits and whose runner is dead is shown, but not waited for.
 
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
     Options are those of ``transfer.copy`` that concern looking: ``quiet``, ``verbose``, ``job_timeout``.
 
-    Returns a dict: ``transfers`` (for each id what ``transfer.attach`` returns), ``silent``, ``result`` (of the
-    watching, not of what was watched), ``reasons``, ``retcode``.
+    Returns a dict: ``transfers`` (for each id what ``transfer.attach`` returns), ``waiting`` (what still waits: as
+    ``transfer.overview`` tells it), ``silent``, ``result`` (of the watching, not of what was watched), ``reasons``,
+    ``retcode``.
 
     CLI Example:
 
@@ -552,7 +553,9 @@ def overview(transfer=None, minions=None, doctor=False):
 
     Returns a dict: ``viewer`` (name, everything, hosts), ``transfers`` (all that are not over, and of the others the
     newest, until there are 50: transfer, state, attempt, asked_by, began, and ends with host, role, path, phase, alive,
-    rests, age in seconds, bytes), ``more``, ``silent``, with ``transfer=`` also ``shown`` (ends with progress, phases
+    rests, age in seconds, bytes; copies of this master that wait for busy hosts are in the state ``waiting`` and have
+    ``waits``: since, seconds, queues, followed, text and advice, as ``transfer.list`` tells them), ``more``,
+    ``silent``, with ``transfer=`` also ``shown`` (ends with progress, phases
     and stages in seconds, and curve: points of seconds and bytes; outcome as ``transfer.attach`` returns it), with
     ``doctor=True`` also ``findings``; ``result``, ``reasons``, ``retcode``.
 

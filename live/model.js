@@ -66,5 +66,10 @@ export function mean(curve) {
 
 export function group(transfers) {
   const of = (...states) => transfers.filter((each) => states.includes(each.state));
-  return { running: of("running"), waiting: of("resumable", "resting", "orphaned"), finished: of("finished") };
+  return {
+    running: of("running"),
+    queued: of("waiting"),
+    stuck: of("resumable", "resting", "orphaned"),
+    finished: of("finished"),
+  };
 }

@@ -7,6 +7,7 @@ import { count, moment, place, rate, size, span } from "./words.js";
 
 const STATES = {
   running: "runs",
+  waiting: "waits for busy hosts",
   resumable: "failed, can be resumed",
   resting: "failed, waits for its other end",
   orphaned: "its worker died",
@@ -14,11 +15,12 @@ const STATES = {
 };
 
 export function list(told, paces) {
-  const { running, waiting, finished } = group(told.transfers);
+  const { running, queued, stuck, finished } = group(told.transfers);
   return [
     silence(told.silent),
     section("Running", running, paces, "Nothing runs."),
-    waiting.length > 0 && section("Waiting for somebody", waiting, paces, ""),
+    queued.length > 0 && section("In the queue", queued, paces, ""),
+    stuck.length > 0 && section("Waiting for somebody", stuck, paces, ""),
     section("Recent", finished, paces, "No minion keeps a record of an earlier one."),
     told.more > 0 && element("p.help", `${count(told.more, "older one")} not shown: salt-run transfer.list older=True tells of them.`),
     element("p.help.who", whose(told.viewer)),
@@ -55,6 +57,7 @@ function card(transfer, paces) {
     element("a.open", { href: `#/transfer/${transfer.transfer}` }, way(ends)),
     state(transfer),
     transfer.state === "running" && progress(transfer, paces),
+    transfer.waits && element("p.pace", transfer.waits.text),
     element("p.meta", meta(transfer)),
   );
 }
@@ -76,6 +79,7 @@ function state(transfer) {
 
 function stateKind(transfer) {
   if (transfer.state === "running") return "busy";
+  if (transfer.state === "waiting" && transfer.waits.followed) return "quiet";
   if (transfer.state !== "finished") return "bad";
   const kinds = transfer.ends.map(kindOf);
   return kinds.includes("bad") ? "bad" : kinds.includes("quiet") ? "quiet" : "good";
@@ -122,8 +126,18 @@ export function transfer(told, paces) {
     told.shown.state === "running" && entry && progress({ ...entry, ends }, paces),
     silence(told.silent),
     told.shown.missing.map((sentence) => element("p.warning", sentence)),
+    told.shown.waits ? queue(told.shown.waits) : course(told.shown, ends),
+  ];
+}
+
+function queue(waits) {
+  return block("In the queue", element("p", waits.text), element("p.help", waits.advice));
+}
+
+function course(shown, ends) {
+  return [
     block("The chain", chain(ends)),
-    outcome(told.shown.outcome),
+    outcome(shown.outcome),
     block("Throughput", chart(ends)),
     block("At each host", element("div.ends", ends.map(host))),
   ];

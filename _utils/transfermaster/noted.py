@@ -11,8 +11,9 @@ import saltface
 from datamover.errors import UnknownTransfer
 from transferplan import errors
 from transferplan import request as requests
+from transferplan.paths import encode_path
 from transferplan.request import Request
-from transferplan.waits import Wait
+from transferplan.waits import WAITING, Wait
 
 from . import asking, joining, looking
 from .background import Asked, Book, nobody_knows
@@ -36,8 +37,31 @@ def _entry(asked: Asked, wait: Wait, followed: bool, now: float) -> dict[str, An
         **asdict(wait),
         "queues": [asdict(each) for each in wait.queues],
         "followed": followed,
+        "text": wait.text(followed, now),
         "advice": wait.advice(asked.transfer, followed, now),
     }
+
+
+def entries(opts: Mapping) -> list[dict[str, Any]]:
+    """What waits, as entries of the list of transfers (`inventory`) in a state of their own."""
+    told = {each["transfer"]: each for each in listed(opts)}
+    asked = {transfer: found for transfer in told if (found := Book(opts).asked(transfer))}
+    return [_as_transfer(told[transfer], _ends(opts, asked[transfer])) for transfer in asked]
+
+
+def _as_transfer(told: Mapping[str, Any], ends: list[dict[str, Any]]) -> dict[str, Any]:
+    waits = {name: told[name] for name in ("since", "seconds", "queues", "followed", "text", "advice")}
+    entry = {"transfer": told["transfer"], "state": WAITING, "attempt": 1, "asked_by": told["asked_by"]}
+    return {**entry, "ends": ends, "waits": waits}
+
+
+def _ends(opts: Mapping, asked: Asked) -> list[dict[str, Any]]:
+    """Its ends as its words name them; none if they are not understood any more."""
+    try:
+        places = read(opts, asked).ends()
+    except errors.Refused:
+        return []
+    return [{"host": member.host, "role": member.role, "path": encode_path(places[member].path)} for member in places]
 
 
 def waiting(opts: Mapping, transfer: str) -> Asked | None:
@@ -88,5 +112,7 @@ def attached(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, A
 
 def show_place(opts: Mapping, asked: Asked) -> None:
     """To who follows a copy: for what it waits, and since when."""
-    if wait := Book(opts).place(asked.transfer).wait:
-        saltface.screen(opts, read(opts, asked).settings.quiet).show(wait.line(time.time()))
+    book = Book(opts)
+    if wait := book.place(asked.transfer).wait:
+        text = wait.text(book.is_followed(asked.transfer), time.time())
+        saltface.screen(opts, read(opts, asked).settings.quiet).show(text)

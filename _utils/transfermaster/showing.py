@@ -8,13 +8,14 @@ from typing import Any
 import saltface
 from transferplan import course, errors, overview, records, report
 from transferplan.overview import Viewer
+from transferplan.waits import WAITING
 
-from . import asking, joining, looking
+from . import asking, joining, looking, noted
 
 
 def page(opts: Mapping, looks: Viewer, transfer: str | None, minions: Any, doctor: bool) -> dict[str, Any]:
     """The list; one transfer closely, if one is named; what a doctor finds, if asked for."""
-    listing = looking.listed(opts, minions)
+    listing = _listed(opts, minions)
     body = overview.page(listing, looks)
     reasons = [errors.Reason(**each) for each in listing["reasons"]] if looks.everything else []
     if transfer is not None:
@@ -24,6 +25,19 @@ def page(opts: Mapping, looks: Viewer, transfer: str | None, minions: Any, docto
         visit = looking.examined(opts, seen if not looks.everything else minions, ())
         body["findings"] = overview.findings(visit["findings"], looks)
     return asking.concluded(body, reasons)
+
+
+def _listed(opts: Mapping, minions: Any) -> Mapping[str, Any]:
+    """What minions know, and what waits here and has not begun there. The latter is looked at first: what begins
+    meanwhile is on a minion's list then.
+    """
+    waiting = noted.entries(opts)
+    listing = looking.listed(opts, minions)
+    begun = {each["transfer"] for each in listing["transfers"]}
+    return {
+        **listing,
+        "transfers": [*listing["transfers"], *(each for each in waiting if each["transfer"] not in begun)],
+    }
 
 
 def _visible(
@@ -38,6 +52,8 @@ def _visible(
 
 
 def _closely(opts: Mapping, entry: Mapping[str, Any]) -> dict[str, Any]:
+    if entry["state"] == WAITING:
+        return overview.of_waiting(entry)
     told = asking.ends(opts, "record", entry["transfer"], overview.hosts_of(entry), asking.LOOK_TIMEOUT)
     known = joining.read(told.payloads)
     return {

@@ -14,7 +14,7 @@ from transferplan.listing import Listing
 from transferplan.options import COMMAND, Layer
 from transferplan.request import DESTINATION, SOURCE, Member
 
-from . import asking, joining, looking
+from . import asking, joining, looking, noted
 from .drive import Drive, steer
 
 RUNNING = "running"
@@ -24,32 +24,47 @@ EVERY = 10.0
 
 
 def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow everything that runs, what begins meanwhile too, until all has ended or somebody wants us to end."""
+    """Follow everything that runs, what begins meanwhile too, until all has ended or somebody wants us to end. What
+    waits is looked at first: what begins meanwhile is on a minion's list then.
+    """
     layers = [*saltface.master_layers(opts), (COMMAND, options)]
     own = settings.resolve(layers)
+    watched = Watched(opts, layers, Board(saltface.screen(opts, own.quiet)), minions)
+    watched.look_at_the_queue()
     listing = looking.listed(opts, minions, (RUNNING,))
-    watched = Watched(opts, layers, Board(saltface.screen(opts, own.quiet)))
     for found in _ends_of(opts, listing["transfers"]):
         watched.follow(found)
-    if watched.drives:
+    if not watched.over:
         with saltface.Signals() as signals, saltface.Fleet(opts) as fleet:
             watched.courses.append(Lookout(opts, asking.hosts(opts, minions), watched))
             steer(watched.courses, fleet, signals)
     results = {drive.state.request.transfer: drive.result() for drive in watched.drives}
     told = {name: listing[name] for name in ("silent", "result", "reasons", "retcode")}
-    return {"transfers": results, **told}
+    return {"transfers": results, "waiting": watched.waiting, **told}
 
 
 class Watched:
-    """What is followed by now: `drives` of transfers, and `courses`, all that wants to be steered."""
+    """What is followed by now: `drives` of transfers, and `courses`, all that wants to be steered; and what was
+    `waiting` when the queue was looked at.
+    """
 
-    def __init__(self, opts: Mapping, layers: Iterable[Layer], board: Board):
+    def __init__(self, opts: Mapping, layers: Iterable[Layer], board: Board, minions: Any):
         self._opts = opts
+        self._hosts = None if minions is None else {*asking.hosts(opts, minions)}
         self._layers = list(layers)
         self._board = board
         self.seen: set[str] = set()
         self.drives: list[Drive] = []
         self.courses: list[Any] = []
+        self.waiting: list[dict[str, Any]] = []
+
+    def look_at_the_queue(self) -> None:
+        before = [each["transfer"] for each in self.waiting]
+        self.waiting = [each for each in noted.entries(self._opts) if self._is_meant(each)]
+        self._board.wait({each["transfer"]: each["waits"]["text"] for each in self.waiting}, before)
+
+    def _is_meant(self, entry: Mapping[str, Any]) -> bool:
+        return self._hosts is None or not self._hosts.isdisjoint(end["host"] for end in entry["ends"])
 
     def follow(self, found: records.Ends) -> None:
         request = records.present(found, self._layers, {})
@@ -61,7 +76,9 @@ class Watched:
 
     @property
     def over(self) -> bool:
-        return all(each.over for each in self.drives)
+        """Whether all has ended, and nothing waits whose runner would begin it."""
+        waits = any(each["waits"]["followed"] for each in self.waiting)
+        return not waits and all(each.over for each in self.drives)
 
 
 class Inquiry:
@@ -111,6 +128,7 @@ class Lookout:
         if self._again_at is None:
             self._again_at = fleet.now() + EVERY
         if not self._looks and not self.over and (self._watched.over or fleet.now() >= self._again_at):
+            self._watched.look_at_the_queue()
             self._looks, last = True, self._watched.over
             self._ask(Listing(), dict.fromkeys(self._hosts, {}), last)
 
@@ -189,6 +207,13 @@ class Board:
     def show(self, transfer: str, lines: Iterable[str]) -> None:
         self._lines[transfer] = [f"{transfer[:SHOWN_DIGITS]}  {line}" for line in lines]
         self._screen.show(*(line for shown in self._lines.values() for line in shown))
+
+    def wait(self, texts: Mapping[str, str], before: Iterable[str]) -> None:
+        """A line for each that waits, in place of those that waited before."""
+        for transfer in before:
+            self._lines.pop(transfer, None)
+        for transfer, text in texts.items():
+            self.show(transfer, [text])
 
     def say(self, transfer: str, lines: Iterable[str]) -> None:
         """What stays; the line of that transfer is done with."""

@@ -21,6 +21,7 @@ VIEWERS = "transfer_viewers"
 ANYBODY = "*"
 MOST_SHOWN = 50
 LONGEST_TEXT = 400
+KEPT = ("transfer", "state", "attempt", "asked_by", "waits")
 END_KEYS = ("path", "phase", "alive", "rests", "age", "bytes_done", "bytes_total", "error")
 
 
@@ -38,7 +39,8 @@ class Viewer:
     def sees(self, transfer: Mapping[str, Any]) -> bool:
         """Whether this entry of the list (inventory.transfers) is for their eyes."""
         own = self.name not in ("", UNKNOWN) and transfer["asked_by"].get("user") == self.name
-        return own or all(map(self.sees_host, hosts_of(transfer)))
+        hosts = hosts_of(transfer)
+        return self.everything or own or (bool(hosts) and all(map(self.sees_host, hosts)))
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "everything": self.everything, "hosts": list(self.hosts)}
@@ -96,9 +98,15 @@ def _shown(seen: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _entry(transfer: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: transfer[name] for name in ("transfer", "state", "attempt", "asked_by")}
+    kept = {name: transfer[name] for name in KEPT if name in transfer}
     began = min((str(end["wall"]) for end in transfer["ends"] if end.get("wall")), default=None)
     return tame({**kept, "began": began, "ends": list(_ends(transfer["ends"]))})
+
+
+def of_waiting(transfer: Mapping[str, Any]) -> dict[str, Any]:
+    """One that waits closely: nothing of it has begun."""
+    entry = _entry(transfer)
+    return {**{name: entry[name] for name in ("transfer", "state", "ends", "waits")}, "outcome": None, "missing": []}
 
 
 def _ends(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

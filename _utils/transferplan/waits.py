@@ -11,6 +11,7 @@ from . import units
 from .errors import Reason, TooManyTransfers
 from .paths import printable
 
+WAITING = "waiting"
 READY = 1
 OVER_AT_ONCE = 2
 
@@ -79,21 +80,21 @@ class Wait:
             "waited had died: ask for it again"
         )
 
-    def line(self, now: float) -> str:
-        """For what it waits and since when."""
-        queues = "; ".join(map(str, self.queues)) or "busy hosts"
-        return f"waits since {units.span(self.lasted(now))}, {units.span(self.seconds)} at most: {queues}"
+    def text(self, followed: bool, now: float) -> str:
+        """How it stands, with or without a runner that follows it."""
+        if self.is_over(now) and not followed:
+            return f"the {units.span(self.seconds)} that it might wait are over, and its runner is dead"
+        queues = "; ".join(map(str, self.queues)) or "no busy host has told yet"
+        runner = "its runner lives" if followed else "its runner is dead"
+        return f"waits for {units.span(self.lasted(now))}, {units.span(self.seconds)} at most: {queues}; {runner}"
 
     def advice(self, transfer: str, followed: bool, now: float) -> str:
-        """How it stands, and what can be done about it."""
+        """What can be done about it."""
         if self.is_over(now) and not followed:
-            return self.reason().text
-        goes_on = (
-            f"its runner lives: salt-run transfer.attach {transfer} follows it"
-            if followed
-            else f"its runner is dead: salt-run transfer.attach {transfer} or transfer.tend goes on with it"
-        )
-        return f"{self.line(now)}; {goes_on}, salt-run transfer.cancel {transfer} gives its place up"
+            return "ask for it again"
+        goes_on = "follows it" if followed else "or transfer.tend goes on with it"
+        attach = f"salt-run transfer.attach {transfer} {goes_on}"
+        return f"{attach}, salt-run transfer.cancel {transfer} gives its place up"
 
 
 def in_line(waiting: Mapping[Any, Wait], now: float) -> list[Any]:

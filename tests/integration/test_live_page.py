@@ -1,5 +1,6 @@
 """The live page, served by a real salt-api and looked at in a real browser, on a desk and on a phone."""
 
+import json
 import os
 from pathlib import Path
 
@@ -266,6 +267,44 @@ def test_what_has_the_focus_keeps_it_whatever_comes_and_goes_around_it(page):
         .map((children) => { show(view, ...children); return seen(); });
     })""")
     assert kept == ["c of alpha is silent a b c", "c of c d", "c of c x"]
+
+
+QUEUED = {
+    "transfer": "a" * 32,
+    "state": "waiting",
+    "attempt": 1,
+    "asked_by": {"user": "ann"},
+    "began": None,
+    "ends": [
+        {"host": "alpha", "role": "source", "path": "/srv/data"},
+        {"host": "beta", "role": "destination", "path": "/srv/data"},
+    ],
+    "waits": {
+        "followed": True,
+        "text": "waits for 5 min: beta takes part in 1 transfer, 2 wait before this one; its runner lives",
+        "advice": "salt-run transfer.attach follows it",
+    },
+}
+
+
+def shown(page, function, **told):
+    """What the view shows by this function."""
+    whole = json.dumps({"transfers": [QUEUED], "silent": [], "more": 0, "viewer": {"everything": True}, **told})
+    return page.run(f"""Promise.all(['views', 'dom', 'model'].map((name) => import(`/static/${{name}}.js`))).then(
+      ([views, {{ show }}, {{ Paces }}]) => {{
+        const view = document.querySelector('#view');
+        show(view, ...[views.{function}({whole}, new Paces())].flat(Infinity));
+        return view.innerText.split(/\\s+/).join(' ');
+    }})""")
+
+
+def test_what_waits_for_busy_hosts_is_shown_as_a_state_of_its_own(page):
+    listed = shown(page, "list")
+    assert "Nothing runs. In the queue 1 alpha:/srv/data → beta:/srv/data waits for busy hosts" in listed
+    assert QUEUED["waits"]["text"] in listed and "asked for by ann" in listed
+    assert page.run("document.querySelector('.card.waiting .state').className") == "state quiet"
+    closely = shown(page, "transfer", shown={**QUEUED, "outcome": None, "missing": []})
+    assert all(QUEUED["waits"][name] in closely for name in ("text", "advice")) and "Throughput" not in closely
 
 
 # --- what is reckoned in the browser -------------------------------------------------------------------------------

@@ -92,9 +92,22 @@ def assert_arrived(alpha, beta, *names):
         assert digest(alpha, f"/srv/{name}") == digest(beta, f"/srv/{name}")
 
 
+def assert_place(run, transfer, before):
+    """Its place is told to whoever asks how it stands, and is on the page of all transfers."""
+
+    def told():
+        waits = run("status", transfer=transfer).data["waiting"]
+        return waits["followed"] and {each["host"]: each["waiting"] for each in waits["queues"]} == before
+
+    assert eventually(told)
+    shown = {each["transfer"]: each for each in run("overview").data["transfers"]}[transfer]
+    assert (shown["state"], shown["waits"]["followed"]) == ("waiting", True)
+
+
 def test_a_copy_whose_runner_is_killed_while_it_waits_comes_to_its_turn(clean_lab, run, first, alpha, beta):
     lab = clean_lab
     with waiting_copy(lab, "second") as second, waiting_copy(lab, "third") as third:
+        assert_place(run, third.transfer, {"alpha": 1, "beta": 1})
         lab.master.signal(second.process, signal.SIGKILL)
         second.process.communicate()
         await_another_runner(lab, "alpha:/srv/second", second.transfer)

@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+import salt.loader
 
 import saltface
 from tests.support.fleet import FakeFleet
@@ -210,8 +211,8 @@ def test_the_status_of_what_waits_tells_for_what_since_when_and_what_to_do(run, 
     waits = told["waiting"]
     assert waits["queues"] == [{"host": "beta", "role": "destination", "running": 1, "waiting": 1, "most": 1}]
     assert (waits["transfer"], waits["followed"]) == (heard, False) and waits["asked_at"] <= waits["since"]
-    assert "beta takes part in 1 transfer, 1 waits before this one" in waits["advice"]
-    assert "runner is dead" in waits["advice"] and f"salt-run transfer.attach {heard}" in waits["advice"]
+    assert "beta takes part in 1 transfer, 1 waits before this one" in waits["text"]
+    assert "runner is dead" in waits["text"] and f"salt-run transfer.attach {heard}" in waits["advice"]
 
 
 def test_the_status_of_what_waits_tells_whether_its_runner_lives(run, book, heard, nobody_knows):
@@ -240,7 +241,7 @@ def test_what_waited_and_was_cancelled_is_known_afterwards(run, died, nobody_kno
 
 def test_what_waited_until_its_time_was_over_is_known_afterwards(run, book, died, nobody_knows):
     let_its_time_be_over(book, died)
-    assert "is over" in run("status", died)["waiting"]["advice"]
+    assert "are over" in run("status", died)["waiting"]["text"]
     refused = run("attach", died)
     told = run("status", died)
     assert (told["result"], told["outcome"], "waiting" in told) == ("ok", refused, False)
@@ -348,6 +349,93 @@ def test_a_hand_that_ends_the_following_of_the_same_copy_leaves_nothing_waiting(
 def test_a_copy_that_waits_and_meets_another_one_at_its_place_is_refused_and_waits_no_more(run, beta, book, joins):
     told = run("copy", **PLACES, wait="1h", verify="flight")
     assert (told["result"], book.waiting(), len(left(beta))) == ("refused", [], 1)
+
+
+# --- on the pages that show all ---------------------------------------------------------------------------------------
+
+
+def test_the_page_of_all_transfers_shows_what_waits_as_a_state_of_its_own(run, heard):
+    (entry,) = [each for each in run("overview")["transfers"] if each["state"] == "waiting"]
+    ends = [(end["host"], end["role"], end["path"]) for end in entry["ends"]]
+    assert ends == [("alpha", "source", "/srv/data"), ("beta", "destination", "/srv/data")]
+    assert (entry["transfer"], entry["began"], entry["waits"]["followed"]) == (heard, None, False)
+    assert entry["waits"]["queues"][0]["waiting"] == 1 and entry["waits"]["since"] > 0
+    assert "beta takes part in 1 transfer" in entry["waits"]["text"]
+
+
+def test_what_waits_is_shown_closely_with_what_can_be_done(run, heard):
+    shown = run("overview", heard)["shown"]
+    assert (shown["state"], shown["outcome"], shown["missing"]) == ("waiting", None, [])
+    assert len(shown["ends"]) == 2 and f"transfer.attach {heard}" in shown["waits"]["advice"]
+
+
+def test_what_has_begun_is_shown_once_as_its_hosts_tell_it(run, minions, begun):
+    for minion in minions.values():
+        minion.says["list"] = {"runs": [{**minion.list()["runs"][0], "transfer": begun}], "more": 0}
+    assert [each["state"] for each in run("overview")["transfers"] if each["transfer"] == begun] == ["orphaned"]
+
+
+@pytest.fixture
+def shown_to(opts, fleet, context, monkeypatch):
+    """The transfers that are shown as waiting to this user of external authentication."""
+
+    def shown_to(user, table):
+        opts.update({"__cli": "salt-master", "transfer_viewers": table})
+        overview = salt.loader.runner(opts, context=context)["transfer.overview"]
+        monkeypatch.setitem(overview.__globals__, "__user__", user)  # as Salt does it for each call
+        return [each["transfer"] for each in overview()["transfers"] if each["state"] == "waiting"]
+
+    return shown_to
+
+
+@pytest.mark.parametrize(("user", "table", "seen"), [
+    ("eve", {}, False), ("eve", {"eve": ["beta"]}, False), ("eve", {"eve": ["*a"]}, True), ("root", {}, True),
+])  # fmt: skip
+def test_what_waits_is_shown_to_whom_its_hosts_are_opened_and_to_who_asked(shown_to, heard, user, table, seen):
+    assert shown_to(user, table) == [heard] * seen
+
+
+def test_what_was_asked_for_in_words_that_are_not_understood_any_more_is_nobodys_but_the_masters(
+    run, shown_to, book, heard
+):
+    file = book._place(heard) / "asked.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "src": "nowhere", "asked_by": {}}))
+    assert [each["ends"] for each in run("overview")["transfers"] if each["state"] == "waiting"] == [[]]
+    assert shown_to("eve", {"eve": ["alpha", "beta"]}) == []
+
+
+@pytest.fixture
+def nothing_runs(minions):
+    for minion in minions.values():
+        minion.says["list"] = {"runs": [], "more": 0}
+
+
+def test_who_watches_sees_what_waits_and_is_not_held_up_by_what_nobody_follows(run, heard, nothing_runs, capsys):
+    capsys.readouterr()
+    told = run("watch")
+    assert [each["transfer"] for each in told["waiting"]] == [heard] and told["transfers"] == {}
+    err = capsys.readouterr().err
+    assert f"{heard[:8]}  waits for" in err and "beta takes part in 1 transfer" in err
+
+
+def test_who_watches_minions_is_told_of_what_waits_for_these(run, heard, nothing_runs):
+    assert run("watch", minions="gamma")["waiting"] == []
+    assert len(run("watch", minions="alpha")["waiting"]) == 1
+
+
+def test_who_watches_stays_until_what_waits_has_begun_and_ended(run, minions, book, begun, nothing_runs):
+    def listed(**_):
+        runner.release()
+        book.place(begun).leave()
+        peers = [{"host": "beta", "role": "destination"}]
+        run = {**minions["alpha"].list()["runs"][0], "transfer": begun, "alive": True, "peers": peers}
+        return {"runs": [run], "more": 0}
+
+    looks = iter([{"runs": [], "more": 0}])
+    minions["alpha"].says["list"] = lambda **_: next(looks, None) or listed()
+    runner = book.follow(begun)
+    told = run("watch")
+    assert (told["transfers"][begun]["result"], told["waiting"]) == ("ok", [])
 
 
 # --- ending ----------------------------------------------------------------------------------------------------------

@@ -29,20 +29,23 @@ def test_a_host_that_tells_too_little_has_told_nothing(answer):
     assert (queue.running, queue.waiting, queue.most) == (0, 0, 0)
 
 
-def test_a_line_tells_for_what_it_waits_and_since_when():
-    line = WAIT.line(now=160.0 + 65)
-    assert line == "waits since 1 min 05 s, 2 h 00 min at most: beta takes part in 1 transfer, 2 wait before this one"
+@pytest.mark.parametrize(("followed", "runner"), [(True, "its runner lives"), (False, "its runner is dead")])
+def test_it_is_told_since_when_it_waits_for_what_and_whether_its_runner_lives(followed, runner):
+    assert WAIT.text(followed, now=160.0 + 65) == (
+        f"waits for 1 min 05 s, 2 h 00 min at most: beta takes part in 1 transfer, 2 wait before this one; {runner}"
+    )
 
 
-def test_the_advice_says_whether_a_runner_lives_and_what_to_do():
+def test_what_can_be_done_depends_on_whether_its_runner_lives():
     lives, dead = (WAIT.advice(ID, followed, 200.0) for followed in (True, False))
-    assert "its runner lives" in lives and f"salt-run transfer.attach {ID} follows it" in lives
-    assert "its runner is dead" in dead and "transfer.tend goes on with it" in dead
-    assert all(f"salt-run transfer.cancel {ID}" in each for each in (lives, dead))
+    assert f"salt-run transfer.attach {ID} follows it" in lives
+    assert f"salt-run transfer.attach {ID} or transfer.tend goes on with it" in dead
+    assert all(f"salt-run transfer.cancel {ID} gives its place up" in each for each in (lives, dead))
 
 
 def test_after_its_time_the_advice_is_to_ask_again():
-    assert WAIT.advice(ID, False, 160.0 + 7201).endswith("ask for it again")
+    late = 160.0 + 7201
+    assert "are over" in WAIT.text(False, late) and WAIT.advice(ID, False, late) == "ask for it again"
 
 
 # --- for whom runners are called --------------------------------------------------------------------------------------

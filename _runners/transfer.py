@@ -24,6 +24,7 @@ from transfermaster import (
     looking,
     noted,
     showing,
+    unbegun,
     verifying,
     watching,
 )
@@ -767,7 +768,7 @@ def _may_wait(src, dst, options):
     return found.settings.wait > 0 and not [*found.reasons, *copying.needs_company(found)]
 
 
-def _run(src, meant, options, dry, reasons=(), transfer=None, place=None):
+def _run(src, meant, options, dry, reasons=(), transfer=None, place=None, attempt=1):
     """A request becomes a course, which is followed to its end and told."""
     own, (dst, notes) = transfer or naming.fresh(), meant
     try:
@@ -776,7 +777,11 @@ def _run(src, meant, options, dry, reasons=(), transfer=None, place=None):
         return report.refusal(own, src, dst, refused.reasons)
     against = copying.needs_company(asked) if transfer else ()
     asked = replace(
-        asked, asked_by=__context__["asked_by"], notes=tuple(notes), reasons=(*asked.reasons, *against)
+        asked,
+        attempt=attempt,
+        asked_by=__context__["asked_by"],
+        notes=tuple(notes),
+        reasons=(*asked.reasons, *against),
     )
     return copying.copied(__opts__, asked, dry, place)
 
@@ -785,8 +790,12 @@ def _run(src, meant, options, dry, reasons=(), transfer=None, place=None):
 
 
 def _once(asked, notes=()):
-    begin = functools.partial(_begun, notes=notes)
-    return background.once(__opts__, asked, begin, functools.partial(_attached, asked), _is_ours())
+    ways = background.Ways(
+        functools.partial(_begun, notes=notes),
+        functools.partial(_attached, asked),
+        functools.partial(_taken_back, asked),
+    )
+    return background.once(__opts__, asked, ways, _is_ours())
 
 
 def _asked(src, dst, options, key, dry, owner=""):
@@ -818,9 +827,14 @@ def _abroad(found, only):
     return [errors.BadPlace.reason(f"{only} may ask for copies to itself alone, not to {place}") for place in others]
 
 
-def _begun(asked, place, notes=()):
+def _begun(asked, place, attempt, notes=()):
     __context__["asked_by"] = asked.asked_by
-    return _run(asked.src, (asked.dst, notes), asked.options, asked.dry, transfer=asked.transfer, place=place)
+    meant = asked.dst, notes
+    return _run(asked.src, meant, asked.options, asked.dry, transfer=asked.transfer, place=place, attempt=attempt)
+
+
+def _taken_back(asked, transfer):
+    return unbegun.taken_back(__opts__, transfer, noted.hosts_of(__opts__, asked))
 
 
 def _attached(asked, transfer):

@@ -268,9 +268,18 @@ def refuse_crowd(opts: Mapping, minion: str, transfer: str) -> None:
         )
 
 
-def once(
-    opts: Mapping, asked: Asked, begin: Callable[[Asked, Place], Result], attach: Callable[[str], Result], ours=False
-) -> Result:
+@dataclass(frozen=True)
+class Ways:
+    """How a copy is begun at an attempt; how one is attached to that was begun; and how one that was prepared and never
+    begun is taken back (the number of that attempt, or 0).
+    """
+
+    begin: Callable[[Asked, Place, int], Result]
+    attach: Callable[[str], Result]
+    take_back: Callable[[str], int]
+
+
+def once(opts: Mapping, asked: Asked, ways: Ways, ours: bool = False) -> Result:
     """Begin this copy unless it was begun before: then attach to it, or tell how it ended. Where it is `ours`, a hand
     on our terminal may end it as long as it waits.
     """
@@ -278,30 +287,38 @@ def once(
     noted = _noted(book, asked)
     pause = MOMENT
     while (own := book.follow(asked.transfer, pause)) is None:
-        told = attach(asked.transfer)
+        told = ways.attach(asked.transfer)
         if not nobody_knows(told):
             return told
         pause = min(2 * pause, LONGEST_PAUSE)
     with own:
-        return book.result(asked.transfer) or _followed(book, noted, begin, attach, ours)
+        return book.result(asked.transfer) or _followed(book, noted, ways, ours)
 
 
-def _followed(
-    book: Book, asked: Asked, begin: Callable[[Asked, Place], Result], attach: Callable[[str], Result], ours: bool
-) -> Result:
+def _followed(book: Book, asked: Asked, ways: Ways, ours: bool) -> Result:
     came_before = book.followers(asked.transfer)
     book.count_follower(asked.transfer)
-    result = attach(asked.transfer) if came_before and not asked.dry else None
+    result = ways.attach(asked.transfer) if came_before and not asked.dry else None
+    place = book.place(asked.transfer, ours)
     if result is None or nobody_knows(result):
-        result = _begun(asked, book.place(asked.transfer, ours), begin)
+        result = _begun(asked, place, ways, attempt=1)
+    elif _may_be_unbegun(result, place) and (earlier := ways.take_back(asked.transfer)):
+        result = _begun(asked, place, ways, earlier + 1)
     book.conclude(asked.transfer, result)
     return result
 
 
-def _begun(asked: Asked, place: Place, begin: Callable[[Asked, Place], Result]) -> Result:
+def _may_be_unbegun(result: Result, place: Place) -> bool:
+    """Whether a runner may have died after it had prepared what failed then: no runner has heard that the source
+    goes.
+    """
+    return place.wait is not None and result["result"] in ("failed", "refused")
+
+
+def _begun(asked: Asked, place: Place, ways: Ways, attempt: int) -> Result:
     if place.wait and place.is_over(time.time()):
         return report.refusal(asked.transfer, asked.src, asked.dst, [place.wait.reason()])
-    return begin(asked, place)
+    return ways.begin(asked, place, attempt)
 
 
 def nobody_knows(result: Mapping[str, Any]) -> bool:

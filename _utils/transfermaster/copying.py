@@ -36,11 +36,16 @@ def _at_once(
 ) -> tuple[dict[str, Any], bool]:
     """The result, and whether somebody wanted the runner to end."""
     screen = saltface.screen(opts, request.settings.quiet)
-    own = Drive(opts, begun(request, place), screen, dry=dry, heeds=not request.reasons, place=place)
+    own = Drive(opts, begun(request, place), screen, dry=dry, heeds=_heeds(request), place=place)
     result = to_the_end(opts, own)
     if own.met:
         return joining.instead(opts, own, dry), False
     return result, own.state.outcome in (course.CANCELLED, course.LEFT)
+
+
+def _heeds(request: Request) -> bool:
+    """Whether what runs or rests at its place concerns it: an earlier attempt of its own does not."""
+    return not request.reasons and request.attempt == 1
 
 
 def _one_after_the_other(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:

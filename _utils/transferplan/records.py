@@ -14,7 +14,7 @@ from . import settings, shapes
 from .errors import AlreadyRunning, BadOption, NotResumable, Reason, Refused
 from .options import COMMAND, TABLE, Layer
 from .request import DESTINATION, SOURCE, Endpoint, Member, Request
-from .status import CANCELLED, PUBLISHED, Status
+from .status import CANCELLED, FAILED, PUBLISHED, UNSTARTED, Status
 from .streamed import OF_STREAMS
 
 
@@ -210,6 +210,15 @@ def _it_runs(found: Ends) -> Reason:
         f"transfer {found.transfer} runs, from {found.source.place} to {found.places}: "
         f"salt-run transfer.attach {found.transfer} follows it, salt-run transfer.cancel {found.transfer} ends it"
     )
+
+
+def is_unbegun(record: Record) -> bool:
+    """Whether nothing has moved here, and nobody has cancelled it."""
+    if record.given_up:
+        return False
+    if record.runs:
+        return record.status.phase in UNSTARTED
+    return record.result == FAILED and "moving" not in record.status.phases
 
 
 def _is_given_up(record: Record) -> bool:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 import saltface
-from transfermaster.background import CALL, Asked, Book, once
+from transfermaster.background import CALL, Asked, Book, Ways, once
 from transferplan import request
 
 from .test_transfer import PLACES, fail, names
@@ -121,7 +121,8 @@ def test_who_waits_for_one_that_still_plans_asks_less_and_less_often(opts, monke
     asked, pauses, asks = Asked("a" * 32, "alpha:/a", "beta:/b", {}, {}), [], []
     monkeypatch.setattr(Book, "follow", lambda _self, _transfer, pause: pauses.append(pause))
     answers = iter([nobody] * 6 + [{"result": "ok", "reasons": []}])
-    told = once(opts, asked, None, lambda transfer: asks.append(transfer) or next(answers))
+    ways = Ways(begin=None, attach=lambda transfer: asks.append(transfer) or next(answers), take_back=None)
+    told = once(opts, asked, ways)
     assert (told["result"], len(asks)) == ("ok", 7)
     assert pauses == [1, 2, 4, 8, 15, 15, 15]
 

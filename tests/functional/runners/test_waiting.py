@@ -285,6 +285,62 @@ def test_what_began_in_the_last_moments_of_its_runner_is_followed_and_not_begun_
     assert beta.asked().count("prepare") == 1 and not book.waiting()
 
 
+def dies_at(function, run, minions, beta, book):
+    """The id of a copy whose runner died when it said this to beta; by then its ends live, and have not begun."""
+    beta.says[function] = die
+    beta.says["queue"] = lambda **_: beta.free() or {**BUSY, "turn": True}
+    run("copy", **PLACES, wait="1h")
+    del beta.says[function]
+    for minion in minions.values():
+        minion.says["follow"] = lambda role, own=minion, **_: own.follow(role) | first_attempt(own, role)
+    (waiting,) = book.waiting()
+    return waiting.transfer
+
+
+def first_attempt(minion, role):
+    """Prepared, and taken back as soon as that is asked for; what comes after it goes well."""
+    if minion.specs and max(spec["attempt"] for spec in minion.specs.values()) > 1:
+        return {}
+    told = samples.status(Member(minion.name, role), "prepared", phases={"prepared": 0.0})
+    return told if "cancel" not in minion.asked() else {**told, "alive": False, "phase": "failed", "verdict": NO_GO}
+
+
+NO_GO = samples.failure(98, "no-go", "the source was prepared but never armed within its lease of 30 s; try again")
+
+
+def test_a_copy_whose_runner_died_when_one_end_was_prepared_is_begun_again(run, minions, beta, book):
+    transfer = dies_at("prepare", run, minions, beta, book)
+    done = run("attach", transfer)
+    assert (done["result"], done["transfer"], done["attempt"], book.waiting()) == ("ok", transfer, 2, [])
+    (taken_back,) = [arguments for name, arguments in minions["alpha"].calls if name == "cancel"]
+    assert taken_back["keep"] is True and "cancel" not in beta.asked()
+
+
+def test_a_copy_whose_runner_died_when_both_ends_were_prepared_is_begun_again_when_they_have_ended(
+    run, minions, beta, book
+):
+    transfer = dies_at("arm", run, minions, beta, book)
+    for minion in minions.values():
+        minion.calls.append(("cancel", {}))  # their leases have ended
+    done = run("attach", transfer)
+    assert (done["result"], done["transfer"], done["attempt"], book.waiting()) == ("ok", transfer, 2, [])
+
+
+def test_what_has_moved_and_failed_is_not_begun_again(run, minions, beta, begun):
+    for minion in minions.values():
+        minion.says["follow"] = lambda role, own=minion, **_: samples.status(
+            Member(own.name, role), verdict=samples.failure()
+        )
+    assert (run("attach", begun)["result"], beta.asked().count("prepare")) == ("failed", 1)
+
+
+def test_what_somebody_has_cancelled_is_not_begun_again(run, minions, beta, book):
+    transfer = dies_at("prepare", run, minions, beta, book)
+    told = minions["alpha"].record
+    minions["alpha"].says["record"] = lambda **asked: {**told(**asked), "given_up": True}
+    assert run("attach", transfer)["result"] == "refused" and "prepare" not in beta.asked()[-2:]
+
+
 def test_what_is_part_of_something_greater_does_not_happen_without_that(run, opts, beta, book):
     opts["fun"] = "state.orchestrate"
     beta.says["queue"] = die

@@ -100,6 +100,18 @@ def test_each_attempt_leaves_its_documents(halted, network, srv):
         assert pair.minion(role).ask("status", pair.transfer, role)["events"][0]["seq"] == 1
 
 
+@pytest.mark.parametrize("prepared", [("source",), ("destination",), ("destination", "source")])
+def test_what_was_prepared_and_never_begun_is_taken_back_and_begun_by_another_attempt(transfer, data, srv, prepared):
+    """Also where one end has never heard of the first one; so it is when a runner dies while its hosts prepare."""
+    pair = transfer(settings__keep_partial=0).prepare(*prepared)
+    for role in prepared:
+        assert pair.minion(role).ask("cancel", pair.transfer, role, True)["phase"] == "failed"
+        assert "moving" not in pair.minion(role).ask("status", pair.transfer, role)["phases"]
+    published(pair.again())
+    assert equal(data, srv / "data")
+    nothing_open(pair, srv, ["data"])
+
+
 def test_preparing_a_further_attempt_twice_attaches(halted, srv):
     pair = halted(**KEEP)
     pair.kill("source")

@@ -180,3 +180,27 @@ def test_the_present_attempt_is_watched_as_it_was_asked_for():
     request = records.present(ends(), [(COMMAND, {"quiet": True})], {"job_timeout": 5})
     assert (request.attempt, request.settings.quiet, request.settings.job_timeout) == (1, True, 5)
     assert request.source == asked().source
+
+
+NOT_MOVED = {"phases": {"prepared": 0.0, "armed": 0.2}}
+
+
+@pytest.mark.parametrize(("told", "expected"), [
+    ({"phase": "prepared", **NOT_MOVED}, True),
+    ({"phase": "armed", **NOT_MOVED}, True),
+    ({"phase": "connecting", **NOT_MOVED}, False),
+    ({"phase": "moving"}, False),
+    ({"verdict": failure(98, "no-go"), **NOT_MOVED}, True),
+    ({"verdict": failure()}, False),
+    ({"verdict": verdict(result="cancelled"), **NOT_MOVED}, False),
+    ({"verdict": verdict()}, False),
+])  # fmt: skip
+def test_what_has_not_moved_and_was_not_cancelled_has_not_begun(told, expected):
+    (source, _) = read({member: record(spec, **told) for member, spec in specs().items()})
+    assert records.is_unbegun(source) is expected
+
+
+def test_what_somebody_has_given_up_is_not_begun_again():
+    payloads = {member: record(spec, verdict=failure(), **NOT_MOVED) for member, spec in specs().items()}
+    (source, _) = read({member: {**payload, "given_up": True} for member, payload in payloads.items()})
+    assert not records.is_unbegun(source)

@@ -11,13 +11,13 @@ TRANSFER = samples.TRANSFER
 
 
 @pytest.fixture
-def as_user(opts, fleet, context):
+def as_user(opts, fleet, context, monkeypatch):
     """overview(...) as this user of external authentication asks for it, through the master."""
 
     def as_user(user, table=None, **arguments):
         opts.update({"__cli": "salt-master", "transfer_viewers": table or {}})
         overview = salt.loader.runner(opts, context=context)["transfer.overview"]
-        overview.__globals__["__user__"] = user  # as Salt does it for each call
+        monkeypatch.setitem(overview.__globals__, "__user__", user)  # as Salt does it for each call
         return overview(**arguments)
 
     return as_user

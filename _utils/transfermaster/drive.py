@@ -156,11 +156,18 @@ class Drive:
             fleet.tell(event.tag, event.data)
         if what == "progress":
             self._paces = display.measure(self.state.statuses, self._paces, fleet.now())
-            self._screen.show(*display.progress_lines(self.state.statuses, self._paces))
+            level = request.settings.verify
+            self._screen.show(*display.progress_lines(self.state.statuses, self._paces, self._streams, level))
         elif what == "queued":
             self._screen.show(display.queue_line(details))
         elif request.settings.verbose:
             self._screen.say([display.event_line(what, details)])
+
+    @property
+    def _streams(self) -> int:
+        """How many connections carry the data: as planned, or as the ends of what is attached to recorded it."""
+        asked = self.plan.streams if self.plan else self.state.request.settings.streams
+        return asked if isinstance(asked, int) else 1
 
     def _finish(self, fleet: saltface.Fleet) -> None:
         self._finished = True

@@ -85,6 +85,11 @@ _WORDS = {
 }
 
 
+def in_short(found: Bottleneck) -> str:
+    """Where and what, without what to try."""
+    return found.text.partition(":")[0]
+
+
 def words(stage: str, host: str) -> str:
     """A sentence for people: where, what, and what to try."""
     return f"{host}, {_WORDS[stage]}" if host else _WORDS[stage]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from . import units
 from .errors import NoCodec
 from .facts import Facts
 
@@ -33,7 +34,7 @@ def choose(asked: str, everyone: Iterable[Facts]) -> Compression:
     if asked != "auto":
         return _asked(asked, lacking[asked.partition(":")[0]])
     codec = next((name for name in BEST_FIRST if not lacking[name]), NONE)
-    without = "; ".join(f"{' and '.join(lacking[name])} without {name}" for name in BEST_FIRST if lacking[name])
+    without = "; ".join(f"{units.some(lacking[name])} without {name}" for name in BEST_FIRST if lacking[name])
     return Compression(asked, codec, f"where it helps{f' ({without})' if without else ''}")
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import flows, units, updating
+from . import bottleneck, flows, units, updating
 from .paths import printable
-from .request import DESTINATION, Member
+from .request import DESTINATION, SOURCE, Member
 from .status import ENDED, Progress, Status
 
 SMOOTHING = 5.0
 MOST_LINES = 12
+NOTHING = Progress(0, 0, 0, 0, 0, False)
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class Pace:
 
 def plan_lines(summary: Mapping[str, Any]) -> list[str]:
     """The plan on one screen, from Plan.summary()."""
+    why = f" ({summary['digest_why']})" if summary["digest_why"] else ""
     rows = [
         ("copy", f"{summary['source']}  ({_what(summary)})"),
         *(("", line) for line in flows.lines(summary["stream"])),
         *_choice(summary),
         *_there(summary),
         *_flow(summary),
-        ("proof", f"{summary['digest']}, {summary['verify']}"),
+        ("proof", f"{summary['digest']}{why}, {summary['verify']}"),
         ("time", summary["forecast"]["text"]),
         *(("note", warning) for warning in summary["warnings"]),
     ]
@@ -153,26 +155,40 @@ def queue_line(details: Mapping[str, Any]) -> str:
     return printable(f"waits for {details['host']}, which takes part in {running}{waiting}")
 
 
-def progress_lines(statuses: Mapping[Member, Status], paces: Mapping[Member, Pace]) -> list[str]:
-    """How far the copy has come, a line for each destination; none before anything is known. Paces from `measure`."""
+def progress_lines(
+    statuses: Mapping[Member, Status], paces: Mapping[Member, Pace], streams: int = 1, level: str = "readback"
+) -> list[str]:
+    """How far the copy has come, a line for each destination; none before anything is known. Paces from `measure`;
+    over so many streams, proved at this level.
+    """
     leading = _leading(statuses)
     shown, more = _most_telling(leading)
-    lines = [_progress_line(status, _counted(statuses), paces.get(member, Pace())) for member, status in shown.items()]
+    source = next((status for member, status in statuses.items() if member.role == SOURCE), None)
+    counted = _counted(statuses)
+    lines = ["  ".join(_progress(each, counted, paces.get(member, Pace()))) for member, each in shown.items()]
+    slowest = [_slowest(source, status, streams, level) for status in shown.values()]
+    lines = [f"{line}{held_up}" for line, held_up in zip(lines, slowest, strict=True)]
     if len(leading) > 1:
         width = max(len(member.host) for member in shown)
         lines = [f"{member.host:<{width}}  {line}" for member, line in zip(shown, lines, strict=True)]
     return [printable(line) for line in (*lines, *more)]
 
 
-def _progress_line(status: Status, counted: Progress, pace: Pace) -> str:
-    parts = [
-        f"{status.phase:<10}",
-        _share(status, counted),
-        f"{units.size(_done(status))} of {_about(counted)}{units.size(counted.bytes_total)}",
-        _files(status, counted),
-        *_speed(counted.bytes_total - _done(status), pace),
-    ]
-    return "  ".join(parts)
+def _progress(status: Status, counted: Progress, pace: Pace) -> Iterator[str]:
+    yield f"{status.phase:<10}"
+    yield _share(status, counted)
+    yield f"{units.size(_done(status))} of {_about(counted)}{units.size(counted.bytes_total)}"
+    yield _files(status, counted)
+    yield from _speed(counted.bytes_total - _done(status), pace)
+
+
+def _slowest(source: Status | None, status: Status, streams: int, level: str) -> str:
+    """What has held a destination up the most until now; empty where nothing is left to do or nobody has told."""
+    if source is None or status is source or status.phase in ENDED or not (source.stages and status.stages):
+        return ""
+    ours, theirs = (bottleneck.End(each.host, each.stages) for each in (source, status))
+    found = bottleneck.find(ours, theirs, streams, level)
+    return f"  slowest: {bottleneck.in_short(found)}" if found else ""
 
 
 def measure(statuses: Mapping[Member, Status], paces: Mapping[Member, Pace], now: float) -> dict[Member, Pace]:
@@ -201,7 +217,8 @@ def _most_telling(leading: Mapping[Member, Status]) -> tuple[dict[Member, Status
 
 def _counted(statuses: Mapping[Member, Status]) -> Progress:
     """The counters that know the totals best."""
-    return max((each.progress for each in statuses.values()), key=lambda counted: counted.bytes_total)
+    told = (each.progress for each in statuses.values())
+    return max(told, key=lambda counted: counted.bytes_total, default=NOTHING)
 
 
 def _done(status: Status) -> int:

@@ -256,6 +256,7 @@ class Plan:
             "exclude": list(asked.exclude),
             "excluded": self.found.excluded,
             "digest": self.digest,
+            "digest_why": why_digest(asked.digest, self.digest, self.facts.values()),
             "verify": asked.verify,
             "encrypt": asked.encrypt,
             "streams": self.streams,
@@ -478,6 +479,13 @@ def choose_digest(asked: str, everyone: Iterable[Facts]) -> str:
         f"{' and '.join(lacking[wanted[-1]])} cannot compute {wanted[-1]}: "
         "leave out digest, or install what is missing there"
     )
+
+
+def why_digest(asked: str, chosen: str, everyone: Iterable[Facts]) -> str:
+    """Who lacks the strongest digest, where that is why another was chosen."""
+    strongest = STRONGEST_FIRST[0]
+    lacking = [each.host for each in everyone if strongest not in each.digests]
+    return f"{units.some(lacking)} without {strongest}" if asked == "auto" and chosen != strongest else ""
 
 
 def _pair(source: _Side, destination: _Side) -> Pair | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 
 _DECIMAL = {name: 1000**power for power, name in enumerate(("B", "KB", "MB", "GB", "TB", "PB"))}
@@ -15,6 +16,7 @@ _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
 _SPAN = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhdw])+", re.IGNORECASE)
 _SPAN_PART = re.compile(r"([0-9.]+)([smhdw])", re.IGNORECASE)
+SHOWN = 3
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
@@ -74,3 +76,10 @@ def span(seconds: float) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 file`, `2 files`, `12,034 entries`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def some(names: Sequence[str]) -> str:
+    """`db1`, `db1 and db2`, `db1, db2, db3 and 97 more`."""
+    rest = len(names) - SHOWN
+    *first, last = (*names[:SHOWN], f"{rest:,} more") if rest > 0 else names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -53,6 +53,24 @@ def test_progress_tells_share_amount_rate_and_time():
     assert line == "moving       40 %  4.0 GiB of 10.0 GiB  203 of 1,000 files  512.0 MiB/s  12 s left"
 
 
+def test_progress_tells_what_holds_it_up():
+    source, destination = {"read": 1.0, "network": 6.0}, {"write": 5.0, "network": 1.0}
+    statuses = {ALPHA: told(ALPHA, stages=source), BETA: told(BETA, stages=destination)}
+    assert shown(statuses, Pace()).endswith("0 of 1,000 files  slowest: beta, writing")
+    statuses[BETA] = told(BETA, stages={"network": 7.0})
+    assert shown(statuses, Pace()).endswith("slowest: the network between the hosts")
+    (line,) = display.progress_lines({**statuses, ALPHA: told(ALPHA, stages={"read": 3.0, "encrypt": 8.0})}, {}, 4)
+    assert line.endswith("slowest: alpha, reading"), "connections work side by side"
+
+
+def test_nothing_holds_up_what_has_ended_or_has_not_told():
+    stages = {"write": 5.0}
+    ended = told(BETA, stages=stages, verdict=verdict())
+    assert "slowest" not in shown({ALPHA: told(ALPHA, stages=stages), BETA: ended}, Pace())
+    assert "slowest" not in shown({ALPHA: told(ALPHA), BETA: told(BETA, stages=stages)}, Pace())
+    assert "slowest" not in shown({BETA: told(BETA, stages=stages)}, Pace())
+
+
 def test_totals_come_from_the_end_that_knows_more():
     statuses = {ALPHA: told(ALPHA), BETA: told(BETA, progress=progress(bytes_total=0, bytes_done=GIB, files_total=0))}
     assert "10 %  1.0 GiB of 10.0 GiB  0 of 1,000 files" in shown(statuses, Pace())

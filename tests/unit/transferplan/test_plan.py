@@ -281,6 +281,17 @@ def test_the_codec_is_one_that_both_have(asked_for, codecs, codec, why):
     assert told == {"asked": asked_for, "codec": codec, "why": why}
 
 
+def test_a_digest_that_is_not_the_strongest_is_explained_unless_it_was_asked_for():
+    def proof(wanted, **hosts):
+        (line,) = [line for line in display.plan_lines(made(wanted, **hosts).summary()) if " proof" in line]
+        return line.strip()
+
+    without = beta(digests=["sha256"])
+    assert proof(asked()) == "proof  blake3, readback"
+    assert proof(asked(), beta=without) == "proof  sha256 (beta without blake3), readback"
+    assert proof(asked(digest="sha256"), beta=without) == "proof  sha256, readback"
+
+
 def test_a_codec_that_a_host_lacks_is_refused_in_words():
     with pytest.raises(errors.Refused) as refused:
         made(asked(compress="zstd"), beta=beta(codecs=["zlib"]))

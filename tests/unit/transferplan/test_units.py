@@ -103,3 +103,14 @@ def test_rates_are_read_in_bytes_and_bits(text, rate):
 def test_what_is_no_rate_is_refused(text):
     with pytest.raises(ValueError, match=".*"):
         units.parse_rate(text)
+
+
+def test_of_many_names_some_are_told():
+    names = ["db1", "db2", "db3", "db4", "db5"]
+    assert [units.some(names[:number]) for number in (1, 2, 3, 4, 5)] == [
+        "db1",
+        "db1 and db2",
+        "db1, db2 and db3",
+        "db1, db2, db3 and 1 more",
+        "db1, db2, db3 and 2 more",
+    ]

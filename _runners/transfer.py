@@ -28,10 +28,10 @@ from transfermaster import (
     verifying,
     watching,
 )
-from transferplan import errors, inventory, naming, report, request, settings, whose, words
+from transferplan import display, errors, inventory, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
-from transferplan.options import DAY, describe
+from transferplan.options import COMMAND, DAY, describe
 
 __func_alias__ = {"list_": "list", "settings_": "settings"}
 
@@ -54,12 +54,37 @@ def _face(function):
         __context__["asked_by"] = asker
         answer = _answer(function, args, given)
         __context__["retcode"] = answer["retcode"]
-        return answer
+        return _for_salt(function.__name__, given, answer)
 
     # Salt must not find the true signature, else it refuses arguments in its own way before we see them.
     del face.__wrapped__
     face.__doc__ = (function.__doc__ or "").replace("    OPTIONS\n", describe())
     return face
+
+
+# What people wait for, and are told the end of in words.
+FOR_PEOPLE = ("copy", "plan", "resume", "attach")
+NOT_PRINTED = "quiet"
+
+
+def _for_salt(name, given, answer):
+    """The answer as Salt shall print it: what a terminal shows in words is not printed there as a document too."""
+    if name in FOR_PEOPLE and __opts__.get("fun") == f"transfer.{name}":
+        answer = _told_in_words(given, answer)
+        if isinstance(answer, saltface.Shown) and saltface.has_terminal(__opts__):
+            return {"data": dict(answer), "outputter": NOT_PRINTED}
+    return dict(answer)
+
+
+def _told_in_words(given, answer):
+    """The answer, told to who looks on if nothing has told it yet."""
+    if isinstance(answer, saltface.Shown):
+        return answer
+    asked = {"quiet": given["quiet"]} if "quiet" in given else {}
+    own, _ = settings.sound([*saltface.master_layers(__opts__), (COMMAND, asked)])
+    screen = saltface.screen(__opts__, own.quiet)
+    screen.say(display.answer_lines(answer))
+    return screen.shown(answer)
 
 
 def _typed(opts):
@@ -748,7 +773,10 @@ def _meant(src, dst, expression, kind):
     """The destinations, of which minions may have to be asked, and what the plan shall note about them."""
     if expression is None and kind is None:
         return dst, ()
-    source_host, _ = request.parse_place(src, "src")
+    try:
+        source_host, _ = request.parse_place(src, "src")
+    except errors.BadPlace as bad:
+        raise errors.Refused([bad.as_reason()]) from None
     return copying.targeted(__opts__, dst, source_host, expression, kind)
 
 

@@ -458,8 +458,23 @@ def screen(opts: Mapping, quiet: bool) -> Screen | Silence:
     return Silence() if quiet or opts.get("__cli") != "salt-run" else Screen(sys.stderr)
 
 
+def has_terminal(opts: Mapping) -> bool:
+    """Whether what `salt-run` prints, on stderr and as the result, ends on one and the same screen, and nobody has said
+    in what form the result is wanted.
+    """
+    asked = opts.get("output") or opts.get("output_file") or opts.get("async")
+    return opts.get("__cli") == "salt-run" and not asked and sys.stdout.isatty() and sys.stderr.isatty()
+
+
+class Shown(dict):
+    """A result that people have in words on their screen."""
+
+
 class Silence:
     """A screen that nobody looks at."""
+
+    def shown(self, result: dict[str, Any]) -> dict[str, Any]:
+        return result
 
     def say(self, lines: Iterable[str]) -> None:
         pass
@@ -477,6 +492,10 @@ class Screen:
         self._live = stream.isatty()
         self._shown_at = -NEVER
         self._below = 0
+
+    def shown(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The result, of which everything was said here."""
+        return Shown(result)
 
     def say(self, lines: Iterable[str]) -> None:
         back = self._back() if self._live else ""

@@ -85,6 +85,10 @@ class Drive:
         """What the runner returns."""
         return _planned(self.plan) if self._plan_is_all else report.result(self.state)
 
+    def told(self) -> dict[str, Any]:
+        """The same, known as what people have seen if they have."""
+        return self._screen.shown(self.result())
+
     # what the course wants
 
     def act(self, fleet: saltface.Fleet) -> None:
@@ -236,7 +240,7 @@ def to_the_end(opts: Mapping, drive: Drive) -> dict[str, Any]:
                     drive.abandon(fleet.now())
                     steer([drive], fleet, signals)
                 return _with_bug(drive.result(), reason)
-    return drive.result()
+    return drive.told()
 
 
 def bug(error: Exception) -> errors.Reason:

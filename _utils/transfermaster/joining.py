@@ -91,10 +91,14 @@ def _joined(opts: Mapping, found: records.Ends, how: str, request: Request, dry:
     layers = saltface.master_layers(opts)
     options = request.settings.commanded()
     if how == again.ATTACHED:
-        return {**_attached(opts, found, options), "joined": how}
+        return _that_joined(_attached(opts, found, options), how)
     following = records.next_attempt(found, options, layers, request.asked_by)
     following = replace(following, asked_at=request.asked_at)
-    return {**_resumed(opts, following, dry), "joined": how}
+    return _that_joined(_resumed(opts, following, dry), how)
+
+
+def _that_joined(result: dict[str, Any], how: str) -> dict[str, Any]:
+    return type(result)({**result, "joined": how})
 
 
 def _tell_joined(opts: Mapping, found: records.Ends, how: str, request: Request) -> None:

@@ -259,7 +259,15 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         lines += [printable(line) for line in _update_lines(result)]
         lines += [printable(line) for line in _speed_lines(result)]
         lines += _slowest_line(result["bottleneck"])
-    return [*lines, *_cleanup_lines(result), printable(f"transfer {result['transfer']}")]
+    named = [printable(f"transfer {result['transfer']}")] if result["transfer"] else []
+    return [*lines, *_cleanup_lines(result), *named]
+
+
+def answer_lines(answer: Mapping[str, Any]) -> list[str]:
+    """Whatever a function of the runner returns, in short; a result of a copy as `result_lines` tell it."""
+    if "receipt" in answer:
+        return result_lines(answer)
+    return [printable(str(answer["result"])), *reason_lines(answer["reasons"])]
 
 
 def _places(result: Mapping[str, Any]) -> str:

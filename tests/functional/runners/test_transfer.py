@@ -577,6 +577,54 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture
+def typed(opts, fleet, context, monkeypatch):
+    """typed(name, ...) -> what Salt gets from a function typed at a terminal, and what the terminal shows of it."""
+
+    def typed(name, *args, **kwargs):
+        opts.setdefault("fun", f"transfer.{name}")
+        screen = Terminal()
+        monkeypatch.setattr("sys.stdout", Terminal())
+        monkeypatch.setattr("sys.stderr", screen)
+        return salt.loader.runner(opts, context=context)[f"transfer.{name}"](*args, **kwargs), screen.getvalue()
+
+    return typed
+
+
+def test_what_a_terminal_was_told_in_words_is_not_printed_there_as_a_document_too(typed):
+    answer, screen = typed("copy", **PLACES)
+    assert (set(answer), answer["outputter"]) == ({"data", "outputter"}, "quiet")
+    assert (answer["data"]["retcode"], type(answer["data"])) == (0, dict)
+    assert screen.count("ok: alpha:/srv/data to beta:/srv/data\n") == 1
+
+
+def test_a_plan_on_a_terminal_is_a_plan_and_no_document(typed):
+    answer, screen = typed("plan", **PLACES)
+    assert answer["data"]["result"] == "planned" and "    copy  alpha:/srv/data" in screen
+
+
+@pytest.mark.parametrize("asked", [{"output": "json"}, {"output_file": "/x"}, {"async": True}, {"fun": "state.orch"}])
+def test_who_asks_for_a_document_gets_it(opts, typed, asked):
+    opts.update(asked)
+    assert typed("copy", **PLACES)[0]["result"] == "ok"
+
+
+def test_quietly_the_document_is_all(typed):
+    answer, screen = typed("copy", **PLACES, quiet=True)
+    assert (answer["result"], screen) == ("ok", "")
+
+
+def test_a_mistake_that_ends_it_at_once_is_told_in_words_too(typed):
+    answer, screen = typed("resume", TRANSFER)
+    assert answer["data"]["result"] == "refused"
+    assert "refused\n" in screen and "unknown-transfer" in screen
+
+
+def test_places_that_cannot_be_read_are_told_in_words_too(typed):
+    answer, screen = typed("copy", src="alpha", dst="beta:/srv/", targets="b*")
+    assert answer["data"]["retcode"] == 3 and screen.count("refused") == 1 and "src=alpha has no path" in screen
+
+
 def test_on_a_terminal_progress_is_one_line_that_changes():
     stream = Terminal()
     screen = saltface.Screen(stream)

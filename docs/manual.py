@@ -17,8 +17,9 @@ SYNOPSIS = (
     "transfer.copy src=MINION:/path dst=MINION:/path [option=value ...]",
     "transfer.plan src=... dst=... [option=value ...]",
     "transfer.start src=... dst=... [key=TEXT] [option=value ...]",
-    "transfer.status | attach | resume | cancel | verify | log TRANSFER",
-    "transfer.list | watch | doctor | sweep | audit | settings | metrics",
+    "transfer.status | attach | resume | cancel | verify | log | overview TRANSFER",
+    "transfer.limit TRANSFER RATE",
+    "transfer.list | watch | doctor | sweep | audit | settings | metrics | tend",
 )
 DESCRIPTION = (
     "Moves files and directory trees from one Salt minion to another: directly, encrypted, and verified on the "
@@ -26,7 +27,8 @@ DESCRIPTION = (
     "whatever dies on the way.",
     "A destination that ends in a slash is a directory to copy into, any other is the final name, under which nothing "
     "may exist yet. Data arrives beside it and appears there by a rename once it is proved. A transfer that failed is "
-    "gone on with by transfer.resume, or by the same command again. Every function is explained by "
+    "gone on with by transfer.resume, or by the same command again. TRANSFER is the id that a copy tells in its last "
+    "line and that transfer.list lists. Every function is explained by "
     "\\fBsalt\\-run \\-d transfer\\fR.",
 )
 FILES = {
@@ -41,8 +43,8 @@ EXAMPLES = {
         "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/ test=True",
         "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/",
     ),
-    "Only what differs, over a slow line:": (
-        "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/ update=True profile=wan",
+    "Only what differs, and no faster than this:": (
+        "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/ update=True limit=50MB/s",
     ),
     "From a state, on the minion that shall have it:": (
         "/srv/data:",
@@ -117,12 +119,16 @@ def _tagged(tag, text):
 
 
 def _example(title, lines):
-    return [".PP", _plain(title), ".PP", ".nf", *(f"    {_plain(line)}" for line in lines), ".fi"]
+    return [".PP", _plain(title), ".PP", ".nf", *(f"    {_verbatim(line)}" for line in lines), ".fi"]
 
 
 def _plain(text):
     """The text so that groff takes nothing in it for its own."""
-    return inspect.cleandoc(text).replace("\\", "\\e").replace("-", "\\-").replace("`", "").replace("'", "\\(aq")
+    return _verbatim(inspect.cleandoc(text)).replace("`", "")
+
+
+def _verbatim(text):
+    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
 
 
 def _sheltered(line):

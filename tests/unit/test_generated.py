@@ -62,5 +62,19 @@ def test_whoever_comes_from_transferpy_is_told_of_options_that_there_are():
     assert len(told) > 10 and told <= {option.name for option in OPTIONS}
 
 
+def test_the_manual_names_every_function_that_people_call():
+    synopsis = " ".join(generator().manual.SYNOPSIS)
+    functions = re.findall(r"^@_face\ndef (\w+?)_?\(", read("_runners/transfer.py"), re.MULTILINE)
+    assert len(functions) > 15
+    assert [name for name in functions if name != "pull" and not re.search(rf"\b{name}\b", synopsis)] == []
+
+
+def test_an_example_of_the_manual_can_be_pasted():
+    manual = generator().manual
+    text = manual.page().replace("\\-", "-").replace("\\(aq", "'")
+    for lines in manual.EXAMPLES.values():
+        assert "".join(f"    {line}\n" for line in lines) in text
+
+
 def read(path):
     return (ROOT / path).read_text(encoding="utf-8")

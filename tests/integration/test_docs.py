@@ -23,8 +23,11 @@ MINIONS = ("db1", "db2", "db3")
 MASTER_CONFIG = {"peer_run": {"db.*": ["transfer.pull"]}}  # as docs/howto/provision-a-minion.md says
 WRITE = os.environ.get("DOCS_WRITE")
 FIRST_MET = ("README.md",)
-AWAIT = "/usr/local/bin/await-transfer"
-AWAIT_PROGRAM = Path(__file__).with_name("await_transfer.sh")
+MINION_CONFIG = {"replica": {"replication": {"user": "repl", "password": "a-secret"}}}  # as docs/databases.md says
+HELPERS = {
+    "/usr/local/bin/await-transfer": Path(__file__).with_name("await_transfer.sh"),
+    "/usr/local/bin/begin-database": Path(__file__).with_name("begin_database.sh"),
+}
 CLONE = "/root/salt-transfer"
 FROM_NOTHING = ("README.md", "tutorial.md")  # these say how the code gets there
 
@@ -44,9 +47,12 @@ RUNNABLE = [parameter(path) for path in PAGES if with_commands(path)]
 @pytest.fixture(scope="module")
 def hosts():
     """A lab as its owner begins with it: a clone lies where root works on the master, and no more."""
-    with Lab(minions=MINIONS, install="none", master_config=MASTER_CONFIG) as lab:
+    config = {"master_config": MASTER_CONFIG, "minion_config": MINION_CONFIG}
+    with Lab(minions=MINIONS, databases=MINIONS, install="none", **config) as lab:
         shutil.copytree(CHECKOUT, lab.master.path(CLONE), ignore=NOT_IN_A_CLONE)
-        lab.master.run(["install", "-m", "755", "/dev/stdin", AWAIT], input=AWAIT_PROGRAM.read_text())
+        for machine in lab.machines.values():
+            for path, program in HELPERS.items():
+                machine.run(["install", "-m", "755", "/dev/stdin", path], input=program.read_text())
         yield lab
 
 
@@ -59,6 +65,7 @@ def empty(hosts, page):
     yield hosts
     hosts.run_runner("transfer.sweep", partial=True)
     for name in hosts.minions:
+        hosts.machine(name).run(["systemctl", "stop", "mariadb"])
         hosts.machine(name).run(["find", "/srv", "-mindepth", "1", "-delete"])
 
 

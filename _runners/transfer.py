@@ -28,7 +28,7 @@ from transfermaster import (
     verifying,
     watching,
 )
-from transferplan import display, errors, inventory, naming, report, request, settings, whose, words
+from transferplan import display, errors, inventory, looks, naming, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
 from transferplan.options import COMMAND, DAY, describe
@@ -54,7 +54,7 @@ def _face(function):
         __context__["asked_by"] = asker
         answer = _answer(function, args, given)
         __context__["retcode"] = answer["retcode"]
-        return _for_salt(function.__name__, given, answer)
+        return _for_salt(function.__name__.rstrip("_"), given, answer)
 
     # Salt must not find the true signature, else it refuses arguments in its own way before we see them.
     del face.__wrapped__
@@ -62,28 +62,31 @@ def _face(function):
     return face
 
 
-# What people wait for, and are told the end of in words.
-FOR_PEOPLE = ("copy", "plan", "resume", "attach")
+# What people are told in words: how something ended that they waited for, always; what they look at, unless they ask
+# for it in another form.
+ENDINGS = dict.fromkeys(("copy", "plan", "resume", "attach"), display.answer_lines)
+LOOKS = {"list": looks.list_lines, "status": looks.status_lines}
 NOT_PRINTED = "quiet"
 
 
 def _for_salt(name, given, answer):
     """The answer as Salt shall print it: what a terminal shows in words is not printed there as a document too."""
-    if name in FOR_PEOPLE and __opts__.get("fun") == f"transfer.{name}":
-        answer = _told_in_words(given, answer)
+    if __opts__.get("fun") == f"transfer.{name}":
+        answer = _in_words(name, given, answer)
         if isinstance(answer, saltface.Shown) and saltface.has_terminal(__opts__):
             return {"data": dict(answer), "outputter": NOT_PRINTED}
     return dict(answer)
 
 
-def _told_in_words(given, answer):
+def _in_words(name, given, answer):
     """The answer, told to who looks on if nothing has told it yet."""
-    if isinstance(answer, saltface.Shown):
+    lines = ENDINGS.get(name) or (None if __opts__.get("output") else LOOKS.get(name))
+    if lines is None or isinstance(answer, saltface.Shown):
         return answer
     asked = {"quiet": given["quiet"]} if "quiet" in given else {}
     own, _ = settings.sound([*saltface.master_layers(__opts__), (COMMAND, asked)])
     screen = saltface.screen(__opts__, own.quiet)
-    screen.say(display.answer_lines(answer))
+    screen.say(lines(answer))
     return screen.shown(answer)
 
 

@@ -80,6 +80,35 @@ def test_a_wheel_brings_what_is_served_and_read(environment):
     assert (share / "doc/salt-transfer/operations.md").exists()
 
 
+OURS = "/opt/ours"
+DROP_IN = f"[Service]\nEnvironment=PYTHONPATH={OURS}\n"
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def installed_wheel(request, wheel):
+    """A lab in which each Python of Salt has our wheel, and Salt knows of us by that alone."""
+    with Lab(minions=("alpha", "beta"), salt=request.param, install="none") as lab:
+        for machine in lab.machines.values():
+            shutil.copy(wheel, machine.path("/root"))
+            options = ["--quiet", "--no-index", "--no-deps", f"--target={OURS}"]
+            machine.run(["python", "-m", "pip", "install", *options, f"/root/{wheel.name}"])
+            daemon = "salt-master" if machine is lab.master else "salt-minion"
+            place = f"/etc/systemd/system/{daemon}.service.d/wheel.conf"
+            machine.run(["install", "-D", "/dev/stdin", place], input=DROP_IN)
+            machine.run(["systemctl", "daemon-reload"])
+        restart(lab)
+        yield lab
+
+
+def test_installed_as_a_wheel_it_copies(installed_wheel):
+    lab = installed_wheel
+    lab.machine("alpha").run(["sh", "-c", "mkdir /srv/data && echo hello >/srv/data/file"])
+    salt_run = ["env", f"PYTHONPATH={OURS}", "salt-run", "--config-dir=/etc/salt", "--out=json"]
+    told = json.loads(lab.master.output(*salt_run, "transfer.copy", "src=alpha:/srv/data", "dst=beta:/srv/"))
+    assert (told["result"], told["receipt"]["proved"]) == ("ok", True)
+    assert lab.machine("beta").output("cat", "/srv/data/file") == "hello"
+
+
 # --- a Debian package ------------------------------------------------------------------------------------------------
 
 
@@ -99,19 +128,24 @@ def test_lintian_finds_nothing(deb):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.fixture(scope="module")
-def installed(deb):
+@pytest.fixture(scope="module", params=VERSIONS)
+def installed(request, deb):
     """A lab in which Salt knows of us by the package alone."""
-    with Lab(minions=("alpha", "beta"), install="none") as lab:
+    with Lab(minions=("alpha", "beta"), salt=request.param, install="none") as lab:
         for machine in lab.machines.values():
             shutil.copy(deb, machine.path("/root/own.deb"))
             machine.run(["dpkg", "--install", "/root/own.deb"])
-        lab.master.run(["systemctl", "restart", "salt-master"])
-        with lab.bus() as bus:
-            for name in lab.minions:
-                lab.machine(name).run(["systemctl", "restart", "salt-minion"])
-            bus.await_start(lab.minions)
+        restart(lab)
         yield lab
+
+
+def restart(lab):
+    """Restart all of Salt; return when it works."""
+    lab.master.run(["systemctl", "restart", "salt-master"])
+    with lab.bus() as bus:
+        for name in lab.minions:
+            lab.machine(name).run(["systemctl", "restart", "salt-minion"])
+        bus.await_start(lab.minions)
 
 
 def test_installed_it_copies_and_removed_it_leaves_the_records_alone(installed):

@@ -33,6 +33,7 @@ VARIES = (
     (re.compile(r"[\d.]+ [KMGT]?i?B free"), "ROOM free"),
     (re.compile(r"[\d.]+ [KMGT]?i?B of it stay"), "ROOM of it stay"),
     (re.compile(r"[\d.]+ [KMGT]?i?B travelled"), "SIZE travelled"),
+    (re.compile(r"[\d.]+ [KMGT]?i?B of "), "SIZE of "),
     (re.compile(r"\b44\d\d\b"), "PORT"),
 )
 PHASES = "connecting|proved|moving|verifying|sealed|publishing|published"

@@ -609,6 +609,21 @@ def test_who_asks_for_a_document_gets_it(opts, typed, asked):
     assert typed("copy", **PLACES)[0]["result"] == "ok"
 
 
+def test_a_list_is_lines_on_a_terminal(typed, minions):
+    for minion in minions.values():
+        minion.says["list"] = {"runs": [], "more": 0}
+    answer, screen = typed("list")
+    assert (answer["data"]["transfers"], screen.splitlines()[-1].strip("\r\x1b[K")) == ([], "no transfer to tell of")
+
+
+def test_a_list_that_is_asked_for_as_a_document_is_only_that(opts, typed, minions):
+    for minion in minions.values():
+        minion.says["list"] = {"runs": [], "more": 0}
+    opts["output"] = "json"
+    answer, screen = typed("list")
+    assert (answer["transfers"], screen) == ([], "")
+
+
 def test_quietly_the_document_is_all(typed):
     answer, screen = typed("copy", **PLACES, quiet=True)
     assert (answer["result"], screen) == ("ok", "")

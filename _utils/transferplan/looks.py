@@ -1,0 +1,92 @@
+"""What people see of transfers that they look at: a line for each that is listed, a line for each end of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from . import display, units
+from .inventory import FINISHED
+from .paths import decode_path, printable
+from .paths import display as shown_path
+from .request import DESTINATION, SOURCE
+from .status import ENDED
+
+NOTHING = "no transfer to tell of"
+
+
+def list_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.list` returns, the newest first."""
+    told = [*map(_listed, answer.get("transfers", ())), *map(_waiting, answer.get("waiting", ()))]
+    more = answer.get("more", 0)
+    rest = [f"and {units.count(more, 'older one that is', 'older ones that are')} over: older=True lists them"]
+    nothing = [] if told or answer["reasons"] else [NOTHING]
+    return [*map(printable, told), *nothing, *(rest if more else []), *_afterwards(answer)]
+
+
+def status_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.status` returns."""
+    return [*map(printable, map(_end, answer.get("ends", ()))), *_afterwards(answer)]
+
+
+def _afterwards(answer: Mapping[str, Any]) -> list[str]:
+    """Who has not told, and what was not as asked."""
+    silent = [printable(f"{host} did not answer: ask again when it is up") for host in answer.get("silent", ())]
+    return [*silent, *display.reason_lines(answer["reasons"])]
+
+
+def _listed(entry: Mapping[str, Any]) -> str:
+    source, destinations = (_places(entry["ends"], role) for role in (SOURCE, DESTINATION))
+    return "  ".join((_named(entry, _standing(entry)), f"{source} to {destinations}", *_amount(entry["ends"])))
+
+
+def _named(entry: Mapping[str, Any], word: str) -> str:
+    return f"{entry['transfer']}  {word:<9}"
+
+
+def _standing(entry: Mapping[str, Any]) -> str:
+    """The state, and of what is over how it ended."""
+    if entry["state"] != FINISHED:
+        return entry["state"]
+    phases = dict.fromkeys(str(end.get("phase")) for end in entry["ends"] if end["role"] == DESTINATION)
+    return ", ".join(phases) or FINISHED
+
+
+def _places(ends: Iterable[Mapping[str, Any]], role: str) -> str:
+    """Where the ends of this role are; of those that have not told themselves the host alone."""
+    told = {end["host"]: f"{end['host']}:{_path(end)}" for end in ends if end["role"] == role}
+    named = {peer["host"]: peer["host"] for end in ends for peer in end.get("peers", ()) if peer["role"] == role}
+    return units.some([*{**named, **told}.values()]) if named or told else "?"
+
+
+def _path(end: Mapping[str, Any]) -> str:
+    told = str(end.get("path", ""))
+    try:
+        return shown_path(decode_path(told))
+    except ValueError:
+        return told
+
+
+def _amount(ends: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """How much of it is at the destination that has least."""
+    known = [_of(end) for end in ends if end["role"] == DESTINATION]
+    if known:
+        yield min(known)[1]
+
+
+def _of(counted: Mapping[str, Any]) -> tuple[int, str]:
+    """How many bytes are done, and that in words."""
+    done, total = (told if isinstance(told := counted.get(name), int) else 0 for name in ("bytes_done", "bytes_total"))
+    return done, f"{units.size(done)} of {units.size(total)}" if total else units.size(done)
+
+
+def _waiting(asked: Mapping[str, Any]) -> str:
+    alone = "" if asked["followed"] else "; its runner has died: transfer.tend or transfer.attach goes on"
+    return f"{_named(asked, 'waits')}  {asked['src']} to {asked['dst']}  at most {units.span(asked['seconds'])}{alone}"
+
+
+def _end(end: Mapping[str, Any]) -> str:
+    dead = end.get("alive") is False and end.get("phase") not in ENDED
+    why = ((end.get("verdict") or {}).get("error") or {}).get("text")
+    said = f"{end['host']} ({end['role']}): {end.get('phase')}{', its worker is dead' if dead else ''}"
+    return f"{said}, {_of(end.get('progress', {}))[1]}{f': {why}' if why else ''}"

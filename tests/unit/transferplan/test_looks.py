@@ -1,0 +1,75 @@
+"""Lists and states as people read them: one line each, and nothing that steers their terminal."""
+
+from transferplan import looks
+from transferplan.errors import BadOption
+
+from .samples import GIB, OTHER, TRANSFER
+
+PEERS = {"db1": "source", "db2": "destination"}
+REFUSED = {"result": "refused", "reasons": [BadOption.reason("no such state").as_dict()], "retcode": 3}
+
+
+def end(host, phase="failed", **changes):
+    peers = [{"host": peer, "role": role} for peer, role in PEERS.items() if peer != host]
+    told = {"host": host, "role": PEERS[host], "phase": phase, "path": "/srv/big", "peers": peers, "alive": False}
+    return {**told, "bytes_done": GIB, "bytes_total": 4 * GIB, **changes}
+
+
+def entry(*ends, state="resumable", transfer=TRANSFER):
+    return {"transfer": transfer, "state": state, "ends": list(ends)}
+
+
+def listed(*entries, **more):
+    return looks.list_lines({"transfers": list(entries), "reasons": [], **more})
+
+
+def test_a_transfer_is_a_line_with_its_places_and_how_much_of_it_is_there():
+    lines = listed(entry(end("db1"), end("db2")), entry(end("db2", "published"), state="finished", transfer=OTHER))
+    assert lines == [
+        f"{TRANSFER}  resumable  db1:/srv/big to db2:/srv/big  1.0 GiB of 4.0 GiB",
+        f"{OTHER}  published  db1 to db2:/srv/big  1.0 GiB of 4.0 GiB",
+    ]
+
+
+def test_an_end_that_has_not_told_is_known_by_the_other():
+    assert listed(entry(end("db1"))) == [f"{TRANSFER}  resumable  db1:/srv/big to db2"]
+
+
+def test_what_waits_is_told_with_who_goes_on():
+    asked = {"transfer": TRANSFER, "src": "db1:/a", "dst": "db2:/", "seconds": 7200.0}
+    lines = listed(waiting=[{**asked, "followed": True}, {**asked, "followed": False}])
+    assert lines[0] == f"{TRANSFER}  waits      db1:/a to db2:/  at most 2 h 00 min"
+    assert lines[1] == f"{lines[0]}; its runner has died: transfer.tend or transfer.attach goes on"
+
+
+def test_what_is_not_listed_and_who_was_silent_is_said():
+    assert listed(more=2, silent=["db3"]) == [
+        looks.NOTHING,
+        "and 2 older ones that are over: older=True lists them",
+        "db3 did not answer: ask again when it is up",
+    ]
+
+
+def test_a_refusal_is_told():
+    assert looks.list_lines(REFUSED) == looks.status_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def status(host, **changes):
+    counted = {"bytes_done": GIB, "bytes_total": 4 * GIB}
+    return {"host": host, "role": PEERS[host], "phase": "moving", "alive": True, "progress": counted, **changes}
+
+
+def test_a_state_is_a_line_for_each_end():
+    error = {"phase": "failed", "alive": False, "verdict": {"error": {"text": "the disk\x1b is full"}}}
+    ends = [status("db1"), status("db2", alive=False), status("db2", **error)]
+    assert looks.status_lines({"ends": ends, "silent": [], "reasons": []}) == [
+        "db1 (source): moving, 1.0 GiB of 4.0 GiB",
+        "db2 (destination): moving, its worker is dead, 1.0 GiB of 4.0 GiB",
+        "db2 (destination): failed, 1.0 GiB of 4.0 GiB: the disk\\x1b is full",
+    ]
+
+
+def test_nothing_that_a_minion_says_is_too_odd_to_be_told():
+    odd = end("db2", path="/srv/%zz\x1b", bytes_done="much", bytes_total=None)
+    (line,) = listed(entry(odd))
+    assert line == f"{TRANSFER}  resumable  db1 to db2:/srv/%zz\\x1b  0 B"

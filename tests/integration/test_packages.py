@@ -1,6 +1,7 @@
 """Packages as users get them: sdist and wheel in environments of both Salts, the Debian package in the lab."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -77,7 +78,13 @@ def test_a_wheel_brings_what_is_served_and_read(environment):
     assert served == {path.name for path in (CHECKOUT / "orch").glob("*.sls")}
     assert (share / "salt-transfer/reactor/copy_when_ready.sls").exists()
     assert (share / "man/man7/salt-transfer.7").exists()
-    assert (share / "doc/salt-transfer/operations.md").exists()
+    assert dead_links(share / "doc/salt-transfer") == []
+
+
+def dead_links(place):
+    """Pages to which README leads and that are not where it says, from its directory on."""
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    return [name for name in sorted(set(re.findall(r"\]\((docs/[\w/.-]+)", text))) if not (place / name).exists()]
 
 
 OURS = "/opt/ours"
@@ -156,6 +163,7 @@ def test_installed_it_copies_and_removed_it_leaves_the_records_alone(installed):
     swept = installed.run_module("beta", "schedule.show_next_fire_time", "salt-transfer-sweep").data["beta"]
     assert swept["result"] and swept["next_fire_time"]
     assert "SALT-TRANSFER(7)" in beta.output("man", "salt-transfer")
+    assert dead_links(beta.path("/usr/share/doc/salt-transfer")) == []
     beta.run(["dpkg", "--purge", "salt-transfer"])
     assert beta.run(["test", "-e", "/usr/share/salt-transfer"], check=False).returncode == 1
     assert beta.run(["test", "-e", "/etc/salt/minion.d/00-salt-transfer.conf"], check=False).returncode == 1

@@ -26,7 +26,9 @@ def list_lines(answer: Mapping[str, Any]) -> list[str]:
 
 def status_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.status` returns."""
-    return [*map(printable, map(_end, answer.get("ends", ()))), *_afterwards(answer)]
+    waits = [_waiting(answer["waiting"])] if answer.get("waiting") else []
+    ended = display.answer_lines(answer["outcome"]) if answer.get("outcome") else []
+    return [*map(printable, (*map(_end, answer.get("ends", ())), *waits)), *ended, *_afterwards(answer)]
 
 
 def _afterwards(answer: Mapping[str, Any]) -> list[str]:
@@ -81,8 +83,7 @@ def _of(counted: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _waiting(asked: Mapping[str, Any]) -> str:
-    alone = "" if asked["followed"] else "; its runner has died: transfer.tend or transfer.attach goes on"
-    return f"{_named(asked, 'waits')}  {asked['src']} to {asked['dst']}  at most {units.span(asked['seconds'])}{alone}"
+    return f"{_named(asked, 'waiting')}  {asked['src']} to {asked['dst']}  {asked['advice']}"
 
 
 def _end(end: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Lists and states as people read them: one line each, and nothing that steers their terminal."""
 
-from transferplan import looks
+from transferplan import display, looks
 from transferplan.errors import BadOption
 
 from .samples import GIB, OTHER, TRANSFER
@@ -35,11 +35,17 @@ def test_an_end_that_has_not_told_is_known_by_the_other():
     assert listed(entry(end("db1"))) == [f"{TRANSFER}  resumable  db1:/srv/big to db2"]
 
 
-def test_what_waits_is_told_with_who_goes_on():
-    asked = {"transfer": TRANSFER, "src": "db1:/a", "dst": "db2:/", "seconds": 7200.0}
-    lines = listed(waiting=[{**asked, "followed": True}, {**asked, "followed": False}])
-    assert lines[0] == f"{TRANSFER}  waits      db1:/a to db2:/  at most 2 h 00 min"
-    assert lines[1] == f"{lines[0]}; its runner has died: transfer.tend or transfer.attach goes on"
+WAITS = {"transfer": TRANSFER, "src": "db1:/a", "dst": "db2:/", "advice": "waits since 5.0 s: transfer.attach goes on"}
+
+
+def test_what_waits_is_told_with_what_to_do():
+    line = f"{TRANSFER}  waiting    db1:/a to db2:/  waits since 5.0 s: transfer.attach goes on"
+    assert listed(waiting=[WAITS]) == [line]
+    assert looks.status_lines({"ends": [], "waiting": WAITS, "reasons": []}) == [line]
+
+
+def test_what_waited_in_vain_is_told_with_its_end():
+    assert looks.status_lines({"ends": [], "outcome": REFUSED, "reasons": []}) == display.answer_lines(REFUSED)
 
 
 def test_what_is_not_listed_and_who_was_silent_is_said():

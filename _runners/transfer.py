@@ -65,7 +65,12 @@ def _face(function):
 # What people are told in words: how something ended that they waited for, always; what they look at, unless they ask
 # for it in another form.
 ENDINGS = dict.fromkeys(("copy", "plan", "resume", "attach"), display.answer_lines)
-LOOKS = {"list": looks.list_lines, "status": looks.status_lines}
+LOOKS = {
+    "list": looks.list_lines,
+    "status": looks.status_lines,
+    "cancel": looks.status_lines,
+    "verify": looks.verify_lines,
+}
 NOT_PRINTED = "quiet"
 
 

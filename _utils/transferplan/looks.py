@@ -25,10 +25,16 @@ def list_lines(answer: Mapping[str, Any]) -> list[str]:
 
 
 def status_lines(answer: Mapping[str, Any]) -> list[str]:
-    """From what `transfer.status` returns."""
+    """From what `transfer.status` or `transfer.cancel` returns."""
     waits = [_waiting(answer["waiting"])] if answer.get("waiting") else []
     ended = display.answer_lines(answer["outcome"]) if answer.get("outcome") else []
     return [*map(printable, (*map(_end, answer.get("ends", ())), *waits)), *ended, *_afterwards(answer)]
+
+
+def verify_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.verify` returns; what differs is among the reasons."""
+    same = [f"{end['host']}:{_path(end)} is as it was proved" for end in answer.get("ends", ()) if end["verified"]]
+    return [*map(printable, same), *_afterwards(answer)]
 
 
 def _afterwards(answer: Mapping[str, Any]) -> list[str]:
@@ -90,4 +96,5 @@ def _end(end: Mapping[str, Any]) -> str:
     dead = end.get("alive") is False and end.get("phase") not in ENDED
     why = ((end.get("verdict") or {}).get("error") or {}).get("text")
     said = f"{end['host']} ({end['role']}): {end.get('phase')}{', its worker is dead' if dead else ''}"
-    return f"{said}, {_of(end.get('progress', {}))[1]}{f': {why}' if why else ''}"
+    amount = f", {_of(end['progress'])[1]}" if "progress" in end else ""
+    return f"{said}{amount}{f': {why}' if why else ''}"

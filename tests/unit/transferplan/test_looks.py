@@ -75,6 +75,17 @@ def test_a_state_is_a_line_for_each_end():
     ]
 
 
+def test_of_what_is_cancelled_only_the_end_is_told():
+    ended = {"host": "db2", "role": "destination", "phase": "cancelled", "peers": []}
+    assert looks.status_lines({"ends": [ended], "reasons": []}) == ["db2 (destination): cancelled"]
+
+
+def test_what_is_as_it_was_proved_is_told_and_what_is_not_is_a_reason():
+    same, other = {"host": "db2", "path": "/srv/data", "verified": True}, {"host": "db3", "verified": False}
+    lines = looks.verify_lines({"ends": [same, other], "reasons": [BadOption.reason("it differs").as_dict()]})
+    assert lines == ["db2:/srv/data is as it was proved", "[12 bad-option] it differs"]
+
+
 def test_nothing_that_a_minion_says_is_too_odd_to_be_told():
     odd = end("db2", path="/srv/%zz\x1b", bytes_done="much", bytes_total=None)
     (line,) = listed(entry(odd))

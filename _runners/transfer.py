@@ -79,7 +79,7 @@ def _for_salt(name, given, answer):
     if __opts__.get("fun") == f"transfer.{name}":
         answer = _in_words(name, given, answer)
         if isinstance(answer, saltface.Shown) and saltface.has_terminal(__opts__):
-            return {"data": dict(answer), "outputter": NOT_PRINTED}
+            return {**answer, "outputter": NOT_PRINTED}
     return dict(answer)
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.functional.datamover.places import plant
 from tests.functional.datamover.test_copy import HOSTILE
 from tests.support.copying import SLOW_BYTES, Copying, digest, plant_random, slowed
-from tests.support.runs import ENTRY, assert_ok, differences, names, plant_at
+from tests.support.runs import ENTRY, assert_ok, assert_shown_in_words, differences, names, plant_at
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -254,6 +254,10 @@ def test_an_unknown_transfer_has_a_status_too(run):
 def test_the_fixed_cost_is_told_by_phase(run, data):
     phases = run(src="alpha:/srv/data", dst="beta:/srv/").data["phases"]
     assert {"asking", "preparing", "arming", "starting", "following", "to_first_byte"} <= set(phases)
+
+
+def test_a_terminal_shows_words_and_no_document(clean_lab, data):
+    assert_shown_in_words(clean_lab)
 
 
 def test_an_orchestration_sees_success_and_failure_as_they_are(clean_lab, data):

@@ -8,7 +8,7 @@ from lab import Lab
 from tests.support.browser import Browser
 from tests.support.copying import SLOW_BYTES, Copying, digest, heal, plant_random, restart_minions, slowed, worker
 from tests.support.live_page import open_page, open_transfer, sign_in
-from tests.support.runs import ENTRY, assert_ok, differences, names, outcome
+from tests.support.runs import ENTRY, assert_ok, assert_shown_in_words, differences, names, outcome
 from tests.support.salt_api import salt_api
 from transferplan.options import OPTIONS
 
@@ -71,6 +71,10 @@ def test_stdout_is_json_when_people_are_told_on_stderr(clean_lab, data):
     done = clean_lab.run_runner("transfer.copy", src="alpha:/srv/data", dst="beta:/srv/", verbose=True)
     assert_ok(done)
     assert "beta:/srv/data" in done.stderr
+
+
+def test_a_terminal_shows_words_and_no_document(clean_lab, data):
+    assert_shown_in_words(clean_lab)
 
 
 def test_the_documentation_lists_every_option(clean_lab):

@@ -1,5 +1,7 @@
 """What tests of whole copies need: something to copy, what rsync thinks of the copy, what the runner said of it."""
 
+import shlex
+
 from tests.functional.datamover.places import independent_differences, plant
 
 ENTRY = {"file": b"content", "more": {"empty": b"", "big": bytes(range(256)) * 40_000}}
@@ -36,3 +38,24 @@ def assert_ok(done):
 def outcome(done):
     """Exit status and result, which must fit each other."""
     return done.returncode, done.data["result"]
+
+
+PLACES = ("src=alpha:/srv/data", "dst=beta:/srv/data")
+
+
+def assert_shown_in_words(lab):
+    """A copy and a list that are typed at a terminal; a document is there for who asks for it."""
+    status, seen = _at_a_terminal(lab, "transfer.copy", *PLACES)
+    assert (status, "ok: alpha:/srv/data to beta:/srv/data" in seen, "retcode" in seen) == (0, True, False), seen
+    status, seen = _at_a_terminal(lab, "transfer.list", "state=finished")
+    line = "  published  alpha:/srv/data to beta:/srv/data  "
+    assert (status, line in seen, "ends:" in seen) == (0, True, False), seen
+    status, seen = _at_a_terminal(lab, "--out=nested", "transfer.copy", *PLACES)
+    assert (status, "[21 destination-exists]" in seen, "retcode" in seen) == (3, True, True), seen
+
+
+def _at_a_terminal(lab, *words):
+    """(status, what is seen) of a `salt-run` that is typed at a terminal of the master."""
+    command = shlex.join(["salt-run", "--config-dir=/etc/salt", *words])
+    done = lab.master.run(["script", "--quiet", "--return", "--command", command, "/dev/null"], check=False)
+    return done.returncode, done.stdout

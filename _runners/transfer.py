@@ -71,15 +71,14 @@ LOOKS = {
     "cancel": looks.status_lines,
     "verify": looks.verify_lines,
 }
-NOT_PRINTED = "quiet"
 
 
 def _for_salt(name, given, answer):
     """The answer as Salt shall print it: what a terminal shows in words is not printed there as a document too."""
     if __opts__.get("fun") == f"transfer.{name}":
         answer = _in_words(name, given, answer)
-        if isinstance(answer, saltface.Shown) and saltface.has_terminal(__opts__):
-            return {**answer, "outputter": NOT_PRINTED}
+        if isinstance(answer, saltface.Shown) and (outputter := saltface.needs_no_document(__opts__)):
+            return {**answer, "outputter": outputter}
     return dict(answer)
 
 

@@ -25,6 +25,7 @@ from typing import Any, TextIO
 import salt.cache
 import salt.client
 import salt.exceptions
+import salt.loader
 import salt.runner
 import salt.utils.jid
 import salt.utils.minions
@@ -458,12 +459,18 @@ def screen(opts: Mapping, quiet: bool) -> Screen | Silence:
     return Silence() if quiet or opts.get("__cli") != "salt-run" else Screen(sys.stderr)
 
 
-def has_terminal(opts: Mapping) -> bool:
-    """Whether what `salt-run` prints, on stderr and as the result, ends on one and the same screen, and nobody has said
-    in what form the result is wanted.
+ALREADY_TOLD = "already_told"
+"""The outputter in `_output`."""
+
+
+def needs_no_document(opts: Mapping) -> str:
+    """The outputter that prints nothing, where all that `salt-run` prints ends on one terminal and nobody has said in
+    what form the result is wanted; empty otherwise, and where Salt does not find it.
     """
     asked = opts.get("output") or opts.get("output_file") or opts.get("async")
-    return opts.get("__cli") == "salt-run" and not asked and sys.stdout.isatty() and sys.stderr.isatty()
+    if opts.get("__cli") != "salt-run" or asked or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return ""
+    return ALREADY_TOLD if ALREADY_TOLD in salt.loader.outputters(opts) else ""
 
 
 class Shown(dict):

@@ -14,7 +14,7 @@ from tests.conftest import CHECKOUT
 from transferplan.version import VERSION
 
 MODULES = sorted(path.stem for path in (CHECKOUT / "_modules").glob("*.py"))
-CODE = ("_modules", "_runners", "_states", "_utils")
+CODE = ("_modules", "_output", "_runners", "_states", "_utils")
 PARTS = ("pyproject.toml", "setup.cfg", "README.md", "CHANGELOG.md", *CODE, "orch", "reactor", "pillar.example", "docs")
 
 

@@ -4,7 +4,7 @@ import ast
 
 from tests.conftest import CHECKOUT
 
-FOLDERS = ("_utils", "_modules", "_runners", "_states")
+FOLDERS = ("_utils", "_modules", "_output", "_runners", "_states")
 PACE_WHILE_THE_MASTER_IS_AWAY = ("_utils/saltface.py", "_next_event")
 PACE_OF_A_MINION_THAT_CAN_ONLY_ASK_AGAIN = ("_states/transfer.py", "_awaited")
 PACE_OF_A_SERVER_THAT_CAN_ONLY_BE_ASKED = ("_utils/replicahost/replicating.py", "_pace")

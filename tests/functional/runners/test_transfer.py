@@ -593,7 +593,7 @@ def typed(opts, fleet, context, monkeypatch):
 
 def test_what_a_terminal_was_told_in_words_is_not_printed_there_as_a_document_too(typed):
     answer, screen = typed("copy", **PLACES)
-    assert (answer["outputter"], answer["result"], answer["retcode"]) == ("quiet", "ok", 0)
+    assert (answer["outputter"], answer["result"], answer["retcode"]) == ("already_told", "ok", 0)
     assert "data" not in answer, "Salt would take it for states, and the run for no success"
     assert screen.count("ok: alpha:/srv/data to beta:/srv/data\n") == 1
 

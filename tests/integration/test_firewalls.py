@@ -44,7 +44,7 @@ def greeting(machine):
         stop_serving(machine, PORT)
 
 
-@pytest.mark.parametrize("variant", ["nft", "legacy"])
+@pytest.mark.parametrize("variant", ["nft", pytest.param("legacy", marks=pytest.mark.slow)])
 def test_a_copy_goes_through_iptables_and_leaves_its_rules_as_they_were(run, data, alpha, beta, variant):
     with guarded_by_iptables(beta, variant):
         with greeting(beta):
@@ -119,6 +119,7 @@ def assert_unreachable(done):
     assert done.data["receipt"]["moved_bytes"] == 0
 
 
+@pytest.mark.slow
 def test_a_source_that_may_not_go_out_says_that_it_may_be_its_own_firewall(run, data, alpha, beta):
     with nft_table(alpha, FORBIDDEN):
         done = run(src="alpha:/srv/data", dst="beta:/srv/")

@@ -60,6 +60,7 @@ git -c user.name=lab -c user.email=lab@lab.invalid commit --quiet --message='As 
 """
 
 
+@pytest.mark.slow
 def test_a_repository_served_by_gitfs_is_synced_and_copies():
     with Lab(minions=("alpha", "beta"), install="none", master_config=GITFS) as lab:
         install_code(lab.master)

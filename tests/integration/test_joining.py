@@ -134,6 +134,7 @@ def upgraded(clean_lab, copying, run):
         yield copying.transfer
 
 
+@pytest.mark.slow
 def test_attach_across_versions_tells_the_true_result(clean_lab, upgraded, run):
     heal(clean_lab)
     done = run("attach", transfer=upgraded)
@@ -202,7 +203,8 @@ def test_what_rests_is_found_by_doctor_and_given_up_by_cancel(clean_lab, died, r
     assert names(run("resume", transfer=died)) == {"not-resumable"}
 
 
-@pytest.mark.parametrize("victim", ["beta", pytest.param("alpha", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["alpha", "beta"])
 def test_after_a_reboot_resume_completes(clean_lab, copying, run, victim):
     copying.await_arrived()
     clean_lab.reboot(victim)

@@ -230,7 +230,7 @@ def test_everything_is_reached_by_the_keyboard_and_named_for_who_does_not_see(si
     assert headings[:2] == ["H1", "H2"]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["light", "dark"])
 def test_every_text_can_be_read_against_what_is_behind_it(signed_in, copied, dark):
     page = signed_in("ann")
     page.size(*DESKTOP, dark=dark)

@@ -69,6 +69,7 @@ def test_one_refused_destination_keeps_the_others_as_they_were(run, alpha, beta,
     assert beta.run(["ls", "/srv"]).stdout == ""
 
 
+@pytest.mark.slow
 def test_one_after_the_other_to_whoever_an_expression_means(run, alpha, beta, gamma, data):
     done = run(src="alpha:/srv/data", dst="/srv/", targets="not alpha", target_type="compound", fanout="serial")
     assert_ok(done)

@@ -99,7 +99,7 @@ def published(lab, transfer):
     return {end["host"]: end["phase"] for end in ends} if all(end["verdict"] for end in ends) else {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
 def test_a_runner_that_is_told_to_end_says_how_to_go_on(clean_lab, copying, number):
     clean_lab.master.signal(copying.process, number)
     done = copying.finish()
@@ -109,7 +109,7 @@ def test_a_runner_that_is_told_to_end_says_how_to_go_on(clean_lab, copying, numb
     assert {end["phase"] for end in cancelled.data["ends"]} == {"cancelled"}
 
 
-@pytest.mark.parametrize("event", [slow("asked"), "planned", slow("prepared"), "armed"])
+@pytest.mark.parametrize("event", [slow("asked"), slow("planned"), slow("prepared"), "armed"])
 def test_a_runner_that_is_told_to_end_early_undoes_everything(clean_lab, event):
     plant_random(clean_lab.machine("alpha"), "/srv/file", 1000)
     with Copying(clean_lab, "alpha:/srv/file", "beta:/srv/") as copying:
@@ -121,7 +121,7 @@ def test_a_runner_that_is_told_to_end_early_undoes_everything(clean_lab, event):
     assert (os.listdir(clean_lab.machine("beta").disk("/srv")) == []) == (done.data["result"] == "cancelled")
 
 
-@pytest.mark.parametrize("victim", ENDS)
+@pytest.mark.parametrize("victim", [slow("alpha"), "beta"])
 def test_after_a_reboot_of_one_end_nothing_is_open(clean_lab, copying, victim):
     (other,) = set(ENDS) - {victim}
     clean_lab.reboot(victim)

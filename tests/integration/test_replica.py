@@ -92,6 +92,7 @@ def test_a_clone_under_load_ends_proved(fleet):
     assert REPLICATION_PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
     """Its position is lost when it is to replicate; the old data was farther on and is not concerned."""
     primary = fleet.databases["db1"]
@@ -120,6 +121,7 @@ def standing(database):
     return {name: told[name] for name in names}, database.value("SELECT @@read_only"), beside
 
 
+@pytest.mark.slow
 def test_a_replica_is_the_donor_of_another_and_is_found_as_it_was(fleet):
     """Its applying thread is held for the backup; the new one follows the primary, from where the donor was."""
     donor, other = fleet.databases["db2"], fleet.databases["db3"]
@@ -137,7 +139,7 @@ def test_a_replica_is_the_donor_of_another_and_is_found_as_it_was(fleet):
     ("change", "back", "words"),
     [
         ("UPDATE item SET name='x' WHERE id=77", "UPDATE item SET name=MD5(77) WHERE id=77", "shop.item' differs"),
-        ("DROP TRIGGER lower_case", None, "trigger shop.item.lower_case"),
+        pytest.param("DROP TRIGGER lower_case", None, "trigger shop.item.lower_case", marks=pytest.mark.slow),
     ],
 )
 def test_one_difference_is_no_proof_and_is_named(fleet, change, back, words):
@@ -210,6 +212,7 @@ def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nob
     assert attempts(fleet) == [*before, "repaired"]
 
 
+@pytest.mark.slow
 def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet):
     with fleet.bus() as bus:
         fleet.databases["db2"].sql("SET sql_log_bin=0; DELETE FROM item WHERE id=5", "shop")
@@ -220,6 +223,7 @@ def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet)
     assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
 
 
+@pytest.mark.slow
 def test_beyond_the_daily_number_a_person_is_needed(fleet):
     while len(attempts(fleet)) < DAILY:
         with fleet.bus() as bus:

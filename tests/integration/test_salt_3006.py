@@ -83,6 +83,7 @@ def test_the_documentation_lists_every_option(clean_lab):
     assert [name for name in asked if f"    {name}\n" not in told] == []
 
 
+@pytest.mark.slow
 def test_a_cancel_in_the_middle_leaves_nothing(clean_lab, run, alpha, beta):
     plant_random(alpha, "/srv/big", SLOW_BYTES)
     with slowed(beta), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/copy") as copying:

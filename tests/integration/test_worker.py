@@ -137,6 +137,7 @@ def is_loaded(machine, unit):
     return machine.output("systemctl", "show", unit, "--property=LoadState", "--value") == "loaded"
 
 
+@pytest.mark.slow
 def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_lab):
     clean_lab.reboot("beta")
     beta = transfer.machines["destination"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import saltface
-from datamover.errors import UnknownTransfer
+from datamover.errors import OutOfTurn, UnknownTransfer
 from datamover.host import documents, flock
 from transferplan import errors, naming, report, waits
 from transferplan.paths import printable
@@ -288,7 +288,7 @@ def once(opts: Mapping, asked: Asked, ways: Ways, ours: bool = False) -> Result:
     pause = MOMENT
     while (own := book.follow(asked.transfer, pause)) is None:
         told = ways.attach(asked.transfer)
-        if not nobody_knows(told):
+        if not _is_replaced(told, book.place(asked.transfer)):
             return told
         pause = min(2 * pause, LONGEST_PAUSE)
     with own:
@@ -306,6 +306,16 @@ def _followed(book: Book, asked: Asked, ways: Ways, ours: bool) -> Result:
         result = _begun(asked, place, ways, earlier + 1)
     book.conclude(asked.transfer, result)
     return result
+
+
+def _is_replaced(result: Result, place: Place) -> bool:
+    """Whether this is no end of a copy that somebody else follows, who begins it, or another attempt of it."""
+    return nobody_knows(result) or _is_outdated(result) or _may_be_unbegun(result, place)
+
+
+def _is_outdated(result: Result) -> bool:
+    """Whether another attempt was begun while this one was followed."""
+    return result["result"] == "unknown" and any(each["name"] == OutOfTurn.name for each in result["reasons"])
 
 
 def _may_be_unbegun(result: Result, place: Place) -> bool:

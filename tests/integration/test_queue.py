@@ -123,6 +123,20 @@ def test_a_copy_whose_runner_is_killed_while_it_waits_comes_to_its_turn(clean_la
 
 
 @pytest.mark.slow
+def test_a_copy_whose_runner_is_killed_while_its_hosts_prepare_arrives_all_the_same(clean_lab, run, first, alpha, beta):
+    with waiting_copy(clean_lab, "second") as second:
+        prepared = alpha.disk(f"/var/lib/salt-transfer/runs/{second.transfer}-source")
+        assert run("limit", transfer=first.transfer, rate="none").returncode == 0
+        assert eventually(prepared.exists)
+        clean_lab.master.signal(second.process, signal.SIGKILL)
+        second.process.communicate()
+    assert_ok(first.finish())
+    assert_ok(run("attach", transfer=second.transfer))
+    assert run("list").data["waiting"] == []
+    assert_arrived(alpha, beta, *NAMES[:2])
+
+
+@pytest.mark.slow
 def test_a_copy_that_waits_in_the_background_outlives_the_master(clean_lab, run, first, alpha, beta):
     src, dst = places("second")
     key = run("start", src=src, dst=dst, wait="1h").data["transfer"]

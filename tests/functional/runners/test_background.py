@@ -127,6 +127,14 @@ def test_who_waits_for_one_that_still_plans_asks_less_and_less_often(opts, monke
     assert pauses == [1, 2, 4, 8, 15, 15, 15]
 
 
+def test_who_follows_an_attempt_that_another_runner_replaces_follows_the_next_one(opts, monkeypatch):
+    replaced = {"result": "unknown", "reasons": [{"name": "out-of-turn"}, {"name": "out-of-turn"}]}
+    answers = iter([replaced, {"result": "ok", "reasons": []}])
+    monkeypatch.setattr(Book, "follow", lambda *_: None)
+    ways = Ways(begin=None, attach=lambda _: next(answers), take_back=None)
+    assert once(opts, Asked("a" * 32, "alpha:/a", "beta:/b", {}, {}), ways)["result"] == "ok"
+
+
 # --- for minions -----------------------------------------------------------------------------------------------------
 
 

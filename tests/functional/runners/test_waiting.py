@@ -326,6 +326,14 @@ def test_a_copy_whose_runner_died_when_both_ends_were_prepared_is_begun_again_wh
     assert (done["result"], done["transfer"], done["attempt"], book.waiting()) == ("ok", transfer, 2, [])
 
 
+def test_who_follows_meanwhile_is_told_how_the_next_attempt_ends(run, minions, beta, book, monkeypatch):
+    transfer = dies_at("prepare", run, minions, beta, book)
+    held = iter([None, book.follow(transfer)])
+    monkeypatch.setattr(Book, "follow", lambda *_: next(held))
+    done = run("attach", transfer)
+    assert (done["result"], done["attempt"]) == ("ok", 2)
+
+
 def test_what_has_moved_and_failed_is_not_begun_again(run, minions, beta, begun):
     for minion in minions.values():
         minion.says["follow"] = lambda role, own=minion, **_: samples.status(

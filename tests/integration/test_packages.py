@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
-from lab.salt import NOT_IN_A_CLONE, VERSIONS, salt_directory
+from lab.salt import NEWEST, NOT_IN_A_CLONE, VERSIONS, salt_directory
 
 from tests.conftest import CHECKOUT
 from tests.integration.test_install import LOADED, MODULES
 from tests.support.runs import assert_ok
 from transferplan.version import VERSION
 
+# Both Salts load the wheel in every run; in the long form both use the packages.
+USED = [pytest.param(each, marks=[] if each == NEWEST else [pytest.mark.slow]) for each in VERSIONS]
 SDIST = "import setuptools.build_meta as build, sys; print(build.build_sdist(sys.argv[1]))"
 ASK_PATHS = "import sysconfig; print(sysconfig.get_path('purelib'))"
 KIT = ["dpkg-buildpackage", "dh", "lintian"]
@@ -91,7 +93,7 @@ OURS = "/opt/ours"
 DROP_IN = f"[Service]\nEnvironment=PYTHONPATH={OURS}\n"
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=USED)
 def installed_wheel(request, wheel):
     """A lab in which each Python of Salt has our wheel, and Salt knows of us by that alone."""
     with Lab(minions=("alpha", "beta"), salt=request.param, install="none") as lab:
@@ -135,7 +137,7 @@ def test_lintian_finds_nothing(deb):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=USED)
 def installed(request, deb):
     """A lab in which Salt knows of us by the package alone."""
     with Lab(minions=("alpha", "beta"), salt=request.param, install="none") as lab:

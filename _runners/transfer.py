@@ -69,6 +69,9 @@ LOOKS = {
     "list": looks.list_lines,
     "status": looks.status_lines,
     "cancel": looks.status_lines,
+    "doctor": looks.doctor_lines,
+    "limit": display.answer_lines,
+    "settings": looks.settings_lines,
     "verify": looks.verify_lines,
 }
 

@@ -511,12 +511,18 @@ class Screen:
 
     def show(self, *lines: str) -> None:
         if self._live:
-            width = shutil.get_terminal_size().columns - 1
+            width = self._columns() - 1
             self._write(self._back() + "\n".join(f"{CLEAR}{line[:width]}" for line in lines))
             self._below = len(lines) - 1
         elif self._clock() - self._shown_at >= BETWEEN_LINES:
             self._shown_at = self._clock()
             self._write("".join(f"{line}\n" for line in lines))
+
+    def _columns(self) -> int:
+        """Of the terminal that is written to: what the result goes to may be a file."""
+        with contextlib.suppress(OSError, ValueError):
+            return os.get_terminal_size(self._stream.fileno()).columns
+        return shutil.get_terminal_size().columns
 
     def _back(self) -> str:
         """To the first of the lines that change, all of them wiped out."""

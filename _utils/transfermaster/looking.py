@@ -129,7 +129,6 @@ def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, An
     """What is left over or odd on every host."""
     told = asking.every_host(opts, "doctor", minions, {"places": list(places)}, asking.END_TIMEOUT)
     found = findings.gathered(told.by_host, time.time())
-    saltface.screen(opts, quiet=False).say(findings.lines(found, told.silent))
     body = {"findings": found, "hosts": sorted(told.by_host), "silent": list(told.silent)}
     return asking.concluded(body, told.reasons)
 
@@ -149,16 +148,8 @@ def in_force(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[st
     told = asking.every_host(opts, "settings", minions, question, asking.LOOK_TIMEOUT) if minions else asking.Told()
     hosts = {host: inforce.of_host(each, general) for host, each in told.by_host.items()}
     wrong = [errors.BadOption.reason(f"{host}: {each}") for host in hosts for each in hosts[host]["trouble"]]
-    _show_in_force(opts, general, hosts)
     body = {"settings": general, "hosts": hosts, "silent": list(told.silent)}
     return asking.concluded(body, [*inforce.troubles(layers, options), *wrong, *told.reasons])
-
-
-def _show_in_force(opts: Mapping, general: Mapping[str, Any], hosts: Mapping[str, Any]) -> None:
-    screen = saltface.screen(opts, quiet=False)
-    screen.say(inforce.lines("for every transfer", general))
-    for host, told in hosts.items():
-        screen.say(inforce.lines(f"on {host}", told["settings"]))
 
 
 def swept(opts: Mapping, minions: Any, **arguments: Any) -> dict[str, Any]:

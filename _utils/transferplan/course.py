@@ -519,7 +519,7 @@ def _leave(state: State, now: float) -> Step:
     """Bytes may be moving: the workers go on without the runner."""
     name = state.request.transfer
     left = OutOfSight.reason(
-        f"the transfer goes on without being watched: salt-run transfer.status {name} shows it, "
+        f"the transfer goes on without being watched: salt-run transfer.attach {name} follows it to its end, "
         f"salt-run transfer.cancel {name} ends it"
     )
     return _end(replace(state, reasons=(*state.reasons, left)), LEFT, now)

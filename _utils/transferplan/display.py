@@ -251,7 +251,8 @@ def _speed(rest: int, pace: Pace) -> Iterator[str]:
 
 def result_lines(result: Mapping[str, Any]) -> list[str]:
     """How it ended, with the receipt; from report.result()."""
-    head = f"{result['result']}: {result['source']['place']} to {_places(result)}"
+    way = " to ".join(filter(None, (result["source"]["place"], _places(result))))
+    head = f"{result['result']}: {way}" if way else result["result"]
     lines = [printable(head), *map(printable, _each_line(result)), *reason_lines(result["reasons"])]
     receipt = result["receipt"]
     if receipt and receipt["proved_on"]:

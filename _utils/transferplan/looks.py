@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from . import display, units
+from . import display, findings, inforce, units
 from .inventory import FINISHED
 from .paths import decode_path, printable
 from .paths import display as shown_path
@@ -35,6 +35,19 @@ def verify_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.verify` returns; what differs is among the reasons."""
     same = [f"{end['host']}:{_path(end)} is as it was proved" for end in answer.get("ends", ()) if end["verified"]]
     return [*map(printable, same), *_afterwards(answer)]
+
+
+def settings_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.settings` returns: what is in force, and all that is wrong."""
+    tables = [("for every transfer", answer.get("settings", {}))]
+    tables += [(f"on {host}", told["settings"]) for host, told in answer.get("hosts", {}).items()]
+    return [*(line for title, told in tables if told for line in inforce.lines(title, told)), *_afterwards(answer)]
+
+
+def doctor_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.doctor` returns."""
+    found = findings.lines(answer["findings"]) if "findings" in answer else []
+    return [*found, *_afterwards(answer)]
 
 
 def _afterwards(answer: Mapping[str, Any]) -> list[str]:

@@ -71,13 +71,14 @@ def result(state: State) -> dict[str, Any]:
 
 
 def refusal(transfer: str, src: Any, dst: Any, reasons: Iterable[Reason]) -> dict[str, Any]:
-    """The same for a request that could not even be read."""
-    places = dst if isinstance(dst, (list, tuple)) else [dst]
+    """The same for a request that could not even be read; a place that was not given has no name."""
+    given = dst if isinstance(dst, (list, tuple)) else [dst]
+    places = [place for place in given if place is not None]
     return {
         "transfer": transfer,
         "attempt": 1,
         "result": "refused",
-        "source": {"place": printable(str(src))},
+        "source": {"place": "" if src is None else printable(str(src))},
         "destinations": {printable(str(place)): {"place": printable(str(place))} for place in places},
         "receipt": None,
         "bottleneck": None,

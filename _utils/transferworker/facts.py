@@ -221,7 +221,9 @@ def _rest(run):
 
 
 def paces(runs, ask):
-    """How fast the last transfers from each of the hosts were that may send now; tiny ones tell nothing of that."""
+    """How fast the last transfers from each of the hosts were that may send now; tiny ones tell nothing of that, nor do
+    those that had a limit.
+    """
     told = []
     for peer in {each["host"] for each in ask.get("peers", [])}:
         done = (_pace(run, peer) for run in runs.all()[:MOST_LOOKED_AT] if run.role == "destination")
@@ -233,7 +235,8 @@ def _pace(run, peer):
     verdict = run.verdict or {}
     moved, seconds = verdict.get("moved_bytes", 0), (verdict.get("seconds") or {}).get("total", 0)
     came = verdict.get("result") == "published" and any(each["host"] == peer for each in run.spec["peers"])
-    return {"host": peer, "bytes": moved, "seconds": seconds} if came and moved >= TELLING and seconds > 0 else None
+    tells = came and moved >= TELLING and seconds > 0 and not run.spec["settings"]["limit"]
+    return {"host": peer, "bytes": moved, "seconds": seconds} if tells else None
 
 
 def _forbidden(policy, role, path, ask, backup):

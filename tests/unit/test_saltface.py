@@ -1,7 +1,11 @@
 """Keys as Salt keeps them, and the bookkeeping of questions under way. The bus is tested against a real master."""
 
+import fcntl
+import os
 import shutil
 import socket
+import struct
+import termios
 
 import pytest
 import salt.config
@@ -293,3 +297,15 @@ class TestFakeFleet(FleetConformance):
     def fleet(self):
         functions = {"test.kwarg": lambda **arguments: arguments, "test.exception": raise_message}
         return FakeFleet({"alpha": functions, "beta": functions})
+
+
+# --- the screen ------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_that_changes_is_as_wide_as_the_terminal_that_shows_it():
+    """Though the result goes elsewhere, and it is that which Python asks."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 150, 0, 0))
+    with open(ours, "rb", 0) as shown, open(theirs, "w") as terminal:
+        saltface.Screen(terminal).show("x" * 200)
+        assert shown.read(1000).count(b"x") == 149

@@ -254,7 +254,8 @@ def healthy():
     return {"findings": [], "trouble": [], "version": VERSION, "clock": saltface.time.time(), "boot": "x"}
 
 
-def test_doctor_gathers_what_every_host_tells(run, minions, capsys):
+def test_doctor_gathers_what_every_host_tells(opts, run, minions, capsys):
+    opts["fun"] = "transfer.doctor"
     dead = {"what": "dead worker", "transfer": TRANSFER, "path": "/srv/data", "age": 60, "advice": "sweep it"}
     minions["alpha"].says["doctor"] = healthy()
     minions["beta"].says["doctor"] = {**healthy(), "findings": [dead]}
@@ -265,7 +266,8 @@ def test_doctor_gathers_what_every_host_tells(run, minions, capsys):
     assert "beta: dead worker" in capsys.readouterr().err
 
 
-def test_doctor_names_who_is_silent(run, minions, capsys):
+def test_doctor_names_who_is_silent(opts, run, minions, capsys):
+    opts["fun"] = "transfer.doctor"
     minions["alpha"].says["doctor"] = lambda **_: FakeFleet.SILENT
     minions["beta"].says["doctor"] = healthy()
     answer = run("doctor")

@@ -40,13 +40,15 @@ def test_minions_tell_what_is_in_force_on_them(opts, run):
     }
 
 
-def test_all_that_is_wrong_is_told_with_its_place(opts, run, minions):
+def test_all_that_is_wrong_is_told_with_its_place(opts, run, minions, capsys):
+    opts["fun"] = "transfer.settings"
     opts["transfer"] = {"lese": 1, "profiles": {"wan": {"streams": 99}}}
     answer = run("settings", minions="alpha", verfy=1, delete=True)
     assert (answer["result"], answer["retcode"]) == ("failed", 2)
     texts = " | ".join(reason["text"] for reason in answer["reasons"])
     assert "'lese' (from the master's" in texts and "streams (from the profile wan)" in texts
     assert "did you mean verify?" in texts and "delete=True is" in texts
+    assert "did you mean verify?" in capsys.readouterr().err
 
 
 def test_what_is_wrong_on_a_minion_is_told_in_its_name(run, minions):

@@ -90,3 +90,26 @@ def test_nothing_that_a_minion_says_is_too_odd_to_be_told():
     odd = end("db2", path="/srv/%zz\x1b", bytes_done="much", bytes_total=None)
     (line,) = listed(entry(odd))
     assert line == f"{TRANSFER}  resumable  db1 to db2:/srv/%zz\\x1b  0 B"
+
+
+ROW = {"value": "wan", "from": "the command line"}
+
+
+def test_settings_are_told_with_what_is_wrong():
+    hosts = {"db1": {"settings": {"nice": {"value": "idle", "from": "the minion"}}}}
+    told = {"settings": {"profile": ROW}, "hosts": hosts, "silent": ["db3"], **REFUSED}
+    assert [line.split() for line in looks.settings_lines(told)] == [
+        ["for", "every", "transfer"],
+        ["profile", "wan", "the", "command", "line"],
+        ["on", "db1"],
+        ["nice", "idle", "the", "minion"],
+        ["db3", "did", "not", "answer:", "ask", "again", "when", "it", "is", "up"],
+        ["[12", "bad-option]", "no", "such", "state"],
+    ]
+    assert looks.settings_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def test_what_a_doctor_found_is_told_with_who_was_silent():
+    silent = {"findings": [], "silent": ["db3"], "reasons": []}
+    assert looks.doctor_lines(silent) == ["nothing is left over", "db3 did not answer: ask again when it is up"]
+    assert looks.doctor_lines(REFUSED) == ["[12 bad-option] no such state"]

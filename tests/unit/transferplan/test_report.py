@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from transferplan import errors, plan, report
+from transferplan import display, errors, plan, report
 from transferplan.course import Decided, Declined, Interrupted
 
 from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, alpha, asked, beta, failure, source, status, verdict
@@ -125,7 +125,8 @@ def test_the_keys_are_stable_however_it_ends():
 def test_a_request_that_could_not_be_read_is_shown_as_it_was_written():
     told = report.refusal(TRANSFER, "al\x1bpha", None, [])
     assert told["source"] == {"place": r"al\x1bpha"}
-    assert told["destinations"] == {"None": {"place": "None"}}
+    assert told["destinations"] == {}
+    assert display.result_lines(report.refusal(None, None, None, [])) == ["refused"]
 
 
 def test_the_slowest_stage_is_told_with_what_to_try():

@@ -43,8 +43,8 @@ def test_an_address_without_a_netmask_is_alone():
 class Run:
     """As much of a run as its pace needs."""
 
-    def __init__(self, host, moved, seconds, result="published", role="destination"):
-        self.role, self.spec = role, {"peers": [{"host": host}]}
+    def __init__(self, host, moved, seconds, result="published", role="destination", limit=0):
+        self.role, self.spec = role, {"peers": [{"host": host}], "settings": {"limit": limit}}
         self.verdict = result and {"result": result, "moved_bytes": moved, "seconds": {"total": seconds}}
 
 
@@ -64,6 +64,7 @@ def test_the_last_transfers_from_a_peer_tell_their_pace():
         Run("alpha", GIB, 1.0, "failed"),
         Run("alpha", GIB, 1.0, None),
         Run("alpha", GIB, 1.0, role="source"),
+        Run("alpha", GIB, 1000.0, limit=1000000),
     ]
     told = facts.paces(runs, {"peers": [{"host": "alpha"}]})
     assert [(each["host"], each["seconds"]) for each in told] == [("alpha", seconds) for seconds in range(1, 6)]

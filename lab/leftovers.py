@@ -25,7 +25,7 @@ PAUSE = 0.25
 # Salt, systemd and this check itself make and end these all the time. What bears a path as its name is a job of Salt
 # that has ended and waits until the minion gets round to it.
 RESTLESS_PROCESSES = re.compile(
-    r"/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c ss -HOtulnp |ps -eo args|.*/lab/listener\.py"
+    r"/lib/systemd/systemd-|/usr/bin/dbus-daemon|\(sd-|sh -c : looking for leftovers|ps -eo args|.*/lab/listener\.py"
     r"|.*/salt-master .*(Maintenance|FileServerUpdate)|\[/\S*\] <defunct>"
 )
 RESTLESS_FILES = re.compile(
@@ -147,7 +147,8 @@ class Snapshot:
     @classmethod
     def of(cls, machine, probes=PROBES):
         """Look at a machine now."""
-        script = "\n".join(f"{probe.command} 2>/dev/null; echo '{MARK}'" for probe in probes)
+        asked = (f"{probe.command} 2>/dev/null; echo '{MARK}'" for probe in probes)
+        script = "\n".join((": looking for leftovers", *asked))
         *answers, _ = machine.run(["sh", "-c", script]).stdout.split(f"{MARK}\n")
         return cls({probe: _read(probe, answer) for probe, answer in zip(probes, answers, strict=True)})
 

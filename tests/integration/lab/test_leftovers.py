@@ -145,6 +145,15 @@ def test_what_rests_is_told_unless_it_may_be_there(machine, before, found, resti
     ]
 
 
+def test_the_check_awaits_what_ends_by_itself_and_does_not_see_itself(machine, before, found):
+    """While it waits it asks less than in the beginning."""
+    with machine.popen(["sh", "-c", "echo runs; read -r end; exec sleep 2.5"], stdin=-1, stdout=-1) as process:
+        assert process.stdout.readline() == b"runs\n"
+        process.stdin.write(b"end\n")
+        process.stdin.close()
+        assert before.leftovers(machine) == []
+
+
 @pytest.fixture
 def cache():
     """What a test outside of the machine writes into the checkout meanwhile."""

@@ -21,6 +21,7 @@ from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Runn
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
 from tests.functional.datamover.test_transfer_hostile import Liar
+from tests.support.waiting import eventually
 
 MIB = 1024 * 1024
 
@@ -391,8 +392,26 @@ def test_who_comes_behind_one_that_waits_for_another_is_not_standing_still(large
     assert {host: outcome.error.name for host, outcome in outcomes.items()} == dict.fromkeys(HOSTS, "predecessor-lost")
 
 
-def waits_long_and_serves_slowly(relay):
+def test_who_is_served_from_now_on_by_one_that_waits_itself_is_told_so(large, folder):
+    """It was not there to hear it when that one lost the source."""
+    chain = Chains(large, folder, stall_timeout=6, limit=16 * MIB)
+    chain.nodes["beta"].prepare = waits_long
+    running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
+    with chain.source_apart() as source:
+        at_share(chain, "delta", 0.2, source.process.kill)
+        assert eventually(lambda: chain.nodes["beta"].end.told("adrift"))
+        chain.nodes["gamma"].end.stop.set(Cancelled("enough"))
+        outcomes = {host: each.result() for host, each in running.items()}
+    names = {host: outcome.error.name for host, outcome in outcomes.items()}
+    assert names == {"beta": "predecessor-lost", "gamma": "cancelled", "delta": "predecessor-lost"}
+
+
+def waits_long(relay):
     relay._bound = lambda: Countdown(14)
+
+
+def waits_long_and_serves_slowly(relay):
+    waits_long(relay)
     new_hop = relay._new_hop
 
     def new_slow_hop(host, epoch):

@@ -10,7 +10,7 @@ import logging
 from datamover.errors import Busy
 from datamover.host.trail import Trail
 
-from . import bounds, chains
+from . import bounds, chains, probes
 
 LINES_TOLD = 500
 BYTES_TOLD = 48 * 1024
@@ -70,7 +70,8 @@ def _state_dir(run):
 
 
 def _whose(spec):
-    return {name: spec[name] for name in ("transfer", "attempt", "role", "asked_by")}
+    kind = {"probe": True} if probes.is_probe(spec) else {}
+    return {**{name: spec[name] for name in ("transfer", "attempt", "role", "asked_by")}, **kind}
 
 
 def _asked(spec):

@@ -23,6 +23,7 @@ from . import (
     control,
     examination,
     launch,
+    probes,
     residues,
     resting,
     retention,
@@ -158,7 +159,8 @@ class Desk:
         return self.follow(transfer, role=role)
 
     def _settled(self, run, after_seq=0):
-        """The status from the disk, after what is dead has been undone."""
+        """The status from the disk, after what is dead has been undone. Of a probe it is told once."""
+        run = self._runs.open(run.transfer, run.role)  # which may be gone by now
         if flock.is_held(run.preparing):
             _await_who_undoes(run)
         else:
@@ -166,7 +168,9 @@ class Desk:
                 launch.stop(run)
             if run.verdict and (resting.rests(run) or not run.undo.pending()):
                 run.shed()
-        return chronicle.recorded(run, after_seq)
+        status = chronicle.recorded(run, after_seq)
+        probes.forget(run)
+        return status
 
     def record(self, transfer, role=""):
         """What was asked of this end last, and how far it came: all that another attempt must know."""
@@ -183,7 +187,7 @@ class Desk:
         """
         left_out = {*without}
         named = (run for run in self._runs.all() if not transfers or run.transfer in transfers)
-        found = [run for run in named if run.path.name not in left_out]
+        found = [run for run in named if run.path.name not in left_out and not probes.is_probe(run.spec)]
         page = _by_standing(found)[max(0, after) :]
         shorts = ({**_short(run), "last": standing == LAST} for standing, run in page[:RUNS_TOLD])
         told = bounds.fitting(shorts, BYTES_TOLD)
@@ -216,7 +220,8 @@ class Desk:
             if not _has_ended(run, keep):
                 text = f"the worker of transfer {transfer} was told to end and still undoes"
                 raise Busy(f"{text}; ask for its status again")
-        return {"phase": self._settled(run)["phase"], "peers": chains.others(run.spec)}
+        status = self._settled(run)
+        return {"phase": status["phase"], "peers": status["peers"]}
 
     def sweep(self, test=False, partial=False, unknown=False, places=()):
         """What is left of dead runs and records that are too old: listed, and removed unless `test`.

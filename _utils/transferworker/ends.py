@@ -53,8 +53,7 @@ class End:
     def prepare(self):
         """Do all that can be refused before the ends meet; returns what the others must know of this one."""
         self._identity = channel.make_identity(self._spec["host"])
-        earlier = attempts.journals(self._run, self._spec["attempt"] - 1)
-        self._journal = Journal(self._run.path / "entries.db", earlier)
+        self._begin_records()
         peers = [address for peer in chains.neighbours(self._spec) for address in peer["addresses"]]
         return {
             "certificate": self._identity.certificate,
@@ -63,6 +62,10 @@ class End:
             "pid": os.getpid(),
             "unit": launch.unit_name(self._spec) if "NOTIFY_SOCKET" in os.environ else None,
         }
+
+    def _begin_records(self):
+        earlier = attempts.journals(self._run, self._spec["attempt"] - 1)
+        self._journal = Journal(self._run.path / "entries.db", earlier)
 
     def arm(self, roster):
         """Take the roster; False if it was taken before. One that does not fit is refused."""
@@ -157,29 +160,63 @@ class SourceEnd(End):
             tree.close()
 
 
-class DestinationEnd(End):
-    """Listens; writes, verifies and publishes."""
+class ListeningEnd(End):
+    """Listens on a port that is bound from prepare on, and lets the source in through a pinhole from arm on."""
 
     listens = True
     silence = "was armed but the source never came"
 
     def __init__(self, *shared):
         super().__init__(*shared)
-        self._register = Register(self._run.path.parents[1])
         self._pinhole = pinhole.Opening(self._run, self._spec, self._note)
         self._listener = None
+
+    def prepare(self):
+        answer = super().prepare()
+        self._make_room()
+        listen = self._spec["listen"]
+        self._listener = channel.bind(listen["addresses"], listen["port"], listen["ports"])
+        return {**answer, "port": self._listener.getsockname()[1]}
+
+    def _make_room(self):
+        """Have the place where the data shall go, if it goes anywhere."""
+
+    def arm(self, roster):
+        """Open the pinhole for the source too, or for who comes just before in a chain."""
+        if not super().arm(roster):
+            return False
+        origins = chains.predecessor(Roster(roster), self._spec["host"]).origins_towards(self._spec["host"])
+        self._pinhole.open(origins, self._listener.getsockname()[1])
+        return True
+
+    def renew(self):
+        self._pinhole.renew()
+
+    @property
+    def opened(self):
+        return self._pinhole.port
+
+    def close(self):
+        self._pinhole.shut()
+        if self._listener:
+            self._listener.close()
+        super().close()
+
+
+class DestinationEnd(ListeningEnd):
+    """Writes, verifies and publishes."""
+
+    def __init__(self, *shared):
+        super().__init__(*shared)
+        self._register = Register(self._run.path.parents[1])
         self._staging = None
         self._receiver = None
         self._publishing = threading.Lock()
         self._withdrawn = False
 
-    def prepare(self):
-        answer = super().prepare()
+    def _make_room(self):
         self._claim()
         self._make_staging()
-        listen = self._spec["listen"]
-        self._listener = channel.bind(listen["addresses"], listen["port"], listen["ports"])
-        return {**answer, "port": self._listener.getsockname()[1]}
 
     def _claim(self):
         expected = self._spec["expect"]
@@ -224,25 +261,10 @@ class DestinationEnd(End):
         kept = (change.seq for change in self._run.undo.pending() if change.what == "staging")
         return next(kept, None) or self._run.undo.register("staging")
 
-    def arm(self, roster):
-        """Open the pinhole for the source too, or for who comes just before in a chain."""
-        if not super().arm(roster):
-            return False
-        origins = chains.predecessor(Roster(roster), self._spec["host"]).origins_towards(self._spec["host"])
-        self._pinhole.open(origins, self._listener.getsockname()[1])
-        return True
-
     def _let_in(self, members):
         """Who comes before in the chain is lost: others may come in its place."""
         sources = [address for member in members for address in member.origins_towards(self._spec["host"])]
         self._pinhole.widen(sources, "who comes before in the chain was lost")
-
-    def renew(self):
-        self._pinhole.renew()
-
-    @property
-    def opened(self):
-        return self._pinhole.port
 
     def account(self):
         if self._settings["in_place"]:
@@ -280,13 +302,6 @@ class DestinationEnd(End):
                 "warning", text="the final name was not given in one atomic step: the file system cannot do that"
             )
         self._run.write("verdict", verdict)
-
-    def close(self):
-        self._pinhole.shut()
-        if self._listener:
-            self._listener.close()
-        super().close()
-
 
 END_OF = {"source": SourceEnd, "destination": DestinationEnd}
 

@@ -21,7 +21,7 @@ from datamover.host.trail import Trail
 from hosttools import iptables, units
 from hosttools.commands import Command
 
-from . import control, niceness, notify
+from . import control, niceness, notify, probes
 
 PACKAGES = ("datamover", "hosttools", "transferworker")
 PATIENCE = 90.0
@@ -87,7 +87,7 @@ def _writable(run, spec):
     """All that a worker must write: its records; at a destination the register and the final name's parent too."""
     state_dir = run.path.parents[1]
     own = (os.fsencode(run.path), os.fsencode(Trail(state_dir).directory))
-    if spec["role"] == "source":
+    if spec["role"] == "source" or probes.is_probe(spec):
         return own
     return (*own, os.fsencode(Register(state_dir).directory), os.path.dirname(_real(run, spec)))
 

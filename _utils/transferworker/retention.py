@@ -6,7 +6,7 @@ import time
 
 from datamover.host import flock
 
-from . import resting, undoing
+from . import probes, resting, undoing
 from .residue import PATIENCE, of_run
 
 EXPIRED = "old partial data"
@@ -22,14 +22,17 @@ def expired(runs, limits):
 
 
 def expired_records(runs, limits):
-    """Records of ended runs with nothing left to undo: older than keep_runs, or beyond keep_runs_bytes."""
+    """Records of ended runs with nothing left to undo: older than keep_runs, or beyond keep_runs_bytes; and of probes
+    after which nobody asked.
+    """
     room = limits.keep_runs_bytes or float("inf")
     for run in runs.all():
         with contextlib.suppress(FileNotFoundError):  # somebody else was faster
             if run.verdict and not run.undo.pending():
                 age, taken = (time.time_ns() - run.begun) / 1e9, resting.disk_bytes(run.path)
                 room -= taken
-                if age > limits.keep_runs or room < 0:
+                unasked = probes.is_probe(run.spec) and age > probes.UNASKED
+                if age > limits.keep_runs or room < 0 or unasked:
                     yield of_run("old record", run, functools.partial(_forgotten, run), bytes=taken, advice=OLD)
 
 

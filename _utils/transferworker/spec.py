@@ -17,6 +17,7 @@ from . import niceness
 FORMAT = 1
 PROJECT = "salt-transfer"
 KIB = 1024
+MOST_PROBED = 8 * KIB**3
 CHAIN = "chain"
 """How one source serves many destinations: each passes on to the next what has landed."""
 _ABSENT = object()
@@ -147,6 +148,10 @@ _STREAMS = {
         "slave_info": lambda value: _is(bool)(value),
         "stop_replication": lambda value: _is(bool)(value),
         "keep_stream": lambda value: _is(bool)(value),
+    },
+    "probe": {
+        "seconds": lambda value: _whole(1, 10)(value),
+        "bytes": lambda value: _whole(1, MOST_PROBED)(value),
     },
     "decompress": {
         "format": lambda value: _one_of(*compressed.SUFFIXES.values())(value),

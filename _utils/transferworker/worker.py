@@ -21,9 +21,8 @@ from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTur
 from datamover.host import flock
 from datamover.host.lease import Deadline
 
-from . import audit, control, undoing, verdicts
+from . import audit, control, ends, probes, probing, undoing, verdicts
 from .chronicle import Chronicle
-from .ends import END_OF
 from .heartbeat import Heartbeat
 
 TICK = 1.0
@@ -58,7 +57,8 @@ class Worker:
         self._progress = Progress(bytes_total=self._spec["expect"]["bytes"], estimated=True)
         self._chronicle = Chronicle(run, self._progress)
         self._stop = Stop()
-        self._end = END_OF[self._spec["role"]](run, self._spec, self._progress, self._stop, self._chronicle.note)
+        kinds = (probing if probes.is_probe(self._spec) else ends).END_OF
+        self._end = kinds[self._spec["role"]](run, self._spec, self._progress, self._stop, self._chronicle.note)
         self._server = control.Server(run.path, self._answer)
         self._deadline = None
         self._renew_at = None

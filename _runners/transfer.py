@@ -28,7 +28,7 @@ from transfermaster import (
     verifying,
     watching,
 )
-from transferplan import display, errors, inventory, looks, naming, report, request, settings, whose, words
+from transferplan import display, errors, inventory, looks, naming, probing, report, request, settings, whose, words
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
 from transferplan.options import COMMAND, DAY, describe
@@ -819,7 +819,8 @@ def _run(src, meant, options, dry, reasons=(), transfer=None, place=None, attemp
         attempt=attempt,
         asked_by=__context__["asked_by"],
         notes=tuple(notes),
-        reasons=(*asked.reasons, *against),
+        reasons=(*asked.reasons, *against, *probing.unfit(options, dry)),
+        settings=asked.settings if dry else replace(asked.settings, probe=False),
     )
     return copying.copied(__opts__, asked, dry, place)
 
@@ -855,7 +856,8 @@ def _started(asked, only=None):
     written to.
     """
     found = noted.read(__opts__, asked)
-    if reasons := [*found.reasons, *copying.needs_company(found), *_abroad(found, only)]:
+    unfit = probing.unfit(asked.options, asked.dry)
+    if reasons := [*found.reasons, *copying.needs_company(found), *_abroad(found, only), *unfit]:
         raise errors.Refused(reasons)
     return background.start(__opts__, asked)
 

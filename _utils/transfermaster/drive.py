@@ -16,8 +16,9 @@ from typing import Any
 
 import saltface
 from datamover.errors import LocalError
-from transferplan import again, course, display, errors, events, report
+from transferplan import again, course, display, errors, events, probing, report
 from transferplan import plan as planning
+from transferplan.forecast import Probed
 from transferplan.request import Request
 
 from .asking import believe, ending
@@ -61,7 +62,28 @@ class Drive:
 
     @property
     def _plan_is_all(self) -> bool:
-        return self._dry and self.plan is not None
+        return self._dry and self.plan is not None and not self.state.ended
+
+    @property
+    def probes(self) -> bool:
+        """Whether the ways of the plan are to be probed before it is told."""
+        return self._plan_is_all and self.state.request.settings.probe
+
+    def probe(self, fleet: saltface.Fleet, signals: saltface.Signals) -> None:
+        """Probe the ways of the plan, one after the other, and tell the plan."""
+        assert self.plan, "it was made"
+        told: list[Probed] = []
+        for way in probing.plans(self.plan):
+            self._screen.show(f"probing the way from {way.source.member} to {way.hops[0].member}")
+            one = Drive(self._opts, course.probe(way, fleet.now()), saltface.Silence(), mute=True)
+            steer([one], fleet, signals)
+            told.append(probing.found(one.state))
+            if one.state.outcome == course.CANCELLED:
+                self.interrupt(fleet.now())
+                self._screen.say(display.result_lines(self.result()))
+                return
+        self.plan = probing.probed(self.plan, told)
+        self._screen.say(display.plan_lines(self.plan.summary()))
 
     @property
     def due_at(self) -> float:
@@ -118,7 +140,8 @@ class Drive:
         except errors.Refused as refused:
             self._observe(course.Declined(refused.reasons, final=self._dry), now)
             return
-        self._screen.say(display.plan_lines(self.plan.summary()))
+        if not self.probes:
+            self._screen.say(display.plan_lines(self.plan.summary()))
         if not self._dry:
             self._observe(course.Decided(self.plan), now)
 
@@ -195,7 +218,7 @@ def _planned(plan: Any) -> dict[str, Any]:
         "transfer": plan.transfer,
         "result": "planned",
         "plan": plan.summary(),
-        "reasons": [],
+        "reasons": [probed.reason.as_dict() for probed in plan.probes if probed.reason],
         "retcode": report.RETCODES["ok"],
     }
 
@@ -233,6 +256,8 @@ def to_the_end(opts: Mapping, drive: Drive) -> dict[str, Any]:
         try:
             with saltface.Fleet(opts) as fleet:
                 steer([drive], fleet, signals)
+                if drive.probes:
+                    drive.probe(fleet, signals)
         except Exception as error:
             reason = bug(error)
             if not drive.over:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import saltface
-from transferplan import again, course, errors, events, records, report
+from transferplan import again, course, errors, events, probing, records, report
 from transferplan.request import Member, Request
 
 from . import asking, looking
@@ -29,7 +29,8 @@ def resume(
     found = _believed(opts, transfer, minions, told, source)
     records.refuse_unresumable(found)
     request = records.next_attempt(found, options, saltface.master_layers(opts), asker)
-    return _resumed(opts, request, dry)
+    unfit = probing.unfit(options, dry)
+    return _resumed(opts, replace(request, reasons=(*request.reasons, *unfit)), dry)
 
 
 def _resumed(opts: Mapping, request: Request, dry: bool) -> dict[str, Any]:

@@ -225,6 +225,11 @@ def begin(request: Request, now: float, waited: float | None = None) -> Step:
     return state, (Tell("asked", asked), *actions)
 
 
+def probe(plan: Plan, now: float) -> Step:
+    """Carry out the plan of a probe; nobody is told but who asked for it."""
+    return _enter(State(plan.request, "deciding", plan=plan), "preparing", now)
+
+
 def seen(request: Request, statuses: Mapping[Member, Status]) -> State:
     """A transfer as these statuses tell it, which nobody follows any further."""
     watches = {member: Watch(0.0, status=status) for member, status in statuses.items()}
@@ -516,7 +521,9 @@ def _cancel_when_prepared(state: State, now: float) -> Step:
 
 
 def _leave(state: State, now: float) -> Step:
-    """Bytes may be moving: the workers go on without the runner."""
+    """Bytes may be moving: the workers go on without the runner. A probe is of use to nobody else."""
+    if state.plan and state.plan.is_probe:
+        return _withdraw(state, now, CANCELLED)
     name = state.request.transfer
     left = OutOfSight.reason(
         f"the transfer goes on without being watched: salt-run transfer.attach {name} follows it to its end, "

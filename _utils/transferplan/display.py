@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import bottleneck, flows, units, updating
+from .options import CHAIN
 from .paths import printable
 from .request import DESTINATION, SOURCE, Member
 from .status import ENDED, Progress, Status
@@ -52,6 +53,7 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
         *_there(summary),
         *_flow(summary),
         ("proof", f"{summary['digest']}{why}, {summary['verify']}"),
+        *_probes(summary),
         ("time", summary["forecast"]["text"]),
         *(("note", warning) for warning in summary["warnings"]),
     ]
@@ -65,6 +67,21 @@ def _flow(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "compress", f"{compress['codec']}, {compress['why']}"
     if summary["limit"]:
         yield "limit", units.rate(summary["limit"])
+
+
+def _probes(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was found out by probing; that a probe failed is told in a note."""
+    for probed in summary["probes"]:
+        if probed["reason"] is None:
+            yield "probe", f"{probed['before']} to {probed['after']}: {_measured(probed)}"
+    if summary["probes"] and summary["fanout"] == CHAIN:
+        yield "", "each was probed from the source: what lies between the destinations is not known"
+
+
+def _measured(probed: Mapping[str, Any]) -> str:
+    rate = units.rate(probed["rate"]) if probed["rate"] else "too little to tell a rate"
+    trip = probed["round_trip"]
+    return rate if trip is None else f"{rate}, {trip * 1000:.3g} ms for a round trip"
 
 
 def _what(summary: Mapping[str, Any]) -> str:

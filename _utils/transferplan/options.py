@@ -358,6 +358,16 @@ OPTIONS: tuple[Option, ...] = (
         changeable=True,
     ),
     Option(
+        "probe",
+        Truth(),
+        False,
+        "With transfer.plan or test=True: send random bytes from the source to each destination for 2 s, one after the "
+        "other, over a pinhole of their own that is closed again. The plan then tells whether the way is open, and how "
+        "long the copy will take at the rate that was measured. Nothing is read from or written to any path.",
+        "True",
+        changeable=True,
+    ),
+    Option(
         "quiet",
         Truth(),
         False,
@@ -457,6 +467,7 @@ class Settings:
     order: str
     wait: int
     job_timeout: int
+    probe: bool
     quiet: bool
     verbose: bool
     keep_runs: int

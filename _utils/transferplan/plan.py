@@ -53,6 +53,8 @@ BLOCK_SIZE = 4 * 1024 * 1024
 STRONGEST_FIRST = ("blake3", "sha256")
 FRESH = 10.0
 SPARSE = 0.9
+PROBE = "probe"
+"""The type of the stream that a probe is to its ends."""
 ROOMY = 1.5
 
 
@@ -103,6 +105,7 @@ class Plan:
     compression: compression.Compression
     warnings: tuple[str, ...]
     facts: Mapping[Member, Facts]
+    probes: tuple[forecast.Probed, ...] = ()
 
     @property
     def transfer(self) -> str:
@@ -121,6 +124,12 @@ class Plan:
     def fanout(self) -> str:
         """How it goes to several; empty for a single destination."""
         return self.request.settings.fanout if len(self.hops) > 1 else ""
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether this is no plan of a transfer, but of a probe of its way (see probing)."""
+        stream = self.stream.get("stream") or {}
+        return stream.get("type") == PROBE
 
     @property
     def is_chain(self) -> bool:
@@ -263,9 +272,10 @@ class Plan:
             "compress": self.compression.as_dict(),
             "limit": self.limit,
             "forecast": self.foreseen().as_dict(),
+            "probes": [probed.as_dict() for probed in self.probes],
             "overwrite": asked.overwrite,
             "options": {name: asked.values()[name] for name in sorted(asked.origins)},
-            "warnings": list(self.warnings),
+            "warnings": [*self.warnings, *(_failed(probed) for probed in self.probes if probed.reason)],
         }
 
     def foreseen(self) -> forecast.Forecast:
@@ -277,7 +287,8 @@ class Plan:
         before, way = list(hop.ways.items())[-1]
         expected = self._expected(hop)
         rest = expected["bytes"] - expected["held"]
-        return forecast.Leg(self.facts[before], self.facts[hop.member], (way.source, way.destination), rest)
+        probed = next((each for each in self.probes if each.after == hop.member.host), None)
+        return forecast.Leg(self.facts[before], self.facts[hop.member], (way.source, way.destination), rest, probed)
 
     def _hop_summary(self, leaf: int, hop: Hop) -> dict[str, Any]:
         own, expected = hop.settings, self._expected(hop)
@@ -297,6 +308,13 @@ class Plan:
             "held_bytes": hop.held,
             "update": updating.summary(self.request.settings, self.found, hop.found),
         }
+
+
+def _failed(probed: forecast.Probed) -> str:
+    reason = probed.reason
+    assert reason, "only of a probe that failed"
+    told = f"[{reason.code} {reason.name}] {reason.text}"
+    return paths.printable(f"the probe from {probed.before} to {probed.after} failed: {told}")
 
 
 Answer = Mapping[str, Any] | PlanError | None

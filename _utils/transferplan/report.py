@@ -275,7 +275,7 @@ def _rank(level: str) -> int:
 
 def _all_reasons(state: State) -> list[Reason]:
     """What the course noted, what the workers tell as their errors, and why a success is not proved; each once."""
-    reasons = [*state.reasons, *_errors(state)]
+    reasons = [*state.reasons, *told_errors(state)]
     source = _verdict(state, _source(state))
     for member in _destinations(state):
         verdict = _verdict(state, member)
@@ -284,7 +284,7 @@ def _all_reasons(state: State) -> list[Reason]:
     return list(dict.fromkeys(reasons))
 
 
-def _errors(state: State) -> list[Reason]:
+def told_errors(state: State) -> list[Reason]:
     """The errors of the workers, without those of an end that only repeats the other's or was stopped because of it."""
     verdicts = [(member, _verdict(state, member)) for member in state.statuses]
     errors = [(member, verdict.error) for member, verdict in verdicts if verdict and verdict.error]
@@ -346,7 +346,7 @@ def phases(state: State) -> dict[str, float]:
     steps = zip(stages, stages[1:], strict=False)
     spans = {stage: round(state.began[after] - state.began[stage], 3) for stage, after in steps}
     moved = [_moving_after(status) for member, status in state.statuses.items() if member.role == SOURCE]
-    if "arming" in state.began and moved and moved[0] is not None:
+    if {"asking", "arming"} <= {*state.began} and moved and moved[0] is not None:
         spans["to_first_byte"] = round(state.began["arming"] - state.began["asking"] + moved[0], 3)
     return spans
 

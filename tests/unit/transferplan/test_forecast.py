@@ -1,10 +1,13 @@
 """How long a transfer will take: by what came before, by the links, by a limit; and that nothing known says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from transferplan import forecast, units
+from transferplan.errors import Reason
 from transferplan.facts import Facts
-from transferplan.forecast import HISTORY, LIMIT, LINK, Leg, foresee
+from transferplan.forecast import HISTORY, LIMIT, LINK, PROBE, Leg, Probed, foresee
 
 from .samples import GIB, alpha, beta, gamma, interface
 
@@ -66,3 +69,44 @@ def test_of_several_the_slowest_counts_in_a_chain_and_all_one_after_the_other(at
 
 def test_one_of_several_that_is_unknown_leaves_all_unknown():
     assert foresee([leg(paces=[(100, 1)]), leg(to=gamma)], 0, at_once=True, at_least=False) == forecast.UNKNOWN
+
+
+# With a probe.
+
+
+def probed(rate=100 * MIB, reason=None, **known):
+    whole = leg(**known)
+    return replace(whole, probed=Probed("alpha", whole.after.host, rate, 2.0, 200 * MIB, 0.001, reason))
+
+
+def of(*legs, limit=0):
+    return foresee(legs, limit, at_once=True, at_least=False)
+
+
+def test_a_probe_tells_the_time_where_nothing_came_before():
+    told = of(probed())
+    assert (told.seconds, told.basis) == (pytest.approx(10.2, abs=0.1), PROBE)
+    assert told.text == "about 10 s: a probe of 2 s from alpha to beta made 100.0 MiB/s"
+
+
+def test_a_probe_is_believed_before_the_speed_of_a_link():
+    assert of(probed(speeds=(10_000, 1000))).basis == PROBE
+
+
+def test_of_a_probe_and_what_came_before_the_slower_counts():
+    assert of(probed(paces=[(1000, 1)])).basis == PROBE
+    assert of(probed(paces=[(1000, 100)])).basis == HISTORY
+
+
+def test_a_probe_that_tells_no_rate_leaves_it_to_what_else_is_known():
+    assert of(probed(None, paces=[(1000, 10)])).basis == HISTORY
+    assert of(probed(None)) == forecast.UNKNOWN
+
+
+def test_where_a_probe_failed_nothing_is_foreseen_whatever_came_before():
+    failed = probed(None, Reason(24, "peer-unreachable", "closed"), paces=[(1000, 10)])
+    assert of(failed) == forecast.UNPROBED and of(failed, limit=MIB) == forecast.UNPROBED
+
+
+def test_a_short_probe_says_how_short_it_was():
+    assert "a probe of 0.25 s from" in of(replace(probed(), probed=replace(probed().probed, seconds=0.254))).text

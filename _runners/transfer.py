@@ -145,7 +145,7 @@ def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=
         What kind of expression that is: glob, list, pcre, grain, grain_pcre, pillar, pillar_pcre, compound, nodegroup.
 
     test : False
-        Check everything, tell the plan, and change nothing.
+        Check everything, tell the plan, and change nothing; with ``probe=True`` also how fast the way is.
 
     key
         Any text that names this copy. With a key that was given before the copy is not begun anew: it is followed if it
@@ -258,16 +258,20 @@ def plan(src=None, dst=None, *, targets=None, target_type=None, **options):
     """
     Check whether a copy could be made, tell how, and change nothing; the same as ``transfer.copy ... test=True``.
 
-    Takes what ``transfer.copy`` takes.
+    Takes what ``transfer.copy`` takes. With ``probe=True`` random bytes are sent to each destination for two seconds
+    if nothing speaks against the copy, over a pinhole of their own; nothing of that is left.
 
     Returns a dict: ``result`` (planned or refused), ``transfer``, ``plan`` (places, sizes in bytes, addresses,
-    firewall, settings, warnings), ``reasons`` (all of them at once), ``retcode``.
+    firewall, settings, warnings; ``forecast``: seconds, rate in bytes a second, basis, text; ``probes``, for each:
+    before, after, rate, seconds, bytes, round_trip in seconds, and reason if it failed), ``reasons`` (all of them at
+    once; of a plan why probes failed), ``retcode`` (0 for a plan, also if a probe failed).
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run transfer.plan src=db1:/srv/data dst=db2:/srv/
+        salt-run transfer.plan src=db1:/srv/data dst=db2:/srv/ probe=True
     """
     return _run(src, _meant(src, dst, targets, target_type), options, dry=True)
 

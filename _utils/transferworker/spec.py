@@ -12,7 +12,7 @@ from datamover.host.rundir import ROLES
 from datamover.version import VERSION
 from hosttools import hotbackup
 
-from . import niceness
+from . import niceness, probes
 
 FORMAT = 1
 PROJECT = "salt-transfer"
@@ -170,6 +170,8 @@ def _stream(value):
 
 def _contradictions_of_stream(spec):
     settings = spec["settings"]
+    if probes.is_probe(spec) and ("fanout" in spec or len(spec["peers"]) != 1):
+        yield "a probe is of the way between two hosts"
     if settings["verify"] != "flight":
         yield "a stream is proved in flight"
     if settings["in_place"] or settings["overwrite"]:

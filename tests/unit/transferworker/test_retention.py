@@ -106,3 +106,12 @@ def test_counting_does_not_follow_links_and_ends_in_time(tmp_path):
     assert MIB <= resting.disk_bytes(tmp_path / "tree") < 2 * MIB
     assert resting.disk_bytes(tmp_path / "tree", budget=0) == 0
     assert resting.disk_bytes(tmp_path / "nothing") == 0
+
+
+def test_the_record_of_a_probe_goes_when_nobody_asks_after_it_any_more(runs, ended):
+    for name, age in (("a", 30), ("b", 90)):
+        run = ended(name, age)
+        run.write("spec", {**run.spec, "stream": {"type": "probe", "seconds": 2, "bytes": 1}})
+        moment = time.time() - age
+        os.utime(run.path / "spec.json", (moment, moment))
+    assert expired(runs) == [("old record", "b")]

@@ -25,9 +25,10 @@ BACKUP = {
     "keep_stream": False,
 }
 ARCHIVE = {"type": "decompress", "format": "zst", "expect": "backup"}
+PROBE = {"type": "probe", "seconds": 2, "bytes": 2**31}
 
 
-@pytest.mark.parametrize("stream", [BACKUP, ARCHIVE])
+@pytest.mark.parametrize("stream", [BACKUP, ARCHIVE, PROBE])
 def test_a_stream_is_taken_as_a_plan_makes_it(stream):
     check(spec(stream=stream, settings__verify="flight"), "alpha")
 
@@ -46,6 +47,9 @@ def test_a_stream_is_taken_as_a_plan_makes_it(stream):
         {"type": "xtrabackup"},
         {**ARCHIVE, "format": "zip"},
         {**ARCHIVE, "expect": "anything"},
+        {**PROBE, "seconds": 11},
+        {**PROBE, "bytes": 2**34},
+        {"type": "probe"},
     ],
 )
 def test_a_stream_that_is_not_exactly_what_its_type_needs_is_refused(stream):
@@ -65,6 +69,13 @@ def test_a_stream_that_is_not_exactly_what_its_type_needs_is_refused(stream):
 def test_what_a_stream_cannot_be(name, value, words):
     with pytest.raises(SpecInvalid, match=words):
         check(spec(**{"stream": BACKUP, "settings__verify": "flight", name: value}), "alpha")
+
+
+def test_a_probe_is_of_two_hosts():
+    gamma = {"host": "gamma", "role": "destination", "addresses": ["127.0.0.1"]}
+    for more in ({"fanout": "chain"}, {"role": "source", "listen": None, "peers": [{**gamma, "host": "beta"}, gamma]}):
+        with pytest.raises(SpecInvalid, match="the way between two hosts"):
+            check(spec(stream=PROBE, settings__verify="flight", **more), "alpha")
 
 
 def test_a_stream_may_go_along_a_chain():

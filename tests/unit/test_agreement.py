@@ -20,9 +20,10 @@ from datamover.flow import compressed
 from datamover.host import documents
 from hosttools import firewall, hotbackup
 from tests.unit.datamover.strategies import relaxed
-from transferplan import facts, flows, paths, shapes, statement, status, streamed
+from tests.unit.transferplan import samples
+from transferplan import facts, flows, paths, plan, probing, shapes, statement, status, streamed
 from transferplan.options import OPTIONS, TABLE
-from transferworker import attempts, chronicle, policy, rosters, spec, verdicts
+from transferworker import attempts, chronicle, policy, probes, rosters, spec, verdicts
 from transferworker import flows as worker_flows
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -62,6 +63,24 @@ def test_both_packages_write_paths_alike(raw, text):
 def test_a_worker_takes_the_specs_of_a_plan(role):
     made = {**SPECS[role], "version": datamover.version.VERSION}
     spec.check(made, made["host"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"overwrite": True},
+        {"update": True, "delete": True},
+        {"exclude": "*.log", "include": "/conf/", "special": "setuid"},
+        {"streams": 5, "encrypt": False, "limit": "1MB/s", "digest": "sha256", "compress": "none", "lease": "1h"},
+    ],
+)
+def test_a_worker_takes_what_a_probe_of_any_plan_asks_of_it(options):
+    whole = plan.make(samples.asked(**options), {samples.ALPHA: samples.alpha(), samples.BETA: samples.beta()})
+    (way,) = probing.plans(whole)
+    for member, made in way.specs().items():
+        spec.check({**json.loads(json.dumps(made)), "version": datamover.version.VERSION}, member.host)
+        assert probes.is_probe(made) and way.is_probe
 
 
 @pytest.mark.parametrize("made", [CHAIN["source"], *CHAIN["destinations"]], ids=lambda made: made["host"])

@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-import datamover.version
 from transferplan import course, display, errors, plan, probing, settings
 from transferplan.course import Call, Heard, Interrupted
 from transferplan.forecast import LIMIT, PROBE, Probed
 from transferplan.options import COMMAND, MASTER
-from transferworker import spec as specs
 
 from .samples import ALPHA, BETA, CHAIN, GAMMA, GIB, TRANSFER, alpha, asked, beta, gamma, source, status, verdict
 
@@ -33,21 +31,6 @@ def probe_of(whole=None):
 
 
 # What the hosts are asked to do.
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"overwrite": True},
-        {"update": True, "delete": True},
-        {"exclude": "*.log", "include": "/conf/", "special": "setuid"},
-        {"streams": 5, "encrypt": False, "limit": "1MB/s", "digest": "sha256", "compress": "none", "lease": "1h"},
-    ],
-)
-def test_both_hosts_take_what_a_probe_asks_of_them(options):
-    for member, spec in probe_of(made(**options)).specs().items():
-        specs.check({**json.loads(json.dumps(spec)), "version": datamover.version.VERSION}, member.host)
 
 
 def test_a_probe_has_the_terms_of_the_copy_and_is_no_transfer_of_it():

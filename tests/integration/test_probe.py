@@ -18,7 +18,7 @@ def big(alpha):
 
 def records(*machines):
     """The run directories of each machine."""
-    return [sorted(path.name for path in machine.path(RUNS).iterdir()) for machine in machines]
+    return [sorted(path.name for path in machine.path(RUNS).glob("*")) for machine in machines]
 
 
 def trail(run, minion):

@@ -160,8 +160,13 @@ class Deaf(ProbeReceiver):
 
 
 def test_who_reads_nothing_ends_the_probe(make, short):
-    sent, came = refused(make(receiver=Deaf))
-    assert isinstance(sent, Stalled) and isinstance(came, Stalled)
+    made = make(receiver=Deaf)
+    receiving = Running(made.end("beta", seconds=60).run)  # so that it does not lose its patience first
+    error = made.end("alpha").run().error
+    assert isinstance(error, Stalled) and "beta and the way to it" in error.text
+    made.stops["beta"].set(Cancelled("enough"))
+    receiving.result()
+    nothing_runs()
 
 
 class Mute(ProbeSender):
@@ -173,8 +178,13 @@ class Mute(ProbeSender):
 
 
 def test_who_sends_nothing_ends_the_probe(make, short):
-    sent, came = refused(make(sender=Mute))
-    assert isinstance(came, Stalled) and "alpha and the way to it" in came.text
+    made = make(sender=Mute)
+    sending = Running(made.end("alpha", seconds=60).run)
+    error = made.end("beta").run().error
+    assert isinstance(error, Stalled) and "alpha and the way to it" in error.text
+    made.stops["alpha"].set(Cancelled("enough"))
+    sending.result()
+    nothing_runs()
 
 
 class Boasting(ProbeReceiver):

@@ -175,9 +175,18 @@ def test_a_minion_that_stands_still_is_told_long_before_the_timeout(run, data, b
 # --- several at once, and ended by hand ------------------------------------------------------------------------------
 
 
-def test_of_two_copies_to_one_place_exactly_one_gets_it(run, data, alpha, beta):
+def test_the_same_copy_asked_for_twice_at_once_is_made_once(run, data, alpha, beta):
+    """The other one is refused, or, when it comes late enough to see the first one run, attaches to it."""
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: run(src="alpha:/srv/data", dst="beta:/srv/"), range(2)))
+    assert len({each.data["transfer"] for each in done if each.data["result"] == "ok"}) == 1
+    assert differences(alpha, beta) == []
+
+
+def test_of_two_copies_to_one_place_exactly_one_gets_it(run, data, alpha, beta):
+    with ThreadPoolExecutor(2) as pool:
+        verify = ("flight", "readback")
+        done = list(pool.map(lambda level: run(src="alpha:/srv/data", dst="beta:/srv/", verify=level), verify))
     assert sorted(each.data["result"] == "ok" for each in done) == [False, True]
     assert differences(alpha, beta) == []
 

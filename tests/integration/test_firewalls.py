@@ -56,6 +56,7 @@ def test_a_copy_goes_through_iptables_and_leaves_its_rules_as_they_were(run, dat
     assert differences(alpha, beta) == []
 
 
+@pytest.mark.slow
 def test_a_copy_goes_through_firewalld_though_it_is_reloaded_and_leaves_nothing_in_it():
     with Lab(minions=("alpha", "beta"), firewall={"beta": "firewalld"}) as lab:
         alpha, beta = map(lab.machine, lab.minions)

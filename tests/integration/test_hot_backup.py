@@ -230,6 +230,7 @@ def test_one_backup_goes_to_two_at_once(lab, donor, beta, gamma):
     assert is_prepared(beta) and is_prepared(gamma)
 
 
+@pytest.mark.slow
 def test_who_dies_in_the_middle_of_a_backup_is_completed_from_the_other(lab, donor, large, beta, gamma):
     options = {"type": "xtrabackup", "order": "given", "compress": "none", "lease": f"{LEASE}s"}
     with Copying(lab, SOURCE, TO_TWO, **options) as copying:
@@ -308,17 +309,18 @@ def the_donor_loses_its_power(lab, copying):
     return copying.finish()
 
 
-def way(name, login, end, expected, slow=True):
-    return pytest.param(login, end, expected, id=name, marks=pytest.mark.slow if slow else ())
+def way(name, login, end, expected):
+    return pytest.param(login, end, expected, id=name)
 
 
 OK, FAILED, CANCELLED = (0, "ok"), (2, "failed"), (4, "cancelled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("login", "end", "expected"),
     [
-        way("pillar, its worker is killed", BY_PILLAR, its_worker_is_killed, FAILED, slow=False),
+        way("pillar, its worker is killed", BY_PILLAR, its_worker_is_killed, FAILED),
         way("pillar, it arrives", BY_PILLAR, arrives, OK),
         way("pillar, its tool is killed", BY_PILLAR, its_tool_is_killed, FAILED),
         way("pillar, the donor loses its power", BY_PILLAR, the_donor_loses_its_power, FAILED),

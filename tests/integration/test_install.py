@@ -38,6 +38,7 @@ def test_a_synced_tree_copies(synced):
     assert synced.machine("beta").run(["cat", "/srv/data/file"]).stdout == "hello\n"
 
 
+@pytest.mark.slow
 def test_a_synced_tree_brings_every_module(synced):
     for name in MODULES:
         listed = synced.run_module("beta", "sys.list_functions", name).data["beta"]

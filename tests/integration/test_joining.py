@@ -30,6 +30,7 @@ def states(run, minions="alpha,beta"):
 # --- what runs -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_attach_after_a_killed_runner_tells_what_the_copy_would_have_told(clean_lab, copying, run):
     kill_runner(clean_lab, copying)
     assert states(run)[copying.transfer] == "running"
@@ -41,6 +42,7 @@ def test_attach_after_a_killed_runner_tells_what_the_copy_would_have_told(clean_
     assert states(run)[copying.transfer] == "finished"
 
 
+@pytest.mark.slow
 def test_attach_after_a_restarted_master_tells_the_true_result(clean_lab, copying, run):
     kill_runner(clean_lab, copying)
     clean_lab.master.run(["systemctl", "restart", "salt-master"])

@@ -44,6 +44,7 @@ def test_a_restarted_master_is_no_event(clean_lab, copying, how):
     assert eventually(lambda: not any(jobs_on(clean_lab.machine(name)) for name in ENDS), timeout=120)
 
 
+@pytest.mark.slow
 def test_one_of_several_connections_that_a_firewall_resets_is_made_again(clean_lab):
     alpha, beta = (clean_lab.machine(name) for name in ENDS)
     plant_random(alpha, "/srv/big", SLOW_BYTES)

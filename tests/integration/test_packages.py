@@ -109,6 +109,7 @@ def installed_wheel(request, wheel):
         yield lab
 
 
+@pytest.mark.slow
 def test_installed_as_a_wheel_it_copies(installed_wheel):
     lab = installed_wheel
     lab.machine("alpha").run(["sh", "-c", "mkdir /srv/data && echo hello >/srv/data/file"])

@@ -104,6 +104,7 @@ def assert_place(run, transfer, before):
     assert (shown["state"], shown["waits"]["followed"]) == ("waiting", True)
 
 
+@pytest.mark.slow
 def test_a_copy_whose_runner_is_killed_while_it_waits_comes_to_its_turn(clean_lab, run, first, alpha, beta):
     lab = clean_lab
     with waiting_copy(lab, "second") as second, waiting_copy(lab, "third") as third:

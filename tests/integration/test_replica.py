@@ -153,6 +153,7 @@ def test_one_difference_is_no_proof_and_is_named(fleet, change, back, words):
     assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
 
 
+@pytest.mark.slow
 def test_a_wrong_position_is_no_proof(fleet):
     """As if a clone had been told a GTID that is some transactions too far."""
     replica, primary = fleet.databases["db2"], fleet.databases["db1"]
@@ -174,6 +175,7 @@ def alert(fleet, host):
     fleet.call_local("db2", "event.send", f"salt/beacon/{host}/service/mariadb", mariadb={"running": False})
 
 
+@pytest.mark.slow
 def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(fleet):
     """Whoever is asked then tells how it is."""
     before = attempts(fleet)
@@ -200,6 +202,7 @@ def destroy(fleet):
     fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
 
 
+@pytest.mark.slow
 def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nobody_does_anything(fleet):
     before = attempts(fleet)
     with fleet.bus() as bus:

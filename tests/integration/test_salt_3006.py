@@ -73,6 +73,7 @@ def test_stdout_is_json_when_people_are_told_on_stderr(clean_lab, data):
     assert "beta:/srv/data" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_words_and_no_document(clean_lab, data):
     assert_shown_in_words(clean_lab)
 
@@ -95,9 +96,8 @@ def test_a_cancel_in_the_middle_leaves_nothing(clean_lab, run, alpha, beta):
     assert list(beta.disk("/srv").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "killed", [pytest.param(True, id="kill"), pytest.param(False, id="term", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [True, False], ids=["kill", "term"])
 def test_a_restart_of_the_minion_in_the_middle_is_no_event(clean_lab, alpha, beta, killed):
     """Nothing resumes here: a copy that ends well was not interrupted. Asked to end, this Salt takes up to a minute."""
     plant_random(alpha, "/srv/big", SLOW_BYTES)

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from tests.functional.datamover.places import plant
 from tests.support.runs import assert_ok, differences, names, plant_at
 
@@ -37,6 +39,7 @@ def test_an_update_brings_over_what_differs_and_the_next_one_nothing(run, alpha,
     assert receipt["trusted"] == 0 and receipt["proved"]
 
 
+@pytest.mark.slow
 def test_an_update_that_would_delete_too_much_is_refused_and_tells_beforehand(run, alpha, beta):
     tree = plant_at(alpha, "/srv/data", {str(number): b"x" for number in range(20)})
     copied(run)

@@ -69,6 +69,7 @@ def highstate(lab, test):
     return {state["name"]: (state["result"], state["changes"], state["comment"]) for state in ours.values()}
 
 
+@pytest.mark.slow
 def test_a_fresh_minion_is_provisioned_and_stays_so(clean_lab, data, alpha, beta):
     size = sum(len(each) for each in (ENTRY["file"], *ENTRY["more"].values()))
     first = highstate(clean_lab, test=True)
@@ -160,6 +161,7 @@ def finished(bus, source):
     return next(data for data in ours if data["what"] == "finished" and data["source"] == source)
 
 
+@pytest.mark.slow
 def test_a_follower_that_is_killed_has_a_successor(clean_lab, copying_by_key):
     """Nothing is copied anew: whoever asks by the key follows the transfer that runs."""
     lab, start = clean_lab, copying_by_key
@@ -249,6 +251,7 @@ def test_salt_api_starts_and_looks_within_its_permissions(clean_lab, ask, data, 
 # --- the scheduler ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_masters_scheduler_keeps_a_copy_up_to_date(clean_lab, alpha, beta):
     source = plant_at(alpha, "/srv/nightly", ENTRY)
     copied = beta.disk("/srv/nightly/file")

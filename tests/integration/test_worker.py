@@ -120,7 +120,8 @@ def test_kill_minus_9_of_a_destination_is_undone_by_its_unit(transfer):
     assert [each["what"] for each in transfer.leftovers()] == ["partial data"]
 
 
-@pytest.mark.parametrize("role", [pytest.param("source", marks=pytest.mark.slow), "destination"])
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["source", "destination"])
 def test_one_that_stands_still_is_killed_by_its_unit_after_its_lease_and_undone(transfer, role):
     machine, unit = transfer.machines[role], transfer.read(role, "attempts/1/answer")["unit"]
     assert machine.output("systemctl", "show", unit, "--property=WatchdogUSec", "--value") == f"{LEASE}s"
@@ -150,6 +151,7 @@ def test_after_a_power_cut_who_asks_is_told_and_nothing_is_open(transfer, clean_
     assert transfer.leftovers() == [] and beta.output("ls", "-A", "/srv") == ""
 
 
+@pytest.mark.slow
 def test_after_a_power_cut_a_cancel_as_the_first_thing_is_final(transfer, clean_lab):
     clean_lab.reboot("beta")
     for role, machine in transfer.machines.items():
@@ -159,6 +161,7 @@ def test_after_a_power_cut_a_cancel_as_the_first_thing_is_final(transfer, clean_
     assert transfer.leftovers() == [] and transfer.machines["destination"].output("ls", "-A", "/srv") == ""
 
 
+@pytest.mark.slow
 def test_after_a_power_cut_a_minion_that_sweeps_when_it_starts_undoes_without_being_asked(transfer, clean_lab):
     beta = transfer.machines["destination"]
     beta.run(["mkdir", "-p", "/etc/salt/minion.d"])

@@ -445,7 +445,9 @@ def say_out_of_turn(relay, word):
     relay.begin = begin_and_say
 
 
-@pytest.mark.parametrize("word", OUT_OF_TURN)
+@pytest.mark.parametrize(
+    "word", ["published", *(pytest.param(word, marks=pytest.mark.slow) for word in OUT_OF_TURN if word != "published")]
+)
 def test_a_destination_that_speaks_out_of_turn_is_given_up_alone(root, folder, word):
     chain = Chains(root, folder, ["beta", "gamma"], stall_timeout=8)
     chain.nodes["beta"].prepare = lambda relay: say_out_of_turn(relay, OUT_OF_TURN[word])

@@ -158,7 +158,10 @@ def test_a_server_that_does_not_start_on_its_new_data_has_its_old_back(pair):
 STEPS = ("install", "start_isolated", "point", "start_replication", "proved")
 
 
-@pytest.mark.parametrize("reached", range(1, len(STEPS) + 1), ids=STEPS)
+@pytest.mark.parametrize(
+    "reached",
+    [pytest.param(n, id=step, marks=[pytest.mark.slow] * (step in STEPS[1:-1])) for n, step in enumerate(STEPS, 1)],
+)
 def test_an_installation_is_taken_back_from_whatever_step_it_reached(pair, reached):
     before = pair.call("replica.info")
     pair.bring()

@@ -96,8 +96,12 @@ def copied(opts, minions, on_a_bus, context):
 
 FATES = pytest.mark.parametrize(
     "fate, times",
-    [(lambda: lambda event: CARRIED, 1), (lambda: doubled, 1), (lambda: First(LOST), 2), (lambda: First(LATE), 2)],
-    ids=["carried", "doubled", "lost", "late"],
+    [
+        pytest.param(lambda: lambda event: CARRIED, 1, id="carried", marks=pytest.mark.slow),
+        pytest.param(lambda: doubled, 1, id="doubled", marks=pytest.mark.slow),
+        pytest.param(lambda: First(LOST), 2, id="lost"),
+        pytest.param(lambda: First(LATE), 2, id="late", marks=pytest.mark.slow),
+    ],
 )
 
 

@@ -249,7 +249,9 @@ def kill_at(pair, role, count):
 MOMENTS = [sorted(dice.uniform(0, 0.9) for _ in range(2)) for dice in map(random.Random, range(10))]
 
 
-@pytest.mark.parametrize(("role", "portions"), [("source", MOMENTS[0]), ("destination", MOMENTS[1])])
+@pytest.mark.parametrize(
+    ("role", "portions"), [pytest.param("source", MOMENTS[0], marks=pytest.mark.slow), ("destination", MOMENTS[1])]
+)
 def test_killed_twice_a_mixed_tree_ends_equal(transfer, network, tree, srv, role, portions):
     cut_down(transfer, network, tree, srv, role, portions)
 

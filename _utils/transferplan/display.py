@@ -353,9 +353,10 @@ def _speed_lines(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _travelled(end: Mapping[str, Any]) -> str:
-    """How much less travelled than was moved, if it was less."""
-    smaller = end["wire_bytes"] < end["moved_bytes"]
-    return f"; {units.size(end['wire_bytes'])} travelled, compressed" if smaller else ""
+    """How much less travelled than was moved, if the figures show that it was less."""
+    travelled, moved = units.size(end["wire_bytes"]), units.size(end["moved_bytes"])
+    smaller = end["wire_bytes"] < end["moved_bytes"] and travelled != moved
+    return f"; {travelled} travelled, compressed" if smaller else ""
 
 
 def _slowest_line(bottleneck: Mapping[str, Any] | None) -> Iterator[str]:

@@ -130,6 +130,12 @@ def test_the_receipt_is_shown_with_its_proof():
     ]
 
 
+@pytest.mark.parametrize("saved", [-(5 << 20), 0, 1 << 20])
+def test_what_compression_hardly_made_smaller_is_not_called_compressed(saved):
+    ended = finished(verdict(), verdict(wire_bytes=10 * GIB - saved))
+    assert "beta: 12 s in all; moved 10.0 GiB in 10 s (1.0 GiB/s)" in display.result_lines(ended)
+
+
 def test_a_failure_is_shown_with_its_reasons_and_what_could_not_be_undone():
     ended = finished(failure(), {**failure(70, "source-changed", "x"), "cleanup": ["the pinhole is still open"]})
     assert display.result_lines(ended) == [

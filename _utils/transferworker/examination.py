@@ -9,7 +9,7 @@ from datamover.version import VERSION
 
 from . import strays
 from .residue import of_run
-from .residues import find, look_in
+from .residues import find, goes_by_itself, look_in
 
 FUTURE = 60.0
 OTHER_VERSION = "it ends by itself; bring the hosts to one version before the next attempt"
@@ -31,7 +31,7 @@ def examine(runs, register, limits, host, places=()):
         "version": VERSION,
         "clock": time.time(),
         "boot": lease.boot_id(),
-        "findings": [each.about for each in (*found, *more)],
+        "findings": [each.about for each in (*found, *more) if not goes_by_itself(each)],
         "trouble": troubles,
     }
 

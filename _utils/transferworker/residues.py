@@ -15,6 +15,9 @@ from .residue import PATIENCE, Residue, of_run
 
 TRANSFER = re.compile("[0-9a-f]{32}")
 SWEEP = "transfer.sweep removes it"
+PROGRAM = "program of an ended run"
+SOON = 120
+"""Seconds within which whoever follows a transfer has asked how it ended, or has given it up."""
 UNDO = "transfer.status, transfer.cancel or transfer.sweep undoes what its worker left"
 
 log = logging.getLogger(__name__)
@@ -88,7 +91,12 @@ def _unshed(runs):
         busy = run.alive or flock.is_held(run.preparing)
         if run.verdict and not busy and run.code.exists():
             removed = functools.partial(_shed, run)
-            yield of_run("program of an ended run", run, removed, bytes=resting.disk_bytes(run.code), advice=SWEEP)
+            yield of_run(PROGRAM, run, removed, bytes=resting.disk_bytes(run.code), advice=SWEEP)
+
+
+def goes_by_itself(residue):
+    """Whether it goes as soon as whoever follows the transfer has asked how it ended."""
+    return residue.about["what"] == PROGRAM and residue.about["age"] < SOON
 
 
 def _shed(run):

@@ -75,11 +75,23 @@ def test_a_record_from_the_future_is_found(runs):
         assert found(runs) == [("record from the future", TRANSFER)]
 
 
-def test_the_program_of_an_ended_run_is_found(runs):
+def ended(runs, ago):
+    """A run that ended so many seconds ago, and whose program is still there."""
     run = runs.establish(spec())
     run.write("verdict", {"result": "cancelled"})
     run.code.mkdir()
-    assert found(runs) == [("program of an ended run", TRANSFER)]
+    then = time.time() - ago
+    os.utime(run.path / "verdict.json", (then, then))
+
+
+def test_the_program_of_an_ended_run_is_found_when_nobody_follows_that_any_more(runs):
+    ended(runs, ago=residues.SOON + 1)
+    assert found(runs) == [(residues.PROGRAM, TRANSFER)]
+
+
+def test_what_goes_by_itself_in_a_moment_is_not_told(runs):
+    ended(runs, ago=32)
+    assert found(runs) == []
 
 
 def test_what_cannot_be_read_is_told_and_hides_nothing(runs, srv):

@@ -401,7 +401,8 @@ def limit(transfer, rate, role="source", nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``limit`` (bytes a second that are in force now, 0 for no limit), ``phase``.
+    Returns a dict: ``limit`` (bytes a second that are in force now, 0 for no limit), ``before`` (those that were),
+    ``phase``.
 
     CLI Example:
 

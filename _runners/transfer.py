@@ -70,7 +70,7 @@ LOOKS = {
     "status": looks.status_lines,
     "cancel": looks.status_lines,
     "doctor": looks.doctor_lines,
-    "limit": display.answer_lines,
+    "limit": looks.limit_lines,
     "settings": looks.settings_lines,
     "verify": looks.verify_lines,
 }
@@ -503,8 +503,8 @@ def limit(transfer, rate, minions=None):
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
-    Returns a dict: ``transfer``, ``ends`` (the source: host, role, phase, limit in bytes a second), ``silent``,
-    ``result``, ``reasons``, ``retcode``.
+    Returns a dict: ``transfer``, ``ends`` (the source: host, role, phase, limit in bytes a second, and before: the one
+    that it had), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     ``result`` is ``unknown`` (6) when nobody told of it and a minion is silent that may be its source.
 

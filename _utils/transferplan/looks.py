@@ -37,6 +37,22 @@ def verify_lines(answer: Mapping[str, Any]) -> list[str]:
     return [*map(printable, same), *_afterwards(answer)]
 
 
+def limit_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.limit` returns."""
+    changed = [f"{end['host']}: {_rate(end['limit'])} from now on{_instead(end)}" for end in answer.get("ends", ())]
+    return [*map(printable, changed), *_afterwards(answer)]
+
+
+def _instead(end: Mapping[str, Any]) -> str:
+    """What was in force before; nothing where an older version does not tell."""
+    before = end.get("before")
+    return "" if before is None else f", {_rate(before)} before"
+
+
+def _rate(limit: int) -> str:
+    return units.rate(limit) if limit else "no limit"
+
+
 def settings_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.settings` returns: what is in force, and all that is wrong."""
     tables = [("for every transfer", answer.get("settings", {}))]

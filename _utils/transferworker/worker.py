@@ -244,10 +244,11 @@ class Worker:
         self._refuse_if_over()
         if self._end.listens:
             raise OutOfTurn("a destination takes what comes; only the source of a transfer holds its limit")
+        before = self._progress.limit
         self._end.limit(rate)
         self._chronicle.save()
         self._chronicle.note("limit", rate=rate)
-        return {"phase": self._progress.phase, "limit": rate}
+        return {"phase": self._progress.phase, "limit": rate, "before": before}
 
     def _refuse_if_over(self):
         if self._outcome:

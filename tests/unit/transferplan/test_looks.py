@@ -92,6 +92,21 @@ def test_nothing_that_a_minion_says_is_too_odd_to_be_told():
     assert line == f"{TRANSFER}  resumable  db1 to db2:/srv/%zz\\x1b  0 B"
 
 
+def limited(**told):
+    return looks.limit_lines({"ends": [{"host": "db1", "role": "source", **told}], "reasons": []})
+
+
+def test_another_limit_is_told_with_the_one_before_if_that_is_known():
+    assert limited(limit=2 << 20, before=1 << 20) == ["db1: 2.0 MiB/s from now on, 1.0 MiB/s before"]
+    assert limited(limit=0, before=1 << 20) == ["db1: no limit from now on, 1.0 MiB/s before"]
+    assert limited(limit=2 << 20, before=0) == ["db1: 2.0 MiB/s from now on, no limit before"]
+    assert limited(limit=2 << 20) == ["db1: 2.0 MiB/s from now on"]
+
+
+def test_a_limit_that_nobody_takes_is_told_with_the_reason():
+    assert looks.limit_lines({**REFUSED, "ends": []}) == ["[12 bad-option] no such state"]
+
+
 ROW = {"value": "wan", "from": "the command line"}
 
 

@@ -68,7 +68,7 @@ ENDINGS = dict.fromkeys(("copy", "plan", "resume", "attach"), display.answer_lin
 LOOKS = {
     "list": looks.list_lines,
     "status": looks.status_lines,
-    "cancel": looks.status_lines,
+    "cancel": looks.cancel_lines,
     "doctor": looks.doctor_lines,
     "limit": looks.limit_lines,
     "settings": looks.settings_lines,

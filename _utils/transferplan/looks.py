@@ -10,9 +10,10 @@ from .inventory import FINISHED
 from .paths import decode_path, printable
 from .paths import display as shown_path
 from .request import DESTINATION, SOURCE
-from .status import ENDED
+from .status import CANCELLED, ENDED
 
 NOTHING = "no transfer to tell of"
+IN_VAIN = "nothing was cancelled: it had ended before, and what is published stays"
 
 
 def list_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -25,10 +26,20 @@ def list_lines(answer: Mapping[str, Any]) -> list[str]:
 
 
 def status_lines(answer: Mapping[str, Any]) -> list[str]:
-    """From what `transfer.status` or `transfer.cancel` returns."""
+    """From what `transfer.status` returns."""
     waits = [_waiting(answer["waiting"])] if answer.get("waiting") else []
     ended = display.answer_lines(answer["outcome"]) if answer.get("outcome") else []
     return [*map(printable, (*map(_end, answer.get("ends", ())), *waits)), *ended, *_afterwards(answer)]
+
+
+def cancel_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.cancel` returns: of one that ended before nothing is cancelled, and one that waited has no
+    ends.
+    """
+    phases = {end.get("phase") for end in answer.get("ends", ())}
+    in_vain = [IN_VAIN] if phases and CANCELLED not in phases and not answer["reasons"] else []
+    waited = [] if phases or answer["reasons"] else ["it waits no more: its place is given up"]
+    return [*in_vain, *waited, *map(printable, map(_end, answer.get("ends", ()))), *_afterwards(answer)]
 
 
 def verify_lines(answer: Mapping[str, Any]) -> list[str]:

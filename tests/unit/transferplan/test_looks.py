@@ -76,8 +76,27 @@ def test_a_state_is_a_line_for_each_end():
 
 
 def test_of_what_is_cancelled_only_the_end_is_told():
-    ended = {"host": "db2", "role": "destination", "phase": "cancelled", "peers": []}
-    assert looks.status_lines({"ends": [ended], "reasons": []}) == ["db2 (destination): cancelled"]
+    assert cancelled("cancelled") == ["db1 (source): cancelled", "db2 (destination): cancelled"]
+
+
+def cancelled(*phases, **told):
+    ends = [{"host": host, "role": PEERS[host], "phase": phase} for host in PEERS for phase in phases]
+    return looks.cancel_lines({"ends": ends, "reasons": [], **told})
+
+
+def test_who_cancels_what_was_published_hears_that_nothing_was_cancelled():
+    assert cancelled("published") == [
+        "nothing was cancelled: it had ended before, and what is published stays",
+        "db1 (source): published",
+        "db2 (destination): published",
+    ]
+    assert looks.IN_VAIN not in cancelled("published", "cancelled")
+
+
+def test_who_cancels_what_waited_hears_that_it_waits_no_more():
+    assert cancelled() == ["it waits no more: its place is given up"]
+    assert looks.cancel_lines({**REFUSED, "ends": []}) == looks.cancel_lines(REFUSED)
+    assert looks.cancel_lines(REFUSED) == ["[12 bad-option] no such state"]
 
 
 def test_what_is_as_it_was_proved_is_told_and_what_is_not_is_a_reason():

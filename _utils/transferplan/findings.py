@@ -42,7 +42,27 @@ def _tame(finding: Mapping[str, Any]) -> dict[str, Any]:
 
 def lines(findings: Iterable[Mapping[str, Any]]) -> list[str]:
     """A line for each, for people."""
-    return [_line(each) for each in findings] or ["nothing is left over"]
+    return [*map(_advised, findings)] or ["nothing is left over"]
+
+
+def swept(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """From what a sweep tells of each host: a line for each that it removed, and for each that is still there with what
+    would remove it; at last on how many hosts there is nothing.
+    """
+    told = [line for host, each in hosts.items() for line in _swept(host, each)]
+    clean = sum(not any(each.get(name) for name in ("found", "trouble")) for each in hosts.values())
+    return [*told, *([f"nothing to remove on {units.count(clean, 'host')}"] if clean else [])]
+
+
+def _swept(host: str, told: Mapping[str, Any]) -> Iterator[str]:
+    found, removed = ([_tame({"host": host, **each}) for each in told.get(name, ())] for name in ("found", "removed"))
+    yield from (f"{_line(each)}: removed" for each in removed)
+    yield from (_advised(each) for each in found if each not in removed)
+    yield from (printable(f"{host}: {sentence}") for sentence in told.get("trouble", ()))
+
+
+def _advised(finding: Mapping[str, Any]) -> str:
+    return f"{_line(finding)}: {finding.get('advice', '')}"
 
 
 def _line(finding: Mapping[str, Any]) -> str:
@@ -51,4 +71,4 @@ def _line(finding: Mapping[str, Any]) -> str:
         parts.append(f"{units.span(finding['age'])} old")
     if "bytes" in finding:
         parts.append(units.size(finding["bytes"]))
-    return f"{finding['host']}: {', '.join(parts)}: {finding.get('advice', '')}"
+    return f"{finding['host']}: {', '.join(parts)}"

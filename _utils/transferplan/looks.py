@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from . import display, findings, inforce, units
+from . import display, findings, inforce, units, written
 from .inventory import FINISHED
 from .paths import decode_path, printable
 from .paths import display as shown_path
@@ -13,6 +13,7 @@ from .request import DESTINATION, SOURCE
 from .status import CANCELLED, ENDED
 
 NOTHING = "no transfer to tell of"
+IDLE = "nothing runs"
 IN_VAIN = "nothing was cancelled: it had ended before, and what is published stays"
 
 
@@ -77,6 +78,52 @@ def doctor_lines(answer: Mapping[str, Any]) -> list[str]:
     return [*found, *_afterwards(answer)]
 
 
+def sweep_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.sweep` returns."""
+    return [*findings.swept(answer.get("hosts", {})), *_afterwards(answer)]
+
+
+def log_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.log` returns."""
+    return [*written.log_lines(answer.get("ends", [])), *_afterwards(answer)]
+
+
+def audit_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.audit` returns."""
+    return [*written.audit_lines(answer.get("hosts", {})), *_afterwards(answer)]
+
+
+def watch_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.watch` returns; how each transfer ended was said when it did."""
+    waits = [printable(_shown(each)) for each in answer.get("waiting", ())]
+    return [*waits, *([] if waits or answer.get("transfers") or answer["reasons"] else [IDLE]), *_afterwards(answer)]
+
+
+def overview_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.overview` returns: the one that is shown closely, else a line for each."""
+    told = _closely(answer["shown"]) if answer.get("shown") else [*map(_shown, answer.get("transfers", ()))]
+    found = findings.lines(answer["findings"]) if "findings" in answer else []
+    more = [f"and {units.count(answer['more'], 'older one', 'older ones')}"] if answer.get("more") else []
+    nothing = [] if told or answer["reasons"] else [NOTHING]
+    return [*map(printable, (*told, *more, *nothing)), *found, *_afterwards(answer)]
+
+
+def _closely(shown: Mapping[str, Any]) -> Iterator[str]:
+    if "waits" in shown:
+        yield _shown(shown)
+        return
+    yield from (_end({**end, "progress": end}) for end in shown["ends"])
+    yield from shown.get("missing", ())
+    yield from display.answer_lines(shown["outcome"]) if shown.get("outcome") else ()
+
+
+def _shown(entry: Mapping[str, Any]) -> str:
+    """An entry of an overview; of what waits with what can be done about it."""
+    if "waits" not in entry:
+        return _listed(entry)
+    return "  ".join((_named(entry, entry["state"]), _way(entry["ends"]), entry["waits"]["advice"]))
+
+
 def _afterwards(answer: Mapping[str, Any]) -> list[str]:
     """Who has not told, and what was not as asked."""
     silent = [printable(f"{host} did not answer: ask again when it is up") for host in answer.get("silent", ())]
@@ -84,8 +131,12 @@ def _afterwards(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(entry: Mapping[str, Any]) -> str:
-    source, destinations = (_places(entry["ends"], role) for role in (SOURCE, DESTINATION))
-    return "  ".join((_named(entry, _standing(entry)), f"{source} to {destinations}", *_amount(entry["ends"])))
+    return "  ".join((_named(entry, _standing(entry)), _way(entry["ends"]), *_amount(entry["ends"])))
+
+
+def _way(ends: Iterable[Mapping[str, Any]]) -> str:
+    source, destinations = (_places(ends, role) for role in (SOURCE, DESTINATION))
+    return f"{source} to {destinations}"
 
 
 def _named(entry: Mapping[str, Any], word: str) -> str:
@@ -96,15 +147,19 @@ def _standing(entry: Mapping[str, Any]) -> str:
     """The state, and of what is over how it ended."""
     if entry["state"] != FINISHED:
         return entry["state"]
-    phases = dict.fromkeys(str(end.get("phase")) for end in entry["ends"] if end["role"] == DESTINATION)
-    return ", ".join(phases) or FINISHED
+    phases = dict.fromkeys(end.get("phase") for end in entry["ends"] if end["role"] == DESTINATION)
+    return ", ".join(str(phase) for phase in phases if phase) or FINISHED
 
 
 def _places(ends: Iterable[Mapping[str, Any]], role: str) -> str:
     """Where the ends of this role are; of those that have not told themselves the host alone."""
-    told = {end["host"]: f"{end['host']}:{_path(end)}" for end in ends if end["role"] == role}
+    told = {end["host"]: _place(end) for end in ends if end["role"] == role}
     named = {peer["host"]: peer["host"] for end in ends for peer in end.get("peers", ()) if peer["role"] == role}
     return units.some([*{**named, **told}.values()]) if named or told else "?"
+
+
+def _place(end: Mapping[str, Any]) -> str:
+    return end["host"] if end.get("path") is None else f"{end['host']}:{_path(end)}"
 
 
 def _path(end: Mapping[str, Any]) -> str:

@@ -624,6 +624,38 @@ def test_a_list_that_is_asked_for_as_a_document_is_only_that(opts, typed, minion
     assert ("outputter" in answer, screen) == (False, "")
 
 
+LOOKED = {
+    "sweep": "alpha: pinhole: removed",
+    "audit": "alpha: then  begun",
+    "overview": f"{TRANSFER}  orphaned   alpha to beta  0 B",
+    "watch": "nothing runs",
+}
+
+
+@pytest.fixture
+def swept(minions):
+    """Minions that have something to tell."""
+    for minion in minions.values():
+        minion.says["sweep"] = {"found": [{"what": "pinhole"}], "removed": [{"what": "pinhole"}], "trouble": []}
+        minion.says["list"] = {"runs": minion.list()["runs"], "more": 0}
+
+
+@pytest.mark.parametrize(("name", "line"), LOOKED.items())
+def test_what_was_done_or_found_is_told_in_words(typed, swept, name, line):
+    answer, screen = typed(name)
+    assert line in screen and (answer["result"], answer["outputter"]) == ("ok", "already_told")
+
+
+def test_a_log_is_told_in_words(typed):
+    assert "alpha (source): one\n" in typed("log", TRANSFER)[1]
+
+
+@pytest.mark.parametrize("name", LOOKED)
+def test_who_wants_quiet_is_told_nothing(opts, typed, swept, name):
+    opts["transfer"] = {"quiet": True}
+    assert typed(name)[1] == ""
+
+
 def test_quietly_the_document_is_all(typed):
     answer, screen = typed("copy", **PLACES, quiet=True)
     assert ("outputter" in answer, screen) == (False, "")

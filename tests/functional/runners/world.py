@@ -24,7 +24,7 @@ class FakeMinion:
         self.public = make_key(root / name)
 
     def functions(self):
-        told = ("record", "facts", "follow", "status", "list", "log", "verify")
+        told = ("record", "facts", "follow", "status", "list", "log", "audit", "verify")
         names = (*told, "settings", "doctor", "matches", "queue", "prepare", "arm", "go", "limit", "cancel", "sweep")
         return {f"transfer.{name}": self._function(name) for name in names}
 
@@ -64,6 +64,7 @@ class FakeMinion:
     cancel = {"phase": "cancelled"}
     sweep = {"found": [{"what": "pinhole"}], "removed": []}
     log = {"lines": ["one", "two"], "more": False}
+    audit = {"lines": [{"n": 1, "at": "then", "what": "begun"}], "more": False}
 
     def record(self, transfer, role, **_):
         """What it was asked last; `says` to a `follow` how that went."""

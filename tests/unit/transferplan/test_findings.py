@@ -37,3 +37,31 @@ def test_what_could_not_be_looked_at_is_a_finding():
 def test_nothing_in_a_finding_steers_a_terminal():
     (told,) = findings.gathered({"beta": visit({"what": "\x1b[2J"})}, NOW)
     assert "\x1b" not in str(findings.lines([told]))
+    assert "\x1b" not in str(findings.swept({"beta": swept([{"what": "\x1b[2J"}], trouble=["\x1b[2J"])}))
+
+
+DEAD = {"what": "dead worker", "transfer": "a" * 32, "age": 60, "bytes": 2048, "advice": "transfer.sweep undoes it"}
+RESTS = {"what": "partial data", "path": "/srv/x", "advice": "it waits to be gone on with"}
+
+
+def swept(found=(), removed=(), trouble=()):
+    return {"found": list(found), "removed": list(removed), "trouble": list(trouble)}
+
+
+def test_a_sweep_tells_what_it_removed_and_what_it_left():
+    assert findings.swept({"alpha": swept([DEAD, RESTS], [DEAD]), "beta": swept(), "gamma": swept()}) == [
+        f"alpha: dead worker, {'a' * 32}, 1 min 00 s old, 2.0 KiB: removed",
+        "alpha: partial data, /srv/x: it waits to be gone on with",
+        "nothing to remove on 2 hosts",
+    ]
+
+
+def test_a_sweep_that_only_lists_tells_what_would_remove_each():
+    (line,) = findings.swept({"alpha": swept([DEAD])})
+    assert line == f"alpha: dead worker, {'a' * 32}, 1 min 00 s old, 2.0 KiB: transfer.sweep undoes it"
+
+
+def test_a_host_where_a_sweep_had_trouble_is_not_called_clean():
+    assert findings.swept({"alpha": swept(trouble=["nft says no"])}) == ["alpha: nft says no"]
+    assert findings.swept({"alpha": swept()}) == ["nothing to remove on 1 host"]
+    assert findings.swept({}) == []

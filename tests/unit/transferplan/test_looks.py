@@ -143,6 +143,77 @@ def test_settings_are_told_with_what_is_wrong():
     assert looks.settings_lines(REFUSED) == ["[12 bad-option] no such state"]
 
 
+CLEAN = {"found": [], "removed": [], "trouble": []}
+UNHEARD = "db3 did not answer: ask again when it is up"
+
+
+def test_what_was_swept_is_told_with_who_was_silent():
+    told = {"hosts": {"db1": CLEAN, "db2": CLEAN}, "silent": ["db3"], "reasons": []}
+    assert looks.sweep_lines(told) == ["nothing to remove on 2 hosts", UNHEARD]
+    assert looks.sweep_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def test_what_was_logged_and_audited_is_told_with_who_was_silent():
+    end = {"host": "db1", "role": "source", "lines": ["it began"], "more": False}
+    assert looks.log_lines({"ends": [end], "silent": ["db3"], "reasons": []}) == ["db1 (source): it began", UNHEARD]
+    page = {"lines": [], "more": False}
+    told = {"hosts": {"db1": page, "db2": page}, "silent": ["db3"], "reasons": []}
+    assert looks.audit_lines(told) == ["nothing recorded on 2 hosts", UNHEARD]
+    assert looks.log_lines(REFUSED) == looks.audit_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def test_who_watches_is_told_when_nothing_runs():
+    told = {"transfers": {}, "waiting": [], "silent": ["db3"], "reasons": []}
+    assert looks.watch_lines(told) == ["nothing runs", UNHEARD]
+    assert looks.watch_lines({**told, "transfers": {TRANSFER: {}}}) == [UNHEARD], "it was said when it ended"
+    assert looks.watch_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def queued():
+    ends = [{"host": host, "role": role, "path": "/srv/big"} for host, role in PEERS.items()]
+    return {**entry(*ends, state="waiting"), "waits": {"advice": "transfer.attach goes on"}}
+
+
+QUEUED = f"{TRANSFER}  waiting    db1:/srv/big to db2:/srv/big  transfer.attach goes on"
+
+
+def test_who_watches_is_told_what_still_waits():
+    assert looks.watch_lines({"transfers": {}, "waiting": [queued()], "silent": [], "reasons": []}) == [QUEUED]
+
+
+def test_an_overview_is_a_line_for_each_that_runs_waits_or_ran():
+    silent = {"host": "db2", "role": "destination", "path": None, "phase": None}
+    ran = entry(end("db1"), silent, state="finished", transfer=OTHER)
+    told = {"transfers": [entry(end("db1"), end("db2"), state="running"), queued(), ran], "more": 3, "reasons": []}
+    assert looks.overview_lines(told) == [
+        f"{TRANSFER}  running    db1:/srv/big to db2:/srv/big  1.0 GiB of 4.0 GiB",
+        QUEUED,
+        f"{OTHER}  finished   db1:/srv/big to db2  0 B",
+        "and 3 older ones",
+    ]
+    assert looks.overview_lines({"transfers": [], "silent": [], "reasons": []}) == [looks.NOTHING]
+    assert looks.overview_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def test_an_overview_of_one_is_how_far_its_ends_are_or_how_it_ended():
+    ends = [end("db1", "moving", alive=True), end("db2", "moving", alive=True)]
+    shown = {"state": "running", "ends": ends, "outcome": None, "missing": ["the rest is silent"]}
+    told = {"transfers": [queued()], "shown": shown, "reasons": []}
+    assert looks.overview_lines(told) == [
+        "db1 (source): moving, 1.0 GiB of 4.0 GiB",
+        "db2 (destination): moving, 1.0 GiB of 4.0 GiB",
+        "the rest is silent",
+    ]
+    ended = {**told, "shown": {**shown, "missing": [], "outcome": REFUSED}}
+    assert looks.overview_lines(ended)[2:] == display.answer_lines(REFUSED)
+    assert looks.overview_lines({**told, "shown": queued()}) == [QUEUED]
+
+
+def test_an_overview_tells_what_a_doctor_found_where_that_is_asked_for():
+    told = {"transfers": [], "findings": [], "reasons": []}
+    assert looks.overview_lines(told) == [looks.NOTHING, "nothing is left over"]
+
+
 def test_what_a_doctor_found_is_told_with_who_was_silent():
     silent = {"findings": [], "silent": ["db3"], "reasons": []}
     assert looks.doctor_lines(silent) == ["nothing is left over", "db3 did not answer: ask again when it is up"]

@@ -62,10 +62,13 @@ def _face(function):
     return face
 
 
-# What people are told in words: how something ended that they waited for, always; what they look at, unless they ask
-# for it in another form.
+# What people are told in words: how something ended that they waited for, always; all else, unless they ask for it in
+# another form.
 ENDINGS = dict.fromkeys(("copy", "plan", "resume", "attach"), display.answer_lines)
 LOOKS = {
+    "start": looks.start_lines,
+    "pull": looks.start_lines,
+    "tend": looks.tend_lines,
     "list": looks.list_lines,
     "status": looks.status_lines,
     "cancel": looks.cancel_lines,
@@ -75,6 +78,7 @@ LOOKS = {
     "log": looks.log_lines,
     "overview": looks.overview_lines,
     "watch": looks.watch_lines,
+    "metrics": looks.metrics_lines,
     "limit": looks.limit_lines,
     "settings": looks.settings_lines,
     "verify": looks.verify_lines,

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import saltface
 from transferplan import errors, inventory, metrics
 
 from . import asking, looking
@@ -30,7 +29,6 @@ def exposed(opts: Mapping, minions: Any, file: Any) -> dict[str, Any]:
     text = _text(metrics.families(known.listing.known, known.silent, hosts, time.time()))
     if file:
         _written(Path(file), text)
-    saltface.screen(opts, quiet=bool(file)).say(text.splitlines())
     return {"text": text, "file": file, "silent": list(known.silent), **asking.ending("ok", [])}
 
 

@@ -282,9 +282,11 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def answer_lines(answer: Mapping[str, Any]) -> list[str]:
-    """Whatever a function of the runner returns, in short; a result of a copy as `result_lines` tell it."""
+    """Whatever a function of the runner returns, in short; a result of a copy as `result_lines` tell it, and a plan."""
     if "receipt" in answer:
         return result_lines(answer)
+    if "plan" in answer:
+        return plan_lines(answer["plan"])
     return [printable(str(answer["result"])), *reason_lines(answer["reasons"])]
 
 

@@ -26,6 +26,20 @@ def list_lines(answer: Mapping[str, Any]) -> list[str]:
     return [*map(printable, told), *nothing, *(rest if more else []), *_afterwards(answer)]
 
 
+def start_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.start` and `transfer.pull` return."""
+    if answer["result"] != "running":
+        return display.answer_lines(answer)
+    return [printable(f"goes on in the background: salt-run transfer.status {answer['transfer']} tells how far it is")]
+
+
+def tend_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.tend` returns."""
+    taken_up = {*answer.get("taken_up", ())}
+    told = [f"{each}  {'is gone on with' if each in taken_up else 'waits on'}" for each in answer.get("waiting", ())]
+    return [*(told or ([] if answer["reasons"] else ["nothing waits"])), *_afterwards(answer)]
+
+
 def status_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.status` returns."""
     waits = [_waiting(answer["waiting"])] if answer.get("waiting") else []
@@ -91,6 +105,13 @@ def log_lines(answer: Mapping[str, Any]) -> list[str]:
 def audit_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.audit` returns."""
     return [*written.audit_lines(answer.get("hosts", {})), *_afterwards(answer)]
+
+
+def metrics_lines(answer: Mapping[str, Any]) -> list[str]:
+    """From what `transfer.metrics` returns: where it was written, or all of it."""
+    if answer.get("file"):
+        return [printable(f"written to {answer['file']}"), *_afterwards(answer)]
+    return [*map(printable, answer.get("text", "").splitlines()), *_afterwards(answer)]
 
 
 def watch_lines(answer: Mapping[str, Any]) -> list[str]:

@@ -656,6 +656,13 @@ def test_who_wants_quiet_is_told_nothing(opts, typed, swept, name):
     assert typed(name)[1] == ""
 
 
+def test_every_function_tells_in_words(opts):
+    runner = salt.loader.runner(opts)
+    told = runner["transfer.copy"].__globals__
+    functions = {name.removeprefix("transfer.") for name in runner if name.startswith("transfer.")}
+    assert functions == {*told["ENDINGS"], *told["LOOKS"]}
+
+
 def test_quietly_the_document_is_all(typed):
     answer, screen = typed("copy", **PLACES, quiet=True)
     assert ("outputter" in answer, screen) == (False, "")

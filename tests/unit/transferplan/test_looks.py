@@ -1,9 +1,9 @@
 """Lists and states as people read them: one line each, and nothing that steers their terminal."""
 
-from transferplan import display, looks
+from transferplan import display, looks, plan
 from transferplan.errors import BadOption
 
-from .samples import GIB, OTHER, TRANSFER
+from .samples import ALPHA, BETA, GIB, OTHER, TRANSFER, alpha, asked, beta
 
 PEERS = {"db1": "source", "db2": "destination"}
 REFUSED = {"result": "refused", "reasons": [BadOption.reason("no such state").as_dict()], "retcode": 3}
@@ -124,6 +124,31 @@ def test_another_limit_is_told_with_the_one_before_if_that_is_known():
 
 def test_a_limit_that_nobody_takes_is_told_with_the_reason():
     assert looks.limit_lines({**REFUSED, "ends": []}) == ["[12 bad-option] no such state"]
+
+
+def test_who_starts_a_copy_is_told_how_to_look_at_it():
+    (line,) = looks.start_lines({"transfer": TRANSFER, "result": "running", "reasons": []})
+    assert f"salt-run transfer.status {TRANSFER}" in line
+    assert looks.start_lines(REFUSED) == display.answer_lines(REFUSED) == ["refused", "[12 bad-option] no such state"]
+
+
+def test_who_starts_a_plan_again_when_it_is_there_sees_it():
+    told = plan.make(asked(), {ALPHA: alpha(), BETA: beta()}).summary()
+    assert looks.start_lines({"result": "planned", "plan": told, "reasons": []}) == display.plan_lines(told)
+
+
+def test_what_is_tended_is_told_and_what_waits_on():
+    told = {"waiting": [TRANSFER, OTHER], "taken_up": [OTHER], "reasons": []}
+    assert looks.tend_lines(told) == [f"{TRANSFER}  waits on", f"{OTHER}  is gone on with"]
+    assert looks.tend_lines({"waiting": [], "taken_up": [], "reasons": []}) == ["nothing waits"]
+    assert looks.tend_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def test_metrics_are_told_or_where_they_were_written():
+    told = {"text": "# HELP a\na 1\n", "silent": [], "reasons": []}
+    assert looks.metrics_lines({**told, "file": None}) == ["# HELP a", "a 1"]
+    assert looks.metrics_lines({**told, "file": "/x.prom", "silent": ["db3"]})[0] == "written to /x.prom"
+    assert looks.metrics_lines(REFUSED) == ["[12 bad-option] no such state"]
 
 
 ROW = {"value": "wan", "from": "the command line"}

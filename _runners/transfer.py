@@ -387,8 +387,9 @@ def status(transfer, minions=None):
 
     Returns a dict: ``transfer``, ``ends`` (for each: host, role, asked_by, phase, alive, progress in bytes and files,
     phases in seconds, verdict), ``silent`` (minions that did not answer), ``result``, ``reasons``, ``retcode``. Where
-    no end tells of it, also ``waiting`` if it waits for busy hosts (as ``transfer.list`` tells it), or ``outcome`` if
-    that has ended (what ``transfer.attach`` returns).
+    no end tells of it, also ``waiting`` if it waits for busy hosts (as ``transfer.list`` tells it), ``outcome`` if that
+    has ended (what ``transfer.attach`` returns), or ``preparing`` if it was asked for by ``transfer.start`` or a key
+    and has not come so far (transfer, src, dst, asked_by, followed: whether a runner lives, text: this in words).
 
     ``result`` is ``unknown`` (6) when a minion is silent that may be an end of it.
 

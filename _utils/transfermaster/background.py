@@ -143,12 +143,16 @@ class Book:
         return flock.is_held(self._place(transfer) / "lock")
 
     def calls(self, transfer: str, now: float) -> bool:
-        """Whether a follower is to be called now: one that was called a moment ago may still be on its way."""
-        called = self._place(transfer) / "called"
-        if self.is_followed(transfer) or (called.exists() and now - called.stat().st_mtime < CALL):
+        """Whether a follower is to be called now."""
+        if self.is_cared_for(transfer, now):
             return False
-        called.touch(mode=0o600)
+        (self._place(transfer) / "called").touch(mode=0o600)
         return True
+
+    def is_cared_for(self, transfer: str, now: float) -> bool:
+        """Whether somebody follows it, or was called a moment ago and may still be on the way."""
+        called = self._place(transfer) / "called"
+        return self.is_followed(transfer) or (called.exists() and now - called.stat().st_mtime < CALL)
 
     def open_of(self, minion: str) -> list[str]:
         """The transfers that a minion asked for and that have not ended."""

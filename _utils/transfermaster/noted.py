@@ -1,4 +1,6 @@
-"""What this master has noted of copies that their hosts know nothing of: those that wait, or whose wait has ended."""
+"""What this master has noted of copies that their hosts know nothing of: those that are only being prepared, that wait,
+or whose wait has ended.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,9 @@ from transferplan.waits import WAITING, Wait
 
 from . import asking, joining, looking
 from .background import Asked, Book, nobody_knows
+
+PREPARING = "it is being prepared, its hosts know nothing of it yet; ask again in a moment"
+NEVER_BEGUN = "nothing of it has begun, and its runner is dead; ask for it again, by the same key if it has one"
 
 
 def listed(opts: Mapping) -> list[dict[str, Any]]:
@@ -93,9 +98,25 @@ def status(opts: Mapping, transfer: str, minions: Any) -> dict[str, Any]:
 
 
 def _known(opts: Mapping, transfer: str) -> dict[str, Any]:
-    waits = [each for each in listed(opts) if each["transfer"] == transfer]
-    outcome = Book(opts).result(transfer)
-    return {"waiting": waits[0]} if waits else {"outcome": outcome} if outcome else {}
+    if waits := [each for each in listed(opts) if each["transfer"] == transfer]:
+        return {"waiting": waits[0]}
+    if outcome := Book(opts).result(transfer):
+        return {"outcome": outcome}
+    return {"preparing": told} if (told := _prepared(Book(opts), transfer)) else {}
+
+
+def _prepared(book: Book, transfer: str) -> dict[str, Any] | None:
+    """How a copy stands that was asked for and that no host knows: its runner asks them, or did not come so far."""
+    asked = book.asked(transfer)
+    if asked is None:
+        return None
+    followed = book.is_cared_for(transfer, time.time())
+    told = asdict(asked)
+    return {
+        **{name: told[name] for name in ("transfer", "src", "dst", "asked_by")},
+        "followed": followed,
+        "text": PREPARING if followed else NEVER_BEGUN,
+    }
 
 
 def attached(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,10 +125,13 @@ def attached(opts: Mapping, transfer: str, minions: Any, options: Mapping[str, A
         return joining.attach(opts, transfer, minions, options, likely=_likely(opts, transfer))
     except errors.Refused as refused:
         unknown = any(reason.name == UnknownTransfer.name for reason in refused.reasons)
-        outcome = Book(opts).result(transfer) if unknown else None
-        if outcome is None:
+        known = _known(opts, transfer) if unknown else {}
+        if "preparing" in known:
+            text = f"transfer {transfer}: {known['preparing']['text']}"
+            raise errors.Refused([errors.Reason(UnknownTransfer.code, UnknownTransfer.name, text)]) from None
+        if "outcome" not in known:
             raise
-        return outcome
+        return known["outcome"]
 
 
 def show_place(opts: Mapping, asked: Asked) -> None:

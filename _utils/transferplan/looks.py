@@ -43,6 +43,7 @@ def tend_lines(answer: Mapping[str, Any]) -> list[str]:
 def status_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.status` returns."""
     waits = [_waiting(answer["waiting"])] if answer.get("waiting") else []
+    waits += [_preparing(answer["preparing"])] if answer.get("preparing") else []
     ended = display.answer_lines(answer["outcome"]) if answer.get("outcome") else []
     return [*map(printable, (*map(_end, answer.get("ends", ())), *waits)), *ended, *_afterwards(answer)]
 
@@ -206,6 +207,10 @@ def _of(counted: Mapping[str, Any]) -> tuple[int, str]:
 
 def _waiting(asked: Mapping[str, Any]) -> str:
     return f"{_named(asked, 'waiting')}  {asked['src']} to {asked['dst']}  {asked['advice']}"
+
+
+def _preparing(asked: Mapping[str, Any]) -> str:
+    return f"{_named(asked, 'preparing')}  {asked['src']} to {asked['dst']}  {asked['text']}"
 
 
 def _end(end: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from transfermaster.background import CALL, Asked, Book, Ways, once
 from transferplan import request
 
 from .test_transfer import PLACES, fail, names
+from .world import UNKNOWN
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,59 @@ def test_who_follows_an_attempt_that_another_runner_replaces_follows_the_next_on
     monkeypatch.setattr(Book, "follow", lambda *_: None)
     ways = Ways(begin=None, attach=lambda _: next(answers), take_back=None)
     assert once(opts, Asked("a" * 32, "alpha:/a", "beta:/b", {}, {}), ways)["result"] == "ok"
+
+
+@pytest.fixture
+def nobody_knows(minions):
+    """Hosts that have not heard of it so far."""
+    for minion in minions.values():
+        minion.says["status"] = minion.says["record"] = {"error": UNKNOWN}
+
+
+def test_the_status_of_what_was_just_started_is_that_it_is_being_prepared(run, called, nobody_knows):
+    run("start", **PLACES, key="a" * 32)
+    told = run("status", "a" * 32)
+    assert (told["result"], told["reasons"], told["ends"]) == ("ok", [], [])
+    preparing = told["preparing"]
+    assert (preparing["src"], preparing["dst"], preparing["followed"]) == (*PLACES.values(), True)
+    assert "is being prepared" in preparing["text"]
+
+
+def test_the_status_of_what_is_prepared_holds_as_long_as_its_runner_lives(run, opts, called, nobody_knows, later):
+    run("start", **PLACES, key="a" * 32)
+    later(CALL + 1)
+    with Book(opts).follow("a" * 32):
+        assert run("status", "a" * 32)["preparing"]["followed"] is True
+
+
+def test_the_status_of_what_was_never_begun_is_that_its_runner_is_dead(run, called, nobody_knows, later):
+    run("start", **PLACES, key="a" * 32)
+    later(CALL + 1)
+    preparing = run("status", "a" * 32)["preparing"]
+    assert preparing["followed"] is False and "ask for it again" in preparing["text"]
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """later(seconds): so much time passes for the master."""
+    now = time.time
+    return lambda seconds: monkeypatch.setattr(time, "time", lambda: now() + seconds)
+
+
+def test_what_hosts_or_records_tell_is_not_being_prepared(run, minions, called, follow):
+    run("start", **PLACES, key="a" * 32)
+    assert "preparing" not in run("status", "a" * 32), "its hosts know it"
+    follow()
+    for minion in minions.values():
+        minion.says["status"] = {"error": UNKNOWN}
+    told = run("status", "a" * 32)
+    assert (told["outcome"]["result"], "preparing" in told) == ("ok", False)
+
+
+def test_who_attaches_to_what_is_being_prepared_is_told_so(run, called, nobody_knows):
+    run("start", **PLACES, key="a" * 32)
+    told = run("attach", "a" * 32)
+    assert names(told) == ["unknown-transfer"] and "is being prepared" in told["reasons"][0]["text"]
 
 
 # --- for minions -----------------------------------------------------------------------------------------------------

@@ -44,6 +44,12 @@ def test_what_waits_is_told_with_what_to_do():
     assert looks.status_lines({"ends": [], "waiting": WAITS, "reasons": []}) == [line]
 
 
+def test_what_is_only_being_prepared_is_told():
+    told = {"transfer": TRANSFER, "src": "db1:/a", "dst": "db2:/", "text": "it is being prepared"}
+    line = f"{TRANSFER}  preparing  db1:/a to db2:/  it is being prepared"
+    assert looks.status_lines({"ends": [], "preparing": told, "reasons": []}) == [line]
+
+
 def test_what_waited_in_vain_is_told_with_its_end():
     assert looks.status_lines({"ends": [], "outcome": REFUSED, "reasons": []}) == display.answer_lines(REFUSED)
 

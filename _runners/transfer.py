@@ -163,11 +163,11 @@ def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=
     Options:
 
     OPTIONS
-    Returns a dict: ``result`` (ok, partial, failed, refused, cancelled, unknown), ``transfer`` (its id; None for
-    several with ``fanout=serial``, which are a transfer each), ``source`` and ``destinations`` (by host: place,
-    outcome, verdict, figures in bytes and seconds), ``receipt`` (what proves the copy: level, algorithm, root, counts,
-    on which hosts), ``phases`` (seconds), ``reasons``, ``retcode``. With ``test=True`` it has ``plan`` instead and
-    ``result`` is planned.
+    Returns a dict: ``result`` (ok, partial, failed, refused, cancelled, unknown), ``transfer`` (its id, by which only
+    events know one that was refused; None for several with ``fanout=serial``, which are a transfer each), ``source``
+    and ``destinations`` (by host: place, outcome, verdict, figures in bytes and seconds), ``receipt`` (what proves the
+    copy: level, algorithm, root, counts, on which hosts), ``phases`` (seconds), ``reasons``, ``retcode``. With
+    ``test=True`` it has ``plan`` instead and ``result`` is planned.
 
     Ended by Ctrl-C before bytes move, everything is undone; after that the transfer goes on without being watched.
     While it waits for busy hosts (``wait``) and dies in any other way, it keeps its place for ``transfer.tend`` or

@@ -201,7 +201,7 @@ class Drive:
         result = self.result()
         if self.state.ended:
             self._tell(fleet, "finished", report.brief(result))
-            self._screen.say(display.result_lines(result))
+            self._screen.say(display.result_lines(result, noted=self.place is not None))
 
 
 def begun(request: Request, place: Place | None = None) -> course.Step:

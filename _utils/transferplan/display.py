@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import bottleneck, flows, units, updating
+from . import bottleneck, flows, report, units, updating
 from .options import CHAIN
 from .paths import printable
 from .request import DESTINATION, SOURCE, Member
@@ -266,8 +266,10 @@ def _speed(rest: int, pace: Pace) -> Iterator[str]:
         yield f"{units.span(left)} left"
 
 
-def result_lines(result: Mapping[str, Any]) -> list[str]:
-    """How it ended, with the receipt; from report.result()."""
+def result_lines(result: Mapping[str, Any], noted: bool = False) -> list[str]:
+    """How it ended, with the receipt; from report.result(). Its id comes last, if somebody can be asked about it: its
+    minions, or the master where it has `noted` it.
+    """
     way = " to ".join(filter(None, (result["source"]["place"], _places(result))))
     head = f"{result['result']}: {way}" if way else result["result"]
     lines = [printable(head), *map(printable, _each_line(result)), *reason_lines(result["reasons"])]
@@ -277,8 +279,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         lines += [printable(line) for line in _update_lines(result)]
         lines += [printable(line) for line in _speed_lines(result)]
         lines += _slowest_line(result["bottleneck"])
-    named = [printable(f"transfer {result['transfer']}")] if result["transfer"] else []
-    return [*lines, *_cleanup_lines(result), *named]
+    known = result["transfer"] and (noted or report.was_begun(result))
+    return [*lines, *_cleanup_lines(result), *([printable(f"transfer {result['transfer']}")] if known else [])]
 
 
 def answer_lines(answer: Mapping[str, Any]) -> list[str]:

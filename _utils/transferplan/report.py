@@ -18,6 +18,7 @@ from .paths import encode_path, printable
 from .request import DESTINATION, SOURCE, Endpoint, Member, Request
 from .status import CANCELLED, PUBLISHED, Skipped, Status, Verdict
 
+BEFORE = {*course.ASKING, "leaving"}
 VAIN = ("cancelled", "no-go")
 UNREACHABLE = "peer-unreachable"
 LEVELS = ("flight", "readback")
@@ -164,6 +165,14 @@ def brief(outcome: Mapping[str, Any]) -> dict[str, Any]:
         "source": outcome["source"]["place"],
         "destinations": {end["place"]: end.get("result") for end in outcome["destinations"].values()},
     }
+
+
+def was_begun(outcome: Mapping[str, Any]) -> bool:
+    """Whether minions may know of the transfer that has this result: they were told to prepare it, if not by this
+    attempt. Of one that was only looked at not even its stages are known.
+    """
+    stages = outcome["phases"].keys()
+    return outcome["attempt"] > 1 or bool(stages - BEFORE) or not (stages or outcome["result"] == "refused")
 
 
 def _destinations(state: State) -> list[Member]:

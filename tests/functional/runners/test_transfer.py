@@ -259,7 +259,7 @@ def test_signals_are_as_they_were_afterwards(run):
 
 @pytest.fixture
 def broken():
-    def broken(*_):
+    def broken(*_, **_named):
         raise ZeroDivisionError("by mistake")
 
     return broken

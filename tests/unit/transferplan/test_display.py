@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transferplan import display, report
+from transferplan import course, display, report
+from transferplan.course import Declined, Interrupted
 from transferplan.display import Pace
+from transferplan.errors import NoSpace
 from transferplan.status import Status
 
 from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, failure, status, unhurried, verdict
-from .test_course import Driver
+from .test_course import BROKEN, Driver
 
 
 def told(member, **changes):
@@ -128,6 +130,25 @@ def test_the_receipt_is_shown_with_its_proof():
         "network",
         f"transfer {TRANSFER}",
     ]
+
+
+def says_its_id(result, noted=False):
+    return f"transfer {TRANSFER}" in display.result_lines(result, noted)
+
+
+def test_a_transfer_that_nobody_can_be_asked_about_is_not_named():
+    refused = report.result(Driver().until("deciding").observe(Declined((NoSpace.reason("full"),))).state)
+    stopped = report.result(Driver().until("asking").observe(Interrupted()).state)
+    unread = report.refusal(TRANSFER, "alpha", "beta:/x", [])
+    assert not any(map(says_its_id, (refused, stopped, unread)))
+    assert says_its_id(refused, noted=True) and says_its_id({**refused, "attempt": 2})
+
+
+def test_a_transfer_that_was_begun_is_named_however_it_ended():
+    withdrawn = Driver().until("preparing").hear("prepare", {ALPHA: BROKEN, BETA: BROKEN})
+    left = Driver().until("following").observe(Interrupted())
+    seen = course.seen(Driver().state.request, {})
+    assert all(map(says_its_id, (report.result(state) for state in (withdrawn.state, left.state, seen))))
 
 
 @pytest.mark.parametrize("saved", [-(5 << 20), 0, 1 << 20])

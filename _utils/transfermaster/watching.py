@@ -29,7 +29,8 @@ def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, 
     """
     layers = [*saltface.master_layers(opts), (COMMAND, options)]
     own = settings.resolve(layers)
-    watched = Watched(opts, layers, Board(saltface.screen(opts, own.quiet)), minions)
+    board = Board(saltface.screen(opts, own.quiet))
+    watched = Watched(opts, layers, board, minions)
     watched.look_at_the_queue()
     listing = looking.listed(opts, minions, (RUNNING,))
     for found in _ends_of(opts, listing["transfers"]):
@@ -38,6 +39,7 @@ def watch(opts: Mapping, minions: Any, options: Mapping[str, Any]) -> dict[str, 
         with saltface.Signals() as signals, saltface.Fleet(opts) as fleet:
             watched.courses.append(Lookout(opts, asking.hosts(opts, minions), watched))
             steer(watched.courses, fleet, signals)
+    board.clear()
     results = {drive.state.request.transfer: drive.result() for drive in watched.drives}
     told = {name: listing[name] for name in ("silent", "result", "reasons", "retcode")}
     return {"transfers": results, "waiting": watched.waiting, **told}
@@ -214,6 +216,10 @@ class Board:
             self._lines.pop(transfer, None)
         for transfer, text in texts.items():
             self.show(transfer, [text])
+
+    def clear(self) -> None:
+        """The lines that change go; those of what waits on are told anew by who tells the result."""
+        self._screen.say([])
 
     def say(self, transfer: str, lines: Iterable[str]) -> None:
         """What stays; the line of that transfer is done with."""

@@ -7,6 +7,7 @@ import signal
 import saltface
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
+from transfermaster import watching
 from transferplan.request import Member
 from transferplan.version import VERSION
 
@@ -245,6 +246,14 @@ def test_on_a_terminal_each_transfer_has_a_line_that_changes():
     wipe = "\r\x1b[K"
     assert stream.getvalue() == (
         f"{wipe}a 1 %\n{wipe}b 1 %{above}{wipe}a 2 %\n{wipe}b 1 %{above}{wipe}a is done\n")
+
+
+def test_lines_of_what_waits_give_way_to_those_that_stay():
+    stream = Terminal()
+    board = watching.Board(saltface.Screen(stream))
+    board.wait({TRANSFER: "waits", NEWCOMER: "waits too"}, [])
+    board.clear()
+    assert stream.getvalue().endswith("\r\x1b[1A\x1b[J")
 
 
 # --- doctor and sweep ------------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ def assert_shown_in_words(lab):
     status, seen = _at_a_terminal(lab, "transfer.list", "state=finished")
     line = "  published  alpha:/srv/data to beta:/srv/data  "
     assert (status, line in seen, "ends:" in seen) == (0, True, False), seen
+    status, seen = _at_a_terminal(lab, "transfer.watch")
+    assert (status, "nothing runs" in seen, "retcode" in seen) == (0, True, False), seen
     status, seen = _at_a_terminal(lab, "--out=nested", "transfer.copy", *PLACES)
     assert (status, "[21 destination-exists]" in seen, "retcode" in seen) == (3, True, True), seen
 

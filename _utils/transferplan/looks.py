@@ -52,7 +52,7 @@ def cancel_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.cancel` returns: of one that ended before nothing is cancelled, and one that waited has no
     ends.
     """
-    phases = {end.get("phase") for end in answer.get("ends", ())}
+    phases = {str(end.get("phase")) for end in answer.get("ends", ())}
     in_vain = [IN_VAIN] if phases and CANCELLED not in phases and not answer["reasons"] else []
     waited = [] if phases or answer["reasons"] else ["it waits no more: its place is given up"]
     return [*in_vain, *waited, *map(printable, map(_end, answer.get("ends", ()))), *_afterwards(answer)]
@@ -169,8 +169,8 @@ def _standing(entry: Mapping[str, Any]) -> str:
     """The state, and of what is over how it ended."""
     if entry["state"] != FINISHED:
         return entry["state"]
-    phases = dict.fromkeys(end.get("phase") for end in entry["ends"] if end["role"] == DESTINATION)
-    return ", ".join(str(phase) for phase in phases if phase) or FINISHED
+    phases = (str(end.get("phase") or "") for end in entry["ends"] if end["role"] == DESTINATION)
+    return ", ".join(dict.fromkeys(filter(None, phases))) or FINISHED
 
 
 def _places(ends: Iterable[Mapping[str, Any]], role: str) -> str:

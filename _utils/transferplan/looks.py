@@ -45,7 +45,7 @@ def status_lines(answer: Mapping[str, Any]) -> list[str]:
     waits = [_waiting(answer["waiting"])] if answer.get("waiting") else []
     waits += [_preparing(answer["preparing"])] if answer.get("preparing") else []
     ended = display.answer_lines(answer["outcome"]) if answer.get("outcome") else []
-    return [*map(printable, (*map(_end, answer.get("ends", ())), *waits)), *ended, *_afterwards(answer)]
+    return [*map(printable, (*map(_end, _ends(answer)), *waits)), *ended, *_afterwards(answer)]
 
 
 def cancel_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -55,7 +55,7 @@ def cancel_lines(answer: Mapping[str, Any]) -> list[str]:
     phases = {str(end.get("phase")) for end in answer.get("ends", ())}
     in_vain = [IN_VAIN] if phases and CANCELLED not in phases and not answer["reasons"] else []
     waited = [] if phases or answer["reasons"] else ["it waits no more: its place is given up"]
-    return [*in_vain, *waited, *map(printable, map(_end, answer.get("ends", ()))), *_afterwards(answer)]
+    return [*in_vain, *waited, *map(printable, map(_end, _ends(answer))), *_afterwards(answer)]
 
 
 def verify_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -100,7 +100,7 @@ def sweep_lines(answer: Mapping[str, Any]) -> list[str]:
 
 def log_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.log` returns."""
-    return [*written.log_lines(answer.get("ends", [])), *_afterwards(answer)]
+    return [*written.log_lines(_ends(answer)), *_afterwards(answer)]
 
 
 def audit_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -211,6 +211,11 @@ def _waiting(asked: Mapping[str, Any]) -> str:
 
 def _preparing(asked: Mapping[str, Any]) -> str:
     return f"{_named(asked, 'preparing')}  {asked['src']} to {asked['dst']}  {asked['text']}"
+
+
+def _ends(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The source, then the destinations, whoever answered first."""
+    return sorted(answer.get("ends", ()), key=lambda end: (end["role"] != SOURCE, end["host"]))
 
 
 def _end(end: Mapping[str, Any]) -> str:

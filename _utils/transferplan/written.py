@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import units
@@ -12,7 +12,7 @@ HEAD = ("n", "at", "what")
 NAMING = ("host", "user", "text")
 
 
-def log_lines(ends: list[Mapping[str, Any]]) -> list[str]:
+def log_lines(ends: Iterable[Mapping[str, Any]]) -> list[str]:
     """From the ends of what `transfer.log` returns."""
     return [printable(line) for end in ends for line in _logged(f"{end['host']} ({end['role']})", end)]
 

@@ -71,9 +71,9 @@ def status(host, **changes):
     return {"host": host, "role": PEERS[host], "phase": "moving", "alive": True, "progress": counted, **changes}
 
 
-def test_a_state_is_a_line_for_each_end():
+def test_a_state_is_a_line_for_each_end_whoever_answered_first():
     error = {"phase": "failed", "alive": False, "verdict": {"error": {"text": "the disk\x1b is full"}}}
-    ends = [status("db1"), status("db2", alive=False), status("db2", **error)]
+    ends = [status("db2", alive=False), status("db2", **error), status("db1")]
     assert looks.status_lines({"ends": ends, "silent": [], "reasons": []}) == [
         "db1 (source): moving, 1.0 GiB of 4.0 GiB",
         "db2 (destination): moving, its worker is dead, 1.0 GiB of 4.0 GiB",
@@ -86,7 +86,7 @@ def test_of_what_is_cancelled_only_the_end_is_told():
 
 
 def cancelled(*phases, **told):
-    ends = [{"host": host, "role": PEERS[host], "phase": phase} for host in PEERS for phase in phases]
+    ends = [{"host": host, "role": PEERS[host], "phase": phase} for host in reversed(PEERS) for phase in phases]
     return looks.cancel_lines({"ends": ends, "reasons": [], **told})
 
 

@@ -49,7 +49,7 @@ def swept(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """From what a sweep tells of each host: a line for each that it removed, and for each that is still there with what
     would remove it; at last on how many hosts there is nothing.
     """
-    told = [line for host, each in hosts.items() for line in _swept(host, each)]
+    told = [line for host, each in sorted(hosts.items()) for line in _swept(host, each)]
     clean = sum(not any(each.get(name) for name in ("found", "trouble")) for each in hosts.values())
     return [*told, *([f"nothing to remove on {units.count(clean, 'host')}"] if clean else [])]
 

@@ -134,7 +134,7 @@ def _closely(shown: Mapping[str, Any]) -> Iterator[str]:
     if "waits" in shown:
         yield _shown(shown)
         return
-    yield from (_end({**end, "progress": end}) for end in shown["ends"])
+    yield from (_end({**end, "progress": end}) for end in _ends(shown))
     yield from shown.get("missing", ())
     yield from display.answer_lines(shown["outcome"]) if shown.get("outcome") else ()
 

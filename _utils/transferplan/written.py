@@ -27,7 +27,7 @@ def _logged(who: str, end: Mapping[str, Any]) -> Iterator[str]:
 
 def audit_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """From the hosts of what `transfer.audit` returns."""
-    told = [printable(line) for host, page in hosts.items() for line in _audited(host, page)]
+    told = [printable(line) for host, page in sorted(hosts.items()) for line in _audited(host, page)]
     return told or ([f"nothing recorded on {units.count(len(hosts), 'host')}"] if hosts else [])
 
 

@@ -49,10 +49,11 @@ def swept(found=(), removed=(), trouble=()):
 
 
 def test_a_sweep_tells_what_it_removed_and_what_it_left():
-    assert findings.swept({"alpha": swept([DEAD, RESTS], [DEAD]), "beta": swept(), "gamma": swept()}) == [
+    assert findings.swept({"gamma": swept(), "beta": swept(trouble=["no"]), "alpha": swept([DEAD, RESTS], [DEAD])}) == [
         f"alpha: dead worker, {'a' * 32}, 1 min 00 s old, 2.0 KiB: removed",
         "alpha: partial data, /srv/x: it waits to be gone on with",
-        "nothing to remove on 2 hosts",
+        "beta: no",
+        "nothing to remove on 1 host",
     ]
 
 

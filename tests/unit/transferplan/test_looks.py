@@ -227,7 +227,7 @@ def test_an_overview_is_a_line_for_each_that_runs_waits_or_ran():
 
 
 def test_an_overview_of_one_is_how_far_its_ends_are_or_how_it_ended():
-    ends = [end("db1", "moving", alive=True), end("db2", "moving", alive=True)]
+    ends = [end("db2", "moving", alive=True), end("db1", "moving", alive=True)]
     shown = {"state": "running", "ends": ends, "outcome": None, "missing": ["the rest is silent"]}
     told = {"transfers": [queued()], "shown": shown, "reasons": []}
     assert looks.overview_lines(told) == [

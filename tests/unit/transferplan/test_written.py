@@ -41,6 +41,11 @@ def test_a_line_of_a_trail_says_where_when_what_and_by_whom():
     ]
 
 
+def test_trails_are_told_in_the_order_of_their_hosts_whoever_answered_first():
+    page = {"lines": [{"n": 1, "at": "then", "what": "ended"}], "more": False}
+    assert written.audit_lines({"db2": page, "db1": page}) == ["db1: then  ended", "db2: then  ended"]
+
+
 def test_how_it_ended_is_told_without_what_there_is_none_of():
     error = {"code": 70, "text": "no"}
     ended = {"n": 8, "at": "then", "what": "ended", "result": "failed", "root": None, "files": 0, "error": error}

@@ -258,7 +258,8 @@ class ProbeReceiver(_End):
         agreed = opening[-1][0].features
         for number in range(1, self._terms.streams + 1):
             self._admit(control, number, sealing.FEATURE in agreed)
-        for number, link in [self._next(self._came) for _ in range(self._terms.streams)]:
+        for _ in range(self._terms.streams):
+            number, link = self._next(self._came)
             self._crew.start(f"stream {number}", self._take, number, self._ours(link))
         self._progress.enter("moving")
         came = dict(self._next(self._done) for _ in range(self._terms.streams))

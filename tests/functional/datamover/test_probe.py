@@ -82,6 +82,10 @@ def refused(made):
     return sent.error, came.error
 
 
+def runs(name):
+    return any(each.name == name for each in threading.enumerate())
+
+
 def nothing_runs():
     assert not [each.name for each in threading.enumerate() if each.name.startswith(("source ", "destination "))]
 
@@ -119,7 +123,7 @@ def test_the_lowest_limit_and_many_streams_do_not_make_it_last(make):
 def test_a_probe_that_is_cancelled_ends_at_once_at_both_ends(make):
     made = make(seconds=60)
     receiving, sending = Running(made.end("beta").run), Running(made.end("alpha").run)
-    assert eventually(lambda: any(each.name == "source stream 1" for each in threading.enumerate()))
+    assert eventually(lambda: runs("source stream 1"))
     made.stops["alpha"].set(Cancelled("somebody ended it"))
     assert sending.result().error.name == "cancelled"
     assert isinstance(receiving.result().error, ConnectionLost)
@@ -182,6 +186,29 @@ def test_who_sends_nothing_ends_the_probe(make, short):
     sending = Running(made.end("alpha", seconds=60).run)
     error = made.end("beta").run().error
     assert isinstance(error, Stalled) and "alpha and the way to it" in error.text
+    made.stops["alpha"].set(Cancelled("enough"))
+    sending.result()
+    nothing_runs()
+
+
+class Hesitant(ProbeSender):
+    """Opens one stream, and never the others."""
+
+    def _open(self, admit, sealed):
+        if admit.stream == 1:
+            return super()._open(admit, sealed)
+        self._stop.wait(60)
+        raise ConnectionLost("enough")
+
+
+def test_a_stream_that_came_is_closed_though_the_others_never_come(make):
+    made = make(seconds=60, sender=Hesitant, streams=3)
+    receiver = made.end("beta")
+    sending, receiving = Running(made.end("alpha").run), Running(receiver.run)
+    assert eventually(lambda: runs("destination stream 1"))
+    made.stops["beta"].set(Cancelled("enough"))
+    assert receiving.result().error.name == "cancelled"
+    assert [link.socket.fileno() for link in receiver._links] == [-1, -1], "control, and the one stream"
     made.stops["alpha"].set(Cancelled("enough"))
     sending.result()
     nothing_runs()

@@ -138,6 +138,12 @@ class Link:
         except BlockingIOError:
             return False
 
+    def _check(self):
+        """Stopped when the work has ended, TimeoutError when patience has."""
+        self.stop.check()
+        if self.patience is not None and not self.patience.left():
+            raise TimeoutError
+
     def break_off(self):
         """From any thread: whoever waits on this link finds it at its end."""
         self.socket.shutdown(socket.SHUT_RDWR)
@@ -242,6 +248,7 @@ class TlsLink(Link):
         return at
 
     def _take_portion(self):
+        self._check()  # Tickets and other records that carry nothing may come so fast that it never has to wait.
         count = super().receive_into(self._raw)
         with self._lock:
             self._incoming.write(self._raw[:count])

@@ -131,6 +131,36 @@ def test_patience_ends(pair):
         pair[1].receive_into(memoryview(bytearray(10)))
 
 
+@pytest.fixture
+def flooded(stop):
+    """The end of a link on which more tickets wait than one portion holds: records of TLS that carry nothing."""
+    client, server = channel.make_identity("client"), channel.make_identity("server")
+    generous = channel.server_context(server, [client.certificate])
+    generous.num_tickets = 50
+    ours, theirs = socket.socketpair()
+    flooding = TlsLink(theirs, generous, True, stop)
+    link = TlsLink(ours, channel.client_context(client, [server.certificate]), False, stop, portion=1024)
+    other = threading.Thread(target=flooding.handshake)
+    other.start()
+    link.handshake()
+    other.join()
+    flooding.close()
+    yield link
+    link.close()
+
+
+def test_a_flood_that_carries_nothing_ends_with_patience(flooded):
+    flooded.patience = Countdown(0)
+    with pytest.raises(TimeoutError):
+        flooded.receive_into(memoryview(bytearray(10)))
+
+
+def test_a_flood_that_carries_nothing_ends_with_the_work(flooded, stop):
+    stop.set(ValueError())
+    with pytest.raises(Stopped):
+        flooded.receive_into(memoryview(bytearray(10)))
+
+
 def test_an_interrupted_send_is_completed_by_the_next(pair, stop):
     """Else a farewell after a stop would arrive in the middle of a TLS record."""
     data = os.urandom(20_000_000)

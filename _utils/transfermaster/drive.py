@@ -53,6 +53,7 @@ class Drive:
         self._events = itertools.count(1)
         self._paces: Mapping = {}
         self._finished = False
+        self.interrupted = False
         self.state, actions = begun
         self._due = list(actions)
 
@@ -66,8 +67,9 @@ class Drive:
 
     @property
     def probes(self) -> bool:
-        """Whether the ways of the plan are to be probed before it is told."""
-        return self._plan_is_all and self.state.request.settings.probe
+        """Whether the ways of the plan are still to be probed before it is told."""
+        wanted = self._plan_is_all and self.state.request.settings.probe
+        return bool(wanted and self.plan and not self.plan.probes)
 
     def probe(self, fleet: saltface.Fleet, signals: saltface.Signals) -> None:
         """Probe the ways of the plan, one after the other, and tell the plan."""
@@ -78,7 +80,7 @@ class Drive:
             one = Drive(self._opts, course.probe(way, fleet.now()), saltface.Silence(), mute=True)
             steer([one], fleet, signals)
             told.append(probing.found(one.state))
-            if one.state.outcome == course.CANCELLED:
+            if one.interrupted:
                 self.interrupt(fleet.now())
                 self._screen.say(display.result_lines(self.result()))
                 return
@@ -92,6 +94,7 @@ class Drive:
 
     def interrupt(self, now: float, by_hand: bool = True) -> None:
         """Somebody wants us to end; the course says what is to be done about it."""
+        self.interrupted = True
         stays = self.place is not None and not (by_hand and self.place.ours)
         self._observe(course.Interrupted(stays), now)
 
@@ -260,7 +263,7 @@ def to_the_end(opts: Mapping, drive: Drive) -> dict[str, Any]:
                     drive.probe(fleet, signals)
         except Exception as error:
             reason = bug(error)
-            if not drive.over:
+            if not drive.over or drive.probes:
                 with saltface.Fleet(opts) as fleet:
                     drive.abandon(fleet.now())
                     steer([drive], fleet, signals)

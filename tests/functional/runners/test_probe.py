@@ -7,6 +7,7 @@ import pytest
 
 import saltface
 from tests.unit.transferplan import samples
+from transferplan import probing
 from transferplan.request import Member
 
 PLACES = {"src": "alpha:/srv/data", "dst": "beta:/srv/data"}
@@ -18,6 +19,8 @@ REPORTS = {
 }
 CLOSED = {"code": 24, "name": "peer-unreachable", "retryable": True, "text": "no connection to beta"}
 
+NO_LUCK = {"code": 101, "name": "start-failed", "retryable": False, "text": "no luck", "evidence": {}}
+
 
 def ended(name):
     """follow, as the end of a probe tells it."""
@@ -27,6 +30,11 @@ def ended(name):
         return samples.status(Member(name, role), verdict=told)
 
     return follow
+
+
+@pytest.fixture
+def names():
+    return ("alpha", "beta", "gamma")
 
 
 @pytest.fixture
@@ -80,17 +88,10 @@ def test_a_closed_way_is_told_by_a_plan_that_stands(run, probed):
 
 
 def test_a_host_that_does_not_prepare_is_told_and_the_others_are_withdrawn(run, probed):
-    probed["beta"].says["prepare"] = {
-        "error": {"code": 101, "name": "start-failed", "retryable": False, "text": "no luck", "evidence": {}}
-    }
+    probed["beta"].says["prepare"] = {"error": NO_LUCK}
     answer = run("plan", **PLACES, probe=True)
     assert [each["name"] for each in answer["reasons"]] == ["start-failed"]
     assert probed["alpha"].asked() == ["facts", "prepare", "cancel"]
-
-
-@pytest.fixture
-def names():
-    return ("alpha", "beta", "gamma")
 
 
 @pytest.mark.parametrize("fanout", ["chain", "serial"])
@@ -158,3 +159,25 @@ def test_who_interrupts_a_probe_gets_no_plan_and_leaves_nothing_behind(run, prob
     assert (answer["result"], answer["retcode"]) == ("cancelled", 4)
     assert probed["alpha"].asked()[-1] == probed["beta"].asked()[-1] == "cancel"
     assert "cancelled" in screen.getvalue() and "    copy  " not in screen.getvalue()
+
+
+def test_who_interrupts_while_a_failed_probe_is_withdrawn_ends_all_of_them(run, probed):
+    def interrupted(**_):
+        signal.raise_signal(signal.SIGINT)
+        return {"phase": "cancelled"}
+
+    probed["beta"].says["prepare"] = {"error": NO_LUCK}
+    probed["alpha"].says["cancel"] = interrupted
+    answer = run("plan", src="alpha:/srv/data", dst="beta:/srv/data,gamma:/srv/data", probe=True)
+    assert (answer["result"], answer["retcode"]) == ("cancelled", 4)
+    assert probed["gamma"].asked() == ["facts"]
+
+
+def test_a_bug_in_a_probe_is_told_and_not_taken_for_a_plan(run, probed, monkeypatch):
+    def broken(_state):
+        raise ValueError("nobody foresaw it")
+
+    monkeypatch.setattr(probing, "found", broken)
+    answer = run("plan", **PLACES, probe=True)
+    assert (answer["result"], answer["retcode"]) == ("failed", 2)
+    assert "a bug: ValueError('nobody foresaw it')" in answer["reasons"][0]["text"]

@@ -20,6 +20,8 @@ PROBE, HISTORY, LINK, LIMIT = "probe", "history", "link", "limit"
 MOMENT = 1.0
 NEARLY = 0.9
 """A probe that reached this part of the limit was held back by it."""
+SLOWEST = 1.0
+"""Bytes a second: whatever hosts tell, no time becomes too long for words."""
 MEGABIT = 1_000_000 / 8
 
 
@@ -83,7 +85,7 @@ def foresee(legs: Sequence[Leg], limit: int, at_once: bool, at_least: bool) -> F
     if any(leg.probed and leg.probed.reason for leg in legs):
         return UNPROBED
     paces = [_limited(_pace(leg), limit) for leg in legs]
-    known = [(leg.bytes / pace.rate, pace) for leg, pace in zip(legs, paces, strict=True) if pace]
+    known = [(leg.bytes / max(pace.rate, SLOWEST), pace) for leg, pace in zip(legs, paces, strict=True) if pace]
     if len(known) < len(legs):
         return UNKNOWN
     seconds, slowest = max(known, key=lambda each: each[0])
@@ -107,8 +109,9 @@ def _of_probe(leg: Leg) -> _Pace | None:
 
 
 def _of_history(leg: Leg) -> _Pace | None:
-    rates = [each.bytes / each.seconds for each in leg.after.paces if each.host == leg.before.host and each.seconds > 0]
-    if rates:
+    came = [each for each in leg.after.paces if each.host == leg.before.host and each.bytes > 0 and each.seconds > 0]
+    if came:
+        rates = [each.bytes / each.seconds for each in came]
         rate = median(rates)
         last = f"the last {len(rates)} copies" if len(rates) > 1 else "the last copy"
         return _Pace(rate, HISTORY, f"{last} from {leg.before.host} to {leg.after.host} made {units.rate(rate)}")

@@ -71,6 +71,12 @@ def test_one_of_several_that_is_unknown_leaves_all_unknown():
     assert foresee([leg(paces=[(100, 1)]), leg(to=gamma)], 0, at_once=True, at_least=False) == forecast.UNKNOWN
 
 
+def test_what_no_copy_can_have_been_does_not_end_the_plan():
+    assert foresee([leg(paces=[(0, 1)])], 0, at_once=True, at_least=False) == forecast.UNKNOWN
+    told = foresee([leg(paces=[(1, 1e300)])], 0, at_once=True, at_least=False)
+    assert told.basis == HISTORY and told.seconds == GIB
+
+
 # With a probe.
 
 
@@ -106,6 +112,12 @@ def test_a_probe_that_tells_no_rate_leaves_it_to_what_else_is_known():
 def test_where_a_probe_failed_nothing_is_foreseen_whatever_came_before():
     failed = probed(None, Reason(24, "peer-unreachable", "closed"), paces=[(1000, 10)])
     assert of(failed) == forecast.UNPROBED and of(failed, limit=MIB) == forecast.UNPROBED
+
+
+@pytest.mark.parametrize("rate", [5e-324, 1e-9])
+def test_a_rate_that_cannot_be_does_not_end_the_plan(rate):
+    told = of(probed(rate))
+    assert told.basis == PROBE and told.seconds == GIB
 
 
 def test_a_short_probe_says_how_short_it_was():

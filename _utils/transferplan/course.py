@@ -572,6 +572,9 @@ def _watch(state: State, observation: Heard | Unheard, now: float) -> Step:
     member, before = observation.member, state.watches[observation.member]
     if before.over:
         return state, ()
+    if _is_endless(state, now):
+        endless = OutOfSight.reason(f"no end of the probe was told within {units.span(PATIENCE)}")
+        return _withdraw(replace(state, reasons=(*state.reasons, endless)), now, GIVEN_UP)
     if isinstance(observation, Unheard):
         return _missed(state, member, observation.trouble, now)
     try:
@@ -581,6 +584,11 @@ def _watch(state: State, observation: Heard | Unheard, now: float) -> Step:
     except BadAnswer as trouble:
         return _missed(state, member, trouble, now)
     return _learned(state, member, status, now)
+
+
+def _is_endless(state: State, now: float) -> bool:
+    """Whether this is a probe that should have been over long ago. A transfer takes as long as it takes."""
+    return state.plan is not None and state.plan.is_probe and now - state.began["following"] > PATIENCE
 
 
 def _learned(state: State, member: Member, status: Status, now: float) -> Step:

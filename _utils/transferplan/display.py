@@ -80,8 +80,7 @@ def _probes(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _measured(probed: Mapping[str, Any]) -> str:
     rate = units.rate(probed["rate"]) if probed["rate"] else "too little to tell a rate"
-    trip = probed["round_trip"]
-    return rate if trip is None else f"{rate}, {trip * 1000:.3g} ms for a round trip"
+    return f"{rate}, {probed['round_trip'] * 1000:.3g} ms for a round trip"
 
 
 def _what(summary: Mapping[str, Any]) -> str:

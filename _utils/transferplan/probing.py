@@ -6,12 +6,12 @@ chain a later host is served by the one before it, over a way that is not probed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from . import naming, report, shapes
-from .course import State
+from .course import NOTHING_THERE, State
 from .errors import BadAnswer, BadOption, OutOfSight, Reason
 from .forecast import Probed
 from .options import TABLE
@@ -129,16 +129,24 @@ def _why_not(state: State, hop: Hop) -> Reason:
     reasons = [*report.told_errors(state), *state.reasons]
     telling = [each for each in reasons if each.name not in SYMPTOMS]
     reason = next(iter(telling or reasons), OutOfSight.reason("it was ended before it told anything"))
-    return replace(reason, text=f"{reason.text}; {_advice(hop)}") if reason.name == report.UNREACHABLE else reason
+    advise = _ADVICE.get(reason.name)
+    return replace(reason, text=f"{reason.text}; {advise(hop)}") if advise else reason
 
 
-def _advice(hop: Hop) -> str:
+def _let_pass(hop: Hop) -> str:
     low, high = (hop.settings.port, hop.settings.port) if hop.settings.port else hop.settings.ports
     ports = f"port {low}" if low == high else f"ports {low}-{high}"
     return (
         f"a copy would end so, too: let TCP from {hop.way.source} to {ports} of {hop.way.destination} pass on both "
         "hosts and on whatever lies between them"
     )
+
+
+def _probe_again(_hop: Hop) -> str:
+    return "a host tells once how a probe ended, and that answer was lost: probe again"
+
+
+_ADVICE: Mapping[str, Callable[[Hop], str]] = {report.UNREACHABLE: _let_pass, NOTHING_THERE: _probe_again}
 
 
 def probed(plan: Plan, told: Iterable[Probed]) -> Plan:

@@ -13,7 +13,8 @@ UNASKED = 60.0
 
 def is_probe(spec):
     """Whether a spec is of a probe; none is, whose record has just gone."""
-    return (((spec or {}).get("stream")) or {}).get("type") == TYPE
+    stream = (spec or {}).get("stream") or {}
+    return stream.get("type") == TYPE
 
 
 def forget(run):

@@ -129,6 +129,12 @@ def test_the_end_that_knows_why_is_heard_before_the_one_that_only_lost_it():
     assert told.reason.name == "worker-died"
 
 
+def test_an_end_whose_last_answer_was_lost_says_what_to_do():
+    forgotten = {"error": {"code": 102, "name": "unknown-transfer", "retryable": False, "text": "?", "evidence": {}}}
+    run = Course().followed().hear("follow", {ALPHA: status(ALPHA, verdict=well(**SENT)), BETA: forgotten})
+    assert run.found.reason.text.endswith("tells once how a probe ended, and that answer was lost: probe again")
+
+
 def test_what_a_host_has_against_a_probe_is_told_and_withdrawn():
     busy = {"error": {"code": 30, "name": "busy", "retryable": True, "text": "too much to do", "evidence": {}}}
     run = Course().hear("prepare", {ALPHA: PREPARED[ALPHA], BETA: busy})
@@ -148,6 +154,17 @@ def test_who_interrupts_a_probe_ends_it_on_its_hosts(far):
     assert run.asks == [("alpha", "cancel"), ("beta", "cancel")]
     run.hear("cancel", {ALPHA: {"phase": "cancelled"}, BETA: {"phase": "cancelled"}})
     assert run.state.outcome == course.CANCELLED and run.found.reason
+
+
+def test_a_host_that_never_tells_an_end_does_not_hold_the_plan():
+    run = Course().followed()
+    endless = Heard(BETA, "follow", status(BETA, phase="moving"))
+    run.state, run.actions = course.step(run.state, endless, course.PATIENCE)
+    assert run.asks == [("beta", "follow")]
+    run.state, run.actions = course.step(run.state, endless, course.PATIENCE + 1)
+    assert run.asks == [("alpha", "cancel"), ("beta", "cancel")]
+    run.hear("cancel", {ALPHA: {"phase": "cancelled"}, BETA: {"phase": "moving"}})
+    assert run.found.reason.text == "no end of the probe was told within 2 min 00 s"
 
 
 @pytest.mark.parametrize(

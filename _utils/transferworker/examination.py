@@ -8,7 +8,7 @@ from datamover.host import lease
 from datamover.version import VERSION
 
 from . import strays
-from .residue import of_run
+from .residue import in_runs, of_run
 from .residues import find, goes_by_itself, look_in
 
 FUTURE = 60.0
@@ -22,8 +22,8 @@ def examine(runs, register, limits, host, places=()):
     more, troubles = look_in(
         {
             "directories of destinations": lambda: strays.find(runs, host, places),
-            "versions": lambda: _other_versions(runs),
-            "times": lambda: _impossible_times(runs),
+            "versions": lambda: in_runs(runs, _other_version),
+            "times": lambda: in_runs(runs, _impossible_time),
         },
         troubles,
     )
@@ -36,14 +36,12 @@ def examine(runs, register, limits, host, places=()):
     }
 
 
-def _other_versions(runs):
-    for run in runs.all():
-        if run.alive and run.spec["version"] != VERSION:
-            yield of_run(f"worker of version {run.spec['version']}, here is {VERSION}", run, None, advice=OTHER_VERSION)
+def _other_version(run):
+    if run.alive and run.spec["version"] != VERSION:
+        yield of_run(f"worker of version {run.spec['version']}, here is {VERSION}", run, None, advice=OTHER_VERSION)
 
 
-def _impossible_times(runs):
-    for run in runs.all():
-        if run.begun / 1e9 > time.time() + FUTURE:
-            yield of_run("record from the future", run, None, advice=CLOCK)
+def _impossible_time(run):
+    if run.begun / 1e9 > time.time() + FUTURE:
+        yield of_run("record from the future", run, None, advice=CLOCK)
 

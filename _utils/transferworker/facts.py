@@ -232,10 +232,10 @@ def paces(runs, ask):
 
 
 def _pace(run, peer):
-    verdict = run.verdict or {}
+    spec, verdict = run.spec, run.verdict or {}  # in this order: the record may go meanwhile
     moved, seconds = verdict.get("moved_bytes", 0), (verdict.get("seconds") or {}).get("total", 0)
-    came = verdict.get("result") == "published" and any(each["host"] == peer for each in run.spec["peers"])
-    tells = came and moved >= TELLING and seconds > 0 and not run.spec["settings"]["limit"]
+    came = verdict.get("result") == "published" and any(each["host"] == peer for each in spec["peers"])
+    tells = came and moved >= TELLING and seconds > 0 and not spec["settings"]["limit"]
     return {"host": peer, "bytes": moved, "seconds": seconds} if tells else None
 
 

@@ -16,6 +16,16 @@ class Residue:
     removed: Callable[[], bool] | None = None
 
 
+def in_runs(runs, look):
+    """What `look(run)` yields of each run. One that is removed while it is looked at has nothing to yield."""
+    for run in runs.all():
+        try:
+            yield from look(run)
+        except Exception:
+            if run.path.exists():
+                raise
+
+
 def of_run(what, run, removed, **more):
     """A residue of a run, with where it lies and how old it is."""
     told = {"what": what, "transfer": run.transfer, "role": run.role, "path": run.spec["path"]}

@@ -11,7 +11,7 @@ from hosttools.firewall import BACKENDS
 from hosttools.pinholes import transfer_of
 
 from . import audit, bounds, launch, pinhole, resting, retention, undoing
-from .residue import PATIENCE, Residue, of_run
+from .residue import PATIENCE, Residue, in_runs, of_run
 
 TRANSFER = re.compile("[0-9a-f]{32}")
 SWEEP = "transfer.sweep removes it"
@@ -30,11 +30,11 @@ def find(runs, register, limits, partial=False):
     """
     pinholes = functools.partial(_orphaned_pinholes, runs)
     places = {
-        "runs": lambda: _dead_runs(runs),
+        "runs": lambda: in_runs(runs, _dead),
         "what rests": lambda: retention.partials(runs, limits, partial),
         "the register": lambda: _void_entries(register),
         **{f"the firewall ({name})": functools.partial(pinholes, one) for name, one in BACKENDS.items()},
-        "programs": lambda: _unshed(runs),
+        "programs": lambda: in_runs(runs, _unshed),
         "unfinished run directories": lambda: _debris(runs),
         "old records": lambda: retention.expired_records(runs, limits),
     }
@@ -70,15 +70,14 @@ def remove(found, troubles):
     return removed
 
 
-def _dead_runs(runs):
-    for run in runs.all():
-        if run.alive or flock.is_held(run.preparing):
-            continue
-        if run.verdict is None:
-            removed = functools.partial(_settled, run)
-            yield of_run("dead worker", run, removed, bytes=resting.disk_bytes(run.path), advice=UNDO)
-        elif left := sorted({change.what for change in run.undo.pending()} - _resting(run)):
-            yield of_run(f"not undone: {', '.join(left)}", run, functools.partial(_undone, run), advice=SWEEP)
+def _dead(run):
+    if run.alive or flock.is_held(run.preparing):
+        return
+    if run.verdict is None:
+        removed = functools.partial(_settled, run)
+        yield of_run("dead worker", run, removed, bytes=resting.disk_bytes(run.path), advice=UNDO)
+    elif left := sorted({change.what for change in run.undo.pending()} - _resting(run)):
+        yield of_run(f"not undone: {', '.join(left)}", run, functools.partial(_undone, run), advice=SWEEP)
 
 
 def _settled(run):
@@ -86,12 +85,11 @@ def _settled(run):
     return undoing.undo_dead(run, PATIENCE) and _shed(run)
 
 
-def _unshed(runs):
-    for run in runs.all():
-        busy = run.alive or flock.is_held(run.preparing)
-        if run.verdict and not busy and run.code.exists():
-            removed = functools.partial(_shed, run)
-            yield of_run(PROGRAM, run, removed, bytes=resting.disk_bytes(run.code), advice=SWEEP)
+def _unshed(run):
+    busy = run.alive or flock.is_held(run.preparing)
+    if run.verdict and not busy and run.code.exists():
+        removed = functools.partial(_shed, run)
+        yield of_run(PROGRAM, run, removed, bytes=resting.disk_bytes(run.code), advice=SWEEP)
 
 
 def goes_by_itself(residue):

@@ -9,7 +9,7 @@ from datamover.disk.staging import PREFIX, Staging
 from datamover.errors import MoverError
 
 from . import resting
-from .residue import Residue
+from .residue import Residue, in_runs
 from .residues import TRANSFER
 
 MOST_PLACES = 1000
@@ -28,7 +28,12 @@ def find(runs, host, places=()):
 
 
 def _directories(runs):
-    return (os.path.dirname(safepath.decode_path(run.spec["path"])) for run in runs.all() if run.role == "destination")
+    return in_runs(runs, _directory)
+
+
+def _directory(run):
+    if run.role == "destination":
+        yield os.path.dirname(safepath.decode_path(run.spec["path"]))
 
 
 def _staging_in(directory):

@@ -1,6 +1,7 @@
 """What a doctor finds beyond what a sweep removes. The firewall is empty."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_dead_worker_is_found_with_where_how_old_and_what_to_do(runs, srv):
     (told,) = visit(runs)["findings"]
     assert (told["what"], told["path"]) == ("dead worker", str(srv / "data"))
     assert told["age"] >= 0 and told["bytes"] > 0 and "transfer.sweep" in told["advice"]
+
+
+def test_a_record_that_goes_while_one_looks_is_no_trouble(runs, monkeypatch):
+    run = runs.establish(spec())
+    run.write("verdict", {"result": "published"})
+    listed = runs.all()
+    monkeypatch.setattr(runs, "all", lambda: listed)
+    shutil.rmtree(run.path)
+    told = visit(runs)
+    assert (told["findings"], told["trouble"]) == ([], [])
 
 
 def test_a_living_worker_of_another_version_is_found(runs):

@@ -95,14 +95,21 @@ def _for_salt(name, given, answer):
 
 
 def _in_words(name, given, answer):
-    """The answer, told to who looks on if nothing has told it yet."""
+    """The answer, told to who looks on if nothing has told it yet. Where a minion told what has no words, the document
+    is all there is.
+    """
     lines = ENDINGS.get(name) or (None if __opts__.get("output") else LOOKS.get(name))
     if lines is None or isinstance(answer, saltface.Shown):
         return answer
     asked = {"quiet": given["quiet"]} if "quiet" in given else {}
     own, _ = settings.sound([*saltface.master_layers(__opts__), (COMMAND, asked)])
     screen = saltface.screen(__opts__, own.quiet)
-    screen.say(lines(answer))
+    try:
+        told = lines(answer)
+    except Exception as error:
+        drive.bug(error)
+        return answer
+    screen.say(told)
     return screen.shown(answer)
 
 

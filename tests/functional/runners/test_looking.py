@@ -4,6 +4,8 @@ import io
 import os
 import signal
 
+import pytest
+
 import saltface
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
@@ -293,3 +295,23 @@ def test_sweep_removes_unknown_staging_only_when_asked(run, minions):
     run("sweep", test=True, unknown=True, places="/srv,/data")
     asked = {"test": True, "partial": False, "unknown": True, "places": ["/srv", "/data"]}
     assert minions["beta"].calls == [("sweep", asked)]
+
+
+# --- what has no words -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, arguments, told",
+    [
+        ("audit", {}, {"lines": [1], "more": False}),
+        ("audit", {}, {}),
+        ("sweep", {}, {"found": [1], "removed": []}),
+        ("log", {"transfer": TRANSFER}, {"lines": 3}),
+        ("doctor", {}, {"findings": 1}),
+    ],
+)
+def test_a_minion_that_tells_what_has_no_words_breaks_no_look(opts, run, minions, name, arguments, told):
+    opts["fun"] = f"transfer.{name}"
+    minions["beta"].says[name] = told
+    answer = run(name, **arguments)
+    assert answer["retcode"] in (0, 2)

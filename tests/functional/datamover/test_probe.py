@@ -11,6 +11,7 @@ from datamover.engine import channel, probe
 from datamover.engine.probe import ProbeReceiver, ProbeSender
 from datamover.engine.progress import Progress
 from datamover.engine.stop import Stop
+from datamover.engine.throttle import SLICES
 from datamover.errors import Cancelled, ConnectionLost, PeerUnreachable, ProtocolError, Stalled
 from datamover.wire import Taken
 from tests.functional.datamover import ends
@@ -107,10 +108,11 @@ def test_bytes_bound_a_probe_as_well_as_time(make):
 
 
 def test_a_limit_holds_for_a_probe_too(make):
-    limit = 2_000_000
+    limit, begun = 2_000_000, time.monotonic()
     sent, came = make(seconds=1.5, limit=limit, streams=2).run()
-    assert sent.error is None
-    assert came.report["rate"] == pytest.approx(limit, rel=0.2)
+    most = limit * (time.monotonic() - begun) + 2 * limit / SLICES
+    assert (sent.error, came.error) == (None, None)
+    assert 0 < came.report["bytes"] <= most
 
 
 def test_the_lowest_limit_and_many_streams_do_not_make_it_last(make):

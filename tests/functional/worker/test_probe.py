@@ -18,7 +18,7 @@ from tests.functional.hosttools.hosts import hosts
 from tests.functional.worker.minions import Minion, Network
 from tests.support.waiting import eventually
 from transferworker import probes
-from transferworker.policy import Policy
+from transferworker.policy import Places, Policy
 
 MIB = 1024 * 1024
 NFT = next(guard for guard in GUARDS if guard.name == "nft-inet")
@@ -97,12 +97,22 @@ def test_the_trail_keeps_that_it_was_a_probe_and_who_asked(probe, beta):
     assert all(line["probe"] is True and line["asked_by"]["user"] == "root" for line in lines)
 
 
-def test_what_the_policy_forbids_to_a_transfer_it_forbids_to_a_probe(probe, tmp_path, network, alpha):
-    strict = Minion("beta", tmp_path, network, policy=Policy(peers=("gamma",)))
-    pair = probe(destination=strict)
+@pytest.mark.parametrize(
+    "role, policy",
+    [
+        ("source", Policy(sources=Places((b"/elsewhere",)))),
+        ("source", Policy(peers=("gamma",))),
+        ("destination", Policy(destinations=Places((b"/elsewhere",)))),
+        ("destination", Policy(peers=("gamma",))),
+    ],
+)
+def test_what_the_policy_forbids_to_a_transfer_it_forbids_to_a_probe(probe, tmp_path, network, role, policy):
+    strict = Minion("alpha" if role == "source" else "beta", tmp_path, network, policy=policy)
+    pair = probe(**{role: strict})
     with pytest.raises(PolicyRefused):
-        pair.prepare("destination")
+        pair.prepare(role)
     assert records(strict) == []
+    assert [line["what"] for line in Trail(strict.state_dir).read()] == ["refused"]
 
 
 def test_one_that_is_never_told_to_go_ends_with_its_lease_and_its_record_with_the_next_sweep(probe, beta, monkeypatch):

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from datamover.errors import MoverError, PolicyRefused, UnknownTransfer
+from datamover.errors import Busy, MoverError, PolicyRefused, UnknownTransfer
 from datamover.host import process
 from datamover.host.rundir import RunDirs
 from datamover.host.trail import Trail
@@ -18,9 +18,12 @@ from tests.functional.hosttools.hosts import hosts
 from tests.functional.worker.minions import Minion, Network
 from tests.support.waiting import eventually
 from transferworker import probes
+from transferworker.desk import Desk
+from transferworker.limits import Limits
 from transferworker.policy import Places, Policy
 
 MIB = 1024 * 1024
+ENOUGH = 10**9
 NFT = next(guard for guard in GUARDS if guard.name == "nft-inet")
 
 
@@ -80,6 +83,16 @@ def test_a_probe_is_in_no_list_while_it_lasts_and_has_no_place_in_the_register(p
     assert alpha.ask("runs")["runs"] == beta.ask("runs")["runs"] == []
     assert {change.what for change in pair.run("destination").undo.pending()} == {"trail"}
     pair.arm().go().verdicts()
+
+
+def test_it_takes_a_seat_while_it_lasts(probe, transfer, beta):
+    beta.desk = Desk(beta.state_dir, "beta", Limits(ENOUGH, max_transfers=1))
+    pair, later = probe().prepare(), transfer()
+    with pytest.raises(Busy):
+        later.prepare("destination")
+    pair.arm().go().verdicts()
+    later.minion("destination").ask("cancel", later.transfer, "destination")
+    assert probe().begin().verdicts()[1]["result"] == "published"
 
 
 def test_its_end_is_told_once(probe, alpha):

@@ -10,9 +10,9 @@ import secrets
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-from ..errors import ConnectionLost, ProtocolError, Stalled
+from ..errors import ProtocolError, Stalled
 from ..wire import NO_SECRET, Admit, Bye, Failed, Taken
 from . import channel, dial, sealing
 from .door import Door
@@ -21,7 +21,7 @@ from .opening import introduce, read_message
 from .outcome import Outcome
 from .reception import Reception
 from .session import JOINING, Over, as_error
-from .stop import Countdown, Crew, Lane, Stopped
+from .stop import Crew, Lane, Stopped
 from .terms import Roster, Terms
 from .throttle import Throttle
 
@@ -90,7 +90,6 @@ class _End:
         self._crew = Crew(self._terms.role, self._stop)
         self._links = []
         self._report = {}
-        self._patience = None
 
     def run(self):
         error = self._told()
@@ -119,37 +118,23 @@ class _End:
         """Close what only this end has."""
 
     def _ours(self, link):
-        """A link of this probe, which is not waited for longer than for all of it."""
-        self._patience = self._patience or Countdown(self._seconds + PATIENCE)
-        link.patience = self._patience
+        """A link of this probe; from the first one on nothing is waited for longer than for all of it."""
+        if not self._links:
+            self._crew.start("patience", self._lose_patience)
         self._links.append(link)
         return link
 
-    @contextmanager
-    def _on(self, what):
-        """Words for what can happen to a connection."""
-        host = self._peer.host
-        try:
-            with losing(host, what):
-                yield
-        except ConnectionLost as lost:
-            if isinstance(lost.__cause__, TimeoutError) and not self._patience.left():
-                raise self._too_slow() from lost
-            raise
+    def _lose_patience(self):
+        longest = self._seconds + PATIENCE
+        if not self._stop.wait(longest):
+            text = f"{self._peer.host} and the way to it did not finish a probe of {self._seconds:g} s within"
+            raise Stalled(f"{text} {longest:g} s: one of them stands still, or is too slow to be probed")
 
-    def _too_slow(self):
-        text = f"{self._peer.host} and the way to it did not finish a probe of {self._seconds:g} s within"
-        return Stalled(f"{text} {self._seconds + PATIENCE:g} s: one of them stands still, or is too slow to be probed")
-
-    def _next(self, lane):
-        """What comes next, as long as there is patience."""
-        found = lane.get_within(self._patience.left())
-        if found is None:
-            raise self._too_slow()
-        return found
+    def _losing(self, what):
+        return losing(self._peer.host, what)
 
     def _read(self, control, *kinds):
-        with self._on("control"):
+        with self._losing("control"):
             message = read_message(control, *kinds, Failed)
         if isinstance(message, Failed):
             raise message.as_error(self._peer.host)
@@ -181,7 +166,7 @@ class ProbeSender(_End):
         sent = self._send_over(links)
         self._report = {"bytes": sum(sent.values()), "round_trip": round(min(self._round_trips), 6)}
         self._check(sent)
-        with self._on("control"):
+        with self._losing("control"):
             self._control.send(Bye().encode())
 
     def _connect(self, context, hello, secret=None):
@@ -204,11 +189,11 @@ class ProbeSender(_End):
             self._crew.start(f"stream {number}", self._send, number, link, self._most // len(links))
         self._sending.wait(self._seconds)
         self._sending.set(Over())
-        return dict(self._next(self._done) for _ in links)
+        return dict(self._done.get() for _ in links)
 
     def _send(self, number, link, most):
         noise, sent = memoryview(os.urandom(PIECE)), 0
-        with self._on(f"bulk (stream {number})"):
+        with self._losing(f"bulk (stream {number})"):
             for part in self._parts(noise, most):
                 link.send(part)
                 sent += len(part)
@@ -259,10 +244,10 @@ class ProbeReceiver(_End):
         for number in range(1, self._terms.streams + 1):
             self._admit(control, number, sealing.FEATURE in agreed)
         for _ in range(self._terms.streams):
-            number, link = self._next(self._came)
+            number, link = self._came.get()
             self._crew.start(f"stream {number}", self._take, number, self._ours(link))
         self._progress.enter("moving")
-        came = dict(self._next(self._done) for _ in range(self._terms.streams))
+        came = dict(self._done.get() for _ in range(self._terms.streams))
         self._report = self._meter.figures
         for number, count in came.items():
             self._say(control, Taken(stream=number, pieces=0, bytes=count, ended=True))
@@ -275,13 +260,14 @@ class ProbeReceiver(_End):
         self._say(control, Admit(stream=number, token=token, secret=secret))
 
     def _say(self, control, message):
-        with self._on("control"):
+        with self._losing("control"):
             control.send(message.encode())
 
     def _take(self, number, link):
         count, room = 0, memoryview(bytearray(PIECE))
-        with self._on(f"bulk (stream {number})"), suppress(EndOfStream):
+        with self._losing(f"bulk (stream {number})"), suppress(EndOfStream):
             while True:
+                self._stop.check()
                 size = link.receive_into(room)
                 self._meter.count(size)
                 count += size

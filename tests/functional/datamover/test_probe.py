@@ -10,6 +10,7 @@ import pytest
 from datamover.engine import channel, probe
 from datamover.engine.probe import ProbeReceiver, ProbeSender
 from datamover.engine.progress import Progress
+from datamover.engine.reception import Reception
 from datamover.engine.stop import Stop
 from datamover.engine.throttle import SLICES
 from datamover.errors import Cancelled, ConnectionLost, PeerUnreachable, ProtocolError, Stalled
@@ -156,6 +157,24 @@ def test_who_lets_the_source_in_and_says_nothing_ends_the_probe(make, short):
     assert isinstance(error, Stalled) and "beta and the way to it did not finish a probe" in error.text
     made.stops["beta"].set(Cancelled("enough"))
     receiving.result()
+
+
+class Slow(Reception):
+    """Lets no stream in, and does not send it away either."""
+
+    def _use_token(self, link, hello):
+        self._stop.wait(60)
+        return super()._use_token(link, hello)
+
+
+def test_who_does_not_finish_opening_a_stream_ends_the_probe(make, short, monkeypatch):
+    monkeypatch.setattr(probe, "Reception", Slow)
+    made = make(streams=3)
+    receiving = Running(made.end("beta", seconds=60).run)
+    assert isinstance(made.end("alpha").run().error, Stalled)
+    made.stops["beta"].set(Cancelled("enough"))
+    receiving.result()
+    nothing_runs()
 
 
 class Deaf(ProbeReceiver):

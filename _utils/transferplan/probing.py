@@ -20,6 +20,7 @@ from .request import Member
 from .space import Room
 from .status import PUBLISHED, Verdict
 
+OPTION = "probe"
 SECONDS = 2
 MOST = 2 * 1024**3
 LEASE = 15
@@ -30,7 +31,7 @@ SYMPTOMS = (*report.VAIN, "connection-lost")
 
 def unfit(options: Mapping[str, Any], dry: bool) -> Iterator[Reason]:
     """That a copy is asked for with a probe, which is for plans. A configuration may say it for all of those."""
-    if not dry and _is_yes(options.get(PROBE)):
+    if not dry and _is_yes(options.get(OPTION)):
         yield BadOption.reason(
             "probe=True is for a plan: give test=True too, or use transfer.plan. A copy finds out by itself whether "
             "the way is open, before it moves a byte"
@@ -40,7 +41,7 @@ def unfit(options: Mapping[str, Any], dry: bool) -> Iterator[Reason]:
 def _is_yes(value: Any) -> bool:
     """Whether it switches the option on; a value that is none is told elsewhere."""
     try:
-        return TABLE[PROBE].kind.read(value) is True
+        return TABLE[OPTION].kind.read(value) is True
     except ValueError:
         return False
 

@@ -7,6 +7,8 @@ from .ends import End, ListeningEnd, SourceEnd
 
 
 class _WithoutRecords:
+    """What sets both ends of a probe apart from those of a transfer."""
+
     def _begin_records(self):
         """Nothing is moved of which anything could be recorded."""
 

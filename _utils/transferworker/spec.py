@@ -17,7 +17,7 @@ from . import niceness, probes
 FORMAT = 1
 PROJECT = "salt-transfer"
 KIB = 1024
-MOST_PROBED = 8 * KIB**3
+MOST_PROBED = 2 * KIB**3
 CHAIN = "chain"
 """How one source serves many destinations: each passes on to the next what has landed."""
 _ABSENT = object()

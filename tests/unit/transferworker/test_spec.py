@@ -48,7 +48,7 @@ def test_a_stream_is_taken_as_a_plan_makes_it(stream):
         {**ARCHIVE, "format": "zip"},
         {**ARCHIVE, "expect": "anything"},
         {**PROBE, "seconds": 11},
-        {**PROBE, "bytes": 2**34},
+        {**PROBE, "bytes": 2**31 + 1},
         {"type": "probe"},
     ],
 )

@@ -70,6 +70,17 @@ def clone(fleet, **options):
     return fleet.run_runner("replica.clone", "db1", "db2", **{"confirm": "db2", "discard_own_writes": True, **options})
 
 
+@pytest.fixture
+def replicated(fleet):
+    """db2 follows db1, as it does once any test has cloned it."""
+    if not fleet.machine("db2").run(["mariadb", "-e", "SHOW SLAVE STATUS"], check=False).stdout:
+        done = clone(fleet)
+        assert done.data["result"] == "ok", done.data
+
+
+REPLICATED = pytest.mark.usefixtures("replicated")
+
+
 def test_every_reason_against_a_clone_is_told_and_nothing_changes(fleet):
     done = fleet.run_runner("replica.clone", "db2", "db1", confirm="x")
     assert (done.returncode, done.data["result"]) == (3, "refused")
@@ -93,6 +104,7 @@ def test_a_clone_under_load_ends_proved(fleet):
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
     """Its position is lost when it is to replicate; the old data was farther on and is not concerned."""
     primary = fleet.databases["db1"]
@@ -122,6 +134,7 @@ def standing(database):
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_a_replica_is_the_donor_of_another_and_is_found_as_it_was(fleet):
     """Its applying thread is held for the backup; the new one follows the primary, from where the donor was."""
     donor, other = fleet.databases["db2"], fleet.databases["db3"]
@@ -142,6 +155,7 @@ def test_a_replica_is_the_donor_of_another_and_is_found_as_it_was(fleet):
         pytest.param("DROP TRIGGER lower_case", None, "trigger shop.item.lower_case", marks=pytest.mark.slow),
     ],
 )
+@REPLICATED
 def test_one_difference_is_no_proof_and_is_named(fleet, change, back, words):
     replica = fleet.databases["db2"]
     trigger = "CREATE TRIGGER lower_case BEFORE INSERT ON item FOR EACH ROW SET NEW.name = LOWER(NEW.name)"
@@ -154,6 +168,7 @@ def test_one_difference_is_no_proof_and_is_named(fleet, change, back, words):
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_a_wrong_position_is_no_proof(fleet):
     """As if a clone had been told a GTID that is some transactions too far."""
     replica, primary = fleet.databases["db2"], fleet.databases["db1"]
@@ -176,6 +191,7 @@ def alert(fleet, host):
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(fleet):
     """Whoever is asked then tells how it is."""
     before = attempts(fleet)
@@ -203,6 +219,7 @@ def destroy(fleet):
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nobody_does_anything(fleet):
     before = attempts(fleet)
     with fleet.bus() as bus:
@@ -216,6 +233,7 @@ def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nob
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet):
     with fleet.bus() as bus:
         fleet.databases["db2"].sql("SET sql_log_bin=0; DELETE FROM item WHERE id=5", "shop")
@@ -227,6 +245,7 @@ def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet)
 
 
 @pytest.mark.slow
+@REPLICATED
 def test_beyond_the_daily_number_a_person_is_needed(fleet):
     while len(attempts(fleet)) < DAILY:
         with fleet.bus() as bus:

@@ -93,7 +93,7 @@ def _awaited(outcome, **asked):
     key, pause, heard = secrets.token_hex(16), OFTEN, time.monotonic()
     while True:
         told = _pull(key=key, **asked)
-        trouble = declared.untold(told)
+        trouble = declared.untold(told, __opts__["id"])
         if declared.is_forbidden(told) or (trouble and time.monotonic() - heard > PATIENCE):
             return declared.failed(trouble)
         if not trouble:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,6 @@ from .request import DESTINATION, SOURCE, parse_place
 from .status import PUBLISHED
 
 RUNNING = "running"
-PERMIT = "peer_run: {'.*': [transfer.pull]}"
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,11 @@ def _proof(told: Mapping[str, Any]) -> dict[str, Any]:
     return {"transfer": told["transfer"], "level": receipt["level"], "root": root}
 
 
-def untold(told: Any) -> str:
-    """Why what came back is no answer of `transfer.pull`; empty if it is one."""
+def untold(told: Any, minion: str) -> str:
+    """Why what came back to this minion is no answer of `transfer.pull`; empty if it is one."""
     if is_forbidden(told):
-        return f"the master does not permit it: its configuration needs {PERMIT}"
+        permit = f"peer_run: {{'{re.escape(minion)}$': [transfer.pull]}}"
+        return f"the master does not permit it: its configuration needs {permit}, or a pattern for its like"
     if not isinstance(told, Mapping) or "result" not in told:
         return f"the master did not answer: {told!s:.300}"
     return ""

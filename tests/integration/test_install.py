@@ -1,12 +1,14 @@
 """Installed as users install it, synced from the master's file server and as a wheel, both from the same files."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from lab import Lab
 from lab.salt import CODE_ROOT, install_code
 
@@ -47,12 +49,16 @@ def test_a_synced_tree_brings_every_module(synced):
 
 # --- a repository that gitfs serves ----------------------------------------------------------------------------------
 
-GITFS = {
-    "fileserver_backend": ["roots", "gitfs"],
-    "gitfs_provider": "gitpython",
-    "gitfs_base": "main",
-    "gitfs_remotes": [f"file://{CODE_ROOT}"],
-}
+EXAMPLE = "https://git.example.com/salt-transfer.git"
+
+
+def gitfs():
+    """What the page says of gitfs, with a repository that is there."""
+    page = (CHECKOUT / "docs/operations.md").read_text()
+    (block,) = re.findall(r"```yaml\n(fileserver_backend: .*?)```", page, re.DOTALL)
+    return yaml.safe_load(block.replace(EXAMPLE, f"file://{CODE_ROOT}"))
+
+
 COMMIT = f"""
 cd {CODE_ROOT}
 git init --quiet --initial-branch=main
@@ -63,7 +69,7 @@ git -c user.name=lab -c user.email=lab@lab.invalid commit --quiet --message='As 
 
 @pytest.mark.slow
 def test_a_repository_served_by_gitfs_is_synced_and_copies():
-    with Lab(minions=("alpha", "beta"), install="none", master_config=GITFS) as lab:
+    with Lab(minions=("alpha", "beta"), install="none", master_config=gitfs()) as lab:
         install_code(lab.master)
         lab.master.run(["sh", "-euc", COMMIT])
         lab.run_runner("fileserver.update", "gitfs")

@@ -111,12 +111,16 @@ def test_in_a_test_run_a_parent_may_still_come_and_nothing_else():
 
 @pytest.mark.parametrize("told", [{}, None, "'transfer.pull' runner publish timed out", []])
 def test_what_is_no_answer_is_told(told):
-    assert declared.untold(told)
+    assert declared.untold(told, "db2")
     assert declared.is_forbidden(told) is (told in ({}, None))
 
 
+def test_the_permission_that_is_advised_is_for_the_minion_that_asked_alone():
+    assert r"peer_run: {'db2\.example$': [transfer.pull]}" in declared.untold({}, "db2.example")
+
+
 def test_an_answer_is_one():
-    assert declared.untold({"result": "running"}) == ""
+    assert declared.untold({"result": "running"}, "db2") == ""
 
 
 def test_a_plan_tells_what_would_be_copied_or_compared():

@@ -8,11 +8,13 @@ import pytest
 from datamover.errors import ProducerFailed, ProtocolError
 from tests.conftest import CHECKOUT
 
-CODEC, BACKEND, PRODUCER = re.findall(r"```python\n(.*?)```", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+CODEC, BACKEND, GUARD, PRODUCER = BLOCKS
 
 
-def names(block):
-    names = {}
+def names(block, package=None, **known):
+    """What a block defines, as a module of the package where the page puts it."""
+    names = {"__name__": "example", "__package__": package, **known}
     exec(compile(block, "CONTRIBUTING.md", "exec"), names)
     return names
 
@@ -59,4 +61,4 @@ def test_a_producer_that_cannot_give_all_makes_no_report(produced):
 
 
 def test_the_backend_has_what_a_backend_needs():
-    assert {"NAME", "open", "renew", "close", "openings"} <= set(names(BACKEND))
+    assert {"NAME", "open", "renew", "close", "openings"} <= set(names(BACKEND, "hosttools"))

@@ -87,13 +87,16 @@ NEIGHBOURS = {
 
 @dataclass(frozen=True)
 class Guard:
-    """One way to guard a host. `chains` are those that decide: (backend, variant, family, table, chain)."""
+    """One way to guard a host. `chains` are those that decide: (backend, variant, family, table, chain). `on_top` says
+    whether a pinhole goes before all that others put to the top of them.
+    """
 
     name: str
     chains: frozenset
     backend: str
     nft: str = field(default="", repr=False)
     iptables: str = field(default="", repr=False)
+    on_top: bool = True
 
     def install(self, host, refuse=True):
         """Set the rules as at boot. With `refuse` a refused connection is told so at once, else it is dropped."""
@@ -133,6 +136,7 @@ class Firewalld:
     """
 
     name = backend = "firewalld"
+    on_top = False
     chains = frozenset({("firewalld", "", "inet", "zone", "public")})
 
     def install(self, host, refuse=True):

@@ -195,7 +195,8 @@ def _progress(status: Status, counted: Progress, pace: Pace) -> Iterator[str]:
     yield _share(status, counted)
     yield f"{units.size(_done(status))} of {_about(counted)}{units.size(counted.bytes_total)}"
     yield _files(status, counted)
-    yield from _speed(counted.bytes_total - _done(status), pace)
+    if status.phase not in ENDED:
+        yield from _speed(counted.bytes_total - _done(status), pace)
 
 
 def _slowest(source: Status | None, status: Status, streams: int, level: str) -> str:

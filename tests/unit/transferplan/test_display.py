@@ -99,6 +99,12 @@ def test_when_nothing_is_left_no_time_is_told():
     assert shown(statuses, Pace(1.0, 10 * GIB, GIB)).endswith("1.0 GiB/s")
 
 
+@pytest.mark.parametrize("last", [verdict(), failure()])
+def test_what_is_over_has_no_rate_and_no_time_left(last):
+    statuses = {BETA: told(BETA, progress=progress(bytes_done=4 * GIB), verdict=last)}
+    assert shown(statuses, Pace(1.0, 4 * GIB, GIB)).endswith("0 of 1,000 files")
+
+
 def test_before_anything_is_known_nothing_is_shown():
     assert display.progress_lines({}, {}) == []
     assert display.measure({}, {}, 1.0) == {}

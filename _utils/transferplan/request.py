@@ -1,8 +1,9 @@
 """What the user asked for: a source, where it shall go, and the settings in force.
 
 A place is written `MINION:/path` and split at the first `:/`. In one text a comma separates destinations only where
-`NAME:/` follows; in a list every item is one destination. A destination that ends in `/` is a directory to copy into,
-any other is the final name. A slash at the end of a source means nothing.
+`NAME:/` follows, and names neither begin nor end with one; in a list every item is one destination, with any name. A
+destination that ends in `/` is a directory to copy into, any other is the final name. A slash at the end of a source
+means nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = [
 SOURCE, DESTINATION = "source", "destination"
 MOST_DESTINATIONS = 100
 _COMMA = re.compile(r",(?=[^,/]+:/)")
+_STRAY_COMMA = re.compile(r"(?:^|/)\s*,|,\s*(?:/|$)")
 _MINION = re.compile(r"[^\s/\\,*?\[\]]+")
 _TRANSFER = re.compile(r"[0-9a-f]{32}")
 
@@ -166,9 +168,22 @@ def _name_for(text: Any, source: Endpoint | None, asked: Settings, ledger: Ledge
 
 def split_destinations(dst: Any) -> list[Any]:
     """The texts of the destinations."""
-    texts = list(dst) if isinstance(dst, (list, tuple)) else _COMMA.split(dst) if isinstance(dst, str) else [dst]
+    if isinstance(dst, str):
+        return _split(dst)
+    texts = list(dst) if isinstance(dst, (list, tuple)) else [dst]
     if not texts:
         raise BadPlace("dst names no destination: write dst=MINION:/path")
+    return texts
+
+
+def _split(dst: str) -> list[str]:
+    texts = _COMMA.split(dst)
+    if any(_STRAY_COMMA.search(text) or (not text and dst) for text in texts):
+        raise BadPlace(
+            f"dst={paths.printable(dst)} has a comma without a destination on both sides of it: write "
+            "dst=MINION:/path,MINION:/path, or put a name that begins or ends with a comma into a list, "
+            "dst='[\"MINION:/path\"]'"
+        )
     return texts
 
 

@@ -62,6 +62,11 @@ def test_in_a_list_every_item_is_one_destination():
     assert parsed.destinations == (request.Endpoint("beta", b"/srv/a,gamma:/b"),)
 
 
+@pytest.mark.parametrize("name", [",", ",a", "a,", "a,/b"])
+def test_a_list_takes_names_that_begin_or_end_with_a_comma(name):
+    assert asked(dst=[f"beta:/srv/{name}"]).destinations == (place(f"beta:/srv/{name}"),)
+
+
 @pytest.mark.parametrize("dst", [[], (), [["beta:/x"]], [None], 7, {"beta": "/x"}])
 def test_a_list_of_anything_else_is_refused(dst):
     with pytest.raises(errors.Refused) as refused:

@@ -185,7 +185,7 @@ class Drive:
             event = events.make(request.transfer, next(self._events), what, details, request.attempt)
             fleet.tell(event.tag, event.data)
         if what == "progress":
-            self._paces = display.measure(self.state.statuses, self._paces, fleet.now())
+            self._paces = display.measure(self.state.statuses, self._paces, self.state.heard_at)
             level = request.settings.verify
             self._screen.show(*display.progress_lines(self.state.statuses, self._paces, self._streams, level))
         elif what == "queued":

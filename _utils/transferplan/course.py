@@ -209,6 +209,11 @@ class State:
         """The last status of every worker that told one."""
         return {member: watch.status for member, watch in self.watches.items() if watch.status}
 
+    @property
+    def heard_at(self) -> dict[Member, float]:
+        """When each of them told its last one."""
+        return {member: watch.heard_at for member, watch in self.watches.items() if watch.status}
+
 
 Step = tuple[State, tuple[Action, ...]]
 

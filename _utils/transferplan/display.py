@@ -208,10 +208,14 @@ def _slowest(source: Status | None, status: Status, streams: int, level: str) ->
     return f"  slowest: {bottleneck.in_short(found)}" if found else ""
 
 
-def measure(statuses: Mapping[Member, Status], paces: Mapping[Member, Pace], now: float) -> dict[Member, Pace]:
-    """The paces with what is known now."""
+def measure(
+    statuses: Mapping[Member, Status], paces: Mapping[Member, Pace], heard_at: Mapping[Member, float]
+) -> dict[Member, Pace]:
+    """The paces with what each host said last, at the time it was heard: what others say meanwhile changes no pace."""
     leading = _leading(statuses)
-    return {member: paces.get(member, Pace()).after(now, _done(status)) for member, status in leading.items()}
+    return {
+        member: paces.get(member, Pace()).after(heard_at[member], _done(status)) for member, status in leading.items()
+    }
 
 
 def _leading(statuses: Mapping[Member, Status]) -> dict[Member, Status]:

@@ -86,7 +86,7 @@ def test_an_estimate_is_marked():
 def test_verifying_is_progress_of_its_own():
     statuses = {BETA: told(BETA, phase="verifying", progress=progress(bytes_done=10 * GIB, bytes_verified=GIB))}
     assert shown(statuses, Pace()).startswith("verifying    10 %  1.0 GiB of 10.0 GiB")
-    assert display.measure(statuses, {}, 5.0) == {BETA: Pace(5.0, GIB)}
+    assert display.measure(statuses, {}, {BETA: 5.0}) == {BETA: Pace(5.0, GIB)}
 
 
 def test_what_is_verified_while_data_still_comes_is_no_measure():
@@ -107,7 +107,7 @@ def test_what_is_over_has_no_rate_and_no_time_left(last):
 
 def test_before_anything_is_known_nothing_is_shown():
     assert display.progress_lines({}, {}) == []
-    assert display.measure({}, {}, 1.0) == {}
+    assert display.measure({}, {}, {}) == {}
 
 
 def test_an_empty_source_has_no_share():

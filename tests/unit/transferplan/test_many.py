@@ -332,12 +332,36 @@ def test_progress_has_a_line_for_each_destination():
         )
         for member, count in done.items()
     }
-    paces = display.measure(statuses, {}, 1.0)
+    paces = display.measure(statuses, {}, dict.fromkeys(statuses, 1.0))
     assert [line.split()[:4] for line in display.progress_lines(statuses, paces)] == [
         ["beta", "moving", "80", "%"],
         ["gamma", "moving", "40", "%"],
         ["delta", "moving", "0", "%"],
     ]
+
+
+def heard(*told):
+    """The paces when hosts told these numbers of MiB at these times, one after the other."""
+    statuses, heard_at, paces = {}, {}, {}
+    for member, at, done in told:
+        statuses[member] = Status.from_payload(samples.status(member, done=done << 20), member.host)
+        heard_at[member] = at
+        paces = display.measure(statuses, paces, heard_at)
+    return paces
+
+
+def test_what_a_host_says_changes_the_pace_of_no_other():
+    beta = [(BETA, float(second), 5 * second) for second in range(9)]
+    gamma = [(GAMMA, second + 0.1, 5 * second) for second in range(9)]
+    told = [each for both in zip(beta, gamma, strict=True) for each in both]
+    assert {member: pace.rate for member, pace in heard(*told).items()} == pytest.approx(
+        dict.fromkeys((BETA, GAMMA), 5 << 20)
+    )
+
+
+def test_who_says_again_what_it_said_before_gets_slower():
+    moving = [(GAMMA, 0.0, 0), (GAMMA, 1.0, 5)]
+    assert heard(*moving, (GAMMA, 9.0, 5), (BETA, 9.1, 1))[GAMMA].rate < heard(*moving)[GAMMA].rate / 4
 
 
 def test_of_very_many_those_are_shown_that_lag():

@@ -309,12 +309,12 @@ def _each_line(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _by_way_of(end: Mapping[str, Any]) -> str:
-    """From whom it came, if that was not as planned."""
+    """From whom it came, or without whom it went on, if that was not as planned."""
     lost = (end.get("chain") or {}).get("lost")
     came_from = (end.get("chain") or {}).get("predecessors") or []
     if len(came_from) > 1:
         return f", from {' then '.join(str(each.get('host', '?')) for each in came_from)}"
-    return f", passed by {', '.join(map(str, lost))}" if lost else ""
+    return f", which went on without {', '.join(map(str, lost))}" if lost else ""
 
 
 def _became(result: Mapping[str, Any]) -> list[str]:

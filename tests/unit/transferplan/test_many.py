@@ -323,6 +323,12 @@ def test_people_see_first_who_has_no_copy_and_by_what_way_it_came():
     assert f"blake3 root {ROOT}, the same on the source and 2 destinations" in lines
 
 
+def test_people_see_who_went_on_without_whom():
+    before = {"predecessors": [{"host": "alpha", "epoch": 0}], "lost": ["gamma", "delta"]}
+    lines = display.result_lines(result(alpha=OK, beta=verdict(chain=before), gamma=FAILED, delta=FAILED))
+    assert "  ok: beta:/srv/data, which went on without gamma, delta" in lines
+
+
 def test_progress_has_a_line_for_each_destination():
     counted = samples.status(BETA)["progress"]
     done = {BETA: 8, GAMMA: 4, DELTA: 0}

@@ -311,8 +311,8 @@ def list_(after=0, transfers=(), without=(), nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``runs`` (for each: transfer, attempt, role, host, path, peers, asked_by, phase, alive, rests:
-    whether what had arrived is kept, last: whether it is the last of its place that is over, age in seconds, bytes,
-    error, wall), ``more`` (how many follow).
+    whether what had arrived is kept, last: whether it is the last of its place that is over, age in seconds, ended_at:
+    when it ended by this host's clock, in seconds since 1970, or None, bytes, error, wall), ``more`` (how many follow).
 
     CLI Example:
 

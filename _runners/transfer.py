@@ -428,11 +428,12 @@ def list_(minions=None, state=None, older=False):
         Also all older ones that are over; a long list takes several questions.
 
     Returns a dict: ``transfers`` (for each: transfer, state, attempt, asked_by, and its ends with host, role, path,
-    phase, age in seconds, bytes), ``more`` (how many older ones are not listed), ``waiting`` (copies of this master
-    that wait for busy hosts, whatever ``state`` says; for each: transfer, src, dst, asked_by, asked_at and since in
-    seconds since 1970, seconds: how long it may wait, queues: for each host that it waits for how many transfers run
-    there, may run and wait before this one, as it was told last, followed: whether a runner lives, text: all this in
-    words, advice: what can be done), ``silent``, ``result``, ``reasons``, ``retcode``.
+    phase, age in seconds, ended_at by its own clock in seconds since 1970, bytes), ``more`` (how many older ones are
+    not listed), ``waiting`` (copies of this master that wait for busy hosts, whatever ``state`` says; for each:
+    transfer, src, dst, asked_by, asked_at and since in seconds since 1970, seconds: how long it may wait, queues: for
+    each host that it waits for how many transfers run there, may run and wait before this one, as it was told last,
+    followed: whether a runner lives, text: all this in words, advice: what can be done), ``silent``, ``result``,
+    ``reasons``, ``retcode``.
 
     CLI Example:
 

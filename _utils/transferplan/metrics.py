@@ -93,7 +93,7 @@ def _last(arrived: Iterable[Run], now: float) -> Iterator[Family]:
         "last_success_timestamp_seconds",
         "When a transfer to this place was last published.",
         labels,
-        {_place(run): round(now - float(run.get("age") or 0)) for run in succeeded},
+        {_place(run): _ended_at(run, now) for run in succeeded},
     )
     yield Family(
         "last_success_bytes",
@@ -101,6 +101,12 @@ def _last(arrived: Iterable[Run], now: float) -> Iterator[Family]:
         labels,
         {_place(run): float(run["bytes_total"]) for run in succeeded},
     )
+
+
+def _ended_at(run: Run, now: float) -> float:
+    """As the host told it, the same at each asking; reckoned from its age where a host of an older version does not."""
+    told = run.get("ended_at")
+    return round(now - float(run.get("age") or 0)) if told is None else float(told)
 
 
 def _place(run: Run) -> Labels:

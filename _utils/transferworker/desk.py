@@ -351,6 +351,7 @@ def _short(run):
         "peers": chains.others(spec),
         "rests": resting.rests(run),
         "age": resting.age(run),
+        "ended_at": resting.ended_at(run),
         "bytes_done": status["progress"]["bytes_done"],
         "bytes_total": status["progress"]["bytes_total"],
         "error": ((status["verdict"] or {}).get("error") or {}).get("name"),

@@ -44,9 +44,20 @@ def kept_for(spec):
 
 def age(run):
     """Seconds since the run ended, or since it began if it has not."""
-    verdict = run.path / "verdict.json"
-    since = verdict.stat().st_mtime_ns if verdict.exists() else run.begun
+    ended = _ended(run)
+    since = run.begun if ended is None else ended
     return max(0, round((time.time_ns() - since) / 1e9))
+
+
+def ended_at(run):
+    """When the run ended by this host's clock, in seconds since 1970; None if it has not."""
+    ended = _ended(run)
+    return None if ended is None else round(ended / 1e9)
+
+
+def _ended(run):
+    verdict = run.path / "verdict.json"
+    return verdict.stat().st_mtime_ns if verdict.exists() else None
 
 
 def staging_of(spec):

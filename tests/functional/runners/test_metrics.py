@@ -60,6 +60,15 @@ def test_the_time_of_a_success_is_since_1970(minions, samples, monkeypatch):
     assert told["salt_transfer_last_success_timestamp_seconds", "/srv/data", "alpha", "beta"] == 1_000_000 - 3600
 
 
+def test_the_time_of_a_success_stays_the_same_however_often_it_is_asked_for(minions, samples, monkeypatch):
+    minions["beta"].says["list"] = {"runs": [run_of("a", "destination", ended_at=996_400)], "more": 0}
+    minions["alpha"].says["list"] = {"runs": [], "more": 0}
+    success = "salt_transfer_last_success_timestamp_seconds", "/srv/data", "alpha", "beta"
+    for now in (1_000_000.0, 1_000_000.6, 1_000_003.0):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        assert samples(minions="alpha,beta")[success] == 996_400
+
+
 def test_every_place_is_told_however_many_newer_records_there_are(minions, samples):
     places = [run_of("a", "destination", transfer=f"{number:032x}", path=f"/srv/{number}") for number in range(3)]
     kept = [*({**each, "last": True} for each in places), run_of("b", "destination"), run_of("c", "destination")]

@@ -61,6 +61,14 @@ def failed(desk, **changes):
     return run
 
 
+def test_when_one_ended_is_told_the_same_whenever_it_is_asked_for(desk, started):
+    run = failed(desk)
+    os.utime(run.path / "verdict.json", (1_000_000.4, 1_000_000.4))
+    with flock.hold(desk._runs.establish(spec(transfer="f" * 32)).lock):
+        told = {each["transfer"]: each["ended_at"] for each in desk.runs()["runs"]}
+    assert told == {TRANSFER: 1_000_000, "f" * 32: None}
+
+
 def test_what_rests_keeps_no_program(desk, started, monkeypatch):
     monkeypatch.setattr("transferworker.undoing._has_arrived", lambda _spec: True)
     run = failed(desk, settings__keep_partial=60)

@@ -20,7 +20,7 @@ def names(block, package=None, **known):
 
 
 def test_the_codec_packs_and_takes_nothing_else_than_it_packed():
-    codec, data = names(CODEC)["Bzip2"](9), b"what is said twice " * 1000
+    codec, data = names(CODEC, "datamover")["Bzip2"](9), b"what is said twice " * 1000
     packed = codec.pack(data)
     assert len(packed) < len(data) and codec.unpack(packed, len(data)) == data
     for wrong, length in ((packed, len(data) - 1), (packed, len(data) + 1), (packed[:-1], len(data)), (b"x", 1)):

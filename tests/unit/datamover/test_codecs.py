@@ -3,7 +3,6 @@
 import os
 import sys
 import tracemalloc
-import zlib
 from contextlib import suppress
 
 import pytest
@@ -27,8 +26,8 @@ def codec(request):
 
 
 def test_zlib_is_everywhere_and_zstd_is_preferred():
-    assert codecs.available()[-1] == "zlib"
     assert codecs.available()[0] == "zstd"
+    assert "zlib" in codecs.available()
 
 
 @relaxed
@@ -74,7 +73,7 @@ def bombs():
     huge = bytes(64 * MIB)
     untold = zstandard.ZstdCompressor(level=1).compressobj()
     return {
-        "zlib": [zlib.compress(huge, 9)],
+        **{name: [codecs.new(name, codecs.LEVELS[name][1]).pack(huge)] for name in codecs.available()},
         "zstd": [
             zstandard.ZstdCompressor(level=1).compress(huge),
             untold.compress(huge) + untold.flush(),

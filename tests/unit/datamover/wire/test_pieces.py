@@ -177,7 +177,7 @@ def test_a_piece_beyond_the_bound_is_refused_by_its_prefix():
         Piece(5, 1, 0, 10, 11, codec=2),
         Piece(5, 1, 0, 10, 0, codec=2),
         Piece(5, 1, 0, 10, 9, codec=0),
-        Piece(5, 1, 0, 10, 9, codec=3),
+        Piece(5, 1, 0, 10, 9, codec=max(Codec) + 1),
         Piece(5, 1, 0, 10, 0, PieceKind.HOLE, codec=1),
         Piece(5, 1, 0, wire.MAX_DATA + 1, 9, codec=1),
         Piece(0, 0, 0, wire.MAX_PIECE_BODY, 9, PieceKind.PACKED, codec=1),

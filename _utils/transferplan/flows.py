@@ -6,7 +6,7 @@ place where nothing is. What each type needs of both hosts is checked here, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from .errors import Reason
 from .facts import Backup, Destination, Facts, Server, Source
 from .options import Settings
 from .request import Endpoint, Request
-from .streamed import ARCHIVE, BACKUP, SUFFIXES, is_stream, suffix_of
+from .streamed import ARCHIVE, BACKUP, FILE, SUFFIXES, becomes, is_stream, suffix_of
 
 TOOLS = {
     "mariadb": ("mariadb-backup", "mariabackup"),
@@ -66,28 +66,34 @@ def _server(facts: Facts | None) -> Server | None:
 
 def source(place: Endpoint, facts: Facts, asked: Settings) -> Iterator[Reason]:
     """Whether the source can make its stream."""
-    found = facts.source
-    assert found is not None
-    if not is_stream(asked):
-        yield from checks.source(place, found, asked)
-    elif asked.type == ARCHIVE:
-        yield from _archive(place, found, asked)
-    elif facts.backup is None or facts.backup.server is None:
+    assert facts.source is not None
+    yield from _AT_SOURCE[asked.type](place, facts, facts.source, asked)
+
+
+def _plain(place: Endpoint, _facts: Facts, found: Source, asked: Settings) -> Iterator[Reason]:
+    yield from checks.source(place, found, asked)
+
+
+def _backup(place: Endpoint, facts: Facts, found: Source, asked: Settings) -> Iterator[Reason]:
+    if facts.backup is None or facts.backup.server is None:
         why = facts.backup.trouble if facts.backup else "nothing was told of it"
         yield errors.SourceMissing.reason(f"{place} leads to no database server that can be backed up: {why}")
-    else:
-        yield from _donor(place, facts.backup, facts.backup.server, asked)
-        if not found.exists:
-            datadir = Endpoint(place.host, facts.backup.server.datadir)
-            yield errors.SourceUnreadable.reason(f"{datadir}, where {place} keeps its data, cannot be seen")
+        return
+    yield from _donor(place, facts.backup, facts.backup.server, asked)
+    if not found.exists:
+        datadir = Endpoint(place.host, facts.backup.server.datadir)
+        yield errors.SourceUnreadable.reason(f"{datadir}, where {place} keeps its data, cannot be seen")
 
 
-def _archive(place: Endpoint, found: Source, asked: Settings) -> Iterator[Reason]:
+def _archive(place: Endpoint, _facts: Facts, found: Source, asked: Settings) -> Iterator[Reason]:
     yield from checks.source(place, found, asked)
     if found.exists and found.kind != "file":
         yield errors.SourceMissing.reason(f"{place} is no file: type=decompress takes one archive")
     elif not suffix_of(paths.basename(place.path)):
         yield errors.SourceMissing.reason(f"{place} is named like no archive that is known: {', '.join(SUFFIXES)}")
+
+
+_AT_SOURCE = {FILE: _plain, ARCHIVE: _archive, BACKUP: _backup}
 
 
 def _donor(place: Endpoint, backup: Backup, server: Server, asked: Settings) -> Iterator[Reason]:
@@ -177,8 +183,7 @@ def _stream_there(
     assert found is not None
     if request.attempt > 1:
         yield errors.NotResumable.reason(f"a stream cannot be gone on with (type={asked.type}): copy anew")
-    kind = "file" if asked.keep_stream else "directory"
-    for reason in checks.destination(place, found, kind, asked, request.transfer):
+    for reason in checks.destination(place, found, becomes(asked), asked, request.transfer):
         yield _only_empty(place, found, asked, reason)
     server = _server(source)
     if asked.type == BACKUP and server and not asked.keep_stream:
@@ -191,7 +196,7 @@ def _only_empty(place: Endpoint, found: Destination, asked: Settings, reason: Re
     if reason.code != errors.DestinationExists.code:
         return reason
     there = "is a directory that is not empty" if found.kind == "directory" else "exists"
-    wanted = "a name that is not there yet" if asked.keep_stream else "an empty or absent directory"
+    wanted = "a name that is not there yet" if becomes(asked) == "file" else "an empty or absent directory"
     return errors.DestinationExists.reason(f"{place} {there}: type={asked.type} needs {wanted}")
 
 
@@ -230,26 +235,32 @@ def format_of(source: Facts) -> str:
 
 def told(asked: Settings, source: Facts) -> dict[str, Any]:
     """What the specs say of the stream; nothing where none is."""
-    if asked.type == ARCHIVE:
-        expected = "" if asked.expect == "nothing" else asked.expect
-        return {"stream": {"type": ARCHIVE, "format": format_of(source), "expect": expected}}
+    made = _TOLD[asked.type](asked, source) if is_stream(asked) else None
+    return {} if made is None else {"stream": {"type": asked.type, **made}}
+
+
+def _archive_told(asked: Settings, source: Facts) -> dict[str, Any]:
+    return {"format": format_of(source), "expect": "" if asked.expect == "nothing" else asked.expect}
+
+
+def _backup_told(asked: Settings, source: Facts) -> dict[str, Any] | None:
     backup, server = source.backup, _server(source)
     if not backup or not server:
-        return {}
+        return None
     return {
-        "stream": {
-            "type": BACKUP,
-            "tool": tool(backup, server, asked),
-            "unpacker": UNPACKERS[server.vendor],
-            "vendor": server.vendor,
-            "server_version": server.version,
-            "datadir": paths.encode_path(server.datadir),
-            "parallel": THREADS if asked.parallel == "auto" else asked.parallel,
-            "slave_info": bool(server.replication),
-            "stop_replication": asked.stop_replication,
-            "keep_stream": asked.keep_stream,
-        }
+        "tool": tool(backup, server, asked),
+        "unpacker": UNPACKERS[server.vendor],
+        "vendor": server.vendor,
+        "server_version": server.version,
+        "datadir": paths.encode_path(server.datadir),
+        "parallel": THREADS if asked.parallel == "auto" else asked.parallel,
+        "slave_info": bool(server.replication),
+        "stop_replication": asked.stop_replication,
+        "keep_stream": asked.keep_stream,
     }
+
+
+_TOLD: dict[str, Callable[[Settings, Facts], dict[str, Any] | None]] = {ARCHIVE: _archive_told, BACKUP: _backup_told}
 
 
 def warnings(asked: Settings, place: Endpoint, source: Facts, there: Facts) -> Iterator[str]:
@@ -268,14 +279,21 @@ def warnings(asked: Settings, place: Endpoint, source: Facts, there: Facts) -> I
 
 def lines(stream: Mapping[str, Any] | None) -> Iterator[str]:
     """What a plan says of its stream, for people."""
-    if not stream:
-        return
-    if stream["type"] == ARCHIVE:
-        expected = ", which must be a whole backup" if stream["expect"] else ""
-        yield f"an archive ({stream['format']}), unpacked while it arrives{expected}"
-        return
+    if stream:
+        yield _IN_WORDS[stream["type"]](stream)
+
+
+def _archive_in_words(stream: Mapping[str, Any]) -> str:
+    expected = ", which must be a whole backup" if stream["expect"] else ""
+    return f"an archive ({stream['format']}), unpacked while it arrives{expected}"
+
+
+def _backup_in_words(stream: Mapping[str, Any]) -> str:
     how = "kept as the file it is" if stream["keep_stream"] else f"unpacked by {stream['unpacker']}, not prepared"
-    yield f"a hot backup by {stream['tool']} of {stream['vendor']} {stream['server_version']}, {how}"
+    return f"a hot backup by {stream['tool']} of {stream['vendor']} {stream['server_version']}, {how}"
+
+
+_IN_WORDS = {ARCHIVE: _archive_in_words, BACKUP: _backup_in_words}
 
 
 def result_lines(end: Mapping[str, Any]) -> Iterator[str]:

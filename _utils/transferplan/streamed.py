@@ -33,6 +33,11 @@ def is_stream(asked: Settings) -> bool:
     return asked.type != FILE
 
 
+def becomes(asked: Settings) -> str:
+    """The kind of what stands at the destination when a stream has arrived."""
+    return "file" if asked.keep_stream else "directory"
+
+
 def fitted(asked: Settings) -> Settings:
     """The settings of a stream, whatever a configuration says for files; what the command line says is refused."""
     if not is_stream(asked):

@@ -1,15 +1,22 @@
 """The examples of CONTRIBUTING.md do what it says: each block of Python there is run here."""
 
+import os
 import re
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from datamover.errors import ProducerFailed, ProtocolError
+from datamover.errors import ConsumerFailed, ProducerFailed, ProtocolError
 from tests.conftest import CHECKOUT
+from tests.unit.transferplan import samples
+from transferplan import flows
+from transferplan.facts import Facts
+from transferplan.request import Endpoint
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-CODEC, BACKEND, GUARD, PRODUCER = BLOCKS
+CODEC, BACKEND, GUARD, PRODUCER, CONSUMER, PLAN = BLOCKS
 
 
 def names(block, package=None, **known):
@@ -37,7 +44,7 @@ def produced(tmp_path):
     path.write_bytes(bytes(range(250)) * 4)
 
     def produced(start, length):
-        producer = names(PRODUCER)["RangeSource"](path, start, length)
+        producer = names(PRODUCER, "datamover.flow")["RangeSource"](os.fsencode(path), start, length)
         producer.begin(threading.Event())
         try:
             view, got = memoryview(bytearray(64)), b""
@@ -58,6 +65,42 @@ def test_the_producer_gives_its_range_and_a_report(produced):
 def test_a_producer_that_cannot_give_all_makes_no_report(produced):
     with pytest.raises(ProducerFailed):
         produced(900, 200)
+
+
+def test_the_consumer_keeps_what_was_sent_and_takes_nothing_less(tmp_path, monkeypatch):
+    ranges = SimpleNamespace(**names(PRODUCER, "datamover.flow"))
+    monkeypatch.setitem(sys.modules, "datamover.flow.ranges", ranges)
+    sink = names(CONSUMER, "transferworker")["Kept"](None, None, None).sink
+    anchor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        sink.begin(anchor, b"data", threading.Event())
+        sink.feed(memoryview(b"abc"))
+        assert sink.finish({"bytes": 3}) == {"bytes": 3}
+        with pytest.raises(ConsumerFailed):
+            sink.finish({"bytes": 4})
+    finally:
+        sink.end()
+        os.close(anchor)
+    assert (tmp_path / "data").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("start", "found", "words"),
+    [
+        (7, {"kind": "file", "bytes": 10}, []),
+        (8, {"kind": "file", "bytes": 10}, ["has 10 bytes, so not 3 bytes from 8 on"]),
+        (0, {"kind": "directory"}, ["is no file"]),
+        (0, {"exists": False}, ["does not exist"]),
+    ],
+)
+def test_the_plan_says_what_speaks_against_a_range(start, found, words):
+    own = names(PLAN, "transferplan", **vars(flows))
+    facts = Facts.from_payload(samples.alpha(samples.source(**found)), "alpha")
+    asked = SimpleNamespace(start=start, length=3, special=(), include=(), exclude=())
+    reasons = [reason.text for reason in own["_range"](Endpoint("alpha", b"/srv/data"), facts, facts.source, asked)]
+    assert len(reasons) == len(words) and all(word in reason for word, reason in zip(words, reasons, strict=True))
+    assert own["_range_told"](asked, facts) == {"start": start, "length": 3}
+    assert f"3 bytes from {start} on" in own["_range_in_words"](own["_range_told"](asked, facts))
 
 
 def test_the_backend_has_what_a_backend_needs():

@@ -79,8 +79,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "pinhole",
         ("host", "role", "change", "port", "sources", "why"),
-        "A worker opened its pinhole, opened it again because somebody took it away (why), could not renew it, or "
-        "closed it: change is opened, reopened, not renewed or closed.",
+        "A worker opened its pinhole, opened it again because somebody took it away (why), could not renew it "
+        "(why), or closed it: change is opened, reopened, not renewed or closed. `sources` are told when it is opened "
+        "or reopened.",
     ),
     Kind("withdrawn", ("host", "role"), "It was given up before it began; this host has undone what it prepared."),
     Kind(

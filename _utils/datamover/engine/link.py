@@ -209,6 +209,7 @@ class TlsLink(Link):
 
     def handshake(self):
         while not self._handshake_step():
+            self._check()
             self._take_portion()
 
     def _handshake_step(self):
@@ -227,11 +228,14 @@ class TlsLink(Link):
         super().send(cipher)
 
     def receive_into(self, view):
-        while True:
-            count = self._decrypt(view)
-            if count:
-                return count
+        """What is here already is taken also when the work has ended: it may be the other end's last word."""
+        if count := self._decrypt(view):
+            return count
+        self._take_portion()
+        while not (count := self._decrypt(view)):
+            self._check()  # Tickets and other records that carry nothing may come so fast that it never has to wait.
             self._take_portion()
+        return count
 
     def _decrypt(self, view):
         """Decrypt what has been taken into the view, as far as it goes; return how many bytes."""
@@ -248,7 +252,6 @@ class TlsLink(Link):
         return at
 
     def _take_portion(self):
-        self._check()  # Tickets and other records that carry nothing may come so fast that it never has to wait.
         count = super().receive_into(self._raw)
         with self._lock:
             self._incoming.write(self._raw[:count])

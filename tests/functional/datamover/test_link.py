@@ -131,6 +131,16 @@ def test_patience_ends(pair):
         pair[1].receive_into(memoryview(bytearray(10)))
 
 
+def test_what_came_before_the_end_of_the_work_is_taken(pair, stop):
+    """It may be the other end's last word, which tells why."""
+    for link in pair:
+        link.send(b"why")
+    stop.set(ValueError())
+    for link in pair:
+        word = bytearray(3)
+        assert link.receive_into(memoryview(word)) == 3 and word == b"why"
+
+
 @pytest.fixture
 def flooded(stop):
     """The end of a link on which more tickets wait than one portion holds: records of TLS that carry nothing."""

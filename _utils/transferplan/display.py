@@ -107,13 +107,14 @@ def _there(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         (hop,) = summary["hops"]
         yield "to", hop["place"]
         yield from (("update", line) for line in updating.lines(hop["update"]))
-        yield "room", _room(hop)
+        yield "room", f"{_room(hop)}; {units.size(hop['reserve_bytes'])} of it stay free"
         yield "way", f"{_way(hop)}, {_protection(summary)}"
         yield "firewall", _firewall(hop)
         return
     for hop in summary["hops"]:
-        yield "to", f"{hop['place']}  ({_in_short(hop)})"
+        yield "to", f"{hop['place']}  (from {hop['after']}, {_way(hop)})"
         yield from (("", line) for line in updating.lines(hop["update"]))
+        yield "", f"{_room(hop)}; {_opened(hop)}"
     yield summary["fanout"], f"{_FANOUTS[summary['fanout']]}, {_protection(summary)}"
 
 
@@ -121,11 +122,6 @@ _FANOUTS = {
     "chain": "each passes on to the next what has landed; the source is read once",
     "serial": "one after the other, each from the source",
 }
-
-
-def _in_short(hop: Mapping[str, Any]) -> str:
-    opened = "no firewall opened" if hop["firewall"] == "none" else f"{hop['firewall']} opened for {hop['after']} alone"
-    return f"from {hop['after']}, {_way(hop)}; {opened}; {units.size(hop['bytes_free'])} free"
 
 
 def _way(hop: Mapping[str, Any]) -> str:
@@ -139,9 +135,11 @@ def _protection(summary: Mapping[str, Any]) -> str:
 
 
 def _room(hop: Mapping[str, Any]) -> str:
-    after = units.size(max(0, hop["bytes_free"] - hop["bytes_needed"]))
-    kept = units.size(hop["reserve_bytes"])
-    return f"{units.size(hop['bytes_free'])} free there, {after} free afterwards; {kept} of it stay free"
+    return f"{units.size(hop['bytes_free'])} free there, {units.size(hop['bytes_free_after'])} free afterwards"
+
+
+def _opened(hop: Mapping[str, Any]) -> str:
+    return "no firewall opened" if hop["firewall"] == "none" else f"{_where(hop)} opened for {hop['after']} alone"
 
 
 def _firewall(hop: Mapping[str, Any]) -> str:
@@ -149,8 +147,12 @@ def _firewall(hop: Mapping[str, Any]) -> str:
         return "no firewall is opened"
     if hop["firewall"] == "firewalld":
         return "firewalld: opened for the source alone, at runtime, for as long as it takes; its daemon holds the timer"
-    where = ", ".join(hop["chains"]) or hop["firewall"]
-    return f"{where}: opened for the source alone, for as long as it takes"
+    return f"{_where(hop)}: opened for the source alone, for as long as it takes"
+
+
+def _where(hop: Mapping[str, Any]) -> str:
+    """Where in the ruleset."""
+    return ", ".join(hop["chains"]) or str(hop["firewall"])
 
 
 def reason_lines(reasons: Iterable[Mapping[str, Any]]) -> list[str]:

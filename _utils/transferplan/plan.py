@@ -292,6 +292,7 @@ class Plan:
 
     def _hop_summary(self, leaf: int, hop: Hop) -> dict[str, Any]:
         own, expected = hop.settings, self._expected(hop)
+        needed = expected["bytes"] - expected["held"]
         return {
             "place": str(hop.place),
             "host": hop.member.host,
@@ -302,7 +303,8 @@ class Plan:
             "firewall": hop.opening.backend,
             "chains": hop.opening.named(),
             "bytes_free": hop.found.bytes_free,
-            "bytes_needed": expected["bytes"] - expected["held"],
+            "bytes_needed": needed,
+            "bytes_free_after": max(0, hop.found.bytes_free - needed),
             "reserve_bytes": hop.kept.bytes,
             "reserve_inodes": hop.kept.inodes,
             "held_bytes": hop.held,

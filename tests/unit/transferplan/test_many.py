@@ -172,18 +172,32 @@ def test_who_may_hold_up_the_others_comes_last(beta):
 # --- the plan for people ---------------------------------------------------------------------------------------------
 
 
-def test_the_plan_of_a_chain_has_a_line_for_each_destination():
+def test_the_plan_of_a_chain_tells_of_each_destination_the_way_the_room_and_the_firewall():
+    room = "40.0 GiB free there, 30.0 GiB free afterwards"
     lines = display.plan_lines(made().summary())
-    assert lines[1:5] == [
-        "      to  beta:/srv/data  (from alpha, 10.77.1.11 to 10.77.1.12, a port of 4400-4499; nft opened for alpha"
-        " alone; 40.0 GiB free)",
-        "      to  gamma:/srv/data  (from beta, 10.77.1.12 to 10.77.1.13, a port of 4400-4499; nft opened for beta"
-        " alone; 40.0 GiB free)",
-        "      to  delta:/srv/data  (from gamma, 10.77.1.13 to 10.77.1.14, a port of 4400-4499; nft opened for gamma"
-        " alone; 40.0 GiB free)",
+    assert lines[1:8] == [
+        "      to  beta:/srv/data  (from alpha, 10.77.1.11 to 10.77.1.12, a port of 4400-4499)",
+        f"          {room}; nft inet filter input opened for alpha alone",
+        "      to  gamma:/srv/data  (from beta, 10.77.1.12 to 10.77.1.13, a port of 4400-4499)",
+        f"          {room}; nft inet filter input opened for beta alone",
+        "      to  delta:/srv/data  (from gamma, 10.77.1.13 to 10.77.1.14, a port of 4400-4499)",
+        f"          {room}; nft inet filter input opened for gamma alone",
         "   chain  each passes on to the next what has landed; the source is read once, encrypted",
     ]
     assert json.loads(json.dumps(made().summary())) == made().summary()
+
+
+def test_each_destination_is_told_with_its_own_room_and_its_own_firewall():
+    place = samples.destination(bytes_free=13 * GIB)
+    closed = {"backend": "none", "drops": False}
+    runtime = {"backend": "firewalld", "drops": True, "chains": [{"backend": "firewalld", "variant": "public"}]}
+    hosts = {"gamma": samples.gamma(place, firewall=closed), "delta": samples.delta(firewall=runtime)}
+    summary = made(asked(order="given"), **hosts).summary()
+    lines = display.plan_lines(summary)
+    assert "          13.0 GiB free there, 3.0 GiB free afterwards; no firewall opened" in lines
+    assert "          40.0 GiB free there, 30.0 GiB free afterwards; firewalld opened for gamma alone" in lines
+    assert [hop["bytes_free_after"] for hop in summary["hops"]] == [30 * GIB, 3 * GIB, 30 * GIB]
+    assert [hop["chains"] for hop in summary["hops"]] == [["nft inet filter input"], [], ["firewalld"]]
 
 
 def test_only_who_sends_must_be_let_out():

@@ -18,17 +18,27 @@ import contextlib
 import functools
 import sys
 
-from replicamaster import cloning, proving, repairing
+from replicamaster import cloning, looks, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
 from replicaplan import repair
 from replicaplan.errors import CopyFailed, RepairForbidden, ReplicaError, ReplicaRefused
-from transfermaster import calling, drive
+from transfermaster import calling, drive, telling
 from transferplan.errors import PlanError
 
 __virtualname__ = "replica"
 
 OK, FAILED, REFUSED, UNKNOWN = 0, 2, 3, 6
+
+# What people are told in words: how something ended that they waited for, always; all else, unless they ask for it in
+# another form.
+ENDINGS = {
+    "clone": looks.clone_lines,
+    "prove": looks.prove_lines,
+    "recover": looks.recover_lines,
+    "approve": looks.recover_lines,
+}
+LOOKS = {"patrol": looks.patrol_lines, "proposals": looks.proposal_lines}
 
 
 def __virtual__():
@@ -42,7 +52,8 @@ def _face(function):
     def face(*args, **kwargs):
         answer = _answer(function, args, calling.without_salts_own(kwargs))
         __context__["retcode"] = answer["retcode"]
-        return answer
+        lines = telling.words(__opts__, function.__name__, ENDINGS, LOOKS)
+        return telling.for_salt(__opts__, f"{__virtualname__}.{function.__name__}", answer, lines)
 
     # Salt must not find the true signature, else it refuses arguments in its own way before we see them.
     del face.__wrapped__

@@ -24,6 +24,7 @@ from transfermaster import (
     looking,
     noted,
     showing,
+    telling,
     unbegun,
     verifying,
     watching,
@@ -86,31 +87,12 @@ LOOKS = {
 
 
 def _for_salt(name, given, answer):
-    """The answer as Salt shall print it: what a terminal shows in words is not printed there as a document too."""
-    if __opts__.get("fun") == f"transfer.{name}":
-        answer = _in_words(name, given, answer)
-        if isinstance(answer, saltface.Shown) and (outputter := saltface.needs_no_document(__opts__)):
-            return {**answer, "outputter": outputter}
-    return dict(answer)
+    def quiet():
+        asked = {"quiet": given["quiet"]} if "quiet" in given else {}
+        return settings.sound([*saltface.master_layers(__opts__), (COMMAND, asked)])[0].quiet
 
-
-def _in_words(name, given, answer):
-    """The answer, told to who looks on if nothing has told it yet. Where a minion told what has no words, the document
-    is all there is.
-    """
-    lines = ENDINGS.get(name) or (None if __opts__.get("output") else LOOKS.get(name))
-    if lines is None or isinstance(answer, saltface.Shown):
-        return answer
-    asked = {"quiet": given["quiet"]} if "quiet" in given else {}
-    own, _ = settings.sound([*saltface.master_layers(__opts__), (COMMAND, asked)])
-    screen = saltface.screen(__opts__, own.quiet)
-    try:
-        told = lines(answer)
-    except Exception as error:
-        drive.bug(error)
-        return answer
-    screen.say(told)
-    return screen.shown(answer)
+    lines = telling.words(__opts__, name, ENDINGS, LOOKS)
+    return telling.for_salt(__opts__, f"transfer.{name}", answer, lines, quiet)
 
 
 def _typed(opts):

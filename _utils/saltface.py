@@ -519,10 +519,11 @@ class Screen:
             self._write("".join(f"{line}\n" for line in lines))
 
     def _columns(self) -> int:
-        """Of the terminal that is written to: what the result goes to may be a file."""
+        """Of the terminal that is written to: what the result goes to may be a file. One that tells no width has 0."""
+        told = 0
         with contextlib.suppress(OSError, ValueError):
-            return os.get_terminal_size(self._stream.fileno()).columns
-        return shutil.get_terminal_size().columns
+            told = os.get_terminal_size(self._stream.fileno()).columns
+        return told or shutil.get_terminal_size().columns
 
     def _back(self) -> str:
         """To the first of the lines that change, all of them wiped out."""

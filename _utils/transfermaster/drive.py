@@ -167,7 +167,7 @@ class Drive:
     # what came of it
 
     def hear(self, member: Any, function: str, answer: saltface.Answer, now: float) -> None:
-        if answer.trouble:
+        if answer.trouble and function != "facts":  # a refusal that tells of it comes at once
             self._screen.show(answer.trouble.text)
         self._observe(_heard(member, function, answer), now)
 

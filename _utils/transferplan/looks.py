@@ -147,9 +147,11 @@ def _shown(entry: Mapping[str, Any]) -> str:
 
 
 def _afterwards(answer: Mapping[str, Any]) -> list[str]:
-    """Who has not told, and what was not as asked."""
-    silent = [printable(f"{host} did not answer: ask again when it is up") for host in answer.get("silent", ())]
-    return [*silent, *display.reason_lines(answer["reasons"])]
+    """Who has not told, and what was not as asked; who is named there is not told of twice."""
+    named = {word.strip(":,;") for reason in answer["reasons"] for word in reason["text"].split()}
+    silent = [host for host in map(printable, answer.get("silent", ())) if host not in named]
+    unheard = [f"{host} did not answer: ask again when it is up" for host in silent]
+    return [*unheard, *display.reason_lines(answer["reasons"])]
 
 
 def _listed(entry: Mapping[str, Any]) -> str:

@@ -302,10 +302,13 @@ class TestFakeFleet(FleetConformance):
 # --- the screen ------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_that_changes_is_as_wide_as_the_terminal_that_shows_it():
-    """Though the result goes elsewhere, and it is that which Python asks."""
+@pytest.mark.parametrize(("columns", "width"), [(150, 149), (0, 79)])
+def test_a_line_that_changes_is_as_wide_as_the_terminal_that_shows_it(columns, width, monkeypatch):
+    """Though the result goes elsewhere, and it is that which Python asks; some terminals tell no width at all."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.__stdout__", None)
     ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 150, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with open(ours, "rb", 0) as shown, open(theirs, "w") as terminal:
         saltface.Screen(terminal).show("x" * 200)
-        assert shown.read(1000).count(b"x") == 149
+        assert shown.read(1000).count(b"x") == width

@@ -1,7 +1,7 @@
 """Lists and states as people read them: one line each, and nothing that steers their terminal."""
 
 from transferplan import display, looks, plan
-from transferplan.errors import BadOption
+from transferplan.errors import BadOption, MinionSilent
 
 from .samples import ALPHA, BETA, GIB, OTHER, TRANSFER, alpha, asked, beta
 
@@ -249,3 +249,12 @@ def test_what_a_doctor_found_is_told_with_who_was_silent():
     silent = {"findings": [], "silent": ["db3"], "reasons": []}
     assert looks.doctor_lines(silent) == ["nothing is left over", "db3 did not answer: ask again when it is up"]
     assert looks.doctor_lines(REFUSED) == ["[12 bad-option] no such state"]
+
+
+def test_who_is_silent_is_told_once_where_a_reason_tells_of_it():
+    unknown = MinionSilent.reason("db3 is no minion whose key this master has accepted; did you mean db2?").as_dict()
+    told = {"ends": [], "silent": ["db", "db3"], "reasons": [unknown]}
+    assert looks.status_lines(told) == [
+        "db did not answer: ask again when it is up",
+        "[13 minion-silent] db3 is no minion whose key this master has accepted; did you mean db2?",
+    ]

@@ -2,8 +2,8 @@
 
 import saltface
 from tests.unit.transferplan.samples import BETA, asked
-from transferplan import course, errors
 from transfermaster.drive import Drive
+from transferplan import course, errors
 
 
 class Seen:

@@ -224,6 +224,10 @@ class Facts:
     backup: Backup | None = None
     unpacks: tuple[str, ...] = ()
 
+    def speed_at(self, address: str) -> int:
+        """What the link with this address carries, in Mbit/s; 0 where it does not tell."""
+        return next((each.speed for each in self.interfaces if each.address == address), 0)
+
     @classmethod
     def from_payload(cls, payload: Any, host: str) -> Facts:
         """The facts in a minion's answer; BadAnswer if it is not of this form."""

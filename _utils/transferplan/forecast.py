@@ -7,14 +7,14 @@ be faster than. A limit bounds all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
 from . import units
 from .errors import Reason
-from .facts import Facts, Interface
+from .facts import Facts
 
 PROBE, HISTORY, LINK, LIMIT = "probe", "history", "link", "limit"
 MOMENT = 1.0
@@ -120,15 +120,11 @@ def _of_history(leg: Leg) -> _Pace | None:
 
 def _of_links(leg: Leg) -> _Pace | None:
     ends = zip((leg.before, leg.after), leg.addresses, strict=True)
-    speeds = [(speed, facts.host) for facts, address in ends if (speed := _speed(facts.interfaces, address))]
+    speeds = [(speed, facts.host) for facts, address in ends if (speed := facts.speed_at(address))]
     if not speeds or leg.before.host == leg.after.host:
         return None
     speed, host = min(speeds)
     return _Pace(speed * MEGABIT, LINK, f"the link of {host} carries {speed / 1000:g} Gbit/s")
-
-
-def _speed(interfaces: Iterable[Interface], address: str) -> int:
-    return next((each.speed for each in interfaces if each.address == address), 0)
 
 
 def _limited(pace: _Pace | None, limit: int) -> _Pace | None:

@@ -334,8 +334,8 @@ OPTIONS: tuple[Option, ...] = (
         "order",
         Choice(order.CHOICES),
         order.AUTO,
-        "In which order several destinations come. auto: neighbours in a network after each other, those with idle "
-        "cores and room first; given: as they are named.",
+        "In which order several destinations come. auto: neighbours in a network after each other, those with fast "
+        "links, room and idle cores first; given: as they are named.",
         "given",
         changeable=True,
     ),

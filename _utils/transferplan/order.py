@@ -1,8 +1,9 @@
 """In which order data passes the hosts of a chain.
 
 `given` leaves it as it was asked for. `auto` goes from each host to the nearest one: a subnet that both share comes
-first, so that a chain enters each network once. Of hosts that are equally near, those come first that have room and
-idle cores, and later those that a chain is most likely to lose or to wait for: whoever comes last passes nothing on.
+first, so that a chain enters each network once. Of hosts that are equally near, those come first whose link is no
+slower than that of who serves them and that have room and idle cores, and later those that a chain is most likely to
+wait for or to lose: whoever comes last passes nothing on.
 What is equal in all this stays as it was asked for.
 """
 

@@ -6,6 +6,7 @@ The plan gives each minion its spec, and from the answers to those the roster th
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -450,12 +451,18 @@ def _join(
 def _in_order(request: Request, source: _Side, sides: list[_Side]) -> list[_Side]:
     """Everyone in the order in which data shall pass, the source first."""
 
-    def rank(before: _Side, side: _Side) -> tuple[bool, bool, int]:
+    def rank(before: _Side, side: _Side) -> tuple[bool, float, bool, int]:
         way = _pair(before, side)
         tight = side.found.bytes_free < ROOMY * source.found.disk_bytes
-        return (not (way and way.shared), tight, -streams.idle_cores(side.facts))
+        return (not (way and way.shared), -_carries(before, side, way), tight, -streams.idle_cores(side.facts))
 
     return order.chain(source, sides, request.settings.order, rank)
+
+
+def _carries(before: _Side, side: _Side, way: Pair | None) -> float:
+    """What the slower of two links carries, as far as they tell."""
+    ends = ((before, way.source), (side, way.destination)) if way else ()
+    return min((speed for each, at in ends if (speed := each.facts.speed_at(at))), default=math.inf)
 
 
 def _hop(

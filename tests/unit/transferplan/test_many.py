@@ -161,12 +161,34 @@ def test_a_network_is_entered_once():
     assert order(made(**far)) == ["gamma", "beta", "delta"]
 
 
+def linked(host, address, speed):
+    """A host whose link tells this speed, in Mbit/s."""
+    return getattr(samples, host)(interfaces=[{**interface(address), "speed": speed}])
+
+
+SLOW = linked("beta", "10.77.1.12", 100)
+
+
 @pytest.mark.parametrize(
-    "beta", [samples.beta(load=[2.0, 0, 0]), samples.beta(destination(bytes_free=13 * GIB))], ids=["busy", "tight"]
+    "beta",
+    [samples.beta(load=[2.0, 0, 0]), samples.beta(destination(bytes_free=13 * GIB)), SLOW],
+    ids=["busy", "tight", "slow link"],
 )
 def test_who_may_hold_up_the_others_comes_last(beta):
     assert order(made(beta=beta)) == ["gamma", "delta", "beta"]
     assert order(made(asked(order="given"), beta=beta)) == ["beta", "gamma", "delta"]
+
+
+def test_a_link_counts_as_slow_beside_that_of_who_serves_it():
+    fast = {"gamma": linked("gamma", "10.77.1.13", 10_000), "delta": linked("delta", "10.77.1.14", 10_000)}
+    beta = linked("beta", "10.77.1.12", 1000)
+    assert order(made(**fast, beta=beta, alpha=linked("alpha", "10.77.1.11", 10_000))) == ["gamma", "delta", "beta"]
+    assert order(made(**fast, beta=beta, alpha=linked("alpha", "10.77.1.11", 1000))) == ["beta", "gamma", "delta"]
+
+
+def test_a_network_is_entered_once_also_where_that_puts_a_slow_link_before_others():
+    far = samples.delta(interfaces=[interface("10.1.1.2")])
+    assert order(made(beta=SLOW, delta=far)) == ["gamma", "beta", "delta"]
 
 
 # --- the plan for people ---------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
     python -m bench.chain_model --size 100G --rate 1000 --failures 0.001
 
 Data goes in pieces. A host passes a piece on as soon as it has landed there; that takes `hop` seconds beside the time
-on the wire, and each piece costs `work` seconds of a host's own, during which its wire idles. The last host ends a while
-after its last piece: it flushes, compares with the seal, publishes. A host that dies costs those behind it the time
-until they notice and have found who goes on; what was in flight is sent again.
+on the wire, and each piece costs `work` seconds of a host's own, during which its wire idles. The last host ends a
+while after its last piece: it flushes, compares with the seal, publishes. A host that dies costs those behind it the
+time until they notice and have found who goes on; what was in flight is sent again.
 
 Everything here is seconds and bytes. Pure, but for the program at the end.
 """

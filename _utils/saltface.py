@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import difflib
 import logging
 import os
 import secrets
@@ -35,7 +34,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from transferplan import errors, paths, statement
+from transferplan import errors, nearest, paths, statement
 from transferplan.options import MASTER, Layer
 
 log = logging.getLogger(__name__)
@@ -263,8 +262,7 @@ def _gist(excuse: str) -> str:
 
 def unknown(host: str, names: Sequence[str]) -> errors.PlanError:
     """Why a host is not even asked; of the minions with these names it may be one that was mistyped."""
-    near = [paths.printable(name) for name in difflib.get_close_matches(host, names, n=1)]
-    advice = f"did you mean {near[0]}?" if near else "salt-key --list=accepted shows those that are"
+    advice = nearest.advice(host, names, "salt-key --list=accepted shows those that are")
     return errors.MinionSilent(f"{paths.printable(host)} is no minion whose key this master has accepted; {advice}")
 
 

@@ -6,9 +6,10 @@ command line, and everything else of wan.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+from . import nearest
 
 PROFILE, PROFILES = "profile", "profiles"
 
@@ -65,11 +66,11 @@ def _found(name: str, defined: Mapping[str, Any], layer: str) -> tuple[Any, list
 
 
 def _advice(name: str, defined: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, [str(each) for each in defined], n=1)
-    known = ", ".join(sorted(map(str, defined)))
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; there are: {known}" if known else ": no profiles stand in the master's configuration"
+    names = sorted(map(str, defined))
+    if not names:
+        return ": no profiles stand in the master's configuration"
+    there_are = f"there are: {', '.join(names)}"
+    return f"; {nearest.advice(name, names, there_are)}"
 
 
 def troubles(profiles: Any) -> list[str]:

@@ -7,12 +7,11 @@ own minion config; last the command line. A profile counts in the layer that nam
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import profiles, streamed
+from . import nearest, profiles, streamed
 from .errors import BadOption, Refused
 from .options import COMMAND, HOMES, MASTER, MINION, OPTIONS, PILLAR, PROFILES, SCOPES, TABLE, Layer, Settings
 
@@ -116,14 +115,10 @@ def _read_layer(layer: str, options: Any, place: str = "") -> tuple[dict[str, An
 def _misplaced(layer: str, name: Any, place: str) -> str:
     """Why this name cannot stand in this layer; empty if it can."""
     if name not in TABLE and name not in HOMES:
-        return f"{_shown(name)} (from {place}) is no option{_nearest(name)}"
+        near = nearest.advice(str(name), TABLE, "salt-run -d transfer.copy lists all of them")
+        return f"{_shown(name)} (from {place}) is no option; {near}"
     places = (HOMES[name],) if name in HOMES else SCOPES[TABLE[name].scope]
     return "" if layer in places else f"{name} cannot be set from {place}, only from {' or '.join(places)}"
-
-
-def _nearest(name: Any) -> str:
-    near = difflib.get_close_matches(str(name).lower(), TABLE, n=1)
-    return f"; did you mean {near[0]}?" if near else "; salt-run -d transfer.copy lists all of them"
 
 
 def _shown(value: Any) -> str:

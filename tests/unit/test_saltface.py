@@ -102,6 +102,7 @@ def test_a_broken_key_file_proves_nothing(minion, master):
 
 def test_a_mistyped_minion_is_met_with_the_nearest_name():
     assert saltface.unknown("alhpa", ["alpha", "beta"]).text.endswith("accepted; did you mean alpha?")
+    assert saltface.unknown("DB1", ["db1", "db2"]).text.endswith("accepted; did you mean db1?")
     assert saltface.unknown("x", ["alpha"]).text.endswith("accepted; salt-key --list=accepted shows those that are")
 
 

@@ -25,6 +25,12 @@ from pathlib import Path
 MIB = 1 << 20
 PIECE = 512 << 10
 """What the engine passes on at a time (datamover.engine.loads.PIECE; a test holds the two together)."""
+NEAR = 0.10
+"""How far off it may be."""
+NOTICE = 30.0
+"""After so long one that says nothing any more is lost (datamover.engine.terms.LONGEST_QUIET); a test holds that, too.
+One whose process died is lost at once.
+"""
 DATA = Path(__file__).resolve().parents[1] / "docs" / "fanout.json"
 
 
@@ -43,7 +49,7 @@ class Chain:
     piece: int = PIECE
     work: float = 0.0
     failures: float = 0.0
-    notice: float = 5.0
+    notice: float = NOTICE
 
     def speed(self, number):
         return self.speeds[min(number, len(self.speeds) - 1)]
@@ -67,7 +73,7 @@ def seconds(chain, hosts):
 
 def with_failures(chain, hosts, seed=0, rounds=100):
     """The mean of many runs in which hosts die now and then; those that died are given up, the others go on."""
-    undisturbed = seconds(chain, hosts)
+    undisturbed = steady(chain, hosts) if len(set(chain.speeds)) == 1 else seconds(chain, hosts)
     if not chain.failures:
         return undisturbed
     dice = random.Random(seed)
@@ -178,7 +184,7 @@ def _show(chain):
     print(f"{chain.size / 2**30:.1f} GiB at {chain.speed(0) / 1e6:.0f} MB/s")
     print(f"{'N':>6}" + "".join(f"{name:>12}" for name in ("chain", "tree", "star", "serial", "with deaths")))
     for number, told in predictions(chain).items():
-        cells = [*told.values(), with_failures(chain, number) if number <= 100 else math.nan]
+        cells = [*told.values(), with_failures(chain, number)]
         print(f"{number:6}" + "".join(f"{value:11.1f}s" for value in cells))
     print(f"a tree of two branches is faster from {tree_wins_at(chain)} destinations on")
     print(f"best piece for 8, 100, 1,000: {[f'{best_piece(chain, n) >> 10} KiB' for n in (8, 100, 1000)]}")

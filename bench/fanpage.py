@@ -1,6 +1,6 @@
 """The page docs/fanout.md and its picture, made of the figures of `./dev bench fanout` and of nothing else. Pure."""
 
-from . import chain_model
+from . import chain_model, goals
 from .machine import BUSY
 from .page import BUSY_WORDS
 from .plot import COLOURS, STYLE, rule, text
@@ -8,6 +8,13 @@ from .plot import COLOURS, STYLE, rule, text
 WAYS = {"chain": "#2a7f62", "star": "#b5483a", "serial": "#8a6d1d"}
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 760, 420, 70, 60, 50, 150
 PREDICTED = (1, 2, 4, 8, 10, 100, 1000)
+MANY = (8, 100, 1000)
+PIECES = (64 << 10, chain_model.PIECE, 4 << 20)
+DEATHS = {"never": 0.0, "once a year": 1 / 8766, "once a month": 1 / 730, "once a day": 1 / 24}
+"""Of one host in an hour."""
+MOST, STRETCH = 1.15, 1.05
+SENT = 1.1
+EQUAL = 0.02
 
 PAGE = """\
 # One source, many destinations
@@ -31,8 +38,13 @@ byte, after each run.
 - *source sent* is what the counter of the source's link told, as a multiple of the data: frames, headers and
   acknowledgements included. *middle* and *last* are what the hosts received and sent, by the same counters.
 - *overlap*: the last destination had its first piece, and the first destination its last one, after so many seconds.
+- *What was hoped for* binds nothing; what is not met is shown like any other figure.
 - All hosts share {cores} cores here, so that the processor is part of what limits eight of them at once: *CPU* is the
   processor time of all processes together, a run of eight needs {busiest} seconds of it.
+
+| what was hoped for | measured | |
+|---|---|---|
+{hopes}
 
 {machine}
 {busy}
@@ -48,7 +60,21 @@ What that makes of {size} MiB and of 100 GiB at {rate} Mbit/s, in seconds, if no
 {predictions}
 
 A tree of two branches, in which each host shares its link between two, is faster from {tree_small} destinations on with
-{size} MiB, and {tree_large} with 100 GiB. The reasoning is in [decisions](decisions.md).
+{size} MiB, and {tree_large} with 100 GiB.
+
+**Pieces of another size.** What {size} MiB would take if a host passed on so much at a time; the last line is a host
+that waits for the whole file. The smallest is never the worst here, because what a piece costs a host beside its bytes
+was not measured: the lines say what there is to gain by smaller ones, and to lose by greater ones.
+
+{pieces}
+
+**Deaths.** The same with hosts that die now and then, each as often as the line says. One that dies is given up, and
+costs those behind it the {notice:.0f} seconds after which a host that says nothing any more is lost; where only its
+process dies that is noticed at once.
+
+{deaths}
+
+The reasoning is in [decisions](decisions.md#a-chain-not-a-tree-a-star-multicast-or-a-swarm).
 """
 
 
@@ -93,11 +119,70 @@ def page(document):
         start=chain.start,
         hop=chain.hop * 1000,
         piece=chain.piece >> 10,
+        hopes="\n".join(f"| {' | '.join(each)} |" for each in hopes(document)),
         errors="\n".join(_errors(document, chain)),
         predictions="\n".join(_predictions(chain, large)),
         tree_small=chain_model.tree_wins_at(chain),
         tree_large=chain_model.tree_wins_at(large) or "not up to 10,000",
+        pieces="\n".join(_pieces(chain)),
+        notice=chain.notice,
+        deaths="\n".join(_deaths(chain, large)),
     )
+
+
+# --- what was hoped for ----------------------------------------------------------------------------------------------
+
+
+def hopes(document):
+    """(what was hoped for, what was measured, whether that was reached) each; only of what was measured."""
+    runs = {int(key.split()[1]): row["runs"] for key, row in document["rows"].items() if key.startswith("chain ")}
+    yield from _of_time(document["medians"])
+    yield _of_source([run for each in runs.values() for run in each])
+    if relays := [run for number, each in runs.items() if number > 1 for run in each]:
+        yield _of_relays(relays)
+        yield _of_overlap(relays)
+    yield from _of_model(document)
+
+
+def _of_time(medians):
+    if "chain 8" in medians:
+        ratio = medians["chain 8"] / medians["one 1"]
+        word = goals.judged(1 / ratio, (1 / MOST, 1 / STRETCH))
+        yield f"8 destinations take at most {MOST}x the time of one, stretch {STRETCH}x", f"{ratio:.2f}x", word
+
+
+def _of_source(runs):
+    least, most = (choose(run["sent"][0] for run in runs) for choose in (min, max))
+    words = f"{least:.2f}x to {most:.2f}x"
+    return f"the source sends 1.0x to {SENT}x of the data", words, _word(least >= 1.0 and most <= SENT)
+
+
+def _of_relays(runs):
+    middle = slice(1, -1)
+    passed = [zip(run["received"][middle], run["sent"][middle], strict=True) for run in runs]
+    off = max(abs(out / came - 1) for each in passed for came, out in each)
+    return "each host in the middle sends what it received", f"within {off:.1%}", _word(off <= EQUAL)
+
+
+def _of_overlap(runs):
+    overlapped = sum(run["last_began"] < run["first_ended"] for run in runs)
+    text = "the last destination has its first piece before the first one has its last"
+    return text, f"in {overlapped} of {len(runs)} runs", _word(overlapped == len(runs))
+
+
+def _of_model(document):
+    off = chain_model.errors(chain_model.of_record(document), document["medians"])
+    if beyond := [share for number, share in off.items() if number > 2]:
+        worst = max(map(abs, beyond))
+        text = f"the model is off by at most {chain_model.NEAR:.0%} beyond two destinations"
+        yield text, f"{worst:.1%}", _word(worst <= chain_model.NEAR)
+
+
+def _word(is_met):
+    return goals.MET if is_met else goals.NOT_MET
+
+
+# --- the tables ------------------------------------------------------------------------------------------------------
 
 
 def _busiest(document):
@@ -121,6 +206,25 @@ def _predictions(small, large):
         cells = [f"{value:,.1f}" for value in few[number].values()]
         cells += [f"{value:,.0f}" for value in many[number].values()]
         yield f"| {number:,} | {' | '.join(cells)} |"
+
+
+def _pieces(chain):
+    yield f"| piece | {' | '.join(f'{number:,} destinations' for number in MANY)} |"
+    yield "|--:|" + "--:|" * len(MANY)
+    for piece in (*PIECES, chain.size):
+        told = (chain_model.steady(chain_model.replace(chain, piece=piece), number) for number in MANY)
+        size = f"{piece >> 10:,} KiB" if piece < 1 << 20 else f"{piece >> 20:,} MiB"
+        yield f"| {size} | {' | '.join(f'{seconds:,.1f} s' for seconds in told)} |"
+
+
+def _deaths(small, large):
+    sizes = [f"{name}: {number:,}" for name in (f"{small.size >> 20} MiB", "100 GiB") for number in MANY]
+    yield f"| a host dies | {' | '.join(sizes)} |"
+    yield "|---|" + "--:|" * len(sizes)
+    for words, failures in DEATHS.items():
+        chains = [chain_model.replace(each, failures=failures) for each in (small, large)]
+        told = (chain_model.with_failures(each, number) for each in chains for number in MANY)
+        yield f"| {words} | {' | '.join(f'{seconds:,.1f} s' for seconds in told)} |"
 
 
 # --- the picture -----------------------------------------------------------------------------------------------------

@@ -29,7 +29,20 @@ from transfermaster import (
     verifying,
     watching,
 )
-from transferplan import display, errors, inventory, looks, naming, probing, report, request, settings, whose, words
+from transferplan import (
+    display,
+    errors,
+    habits,
+    inventory,
+    looks,
+    naming,
+    probing,
+    report,
+    request,
+    settings,
+    whose,
+    words,
+)
 from transferplan import overview as overviews
 from transferplan.kinds import Span, Truth, Whole
 from transferplan.options import COMMAND, DAY, describe
@@ -37,6 +50,7 @@ from transferplan.options import COMMAND, DAY, describe
 __func_alias__ = {"list_": "list", "settings_": "settings"}
 
 MANY = 2**53
+COPYING = ("copy", "plan", "start")
 
 
 # --- what Salt calls -------------------------------------------------------------------------------------------------
@@ -97,7 +111,7 @@ def _for_salt(name, given, answer):
 
 def _typed(opts):
     """The words of a command line that names places; None where there is none, as in an orchestration."""
-    return opts.get("arg") if opts.get("fun") in ("transfer.copy", "transfer.plan", "transfer.start") else None
+    return opts.get("arg") if opts.get("fun") in [f"transfer.{name}" for name in COPYING] else None
 
 
 def _answer(function, args, given):
@@ -117,6 +131,8 @@ def _answer(function, args, given):
 def _refuse_misfits(function, args, given):
     """Refuse arguments that the function does not take, or lacks."""
     found = calling.misfit(function, "transfer", args, given)
+    if found and function.__name__ in COPYING and (meant := habits.of_places(args)):
+        found = f"transfer.{function.__name__} {meant}"
     if found:
         raise errors.Refused([errors.BadOption.reason(found)])
 

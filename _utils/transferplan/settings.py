@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import nearest, profiles, streamed
+from . import habits, nearest, profiles, streamed
 from .errors import BadOption, Refused
 from .options import COMMAND, HOMES, MASTER, MINION, OPTIONS, PILLAR, PROFILES, SCOPES, TABLE, Layer, Settings
 
@@ -115,10 +115,14 @@ def _read_layer(layer: str, options: Any, place: str = "") -> tuple[dict[str, An
 def _misplaced(layer: str, name: Any, place: str) -> str:
     """Why this name cannot stand in this layer; empty if it can."""
     if name not in TABLE and name not in HOMES:
-        near = nearest.advice(str(name), TABLE, "salt-run -d transfer.copy lists all of them")
-        return f"{_shown(name)} (from {place}) is no option; {near}"
+        return f"{_shown(name)} (from {place}) is no option; {_advice(name)}"
     places = (HOMES[name],) if name in HOMES else SCOPES[TABLE[name].scope]
     return "" if layer in places else f"{name} cannot be set from {place}, only from {' or '.join(places)}"
+
+
+def _advice(name: Any) -> str:
+    listed = "salt-run -d transfer.copy lists all of them"
+    return habits.of_option(name) or nearest.advice(str(name), TABLE, listed)
 
 
 def _shown(value: Any) -> str:

@@ -1,12 +1,12 @@
 """What people see of replicas: a line for each server and each thing that was found, and nothing that steers them."""
 
-import importlib.util
 import re
 
 import pytest
 
 from replicamaster import cloning, looks, proving
 from tests.conftest import CHECKOUT
+from tests.support import runners
 
 from .fakes import COUNT, Hosts
 
@@ -139,12 +139,7 @@ def test_proposals_are_told_with_how_to_approve_them_and_with_what_was_repaired(
 
 @pytest.fixture
 def runner():
-    """The runner as Salt loads it, at a command line that asks for no form; nobody's terminal."""
-    spec = importlib.util.spec_from_file_location("replica_runner", CHECKOUT / "_runners/replica.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.__opts__, module.__context__ = {"__cli": "salt-run"}, {}
-    return module
+    return runners.load("replica")
 
 
 def test_every_function_has_words(runner):

@@ -158,7 +158,8 @@ def clone(
 @_face
 def prove(replica, primary, lock_others=False, timeout=3600):
     """
-    Compare a replica with its primary at one position of the log, while both go on.
+    Compare a replica with its primary at one position of the log, while both go on. If an installation is under way on
+    the replica, a proof is noted there, and ``replica.settle`` can end it.
 
     replica
         The minion of the replica. Its applying thread stands while it is counted, and catches up afterwards.
@@ -185,7 +186,7 @@ def prove(replica, primary, lock_others=False, timeout=3600):
         salt-run replica.prove db2 db1
     """
 
-    told = proving.prove(_hosts(), str(primary), str(replica), lock_others, _number("timeout", timeout))
+    told = proving.prove_installed(_hosts(), str(primary), str(replica), lock_others, _number("timeout", timeout))
     return _good(told, "ok") if told["proved"] else _result(told, "failed", told["reasons"], FAILED)
 
 

@@ -16,7 +16,7 @@ from replicaplan import standing
 from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefused
 
 from .asking import LONG, Hosts, kept
-from .proving import prove
+from .proving import prove, short
 
 STARTING = 1200.0
 Copy = Callable[[str, Sequence[str]], Mapping[str, Any]]
@@ -135,7 +135,7 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
                 undo.pop_all()  # it refused, or has taken it back
                 raise
         proof = _bring_up(hosts, plan, wish, host, story)
-        hosts.ask(host, "proved", proof=_short(proof))
+        hosts.ask(host, "proved", proof=short(proof))
         settled = hosts.ask(host, "settle")
         undo.pop_all()
     kept = settled["kept"]
@@ -153,13 +153,8 @@ def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: S
     with story.step("prove", host=host), kept(hosts, host, "installation", wish.lease):
         proof = prove(hosts, wish.primary, host, wish.lock_others)
     if not proof["proved"]:
-        raise NotProved(f"{host} is not equal to {wish.primary}: {' '.join(proof['reasons'])}", proof=_short(proof))
+        raise NotProved(f"{host} is not equal to {wish.primary}: {' '.join(proof['reasons'])}", proof=short(proof))
     return proof
-
-
-def _short(proof: Mapping[str, Any]) -> dict[str, Any]:
-    """As much of a proof as a job takes along."""
-    return {**proof, "unproved": list(proof["unproved"])[:20], "reasons": list(proof["reasons"])[:20]}
 
 
 def _roll_back(hosts: Hosts, host: str) -> None:

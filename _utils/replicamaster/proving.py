@@ -14,6 +14,26 @@ from .asking import LONG, Hosts, HostSaid, kept
 
 TRIES = 3
 LEASE = 300
+TOLD = 20
+
+
+def prove_installed(
+    hosts: Hosts, primary: str, replica: str, lock_others: bool = False, timeout: float = 3600
+) -> dict[str, Any]:
+    """The proof; an installation that is under way on the replica lasts as long, and can be settled if it is proved."""
+    under_way = hosts.ask(replica, "info").get("installation")
+    if not under_way:
+        return prove(hosts, primary, replica, lock_others, timeout)
+    with kept(hosts, replica, "installation", under_way["lease"]):
+        told = prove(hosts, primary, replica, lock_others, timeout)
+    if told["proved"]:
+        hosts.ask(replica, "proved", proof=short(told))
+    return told
+
+
+def short(proof: Mapping[str, Any]) -> dict[str, Any]:
+    """As much of a proof as a job takes along."""
+    return {**proof, "unproved": list(proof["unproved"])[:TOLD], "reasons": list(proof["reasons"])[:TOLD]}
 
 
 def prove(hosts: Hosts, primary: str, replica: str, lock_others: bool = False, timeout: float = 3600) -> dict[str, Any]:

@@ -4,9 +4,7 @@
 them. DOCS_WRITE=1 means all, and the pages are given what was printed, for somebody to read before it is committed.
 """
 
-import difflib
 import os
-import shlex
 import shutil
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from lab.salt import NOT_IN_A_CLONE
 
 from tests.support import pages
 from tests.support.pages import Step
+from tests.support.reader import Reader
 from tests.unit.test_pages import PAGES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -83,51 +82,7 @@ def test_a_page_does_what_it_says(empty, page):
     reader = Reader(empty)
     for step in with_commands(page):
         reader.follow(step)
+    reader.end()
     if WRITE and reader.surprises:
         page.write_text(reader.rewritten(text), encoding="utf-8")
     assert reader.surprises == []
-
-
-class Reader:
-    """Types what a page says, and notes what is not as it says."""
-
-    def __init__(self, lab):
-        self._lab = lab
-        self._transfer = ""
-        self._status = 0
-        self._printed = {}
-        self.surprises = []
-
-    def follow(self, step):
-        command = pages.with_transfer(step.command, self._transfer)
-        asks_status = "$?" in command
-        if self._status and not asks_status:
-            self.surprises.append(f"ended with status {self._status} before line {step.line}: {command}")
-        done = self._run(step.host, f"(exit {self._status}); {command}")
-        self._status = 0 if asks_status else done.returncode
-        self._transfer = pages.last_transfer(done.stdout, self._transfer)
-        self._compare(step, command, done)
-
-    def _run(self, host, command):
-        places = f"PATH={shlex.quote(str(self._lab._salt_bin))}:$PATH; cd /root; exec 2>&1\n"
-        return self._lab.machine(host).run(["bash", "-c", places + command], check=False, timeout=300)
-
-    def _compare(self, step, command, done):
-        if step.shown is None and done.returncode:
-            self.surprises.append(f"line {step.line}: {command} ended with {done.returncode}:\n{done.stdout}")
-        if step.compared and not pages.fits(step.shown, done.stdout):
-            self._printed[step] = done.stdout
-            wanted, got = pages.plain("\n".join(step.shown)), pages.plain(done.stdout)
-            told = "\n".join(difflib.unified_diff(wanted, got, "the page", "what was printed", lineterm=""))
-            self.surprises.append(f"line {step.line}: {command}\n{told}")
-
-    def rewritten(self, text):
-        """The page with what was printed in the place of what was not."""
-        lines = text.splitlines()
-        for step in sorted(self._printed, key=lambda each: each.line, reverse=True):
-            first = step.line
-            while lines[first - 1].endswith("\\"):
-                first += 1
-            kept = [line.rstrip() for line in self._printed[step].splitlines() if "unclosed" not in line]
-            lines[first : first + len(step.shown)] = kept
-        return "\n".join(lines) + "\n"

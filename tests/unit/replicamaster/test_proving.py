@@ -1,0 +1,32 @@
+"""A proof from the master, by hand: of a replica at any time, and of an installation that waits for it."""
+
+from replicamaster import proving
+from tests.unit.replicaplan.facts import replica
+
+from .fakes import COUNT, Hosts
+
+UNDER_WAY = {"step": "replicating", "lease": 900}
+
+
+def installed(**answers):
+    """Hosts of which db2 has an installation under way."""
+    return Hosts("db2", infos={"db2": replica(2, installation=UNDER_WAY)}, **answers)
+
+
+def test_an_installation_that_is_proved_by_hand_can_be_settled_then():
+    hosts = installed()
+    assert proving.prove_installed(hosts, "db1", "db2")["proved"]
+    assert hosts.steps("db2") == ["pause", "advance", "go_on", "proved"]
+
+
+def test_an_installation_that_differs_is_not_noted_as_proved():
+    counts = {"db1": COUNT, "db2": {**COUNT, "root": "bb"}}
+    hosts = installed(count=counts.__getitem__)
+    assert not proving.prove_installed(hosts, "db1", "db2")["proved"]
+    assert "proved" not in hosts.steps("db2")
+
+
+def test_a_replica_without_an_installation_is_only_compared():
+    hosts = Hosts("db2")
+    assert proving.prove_installed(hosts, "db1", "db2")["proved"]
+    assert hosts.steps("db2") == ["pause", "advance", "go_on"]

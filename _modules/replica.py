@@ -418,7 +418,7 @@ def renew(what, nonce=None):
     Let the lease of something that is held begin anew, because whoever goes on with it is busy elsewhere.
 
     what
-        installation, pause or backup.
+        installation or pause. Whoever works at it just now renews it without being asked.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -433,8 +433,8 @@ def renew(what, nonce=None):
     """
 
     def work():
-        holds.find(_state_dir(), str(what)).renew()
-        return {"renewed": what}
+        with holds.find(_state_dir(), str(what)).minding():
+            return {"renewed": what}
 
     return _answer(nonce, work)
 
@@ -698,8 +698,8 @@ def _in_hold(work, step):
 
 
 def _under_way():
-    path = holds.directory(_state_dir()) / installing.NAME
-    return installing.summary(holds.Hold(path)) if path.is_dir() else None
+    hold = holds.Hold(holds.directory(_state_dir()) / installing.NAME)
+    return installing.summary(hold) if hold.document else None
 
 
 def _place():

@@ -1,11 +1,13 @@
 """Changes to a database that undo themselves unless somebody goes on: what is held, until when, and how it is undone.
 
-A hold is a directory with an undo log and a deadline. Whoever works on it holds its lock; each step sets the deadline
-anew. A timer of systemd, there as long as any hold is, undoes those whose deadline has passed: after kill -9 of
-everything, and after a power cut too, because the timer is started at boot.
+A hold is a directory with an undo log and a deadline. It appears and goes as a whole, by a rename. Whoever works on it
+holds its lock; each step sets the deadline anew. A timer of systemd, there as long as any hold is, undoes those whose
+deadline has passed: after kill -9 of everything, and after a power cut too, because the timer is started at boot. When
+nothing is held any more, its next run ends it.
 """
 
 import contextlib
+import filecmp
 import os
 import shutil
 import sys
@@ -24,6 +26,7 @@ GUARD = "salt-transfer-replica"
 PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
 UNITS = Path("/etc/systemd/system")
 INTERVAL = 5
+ENDING = 40.0
 NAMES = ("installation", "pause")
 SHORTEST_LEASE, LONGEST_LEASE = 5, 7 * 86400
 
@@ -99,6 +102,17 @@ class Hold:
             finally:
                 self.renew()
 
+    @contextlib.contextmanager
+    def ending(self):
+        """Hold its lock for the last step; what fails inside takes all of it back, otherwise it is over."""
+        with self._locked():
+            try:
+                yield self
+            except BaseException as error:
+                self._taken_back(error)
+                raise
+            self.forget()
+
     def _taken_back(self, error):
         troubles = self._run_undo()
         if troubles and hasattr(error, "text"):
@@ -123,9 +137,12 @@ class Hold:
         return troubles
 
     def forget(self):
-        """It is done, or undone: nothing of it is to be taken back any more."""
-        shutil.rmtree(self.path)
-        _end_guard(self.path.parent)
+        """It is done, or undone: all of it at once and for good, so that nobody finds a part and takes that back."""
+        over = self.path.with_name(f".{self.name}.over")
+        shutil.rmtree(over, ignore_errors=True)  # of one that was interrupted here
+        os.rename(self.path, over)
+        documents.flush_directory(self.path.parent)
+        shutil.rmtree(over, ignore_errors=True)
 
     @contextlib.contextmanager
     def _locked(self):
@@ -133,6 +150,8 @@ class Hold:
         if held is None:
             raise ReplicaRefused([f"Somebody else works at the {self.name} of this host's database just now."])
         with held:
+            if not self.path.is_dir():
+                raise NothingToUndo(f"The {self.name} of this host's database is over: it was settled or taken back.")
             yield
 
 
@@ -147,17 +166,22 @@ def begin(state_dir, name, lease, **details):
     path = directory(state_dir) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _guard_lock(path.parent):
-        try:
-            path.mkdir(mode=0o700)
-        except FileExistsError:
-            raise ReplicaRefused(
-                [f"This host has one {name} under way already: go on with it, or take it back."]
-            ) from None
-        hold = Hold(path)
-        hold.note(**details)
-        hold.renew(lease)
+        if path.exists():
+            raise ReplicaRefused([f"This host has one {name} under way already: go on with it, or take it back."])
         _begin_guard(path.parent)
-    return hold
+        _appear(path, lease, details)
+    return Hold(path)
+
+
+def _appear(path, lease, details):
+    """All of it at once: one without a deadline would count as one whose deadline has passed."""
+    new = path.with_name(f".{path.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # of one that was interrupted here
+    new.mkdir(mode=0o700)
+    Hold(new).note(**details)
+    Hold(new).renew(lease)
+    os.rename(new, path)
+    documents.flush_directory(path.parent)
 
 
 def checked_lease(lease):
@@ -177,7 +201,7 @@ def find(state_dir, name):
 
 def all_of(place):
     """Every hold there is."""
-    return [Hold(path) for path in sorted(place.iterdir()) if path.is_dir() and path.name != "code"]
+    return [Hold(place / name) for name in NAMES if (place / name).is_dir()]
 
 
 def take_back_overdue(place):
@@ -186,14 +210,13 @@ def take_back_overdue(place):
     with _guard_lock(Path(place)):
         begun = all_of(Path(place))  # none of them half made: who begins one has the lock
     for hold in begun:
-        with contextlib.suppress(ReplicaRefused, FileNotFoundError):
+        with contextlib.suppress(ReplicaRefused, NothingToUndo):
             if hold.overdue:
                 try:
                     hold.take_back(only_overdue=True)
                 except RollbackIncomplete as error:
                     troubles.append(error.text)
-    _end_guard(Path(place))
-    return troubles
+    return [*troubles, *_end_guard(Path(place))]
 
 
 # The guard.
@@ -219,8 +242,18 @@ def _quoted(word):
 def _copy_code(place):
     """The program as it is now: a later sync of the minion's modules must not change it."""
     origin = Path(datamover.__file__).resolve().parents[1]
+    options = {"ignore": shutil.ignore_patterns("__pycache__"), "copy_function": _renew_file, "dirs_exist_ok": True}
     for package in PACKAGES:
-        shutil.copytree(origin / package, place / package, dirs_exist_ok=True)
+        shutil.copytree(origin / package, place / package, **options)
+
+
+def _renew_file(source, target):
+    """Only if it differs, and whole: the timer's program may just be reading it."""
+    if os.path.exists(target) and filecmp.cmp(source, target, shallow=False):
+        return
+    part = f"{target}.part"
+    shutil.copyfile(source, part)
+    os.replace(part, target)
 
 
 @contextlib.contextmanager
@@ -234,16 +267,20 @@ def _guard_lock(place):
 
 
 def _end_guard(place):
-    """Remove the timer when nothing is held any more."""
+    """Remove the timer when nothing is held any more; returns a sentence if that does not work now."""
     with _guard_lock(place):
-        if not all_of(place):
-            _remove_guard(place)
+        return [] if all_of(place) else _remove_guard(place)
 
 
 def _remove_guard(place):
-    process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{GUARD}.timer")))
+    """It stays whole until systemd has let go of the timer: then its next run tries again."""
+    result = process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{GUARD}.timer")), ENDING)
+    if result.status != 0:
+        return [f"The timer that takes changes back cannot be ended yet: {words(result)}"]
     for suffix in ("service", "timer"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(UNITS / f"{GUARD}.{suffix}")
-    shutil.rmtree(place / "code", ignore_errors=True)
+    for path in (place / "code", *place.glob(".*.new"), *place.glob(".*.over")):
+        shutil.rmtree(path, ignore_errors=True)
     units.reload()
+    return []

@@ -185,11 +185,10 @@ def settle(state_dir):
     hold = holds.find(state_dir, NAME)
     if hold.document.get("step") != "proved":
         raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
-    with hold.working():
+    with hold.ending():
         known = hold.document
         units.set_options(known["unit"], *SETTLED)
         documents.save(_record(state_dir), {**summary(hold), "settled_at": int(time.time())})
-    hold.forget()
     return documents.load(_record(state_dir))
 
 

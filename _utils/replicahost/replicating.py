@@ -145,8 +145,6 @@ def _check_place(server, channel, mark, by_gtid):
 def go_on(found, state_dir):
     """Let a paused replica run again; returns the channel when both threads run."""
     hold = holds.find(state_dir, PAUSE_NAME)
-    with hold.working():
+    with hold.ending():
         resume(found.server, hold.document["channel"], True, True)
-        channel = await_running(found.server, SLACK)
-    hold.forget()
-    return channel
+        return await_running(found.server, SLACK)

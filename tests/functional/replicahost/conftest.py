@@ -79,7 +79,7 @@ class Pair:
         assert now["unit"]["active"] == "active"
         assert self.call("replica.info")["channels"][0]["primary"] == self.primary.machine.ip
         assert self.replicates()
-        assert self.leftovers() == ""
+        assert eventually(lambda: self.leftovers() == "")
 
     def leftovers(self):
         """Units and options of ours on the replica."""

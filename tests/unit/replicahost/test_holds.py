@@ -1,10 +1,13 @@
 """Changes that undo themselves unless somebody goes on."""
 
+import os
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
-from datamover.host import flock
+from datamover.host import flock, process
 from datamover.host.lease import Deadline
 from replicahost import holds, undoing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
@@ -15,7 +18,7 @@ def undone(monkeypatch):
     """What was undone, in order; the guard of systemd is left out."""
     seen = []
     monkeypatch.setattr(holds, "_begin_guard", lambda place: None)
-    monkeypatch.setattr(holds, "_remove_guard", lambda place: None)
+    monkeypatch.setattr(holds, "_remove_guard", lambda place: [])
     monkeypatch.setitem(undoing.HANDLERS, "unit", lambda **details: seen.append(details))
     return seen
 
@@ -92,6 +95,58 @@ def test_what_somebody_went_on_with_while_the_timer_waited_is_not_taken_back(hol
     assert (undone, hold.path.exists()) == ([], True)
 
 
+def test_what_is_over_is_never_found_half_gone_and_taken_back(hold, undone, monkeypatch):
+    """The timer may look at any moment, also while the files of a hold are removed one by one."""
+    hold.undo.register("unit", number=1)
+    rmtree = shutil.rmtree
+
+    def slowly(path, **options):
+        (Path(path) / "hold.json").unlink(missing_ok=True)
+        assert holds.take_back_overdue(hold.path.parent) == []
+        rmtree(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", slowly)
+    with hold.ending():
+        pass
+    assert (undone, os.listdir(hold.path.parent)) == ([], ["guard.lock", "installation.lock"])
+
+
+def test_what_is_over_is_over_for_good_before_anything_else_is_done(hold, monkeypatch):
+    """Else a power cut could bring the undo log back, after somebody has removed the old data."""
+    flushed = []
+    monkeypatch.setattr(holds.documents, "flush_directory", lambda path: flushed.append((path, hold.path.exists())))
+    hold.forget()
+    assert flushed == [(hold.path.parent, False)]
+
+
+def test_a_last_step_that_fails_is_taken_back(hold, undone):
+    hold.undo.register("unit", number=1)
+    with pytest.raises(StartFailed), hold.ending():
+        raise StartFailed("it does not run")
+    assert (undone, hold.path.exists()) == ([{"number": 1}], False)
+
+
+@pytest.mark.parametrize("step", ["working", "minding", "ending"])
+def test_who_waited_for_what_is_over_meanwhile_is_told_so(hold, undone, step):
+    hold.forget()
+    with pytest.raises(NothingToUndo, match="is over"), getattr(hold, step)():
+        pass
+    with pytest.raises(NothingToUndo):
+        hold.take_back()
+    assert not hold.path.exists()
+
+
+def test_one_that_cannot_be_guarded_is_not_begun(tmp_path, undone, monkeypatch):
+    def fail(_place):
+        raise RollbackIncomplete("systemd does not answer")
+
+    monkeypatch.setattr(holds, "_begin_guard", fail)
+    with pytest.raises(RollbackIncomplete):
+        holds.begin(tmp_path, "pause", 30)
+    with pytest.raises(NothingToUndo):
+        holds.find(tmp_path, "pause")
+
+
 def test_another_boot_is_the_end_of_every_lease(hold):
     hold.note(deadline=["another boot", 1e12])
     assert hold.overdue
@@ -133,3 +188,84 @@ def test_a_lease_that_cannot_be_one_is_refused(tmp_path, undone, lease):
     with pytest.raises(ReplicaRefused, match="is no number of seconds"):
         holds.begin(tmp_path, "pause", lease)
     assert not holds.directory(tmp_path).joinpath("pause").exists()
+
+
+# The guard
+
+
+class Systemd:
+    """Remembers what it was asked, and answers with a status."""
+
+    def __init__(self):
+        self.asked, self.status = [], 0
+
+    def run(self, command, _timeout=0):
+        self.asked.append(command.argv[1])
+        return process.Result(self.status)
+
+
+@pytest.fixture
+def units(tmp_path, monkeypatch):
+    """Where units are."""
+    place = tmp_path / "units"
+    place.mkdir()
+    monkeypatch.setattr(holds, "UNITS", place)
+    return place
+
+
+@pytest.fixture
+def systemd(units, monkeypatch):
+    systemd = Systemd()
+    monkeypatch.setattr(process, "run", systemd.run)
+    return systemd
+
+
+def there(units):
+    return sorted(os.listdir(units))
+
+
+GUARDED = ["salt-transfer-replica.service", "salt-transfer-replica.timer"]
+
+
+def test_the_guard_is_there_as_long_as_anything_is_held_and_ended_by_its_own_run(tmp_path, units, systemd):
+    """Nobody else ends it: its program may just be starting, and would not find itself."""
+    one, other = holds.begin(tmp_path, "installation", 30), holds.begin(tmp_path, "pause", 30)
+    place = one.path.parent
+    one.forget()
+    assert (holds.take_back_overdue(place), there(units)) == ([], GUARDED)
+    other.forget()
+    assert (there(units), (place / "code").is_dir(), "disable" in systemd.asked) == (GUARDED, True, False)
+    assert (holds.take_back_overdue(place), there(units), (place / "code").exists()) == ([], [], False)
+
+
+def test_a_guard_that_cannot_be_ended_stays_whole_and_is_ended_by_its_next_run(tmp_path, units, systemd):
+    hold = holds.begin(tmp_path, "pause", 30)
+    place = hold.path.parent
+    hold.forget()
+    systemd.status = 124
+    (trouble,) = holds.take_back_overdue(place)
+    assert "cannot be ended" in trouble
+    assert (there(units), (place / "code").is_dir()) == (GUARDED, True)
+    systemd.status = 0
+    assert (holds.take_back_overdue(place), there(units)) == ([], [])
+
+
+def test_the_program_of_the_guard_is_not_written_anew_while_one_may_read_it(tmp_path, units, systemd):
+    first = holds.begin(tmp_path, "installation", 30)
+    program = first.path.parent / "code/replicahost/holds.py"
+    program.with_name("server.py").write_text("of another version")
+    before = program.stat().st_ino
+    holds.begin(tmp_path, "pause", 30)
+    assert program.stat().st_ino == before
+    assert "of another version" not in program.with_name("server.py").read_text()
+    assert not list(program.parent.glob("*.part"))
+
+
+def test_what_an_interruption_left_half_begun_or_half_gone_is_in_nobodys_way(tmp_path, units, systemd):
+    place = holds.directory(tmp_path)
+    for name in (".pause.new", ".pause.over"):
+        (place / name / "deep").mkdir(parents=True)
+    holds.begin(tmp_path, "pause", 30).forget()
+    (place / ".pause.new").mkdir(exist_ok=True)
+    holds.take_back_overdue(place)
+    assert sorted(os.listdir(place)) == ["guard.lock"]

@@ -32,11 +32,11 @@ def needs_company(request: Request) -> Iterator[errors.Reason]:
 
 
 def _at_once(
-    opts: Mapping, request: Request, dry: bool, place: Place | None = None
+    opts: Mapping, request: Request, dry: bool, place: Place | None = None, part: bool = False
 ) -> tuple[dict[str, Any], bool]:
     """The result, and whether somebody wanted the runner to end."""
     screen = saltface.screen(opts, request.settings.quiet)
-    own = Drive(opts, begun(request, place), screen, dry=dry, heeds=_heeds(request), place=place)
+    own = Drive(opts, begun(request, place), screen, dry=dry, heeds=_heeds(request), place=place, part=part)
     result = to_the_end(opts, own)
     if own.met:
         return joining.instead(opts, own, dry), False
@@ -58,7 +58,7 @@ def _one_after_the_other(opts: Mapping, request: Request, dry: bool) -> dict[str
     places, results = request.ends(), []
     for member in _in_order(whole):
         one = replace(request, transfer=naming.fresh(), destinations=(places[member],))
-        result, interrupted = _at_once(opts, one, dry=False)
+        result, interrupted = _at_once(opts, one, dry=False, part=whole.plan is not None)
         results.append(result)
         if interrupted:
             break

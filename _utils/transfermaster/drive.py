@@ -32,18 +32,20 @@ log = logging.getLogger(__name__)
 
 class Drive:
     """One course under way, from what began it. One that `heeds` others ends when it has `met` some at its place.
-    One that may wait has a `place`, which is kept for the next runner.
+    One that may wait has a `place`, which is kept for the next runner. One that is `part` of what was planned and said
+    together says no plan again.
     """
 
     def __init__(
         self, opts: Mapping, begun: course.Step, screen: Any, dry=False, mute=False, heeds=False,
-        place: Place | None = None,
+        place: Place | None = None, part=False,
     ):
         self._opts = opts
         self._screen = screen
         self._dry = dry
         self._mute = mute or dry
         self._heeds = heeds
+        self._part = part
         self.place = place
         self.met: tuple[str, ...] = ()
         self.facts: Mapping = {}
@@ -144,7 +146,8 @@ class Drive:
             self._observe(course.Declined(refused.reasons, final=self._dry), now)
             return
         if not self.probes:
-            self._screen.say(display.plan_lines(self.plan.summary()))
+            lines = display.part_lines if self._part else display.plan_lines
+            self._screen.say(lines(self.plan.summary()))
         if not self._dry:
             self._observe(course.Decided(self.plan), now)
 

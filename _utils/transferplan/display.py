@@ -57,7 +57,17 @@ def plan_lines(summary: Mapping[str, Any]) -> list[str]:
         ("time", summary["forecast"]["text"]),
         *(("note", warning) for warning in summary["warnings"]),
     ]
-    return [printable(f"{title:>8}  {text}") for title, text in rows]
+    return [*map(_row, rows)]
+
+
+def part_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Whose turn it is, of a plan that is part of one that was told."""
+    return [_row(("to", hop["place"])) for hop in summary["hops"]]
+
+
+def _row(row: tuple[str, str]) -> str:
+    title, text = row
+    return printable(f"{title:>8}  {text}")
 
 
 def _flow(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """How many transfers take part at once is decided under one lock, whoever asks, in however many processes."""
 
 import multiprocessing
+import random
 
 import pytest
 
@@ -115,6 +116,63 @@ def test_two_that_were_asked_for_at_the_same_moment_have_one_order_on_all_hosts(
         for name in names:
             each.wait(name, 5.0, "", 1)
     assert [[ticket["transfer"] for ticket in each.queue()] for each in (seats, others)] == [[ONE, TWO]] * 2
+
+
+class Crowd:
+    """Copies that each need several hosts of which every one takes part in one at a time. Each asks all of its hosts,
+    and begins when it is its turn on all of them; who asks when is left to the dice.
+    """
+
+    def __init__(self, folder, dice):
+        self._dice = dice
+        self._hosts = {name: (RunDirs(folder / name), Seats(folder / name)) for name in "abcd"}
+        self.needs = {f"{number:032x}": dice.sample("abcd", dice.choice((2, 2, 3))) for number in range(6)}
+        self.at = dict(zip(self.needs, dice.sample(range(6), 6), strict=True))
+        self._running = {}
+        self.begun = []
+
+    def play(self):
+        """Until nobody can begin any more and nobody runs."""
+        waiting = list(self.needs)
+        self._ask(waiting)
+        while (able := self._ask(waiting)) or self._running:
+            for each in able:
+                self._begin(each)
+                waiting.remove(each)
+            if self._running and (not able or self._dice.random() < 0.5):
+                self._end(self._dice.choice([*self._running]))
+
+    def _ask(self, waiting):
+        """Those of them whose turn it is everywhere."""
+        self._dice.shuffle(waiting)
+        told = {each: [self._turn(each, host) for host in self.needs[each]] for each in waiting}
+        return [each for each, turns in told.items() if all(turns)]
+
+    def _turn(self, transfer, host):
+        return self._hosts[host][1].wait(transfer, float(self.at[transfer]), "", 1)["turn"]
+
+    def _begin(self, transfer):
+        self.begun.append(transfer)
+        self._running[transfer] = held = []
+        for host in self.needs[transfer]:
+            runs, seats = self._hosts[host]
+            run, lock = begun(runs, transfer)
+            seats.take(run, 1)
+            held.append(lock)
+
+    def _end(self, transfer):
+        for lock in self._running.pop(transfer):
+            lock.release()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_that_need_several_hosts_never_wait_for_each_other_and_begin_as_they_were_asked_for(tmp_path, seed):
+    crowd = Crowd(tmp_path, random.Random(seed))
+    crowd.play()
+    assert sorted(crowd.begun) == sorted(crowd.needs)
+    for at, later in enumerate(crowd.begun):
+        earlier = [each for each in crowd.begun[:at] if set(crowd.needs[each]) & set(crowd.needs[later])]
+        assert all(crowd.at[each] < crowd.at[later] for each in earlier)
 
 
 def test_a_ticket_is_void_after_its_lease_or_a_reboot(seats, monkeypatch):

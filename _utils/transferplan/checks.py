@@ -191,7 +191,7 @@ def _parent(place: Endpoint, found: Destination) -> Iterator[Reason]:
             "choose another place"
         )
     elif not found.parent_exists:
-        shown = shlex.quote(paths.display(found.parent))
+        shown = shlex.quote(paths.printable(found.parent.decode("utf-8", "backslashreplace")))
         yield errors.DestinationParent.reason(
             f"{parent} is no directory that exists: choose another place, or create it first, "
             f"for example with salt {place.host} file.mkdir {shown}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import display, findings, inforce, units, written
 from .inventory import FINISHED
-from .paths import decode_path, printable
+from .paths import decode_path, printable, quoted
 from .paths import display as shown_path
 from .request import DESTINATION, SOURCE
 from .status import CANCELLED, ENDED
@@ -208,11 +208,15 @@ def _of(counted: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _waiting(asked: Mapping[str, Any]) -> str:
-    return f"{_named(asked, 'waiting')}  {asked['src']} to {asked['dst']}  {asked['advice']}"
+    return f"{_named(asked, 'waiting')}  {_asked_way(asked)}  {asked['advice']}"
 
 
 def _preparing(asked: Mapping[str, Any]) -> str:
-    return f"{_named(asked, 'preparing')}  {asked['src']} to {asked['dst']}  {asked['text']}"
+    return f"{_named(asked, 'preparing')}  {_asked_way(asked)}  {asked['text']}"
+
+
+def _asked_way(asked: Mapping[str, Any]) -> str:
+    return f"{quoted(str(asked['src']))} to {quoted(str(asked['dst']))}"
 
 
 def _ends(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

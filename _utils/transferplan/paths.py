@@ -24,7 +24,13 @@ def decode_path(text: str) -> bytes:
 
 def display(path: bytes) -> str:
     """A path as people read it; bytes and characters that could steer a terminal are escaped."""
-    return printable(path.decode("utf-8", "backslashreplace"))
+    return quoted(path.decode("utf-8", "backslashreplace"))
+
+
+def quoted(text: str) -> str:
+    """The text printable, in quotes where it has blanks at its ends that nobody would see."""
+    shown = printable(text)
+    return f"'{shown}'" if shown != shown.strip() else shown
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from . import bottleneck, course
 from .course import State
 from .errors import OutOfSight, Reason, Unproved
-from .paths import encode_path, printable
+from .paths import encode_path, printable, quoted
 from .request import DESTINATION, SOURCE, Endpoint, Member, Request
 from .status import CANCELLED, PUBLISHED, Skipped, Status, Verdict
 
@@ -79,8 +79,8 @@ def refusal(transfer: str, src: Any, dst: Any, reasons: Iterable[Reason]) -> dic
         "transfer": transfer,
         "attempt": 1,
         "result": "refused",
-        "source": {"place": "" if src is None else printable(str(src))},
-        "destinations": {printable(str(place)): {"place": printable(str(place))} for place in places},
+        "source": {"place": "" if src is None else quoted(str(src))},
+        "destinations": {printable(str(place)): {"place": quoted(str(place))} for place in places},
         "receipt": None,
         "bottleneck": None,
         "phases": {},

@@ -180,7 +180,7 @@ def _split(dst: str) -> list[str]:
     texts = _COMMA.split(dst)
     if any(_STRAY_COMMA.search(text) or (not text and dst) for text in texts):
         raise BadPlace(
-            f"dst={paths.printable(dst)} has a comma without a destination on both sides of it: write "
+            f"dst={paths.quoted(dst)} has a comma without a destination on both sides of it: write "
             "dst=MINION:/path,MINION:/path, or put a name that begins or ends with a comma into a list, "
             "dst='[\"MINION:/path\"]'"
         )
@@ -231,17 +231,17 @@ def parse_place(text: Any, which: str) -> tuple[str, bytes]:
 
 
 def _without_path(text: str, which: str) -> str:
-    shown = f"{which}={paths.printable(text)}"
+    shown = f"{which}={paths.quoted(text)}"
     host, colon, path = text.partition(":")
     if text.startswith("/"):
-        return f"{shown} names no minion: write {which}=MINION:{paths.printable(text)}"
+        return f"{shown} names no minion: write {which}=MINION:{paths.quoted(text)}"
     if colon and path:
         return f"{shown} has a relative path: write {which}={paths.printable(host)}:/ and the path from the root on"
     return f"{shown} has no path: write {which}={paths.printable(host)}:/path"
 
 
 def _checked_host(host: str, text: str, which: str) -> str:
-    shown = f"{which}={paths.printable(text)}"
+    shown = f"{which}={paths.quoted(text)}"
     if not host:
         raise BadPlace(f"{shown} names no minion: write {which}=MINION:/path")
     if not host.isprintable() or not _MINION.fullmatch(host):
@@ -252,7 +252,7 @@ def _checked_host(host: str, text: str, which: str) -> str:
 
 
 def _normal_path(rest: str, text: str, which: str) -> bytes:
-    shown = f"{which}={paths.printable(text)}"
+    shown = f"{which}={paths.quoted(text)}"
     try:
         raw = rest.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

@@ -258,3 +258,8 @@ def test_who_is_silent_is_told_once_where_a_reason_tells_of_it():
         "db did not answer: ask again when it is up",
         "[13 minion-silent] db3 is no minion whose key this master has accepted; did you mean db2?",
     ]
+
+
+def test_blanks_at_the_ends_of_what_waits_can_be_seen():
+    (line,) = listed(waiting=[{**WAITS, "src": "db1:/a ", "dst": ["db2:/ "]}])
+    assert "'db1:/a ' to ['db2:/ ']" in line

@@ -39,6 +39,9 @@ def test_every_path_survives_json(path):
     [
         (b"/srv/data", "/srv/data"),
         (b"/a b", "/a b"),
+        (b"/a ", "'/a '"),
+        (b"/ ", "'/ '"),
+        (b"/a \n", r"/a \n"),
         ("/größe".encode(), "/größe"),
         (b"/\x1b]0;title\x07", r"/\x1b]0;title\x07"),
         (b"/a\nb\rc\td", r"/a\nb\rc\td"),
@@ -56,6 +59,11 @@ def test_nothing_in_a_path_reaches_the_terminal_but_what_can_be_read(path, shown
 @given(st.binary())
 def test_a_path_on_a_terminal_is_always_printable(path):
     assert paths.display(path).isprintable()
+
+
+@pytest.mark.parametrize("text, shown", [(" a:/x", "' a:/x'"), ("a:/x", "a:/x"), ("\x1b ", "'\\x1b '"), ("", "")])
+def test_what_somebody_wrote_is_told_so_that_blanks_at_its_ends_can_be_seen(text, shown):
+    assert paths.quoted(text) == shown
 
 
 @unhurried

@@ -50,6 +50,26 @@ def test_a_request_that_is_none_is_refused_in_words(src, dst, reasons, words):
     assert all(line.isprintable() for line in refused.value.text.splitlines())
 
 
+@pytest.mark.parametrize(
+    "src, words",
+    [
+        ("alpha ", "src='alpha ' has no path"),
+        (" /srv/x", "src=' /srv/x' has no path"),
+        ("/srv/x ", "src='/srv/x ' names no minion: write src=MINION:'/srv/x '"),
+        ("alpha:/srv/../x ", "src='alpha:/srv/../x ' goes through"),
+        ("al*:/x ", "src='al*:/x ' does not begin with a minion id"),
+    ],
+)
+def test_blanks_at_the_ends_of_what_is_refused_can_be_seen(src, words):
+    with pytest.raises(errors.Refused) as refused:
+        asked(src=src)
+    assert words in refused.value.text
+
+
+def test_blanks_at_the_end_of_a_path_can_be_seen():
+    assert str(asked("alpha:/srv/x ", "beta:/srv/").destinations[0]) == "beta:'/srv/x '"
+
+
 @pytest.mark.parametrize("thing", [7, True, 1.5, {"alpha": "/x"}, b"alpha:/x", None, ["alpha:/x"]])
 def test_a_source_that_is_no_text_is_refused(thing):
     with pytest.raises(errors.Refused) as refused:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import BadOption, Refused
-from .kinds import Choices
+from .kinds import Choices, wrong
 from .request import DESTINATION, SOURCE
 from .status import ENDED, FAILED, PUBLISHED
 
@@ -79,5 +79,5 @@ def read_states(value: Any) -> tuple[str, ...]:
     kind = Choices(tuple(STATES))
     try:
         return kind.read(value or ())
-    except ValueError:
-        raise Refused([BadOption.reason(f"state must be {kind.takes}, not {value!r}")]) from None
+    except ValueError as error:
+        raise Refused([BadOption.reason(f"state must be {kind.takes}, not {wrong(error, value)}")]) from None

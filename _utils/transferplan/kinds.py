@@ -28,6 +28,21 @@ MOST_PATTERNS = 500
 PATTERNS_TOGETHER = 16 * 1024
 
 
+class WrongWords(ValueError):
+    """A list in which only these are wrong."""
+
+    def __init__(self, words: list[Any]):
+        super().__init__(words)
+        self.words = words
+
+
+def wrong(error: ValueError, value: Any) -> str:
+    """What of a value was not taken, in short, for the end of the sentence "this option must be ..., not"."""
+    words = error.words if isinstance(error, WrongWords) else [value]
+    text = " and ".join(map(ascii, words))
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 class Kind(Protocol):
     @property
     def word(self) -> str: ...
@@ -167,9 +182,9 @@ class Choices:
 
     def read(self, value: Any) -> tuple[str, ...]:
         words = value if isinstance(value, (list, tuple)) else _text(value).split(",")
-        chosen = {_text(word).strip().lower() for word in words} - {""}
-        if not chosen <= set(self.choices):
-            raise ValueError(value)
+        chosen = [word.strip().lower() if isinstance(word, str) else None for word in words]
+        if strange := [word for word, one in zip(words, chosen, strict=True) if one not in ("", *self.choices)]:
+            raise WrongWords(strange)
         return tuple(choice for choice in self.choices if choice in chosen)
 
     def show(self, value: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import habits, nearest, profiles, streamed
+from . import habits, kinds, nearest, profiles, streamed
 from .errors import BadOption, Refused
 from .options import COMMAND, HOMES, MASTER, MINION, OPTIONS, PILLAR, PROFILES, SCOPES, TABLE, Layer, Settings
 
@@ -84,8 +84,9 @@ def read(name: str, value: Any) -> Any:
     """The value of one option in its one form; Refused in words if it is none."""
     try:
         return TABLE[name].kind.read(value)
-    except ValueError:
-        raise Refused([BadOption.reason(f"{name} must be {TABLE[name].kind.takes}, not {_shown(value)}")]) from None
+    except ValueError as error:
+        text = f"{name} must be {TABLE[name].kind.takes}, not {kinds.wrong(error, value)}"
+        raise Refused([BadOption.reason(text)]) from None
 
 
 def _is_local(name: str) -> bool:
@@ -107,8 +108,9 @@ def _read_layer(layer: str, options: Any, place: str = "") -> tuple[dict[str, An
         elif value is not None and name in TABLE:
             try:
                 read[name] = TABLE[name].kind.read(value)
-            except ValueError:
-                troubles.append(f"{name} (from {place}) must be {TABLE[name].kind.takes}, not {_shown(value)}")
+            except ValueError as error:
+                takes = TABLE[name].kind.takes
+                troubles.append(f"{name} (from {place}) must be {takes}, not {kinds.wrong(error, value)}")
     return read, troubles
 
 

@@ -190,6 +190,22 @@ def test_all_troubles_are_told_at_once_with_their_layer():
     ]
 
 
+@pytest.mark.parametrize(
+    "value, wrong",
+    [
+        ("setuid,bogus", "'bogus'"),
+        (["setuid", "bogus", "mist", "fifos"], "'bogus' and 'mist'"),
+        (["setuid", 7], "7"),
+        (["setuid", {"a": 1}], "{'a': 1}"),
+        ("setuid, Bogus ", "' Bogus '"),
+        (True, "True"),
+    ],
+)
+def test_of_several_words_those_are_named_that_are_wrong_and_those_that_may_be(value, wrong):
+    takes = "a list or comma-separated words of setuid, capabilities, fifos, devices"
+    assert told([(COMMAND, {"special": value})]) == [f"special (from the command line) must be {takes}, not {wrong}"]
+
+
 def test_a_name_that_resembles_nothing_points_to_the_list():
     assert told([(COMMAND, {"zzz": 1})]) == [
         "'zzz' (from the command line) is no option; salt-run -d transfer.copy lists all of them"

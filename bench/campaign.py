@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from transferplan.options import TABLE
 
 from .errors import BenchError
-from .figures import ratio, summary
+from .figures import is_wide, ratio, summary
 from .goals import bridged, judged
-from .machine import others_at_work
+from .machine import BUSY, others_at_work
 from .network import LINKS
 from .ours import Ours
 from .peers import PEERS
@@ -19,6 +19,8 @@ from .tool import Tool
 NO_TIME = "no time was left for it"
 FEWEST_RUNS = 3
 """What a median needs: of a row without a goal. A row that has no time for it is left for another day."""
+
+DOUBTS = ("others were at work", "the runs of a side lie far apart", "there was no time for all rounds")
 
 
 class NoTime(BenchError):
@@ -83,16 +85,16 @@ class Campaign:
         self._clock = clock
         self._say = say
 
-    def carry_out(self, rows, again=frozenset()):
-        """Measure all rows that are not in the record yet, and those of these keys once more."""
+    def carry_out(self, rows, again=False):
+        """Measure all rows that are not in the record yet; with `again` also those whose figures are doubtful."""
         for number, row in enumerate(rows, 1):
-            if self._record.has(row.key) and row.key not in again:
-                continue
-            self._say(f"[{number}/{len(rows)}] {row.key}")
-            result = self._result(row)
-            if is_better(result, self._record.rows.get(row.key, {})):
-                self._record.put(row.key, result)
-            self._say(f"        {in_short(result)}")
+            known = self._record.rows.get(row.key, {})
+            if is_due(known, self._runs, again):
+                self._say(f"[{number}/{len(rows)}] {row.key}")
+                result = self._result(row)
+                if is_better(result, known, self._runs):
+                    self._record.put(row.key, result)
+                self._say(f"        {in_short(result)}")
 
     def _result(self, row):
         head = {"group": row.group, "data": row.data, "link": row.link, "place": row.place, "goal": list(row.goal)}
@@ -144,14 +146,10 @@ class Campaign:
         with self._network.over(LINKS[row.link]) as addresses:
             began = time.monotonic()
             self._round(row, sides, addresses, source, load)
-            for _ in range(self._clock.runs(self._wanted(row), time.monotonic() - began)):
+            for _ in range(self._clock.runs(rounds_for(row.goal, self._runs), time.monotonic() - began)):
                 for side, run in enumerate(self._round(row, sides, addresses, source, load)):
                     measured[side].append(run)
         return measured
-
-    def _wanted(self, row):
-        """Rounds: all that are asked for where there is a goal to be judged."""
-        return self._runs if row.goal else min(self._runs, FEWEST_RUNS)
 
     def _round(self, row, sides, addresses, source, load):
         return [self._once(row, side, addresses, source, load) for side in sides]
@@ -164,11 +162,35 @@ class Campaign:
         return run
 
 
-def is_better(result, known):
-    """Whether a result is to stand in place of what is known of its row: figures from the quieter machine win."""
+def rounds_for(goal, runs):
+    """All that are asked for where there is a goal to be judged."""
+    return runs if goal else min(runs, FEWEST_RUNS)
+
+
+def doubts(result, runs):
+    """What speaks against the figures of a row, of DOUBTS."""
+    found = (
+        result.get("load", 0.0) > BUSY,
+        is_wide(result["ours"]) or is_wide(result["theirs"]),
+        result["rounds"] < rounds_for(result["goal"], runs),
+    )
+    return [words for words, holds in zip(DOUBTS, found, strict=True) if holds]
+
+
+def is_due(known, runs, again):
+    """Whether a row of which this is known is to be measured."""
+    return "ratio" not in known or (again and bool(doubts(known, runs)))
+
+
+def is_better(result, known, runs):
+    """Whether a result is to stand in place of what is known of its row: the less doubtful one, whatever it shows."""
     if "ratio" not in known:
         return True
-    return "ratio" in result and result["load"] <= known["load"]
+    return "ratio" in result and _doubtfulness(result, runs) <= _doubtfulness(known, runs)
+
+
+def _doubtfulness(result, runs):
+    return len(doubts(result, runs)), result.get("load", 0.0)
 
 
 def in_short(result):

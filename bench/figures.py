@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 GIB = 1 << 30
 MIB = 1 << 20
 ROLES = ("source", "destination")
+WIDE_SPREAD = 1.5
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,8 @@ def ratio(ours, theirs):
 def spread(measured):
     """How far the runs of a side lie apart: the fastest over the slowest."""
     return round(max(measured["runs_mb_per_s"]) / min(measured["runs_mb_per_s"]), 2)
+
+
+def is_wide(measured):
+    """Whether they lie so far apart that something else had a hand in them."""
+    return spread(measured) > WIDE_SPREAD

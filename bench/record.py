@@ -23,14 +23,6 @@ class Record:
     def rows(self):
         return self.document["rows"]
 
-    def has(self, key):
-        """Whether this row has figures."""
-        return "ratio" in self.rows.get(key, {})
-
-    def busy(self, most):
-        """The keys of rows beside which others kept more than so many processors at work."""
-        return {key for key, result in self.rows.items() if result.get("load", 0.0) > most}
-
     def put(self, key, result):
         """Add a row, and write all."""
         self.rows[key] = result

@@ -1,13 +1,12 @@
 """The figures of a record as tables, for a terminal and for a page. Pure."""
 
-from .figures import GIB, MIB, spread
+from .figures import GIB, MIB, is_wide
 from .machine import BUSY
 
 COST = ("CPU s/GiB", "theirs", "peak MiB", "theirs")
 HEAD = ("ours", "against", "data", "MB/s", "theirs", "ratio", "rounds", "goal", *COST)
 WORDS = 3
 """So many columns hold words; the others hold numbers."""
-WIDE_SPREAD = 1.5
 
 
 def by_group(results):
@@ -49,7 +48,7 @@ def size(count):
 def rate(side):
     """MB/s, with files a second where there are many, and a mark where the runs lie far apart."""
     files = f", {side['files_per_s']:,} files/s" if side["files_per_s"] else ""
-    mark = " ~" if spread(side) > WIDE_SPREAD else ""
+    mark = " ~" if is_wide(side) else ""
     number = side["mb_per_s"]
     return f"{number:,.0f}{files}{mark}" if number >= 20 else f"{number:.1f}{files}{mark}"
 

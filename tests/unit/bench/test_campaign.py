@@ -1,10 +1,9 @@
 """How a campaign spends its time, and what it says of rows."""
 
 import time
-from dataclasses import replace
 
 import pytest
-from bench.campaign import NO_TIME, Campaign, Clock, NoTime, in_short
+from bench.campaign import DOUBTS, NO_TIME, Campaign, Clock, NoTime, doubts, in_short, is_due, rounds_for
 from bench.record import Record
 from bench.rows import QUICK, Row
 
@@ -53,7 +52,7 @@ def test_what_is_there_is_measured_again_only_if_asked_for():
     campaign = campaign_of({ROW.data: new}, record)
     campaign.carry_out([ROW])
     assert record.rows[ROW.key]["load"] == 2.0
-    campaign.carry_out([ROW], again={ROW.key})
+    campaign.carry_out([ROW], again=True)
     assert record.rows[ROW.key] == new
 
 
@@ -61,13 +60,59 @@ def test_what_is_there_is_measured_again_only_if_asked_for():
 def test_figures_give_way_only_to_those_of_a_quieter_machine(worse):
     record = Record(None, ABOUT)
     record.put(ROW.key, beside(2.0))
-    campaign_of({ROW.data: worse}, record).carry_out([ROW], again={ROW.key})
+    campaign_of({ROW.data: worse}, record).carry_out([ROW], again=True)
     assert record.rows[ROW.key] == beside(2.0)
 
 
+GOAL = (1, 9)
+STEADY, SCATTERED = [300.0, 310.0, 305.0], [300.0, 500.0, 310.0]
+
+
+def measured(load=0.1, rounds=5, runs_of_ours=STEADY, **more):
+    """A row with figures, the runs of its own side as given."""
+    row = beside(load, rounds=rounds, goal=GOAL, **more)
+    return row | {"ours": row["ours"] | {"runs_mb_per_s": runs_of_ours}}
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        (measured(), []),
+        (measured(load=1.5), DOUBTS[:1]),
+        (measured(runs_of_ours=SCATTERED), DOUBTS[1:2]),
+        (measured(rounds=4), DOUBTS[2:]),
+        (measured(load=1.5, rounds=3, runs_of_ours=SCATTERED), DOUBTS),
+        (measured(rounds=3) | {"goal": []}, []),
+    ],
+)
+def test_figures_are_doubtful_beside_others_if_they_scatter_or_are_of_few_rounds(row, found):
+    assert doubts(row, 5) == list(found)
+
+
+def test_what_is_doubtful_is_due_only_if_asked_for_and_what_has_no_figures_always():
+    assert not is_due(measured(load=1.5), 5, again=False) and not is_due(measured(), 5, again=True)
+    assert is_due(measured(load=1.5), 5, again=True)
+    assert all(is_due(without, 5, again=False) for without in ({}, {"failed": "it died"}, {"left_out": NO_TIME}))
+
+
+def kept(known, found):
+    """What a record holds of a row of which it knew something when it was measured again."""
+    record = Record(None, ABOUT)
+    record.put(ROW.key, known)
+    campaign_of({ROW.data: found}, record).carry_out([ROW], again=True)
+    return record.rows[ROW.key]
+
+
+def test_steady_figures_take_the_place_of_scattered_ones_whichever_are_better():
+    scattered = measured(load=0.0, runs_of_ours=SCATTERED)
+    for ratio in (0.5, 9.0):
+        steady = measured(load=0.2) | {"ratio": ratio}
+        assert kept(scattered, steady) == steady
+    assert kept(scattered, measured(load=1.5, runs_of_ours=SCATTERED)) == scattered
+
+
 def test_a_row_without_a_goal_has_no_more_rounds_than_a_median_needs():
-    campaign = campaign_of({}, Record(None, ABOUT))
-    assert [campaign._wanted(replace(ROW, goal=goal)) for goal in ((), (1, 2))] == [3, 5]
+    assert [rounds_for(goal, 5) for goal in ((), GOAL)] == [3, 5]
 
 
 def test_a_row_is_told_in_one_line():

@@ -5,7 +5,7 @@ import json
 import pytest
 from bench.record import SAME, Record
 
-from tests.unit.bench.results import ABOUT, beside, result
+from tests.unit.bench.results import ABOUT, result
 
 
 @pytest.fixture
@@ -22,32 +22,19 @@ def test_each_row_is_on_the_disk_at_once(path):
 def test_what_was_measured_is_not_measured_again(path):
     Record(path, ABOUT).put("row", result())
     again = Record(path, ABOUT)
-    assert again.resumed and again.has("row")
-
-
-@pytest.mark.parametrize("without", [{"failed": "it died"}, {"left_out": "no time"}])
-def test_a_row_without_figures_is_tried_again(path, without):
-    Record(path, ABOUT).put("row", without)
-    assert not Record(path, ABOUT).has("row")
+    assert again.resumed and again.rows == {"row": result()}
 
 
 @pytest.mark.parametrize("name", SAME)
 def test_figures_of_other_circumstances_are_not_mixed_in(path, name):
     Record(path, ABOUT).put("row", result())
     other = Record(path, ABOUT | {name: "other"})
-    assert not other.resumed and not other.has("row")
-
-
-def test_rows_beside_which_others_were_at_work_are_known():
-    record = Record(None, ABOUT)
-    for key, row in {"busy": beside(1.5), "quiet": beside(0.1), "old": result()}.items():
-        record.put(key, row)
-    assert record.busy(0.5) == {"busy"}
+    assert not other.resumed and other.rows == {}
 
 
 def test_asked_for_afresh_it_begins_anew(path):
     Record(path, ABOUT).put("row", result())
-    assert not Record(path, ABOUT, fresh=True).has("row")
+    assert Record(path, ABOUT, fresh=True).rows == {}
 
 
 def test_a_file_that_is_no_record_is_no_obstacle(path):
@@ -58,4 +45,4 @@ def test_a_file_that_is_no_record_is_no_obstacle(path):
 def test_without_a_file_it_is_kept_in_memory():
     record = Record(None, ABOUT)
     record.put("row", result())
-    assert record.has("row")
+    assert record.rows == {"row": result()}

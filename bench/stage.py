@@ -81,8 +81,8 @@ def check_equal(source, target):
 
 def differences(source, target):
     """The first difference in words; None if there is none."""
-    if not target.is_dir():
-        return _different(source, target)
+    if found := _different(source, target):
+        return found
     for folder, folders, files in os.walk(source):
         twin = target / os.path.relpath(folder, source)
         if not twin.is_dir() or sorted(os.listdir(twin)) != sorted(folders + files):

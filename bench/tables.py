@@ -1,6 +1,7 @@
 """The figures of a record as tables, for a terminal and for a page. Pure."""
 
 from .figures import GIB, MIB, is_wide
+from .goals import NOT_MET
 from .machine import BUSY
 
 COST = ("CPU s/GiB", "theirs", "peak MiB", "theirs")
@@ -133,7 +134,10 @@ def in_markdown(rows):
 
 
 def score(document):
-    """How many goals were met."""
-    verdicts = [result["verdict"] for result in document["rows"].values() if "ratio" in result and result["goal"]]
-    met = sum(verdict != "not met" for verdict in verdicts)
-    return f"{met} of {len(verdicts)} goals that were measured are met."
+    """How many goals were met, and of how many nothing is known."""
+    with_goal = [result for result in document["rows"].values() if result["goal"]]
+    verdicts = [result["verdict"] for result in with_goal if "ratio" in result]
+    met = sum(verdict != NOT_MET for verdict in verdicts)
+    words = f"{met} of {len(verdicts)} goals that were measured are met."
+    rest = len(with_goal) - len(verdicts)
+    return f"{words} {rest} {'was' if rest == 1 else 'were'} not measured." if rest else words

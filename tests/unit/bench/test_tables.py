@@ -71,9 +71,11 @@ def test_what_is_true_of_several_rows_is_said_once():
     assert "one; other: left out: pigz is not here." in told
 
 
-def test_only_what_was_measured_counts_among_the_goals():
-    rows = {"a": result(goal=(1, 9)), "b": result(goal=(5, 9)), "c": result(), "d": GUESSED}
+def test_only_what_was_measured_counts_among_the_goals_and_the_rest_is_told():
+    rows = {"a": result(goal=(1, 9)), "b": result(goal=(5, 9)), "c": result()}
     assert score(document(**rows)) == "1 of 2 goals that were measured are met."
+    assert score(document(**rows, d=GUESSED)).endswith("are met. 1 was not measured.")
+    assert score(document(**rows, d=GUESSED, e=LEFT_OUT)).endswith("are met. 2 were not measured.")
 
 
 def test_the_page_shows_the_lines_of_what_was_measured_and_no_others():

@@ -12,7 +12,7 @@ from .machine import BUSY, others_at_work
 from .network import LINKS
 from .ours import Ours
 from .peers import PEERS
-from .rows import VARIANTS
+from .rows import LACKING, VARIANTS
 from .stage import Stage, check_equal
 from .tool import Tool
 
@@ -29,7 +29,7 @@ class NoTime(BenchError):
 
 def side_of(name):
     """Ours as this variant, or a peer."""
-    return Ours(name, VARIANTS[name]) if name in VARIANTS else Tool(PEERS[name])
+    return Ours(name, VARIANTS[name], LACKING.get(name, ())) if name in VARIANTS else Tool(PEERS[name])
 
 
 def obstacle(side):

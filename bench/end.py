@@ -1,5 +1,6 @@
-"""One end of a transfer by our engine, as a process of its own: `python bench/end.py source|destination`.
+"""One end of a transfer by our engine, as a process of its own: `python bench/end.py source|destination [MODULE ...]`.
 
+The modules are as if this Python did not have them.
 It says who it is, hears the order and the roster, moves, and says how it went, one line of JSON each way. As in a real
 transfer the worker is there before the clock starts; its own processor time since then is what it tells.
 """
@@ -10,6 +11,8 @@ import resource
 import sys
 from pathlib import Path
 
+if __name__ == "__main__":
+    sys.modules.update(dict.fromkeys(sys.argv[2:]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "_utils"))
 
 from datamover.disk.journal import Journal  # noqa: E402

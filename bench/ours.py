@@ -18,6 +18,8 @@ from .figures import ROLES, Run
 from .processes import Conversation, PeakMemory, Watchdog
 
 PROGRAM = Path(__file__).with_name("end.py")
+ZSTD = "zstandard"
+BLAKE3 = "blake3"
 # What the planner would put into a spec for two hosts of two cores each; a variant changes what it is about.
 SETTINGS = {
     "digest": digests.available()[0],
@@ -35,10 +37,11 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Ours:
-    """salt-transfer's engine with these settings."""
+    """salt-transfer's engine with these settings, where Python lacks these modules."""
 
     name: str
     changes: dict = field(default_factory=dict)
+    lacking: tuple = ()
     apart = ""
 
     @property
@@ -47,7 +50,8 @@ class Ours:
         settings = SETTINGS | self.changes
         proof = "read back" if settings["verify"] == "readback" else "not read back"
         encryption = "TLS 1.3" if settings["encrypt"] else "plain"
-        compression = {"none": "", "auto": "compressed where it helps"}.get(settings["compress"], settings["compress"])
+        auto = "compressed by zlib where it helps" if ZSTD in self.lacking else "compressed where it helps"
+        compression = {"none": "", "auto": auto}.get(settings["compress"], settings["compress"])
         return ", ".join(filter(None, [encryption, compression, settings["digest"], "flushed", proof]))
 
     def arrival(self, place, name):
@@ -80,5 +84,5 @@ class Ours:
         return seconds, told
 
     def _start(self, stage, role):
-        argv = stage.network.at(role, [sys.executable, "-B", str(PROGRAM), role])
+        argv = stage.network.at(role, [sys.executable, "-B", str(PROGRAM), role, *self.lacking])
         return Conversation(f"the {role} of {self.name}", argv, stage.scratch / f"{role}.log")

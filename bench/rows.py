@@ -7,15 +7,18 @@ whose option this version does not have, or whose program is not here, are left 
 from dataclasses import dataclass
 
 from .network import UNSHAPED
+from .ours import BLAKE3, ZSTD
 from .peers import SAME_EFFORT
 
 MEMORY, EXT4 = "tmpfs", "ext4"
 STANDARD = "salt-transfer"
 PLAIN = "salt-transfer, not encrypted"
+BARE = "salt-transfer, sha256, zlib"
 
 VARIANTS = {
     STANDARD: {},
     PLAIN: {"encrypt": False},
+    BARE: {"digest": "sha256"},
     "salt-transfer, flight": {"verify": "flight"},
     "salt-transfer, sha256": {"digest": "sha256"},
     "salt-transfer, sha256, flight": {"digest": "sha256", "verify": "flight"},
@@ -25,6 +28,8 @@ VARIANTS = {
     "salt-transfer, auto": {"compress": "auto"},
     "salt-transfer, 4 streams": {"streams": 4},
 }
+LACKING = {BARE: (BLAKE3, ZSTD)}
+"""Modules that a variant has to do without: Salt's own packages bring neither."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ BARE_ROWS = of_group(
     one("socat TLS" + f", {SAME_EFFORT} (sha256)", (1.0, 1.3)),
     one("rsync ssh", (4.0, 8.0), amount="for_slow"),
     **BULK,
-    ours="salt-transfer, sha256",
+    ours=BARE,
 )
 ANCESTOR_ROWS = of_group(
     "transferpy",

@@ -205,10 +205,8 @@ def parser():
 
 def measure(options):
     nodes = [int(text) for text in options.nodes.split(",")]
-    head = about({"bytes": options.size}, 0, "memory")
-    head |= {"bytes": options.size, "rate": options.rate, "nodes": nodes}
-    head["payload_per_s"] = options.rate * 125_000 * FRAMES
-    record = Record(options.json or (DATA if options.write_docs else None), head, options.fresh)
+    head = head_of(options.size, options.rate, nodes)
+    record = continued(options.json or (DATA if options.write_docs else None), head, options.fresh)
     if head["load"] > BUSY:
         print(f"This machine is busy (load {head['load']}): take the figures for what they are.", file=sys.stderr)
     grounds = Grounds()
@@ -221,6 +219,19 @@ def measure(options):
         for way, count in wanted:
             add(record, f"{way} {count}", field.once(way, count))
     return record.document
+
+
+def head_of(size, rate, nodes):
+    """The head of a record. Rounds over links of another rate, or of another amount, are another record."""
+    amounts = {"bytes": size, "rate": rate}
+    return about(amounts, 0, "memory") | amounts | {"nodes": nodes, "payload_per_s": rate * 125_000 * FRAMES}
+
+
+def continued(path, head, fresh=False):
+    """The record to add rounds to, which were beside as much other work as the busiest of them."""
+    record = Record(path, head, fresh)
+    record.document["about"]["load"] = max(record.document["about"]["load"], head["load"])
+    return record
 
 
 def add(record, key, run):

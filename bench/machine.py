@@ -76,7 +76,7 @@ def digest_of_code():
     return hashlib.sha256(whole).hexdigest()[:16]
 
 
-TELLING = ("tables.py", "page.py", "plot.py", "clonepage.py", "__main__.py")
+TELLING = ("tables.py", "page.py", "plot.py", "clonepage.py", "fanpage.py", "__main__.py")
 
 
 def library(name):

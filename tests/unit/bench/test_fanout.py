@@ -1,0 +1,31 @@
+"""Many destinations: what may stand in one record."""
+
+import pytest
+from bench.fanout import add, continued, head_of
+
+MIB = 1 << 20
+RUN = {"seconds": 5.0, "sent": [1.0]}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "fanout.json"
+
+
+@pytest.fixture
+def head():
+    return head_of(64 * MIB, 100, [2, 4, 8])
+
+
+def test_further_rounds_are_added_and_the_busiest_of_them_is_told(path, head):
+    add(continued(path, {**head, "load": 0.1}), "one 1", RUN)
+    add(continued(path, {**head, "load": 1.5}), "one 1", {**RUN, "seconds": 7.0})
+    last = continued(path, {**head, "load": 0.3})
+    assert last.resumed and len(last.rows["one 1"]["runs"]) == 2
+    assert (last.document["about"]["load"], last.document["medians"]) == (1.5, {"one 1": 6.0})
+
+
+@pytest.mark.parametrize(("size", "rate"), [(64 * MIB, 500), (256 * MIB, 100)])
+def test_rounds_over_other_links_or_of_other_amounts_do_not_stand_beside_each_other(path, head, size, rate):
+    add(continued(path, head), "one 1", RUN)
+    assert not continued(path, head_of(size, rate, [2, 4, 8])).rows

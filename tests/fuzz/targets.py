@@ -22,6 +22,7 @@ from datamover import codecs, manifest, selection, wire  # noqa: E402
 from datamover.disk import acl, records, safepath, sums  # noqa: E402
 from datamover.disk.headroom import Headroom  # noqa: E402
 from datamover.disk.metadata import Owners  # noqa: E402
+from datamover.engine import sealing  # noqa: E402
 from datamover.engine.terms import Roster  # noqa: E402
 from datamover.errors import LocalError, MoverError, ProtocolError  # noqa: E402
 from datamover.flow import segments  # noqa: E402
@@ -38,6 +39,7 @@ from transferworker import control, rosters, spec  # noqa: E402
 GOLDEN = CHECKOUT / "tests" / "golden"
 SPEC = {**samples.spec(), "version": spec.VERSION}
 NONCE = "0" * 32
+SECRET = bytes(range(32))
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,20 @@ def pieces(data):
         if piece.kind == wire.PieceKind.HELD_PACK and len(payload) == piece.payload:
             assert wire.pack_table(wire.unpack_held(payload)) == bytes(payload)
         at += piece.payload
+
+
+def sealed(data):
+    """Sealed records of a bulk connection, one after another: what is opened is what the other end would seal."""
+    sealer, unsealer, at = sealing.Sealer(SECRET, sealing.OUT), sealing.Unsealer(SECRET, sealing.OUT), 0
+    while len(header := data[at : at + sealing.LENGTH]) == sealing.LENGTH:
+        size = unsealer.size(header)
+        assert size <= sealing.MAX_RECORD + sealing.TAG
+        end = at + sealing.LENGTH + size
+        if len(data) < end:
+            return
+        opened = unsealer.open(header, memoryview(bytearray(data[at + sealing.LENGTH : end])))
+        assert bytes(sealer.seal(opened)) == data[at:end]
+        at = end
 
 
 def pack(data):
@@ -254,9 +270,15 @@ def _bulk():
     return (*told, b"".join(told))
 
 
+def _records_sealed():
+    sealer = sealing.Sealer(SECRET, sealing.OUT)
+    told = [bytes(sealer.seal(text)) for text in (b"x", b"a piece" * 100)]
+    return (told[0], b"".join(told))
+
+
 def _payloads():
     for index, name in enumerate(codecs.available()):
-        for plain in (b"", b"abc" * 1000, bytes(1 << 20)):
+        for plain in (b"a", b"abc" * 1000, bytes(1 << 20)):  # none stands for nothing: a piece has a byte
             yield bytes([index]) + len(plain).to_bytes(3, "big") + codecs.new(name).pack(plain)
 
 
@@ -326,6 +348,7 @@ def targets():
         "conversation": Target(conversation, seeds=(b"".join(frames),)),
         "entry": Target(entry, seeds=_entries()),
         "pieces": Target(pieces, seeds=_bulk()),
+        "sealed": Target(sealed, (sealing.BrokenSeal,), _records_sealed()),
         "pack": Target(pack, (ProtocolError,), _packs()),
         "payload": Target(payload, (ProtocolError,), tuple(_payloads())),
         "acl": Target(access_list, (ValueError,), (b"owner:::rwx\nuser:1000:alice:r--\nother:::---",)),

@@ -16,12 +16,13 @@ import transferplan.version
 from datamover import errors, selection
 from datamover.disk import destination, safepath, special, survey
 from datamover.engine.outcome import Outcome
+from datamover.engine.stages import STAGES
 from datamover.flow import compressed
 from datamover.host import documents
 from hosttools import firewall, hotbackup
 from tests.unit.datamover.strategies import relaxed
 from tests.unit.transferplan import samples
-from transferplan import facts, flows, paths, plan, probing, shapes, statement, status, streamed
+from transferplan import bottleneck, facts, flows, paths, plan, probing, shapes, statement, status, streamed
 from transferplan.options import OPTIONS, TABLE
 from transferworker import attempts, chronicle, policy, probes, rosters, spec, verdicts
 from transferworker import flows as worker_flows
@@ -126,6 +127,14 @@ def test_a_report_reads_every_verdict_and_status(result):
     told = chronicle.status(SPEC, chronicle.NEW, [], last, alive=False, after_seq=0)
     read = status.Status.from_payload(told, "beta")
     assert (read.phase, read.verdict.result) == (result, result)
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "wait"])
+@pytest.mark.parametrize("level", ["flight", "readback"])
+def test_a_report_can_name_every_stage_that_an_engine_accounts_and_say_what_to_try(stage, level):
+    accounts = (bottleneck.End(host, {stage: 9.0}) for host in ("alpha", "beta"))
+    found = bottleneck.find(*accounts, 1, level)
+    assert found and found.stage == stage and found.text
 
 
 def test_a_run_that_has_just_been_made_has_not_begun():

@@ -129,7 +129,7 @@ class _Spell:
 
 
 class _Hasher:
-    """A hasher whose work is timesed for."""
+    """A hasher whose work is accounted for."""
 
     __slots__ = ("_hasher", "_times")
 

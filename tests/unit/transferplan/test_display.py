@@ -183,6 +183,12 @@ def test_what_is_left_out_is_counted():
     assert "proved by readback: 1,000 files, 3 directories, 3 links, 10.0 GiB" in lines
 
 
+def test_what_a_further_attempt_found_and_what_it_sent_again_is_told():
+    ended = finished(verdict(), verdict(held_bytes=9 * GIB, moved_bytes=GIB, resent_bytes=4 << 20))
+    assert "beta: 9.0 GiB were there already, 4.0 MiB were sent again" in display.result_lines(ended)
+    assert not any("sent again" in line for line in display.result_lines(finished(verdict(), verdict())))
+
+
 def test_connections_that_were_made_again_are_counted():
     streams = [{"bytes": 5, "pieces": 1, "connections": number} for number in (1, 3, 0)]
     ended = finished(verdict(), verdict(streams=streams))

@@ -105,6 +105,14 @@ def test_the_receipt_holds_both_roots():
     assert (told["files"], told["bytes"], told["algorithm"]) == (1000, 10 * GIB, "blake3")
 
 
+def test_bytes_that_were_held_and_sent_again_are_in_the_receipt_and_those_of_each_stream_at_the_end():
+    streams = [{"bytes": number * GIB, "wire_bytes": GIB, "pieces": 7, "connections": 1} for number in (6, 3)]
+    told = result(OK, verdict(held_bytes=GIB, moved_bytes=9 * GIB, resent_bytes=4 << 20, streams=streams))
+    found = {name: told["receipt"][name] for name in ("held_bytes", "moved_bytes", "resent_bytes")}
+    assert found == {"held_bytes": GIB, "moved_bytes": 9 * GIB, "resent_bytes": 4 << 20}
+    assert told["destinations"]["beta"]["streams"] == streams
+
+
 KEYS = ["transfer", "attempt", "result", "source", "destinations", "receipt", "bottleneck"]
 KEYS += ["phases", "reasons", "retcode"]
 

@@ -36,6 +36,7 @@ MEMORY = "memory"
 UNPACKED = CHECKOUT / ".venv" / "sshd"
 SPANS = {"s": 1, "m": 60, "h": 3600}
 QUICK_RUNS, RUNS = 2, 5
+QUICK_SECONDS = 270
 ROUNDS = f"alternations after the warm-up; {RUNS}, or {QUICK_RUNS} if quick; without a goal at most {FEWEST_RUNS}"
 
 
@@ -103,6 +104,11 @@ def fits(name, pattern):
     return fnmatch.fnmatchcase(name, pattern) if set("*?") & set(pattern) else pattern in name
 
 
+def budget(options):
+    """Seconds in which rows may begin; None is without end."""
+    return options.time_budget or (QUICK_SECONDS if options.quick else None)
+
+
 def scale_of(options):
     changes = {"big": options.size, "many": options.files}
     return replace(QUICK if options.quick else Scale(), **{name: value for name, value in changes.items() if value})
@@ -115,13 +121,16 @@ def measure(rows, options):
     head = about(asdict(scale), runs, options.destination or MEMORY)
     path = options.json or (DATA if options.write_docs else None)
     record = Record(path, head, options.fresh)
+    if record.others:
+        others = " and another ".join(record.others)
+        say(f"{path} was measured with another {others}: its rows go with the first new one.")
     if head["load"] > BUSY:
         say(f"This machine is busy ({head['load']} cores are at work): take the figures for what they are.")
     grounds = Grounds(options.destination)
     see_unpacked(UNPACKED)
     furnish(grounds.things, grounds.place)
     make_sshd_at_home(grounds.things)
-    clock = Clock.of(options.time_budget)
+    clock = Clock.of(budget(options))
     campaign = Campaign(Namespaces(), grounds, scale, runs, record, clock, say)
     campaign.carry_out(by_importance(rows), options.again)
     if options.with_salt:

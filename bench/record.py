@@ -10,13 +10,15 @@ SAME = ("machine", "code", "scale", "runs", "destination")
 
 
 class Record:
-    """`path` None keeps it in memory. `fresh` begins anew whatever is there."""
+    """`path` None keeps it in memory. `fresh` begins anew whatever is there. `others` is what was not as it is now of
+    what is there; then it is not gone on with either.
+    """
 
     def __init__(self, path, about, fresh=False):
         self._path = path and Path(path)
         known = {} if fresh or not path else read(path)
-        same = all(known.get("about", {}).get(name) == about[name] for name in SAME)
-        self.resumed = same and bool(known)
+        self.others = [name for name in SAME if known and known["about"].get(name) != about[name]]
+        self.resumed = bool(known) and not self.others
         self.document = known if self.resumed else {"format": FORMAT, "about": about, "rows": {}}
 
     @property

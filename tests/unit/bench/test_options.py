@@ -1,7 +1,7 @@
 """The command line of the bench."""
 
 import pytest
-from bench.__main__ import chosen, parser, scale_of, span_of
+from bench.__main__ import budget, chosen, parser, scale_of, span_of
 from bench.rows import QUICK, ROWS, Scale
 
 
@@ -20,6 +20,12 @@ def test_without_a_word_it_is_everything():
 def test_quick_means_the_main_rows_and_little_data():
     assert 10 < len(names("--quick")) < len(ROWS) / 2
     assert scale_of(options("--quick")) == QUICK
+
+
+def test_quick_is_under_five_minutes_however_slow_the_machine_unless_more_is_given():
+    assert budget(options("--quick")) < 300
+    assert budget(options("--quick", "--time-budget", "20m")) == 1200
+    assert budget(options()) is None
 
 
 def test_rows_are_chosen_by_a_part_of_their_name():

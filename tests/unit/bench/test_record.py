@@ -22,14 +22,14 @@ def test_each_row_is_on_the_disk_at_once(path):
 def test_what_was_measured_is_not_measured_again(path):
     Record(path, ABOUT).put("row", result())
     again = Record(path, ABOUT)
-    assert again.resumed and again.rows == {"row": result()}
+    assert again.resumed and again.rows == {"row": result()} and again.others == []
 
 
 @pytest.mark.parametrize("name", SAME)
 def test_figures_of_other_circumstances_are_not_mixed_in(path, name):
     Record(path, ABOUT).put("row", result())
     other = Record(path, ABOUT | {name: "other"})
-    assert not other.resumed and other.rows == {}
+    assert not other.resumed and other.rows == {} and other.others == [name]
 
 
 def test_asked_for_afresh_it_begins_anew(path):

@@ -69,6 +69,7 @@ class Backup:
         }
 
 
+LIMITS = ("partial", "compressed", "encrypted")
 SYSTEM = ("mysql", "performance_schema", "sys", "lost+found", "#innodb_redo", "#innodb_temp")
 
 
@@ -114,6 +115,12 @@ def check_whole(backup):
     kind = backup.checkpoints.get("backup_type", "")
     if kind not in (*backups.FULL, *backups.PREPARED):
         raise BackupUnfit(f"{backup.path} is {kind or 'of no known type'}; only full backups can be prepared here.")
+    limits = [name for name in LIMITS if backup.info.get(name, "") not in ("", "N")]
+    if limits:
+        raise BackupUnfit(
+            f"{backup.path} is {' and '.join(limits)}, which is not prepared here. If nobody asked for that, look for it "
+            "in the donor's configuration, in the groups of the backup tool, and take a new backup."
+        )
 
 
 def prepare(path, memory=0, open_files=1_000_000):

@@ -23,12 +23,13 @@ class Check:
         return asdict(self)
 
 
-def of_standing(told: Mapping[str, Any], primary: str) -> list[Check]:
-    """That the replica replicates and cannot be written to; `primary` names whom it should follow, for the words."""
+def of_standing(told: Mapping[str, Any]) -> list[Check]:
+    """That the replica replicates and cannot be written to; that it follows the right one is shown by what arrives."""
     against = standing.against_replicating(told["channels"])
+    followed = ", ".join(each["primary"] for each in told["channels"])
     read_only = told["variables"].get("read_only")
     return [
-        Check("threads", not against, " ".join(against) or f"both threads run, following {primary}"),
+        Check("threads", not against, " ".join(against) or f"both threads run, following {followed}"),
         Check("read_only", read_only == "ON", f"read_only is {read_only}"),
     ]
 

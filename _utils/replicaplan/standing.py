@@ -204,6 +204,8 @@ def against_donor(told: Facts, host: str) -> list[str]:
         against.append(f"{host} holds no schema but the server's own.")
     if str(told["variables"].get("log_bin")) != "ON" and not told["channels"]:
         against.append(f"{host} has no binary log (log_bin): nobody can follow it.")
+    if told.get("installation"):
+        against.append(f"{host} has an installation under way, which is not settled yet: its data may not stay.")
     for channel in told["channels"]:
         against += _against_channel(channel, host)
     if len(told["channels"]) > 1:

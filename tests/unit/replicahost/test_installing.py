@@ -1,10 +1,14 @@
 """The statements that make a replica, and the configuration that they need."""
 
+import os
+from types import SimpleNamespace
+
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import installing, settings
+from replicahost import discovery, installing, settings
 from replicaplan.errors import ReplicaRefused
+from tests.unit.replicaplan.facts import replica
 
 LOGIN = settings.Replication("repl", "it's a \\secret", True)
 
@@ -35,3 +39,49 @@ def test_settings_come_in_layers_and_strange_ones_are_named():
 
 def test_no_password_shows_when_settings_are_printed():
     assert "secret" not in repr(settings.Settings(password="a secret", replication=LOGIN))
+
+
+@pytest.fixture
+def against(monkeypatch):
+    """Why a backup cannot be installed at a place, of a server of which all else is well."""
+    monkeypatch.setattr(discovery, "look", lambda _found: replica())
+
+    def against(datadir, prepared):
+        wish = installing.Wish(str(prepared), "db2", 30)
+        return " ".join(installing.reasons(SimpleNamespace(datadir=str(datadir)), wish, "db2"))
+
+    return against
+
+
+def link(place):
+    (place / "data").mkdir()
+    (place / "link").symlink_to("data")
+    return place / "link", place / "new"
+
+
+def elsewhere(place):
+    return place / "data", "/proc/self"
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (lambda place: ("/proc", place / "new"), "is a mount point and cannot be exchanged by a rename: let datadir be"),
+        (link, "is a symbolic link: let datadir name where it leads"),
+        (elsewhere, "lies on another file system"),
+    ],
+)
+def test_a_place_that_no_rename_can_exchange_is_refused(against, tmp_path, where, words):
+    assert words in against(*where(tmp_path))
+
+
+def test_a_place_with_mounts_below_it_is_refused(against, tmp_path, monkeypatch):
+    data, new = tmp_path / "data", tmp_path / "new"
+    monkeypatch.setattr(installing.mounts, "at_or_below", lambda place: [os.path.join(place, b"tmp")])
+    told = against(data, new)
+    assert f"{data}/tmp is mounted below {data}" in told and f"{new}/tmp is mounted below {new}" in told
+
+
+def test_a_backup_beside_the_data_has_its_place(against, tmp_path):
+    """What is missing then is the backup alone."""
+    assert against(tmp_path / "data", tmp_path / "new") == f"{tmp_path}/new is no directory."

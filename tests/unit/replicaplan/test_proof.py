@@ -18,12 +18,17 @@ def test_another_root_or_another_position_is_no_proof():
 
 
 def test_threads_and_read_only_are_part_of_it():
-    assert all(each.ok for each in proof.of_standing(replica(), "db1"))
-    writable = proof.of_standing(replica(variables={"read_only": "OFF"}), "db1")
+    assert all(each.ok for each in proof.of_standing(replica()))
+    writable = proof.of_standing(replica(variables={"read_only": "OFF"}))
     assert [each.ok for each in writable] == [True, False]
-    stopped = proof.of_standing(replica(channels=[channel(sql="No", sql_error="dup")]), "db1")
+    stopped = proof.of_standing(replica(channels=[channel(sql="No", sql_error="dup")]))
     assert [each.ok for each in stopped] == [False, True]
-    assert not proof.of_standing(replica(channels=[]), "db1")[0].ok
+    assert not proof.of_standing(replica(channels=[]))[0].ok
+
+
+def test_whom_it_follows_is_told_as_the_replica_tells_it():
+    threads, _ = proof.of_standing(replica(channels=[channel(primary="10.0.0.9")]))
+    assert threads.text == "both threads run, following 10.0.0.9"
 
 
 def test_own_transactions_are_errant_unless_the_primary_knows_them():

@@ -62,6 +62,12 @@ def test_directories_inside_the_data_directory_are_no_reason():
     assert len(against(replica(variables={"innodb_data_home_dir": "/srv/mysql-other"}))) == 1
 
 
+def test_a_mount_point_is_refused_with_a_place_that_would_do():
+    assert standing.against_place(replica(), "db2") == []
+    (sentence,) = standing.against_place(replica(datadir_is_mount=True), "db2")
+    assert "a mount point and cannot be exchanged" in sentence and "such as /srv/mysql/data" in sentence
+
+
 def test_own_writes_that_came_round_through_the_primary_are_none():
     told = replica(variables={"gtid_binlog_state": "0-2-5,0-1-9", "gtid_slave_pos": "0-1-9"})
     assert standing.own_writes(told, "db2") == []
@@ -122,6 +128,7 @@ def test_without_coordinates_nothing_is_guessed():
         (replica(channels=[channel(filters={"Replicate_Do_DB": "x"})]), "only a part"),
         (replica(channels=[channel(delay=3600)]), "3600 s behind its primary on purpose"),
         (replica(channels=[channel(), channel()]), "several primaries"),
+        (replica(installation={"step": "replicating"}), "not settled yet"),
     ],
 )
 def test_what_is_no_donor_is_refused(told, words):

@@ -1,0 +1,122 @@
+"""What a count of a server is made of, and what makes it none."""
+
+import json
+
+import pytest
+
+from replicahost import counting
+from replicaplan.errors import NothingToUndo, NotProved
+
+MARK = {"what": "mark", "file": "b.1", "position": 9, "gtid": "0-1-7"}
+INNODB = {"schema": "shop", "name": "item", "type": "BASE TABLE", "engine": "InnoDB"}
+ARIA = {"schema": "shop", "name": "old", "type": "BASE TABLE", "engine": "Aria"}
+SEQUENCE = {"schema": "shop", "name": "numbers", "type": "SEQUENCE", "engine": "InnoDB"}
+VIEW = {"what": "view", "name": "shop.rich", "digest": "aa"}
+
+
+def definitions(when, *found):
+    return [{"what": "definitions", "when": when}, *found]
+
+
+def chunk(table, rows=2, one="5", other="6", lost=0):
+    return {"what": "chunk", "schema": table["schema"], "table": table["name"], "chunk": 0, "rows": rows, "one": one,
+            "other": other, "lost": lost}
+
+
+class Server:
+    """Tells these tables, then what a session prints; remembers its script."""
+
+    def __init__(self, *printed, tables=(INNODB, ARIA, SEQUENCE)):
+        columns = [{"schema": each["schema"], "table": each["name"], "name": "id", "type": "int", "virtual": 0}
+                   for each in tables]
+        self._answers = [[*tables, *columns], list(printed)]
+        self.script = ""
+
+    def documents(self, query, _patience):
+        self.script = query
+        return self._answers.pop(0)
+
+
+WHOLE = (MARK, *definitions("before", VIEW), chunk(INNODB), *definitions("after", VIEW))
+LOCKED = (MARK, *definitions("before", VIEW), *map(chunk, (ARIA, SEQUENCE, INNODB)), *definitions("after", VIEW))
+
+
+def positions(script, *words):
+    found = [script.index(word) for word in words]
+    assert found == sorted(found)
+
+
+def test_a_snapshot_is_marked_before_it_is_counted_and_leaves_out_what_takes_no_part_in_it(tmp_path):
+    server = Server(*WHOLE)
+    told = counting.count(server, tmp_path, "one", here=False)
+    assert (told["tables"], told["rows"], told["objects"], told["mark"]["gtid"]) == (1, 2, 1, "0-1-7")
+    assert told["unproved"] == [["shop", "old", "Aria"], ["shop", "numbers", "InnoDB"]]
+    positions(server.script, "CONSISTENT SNAPSHOT", "'mark'", "`shop`.`item`")
+    assert "READ LOCK" not in server.script and "`old`" not in server.script
+
+
+def test_other_engines_are_counted_under_a_lock_that_ends_before_the_rest_is_counted(tmp_path):
+    server = Server(*LOCKED)
+    told = counting.count(server, tmp_path, "one", here=False, lock_others=True)
+    assert (told["tables"], told["rows"], told["unproved"]) == (3, 6, [])
+    positions(server.script, "READ LOCK", "CONSISTENT SNAPSHOT", "`shop`.`old`", "UNLOCK TABLES", "`shop`.`item`")
+    positions(server.script, "READ LOCK", "`shop`.`numbers`", "UNLOCK TABLES")
+
+
+def test_a_replica_that_stands_counts_all_but_what_its_primary_did_not(tmp_path):
+    server = Server({**MARK, "file": "", "position": 0}, *map(chunk, (ARIA, INNODB)), *definitions("after", VIEW))
+    told = counting.count(server, tmp_path, "one", here=True, skip=[["shop", "numbers", "InnoDB"]])
+    assert (told["tables"], told["unproved"]) == (2, [])
+    assert "`numbers`" not in server.script and "LOCK" not in server.script
+
+
+def test_definitions_that_change_meanwhile_are_no_count(tmp_path):
+    changed = (MARK, *definitions("before", VIEW), chunk(INNODB), *definitions("after", {**VIEW, "digest": "bb"}))
+    with pytest.raises(NotProved, match="Definitions changed") as error:
+        counting.count(Server(*changed), tmp_path, "one", here=False)
+    assert error.value.evidence["again"] is True
+
+
+def test_rows_that_could_not_be_digested_are_no_count(tmp_path):
+    torn = (MARK, *definitions("before"), chunk(INNODB, lost=3), *definitions("after"))
+    with pytest.raises(NotProved, match="3 rows of shop.item could not be digested"):
+        counting.count(Server(*torn), tmp_path, "one", here=False)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (MARK, *definitions("before", VIEW), chunk(INNODB, other="7"), *definitions("after", VIEW)),
+        (MARK, *definitions("before"), chunk(INNODB), *definitions("after")),
+    ],
+)
+def test_one_checksum_or_one_definition_makes_another_root(tmp_path, other):
+    one = counting.count(Server(*WHOLE), tmp_path, "one", here=False)
+    same = counting.count(Server(*WHOLE), tmp_path, "two", here=False)
+    assert one["root"] == same["root"]
+    assert counting.count(Server(*other), tmp_path, "three", here=False)["root"] != one["root"]
+
+
+def test_a_count_is_kept_to_be_looked_at_in_pages(tmp_path):
+    told = counting.count(Server(*WHOLE), tmp_path, "one", here=False)
+    assert told["pages"] == 1
+    (row, definition) = counting.page(tmp_path, "one", 0)
+    assert (row[:4], definition) == (["row", "shop", "item", 2], ["definition", "view", "shop.rich", "aa"])
+    assert counting.page(tmp_path, "one", 1) == []
+    for name in ("two", "../one"):
+        with pytest.raises(NothingToUndo):
+            counting.page(tmp_path, name, 0)
+
+
+def test_only_the_newest_counts_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(counting, "KEPT", 2)
+    for name in ("a", "b", "c"):
+        counting.count(Server(*WHOLE), tmp_path, name, here=False)
+    kept = sorted(tmp_path.rglob("*.json"))
+    assert len(kept) == 2 and all(json.loads(path.read_text())["mark"]["gtid"] == "0-1-7" for path in kept)
+
+
+def test_a_server_that_cannot_compute_what_counting_needs_is_refused():
+    counting.check_version("10.8.1-MariaDB")
+    with pytest.raises(NotProved, match="CRC32C since 10.8"):
+        counting.check_version("10.6.12-MariaDB")

@@ -257,7 +257,8 @@ def proposals():
 @_face
 def approve(proposal):
     """
-    Carry out a repair that was proposed, if it is still needed and the other guards permit it.
+    Carry out a repair that was proposed, if it is still needed and the other guards permit it. A proposal stays until
+    the repair has begun, or its host is found to be well.
 
     proposal
         Its name, as ``replica.proposals`` lists it.
@@ -270,7 +271,7 @@ def approve(proposal):
 
         salt-run replica.approve 0123456789ab
     """
-    return _recover(Book(_rules().state).take(str(proposal))["host"], False, approved=True)
+    return _recover(Book(_rules().state).proposal(str(proposal))["host"], False, approved=True)
 
 
 # What they share.

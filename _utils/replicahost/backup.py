@@ -118,8 +118,8 @@ def check_whole(backup):
     limits = [name for name in LIMITS if backup.info.get(name, "") not in ("", "N")]
     if limits:
         raise BackupUnfit(
-            f"{backup.path} is {' and '.join(limits)}, which is not prepared here. If nobody asked for that, look for it "
-            "in the donor's configuration, in the groups of the backup tool, and take a new backup."
+            f"{backup.path} is {' and '.join(limits)}, which is not prepared here. If nobody asked for that, look "
+            "for it in the donor's configuration, in the groups of the backup tool, and take a new backup."
         )
 
 

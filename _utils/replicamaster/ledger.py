@@ -73,15 +73,21 @@ class Book:
         self._change(lambda known: replace(known, proposals={**known.proposals, name: dict(proposal)}))
         return new
 
-    def take(self, name: str) -> Mapping[str, Any]:
-        """A proposal, which is none any more."""
+    def proposal(self, name: str) -> Mapping[str, Any]:
+        """A proposal; RepairForbidden if there is none of this name."""
         found = self.read().proposals.get(name)
         if found is None:
             raise RepairForbidden(f"There is no proposal {name}; replica.proposals lists those there are.")
-        self._change(
-            lambda known: replace(known, proposals={key: each for key, each in known.proposals.items() if key != name})
-        )
         return found
+
+    def withdraw(self, host: str) -> None:
+        """Nothing is proposed for this host any more: it is well, or its repair has begun."""
+        if any(each["host"] == host for each in self.read().proposals.values()):
+            self._change(
+                lambda known: replace(
+                    known, proposals={name: each for name, each in known.proposals.items() if each["host"] != host}
+                )
+            )
 
     @property
     def _file(self) -> Path:

@@ -54,6 +54,8 @@ def recover(
     try:
         with book.turn_to_look(host):
             cluster, decision = settled(hosts, rules, host, patience)
+        if decision.verdict == repair.HEALTHY:
+            book.withdraw(host)
         if cluster is None or decision.verdict != repair.BROKEN:
             return _told(decision.verdict, host, decision)
         if rules.approve and not approved:
@@ -74,6 +76,7 @@ def _repair(
     _clear(hosts, book, host)
     attempt = repair.Attempt(host, cluster.name, time.time())
     book.begun(attempt)
+    book.withdraw(host)
     tell("repair", {"host": host, "donor": decision.donor, "reasons": list(decision.reasons)})
     try:
         report = rebuild(cluster, host, decision.donor)

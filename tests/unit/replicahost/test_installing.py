@@ -66,7 +66,7 @@ def elsewhere(place):
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        (lambda place: ("/proc", place / "new"), "is a mount point and cannot be exchanged by a rename: let datadir be"),
+        (lambda place: ("/proc", place / "new"), "is a mount point and cannot be exchanged by a rename"),
         (link, "is a symbolic link: let datadir name where it leads"),
         (elsewhere, "lies on another file system"),
     ],

@@ -34,7 +34,7 @@ CONTENT = "1 tables with 3 rows and 2 definitions are equal at 0-1-7"
 def test_a_proof_is_told_with_all_that_was_checked():
     lines = looks.prove_lines(proof())
     assert lines[0] == "ok: db2 is proved equal to db1"
-    assert f"  content: {CONTENT}" in lines and "  threads: both threads run, following db1" in lines
+    assert f"  content: {CONTENT}" in lines and "  threads: both threads run, following 10.0.0.1" in lines
     assert len(lines) == 7 and not [line for line in lines if "not compared" in line]
 
 
@@ -53,7 +53,7 @@ def test_what_is_not_equal_is_told_before_what_is():
         "  NOT SO: content: they differ at 0-1-7",
         "  NOT SO: 'table x.t' has 3 rows on the primary and 4 on the replica.",
     ]
-    assert "  threads: both threads run, following db1" in lines
+    assert "  threads: both threads run, following 10.0.0.1" in lines
 
 
 def test_a_clone_is_told_with_its_proofs_its_places_and_its_time():

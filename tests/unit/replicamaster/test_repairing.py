@@ -89,17 +89,48 @@ def test_fifty_alerts_at_once_begin_one_repair(rules):
     assert results[0][0]["result"] == "repaired"
 
 
-def test_with_approval_it_only_proposes_once_and_goes_on_when_told(rules):
-    asked = rules(approve=True)
-    result, rebuilt, told = recover(asked, infos={"db2": BROKEN})
+def proposed(rules):
+    """The names of what is proposed."""
+    return list(Book(rules.state).read().proposals)
+
+
+@pytest.fixture
+def asking(rules):
+    """Rules by which a repair of db2 was proposed."""
+    asking = rules(approve=True)
+    result, rebuilt, told = recover(asking, infos={"db2": BROKEN})
     assert (result["result"], rebuilt, told) == ("proposed", [], ["proposed"])
-    assert recover(asked, infos={"db2": BROKEN})[2] == []
-    taken = Book(asked.state).take(result["proposal"])
-    assert taken["host"] == "db2"
-    with pytest.raises(RepairForbidden):
-        Book(asked.state).take(result["proposal"])
-    assert recover(asked, infos={"db2": BROKEN}, approved=True)[0]["result"] == "repaired"
-    assert recover(asked, approved=True)[0]["result"] == "healthy"
+    assert proposed(asking) == [result["proposal"]]
+    return asking
+
+
+def test_with_approval_it_only_proposes_and_tells_so_once(asking):
+    (name,) = proposed(asking)
+    assert Book(asking.state).proposal(name)["host"] == "db2"
+    assert recover(asking, infos={"db2": BROKEN})[1:] == ([], [])
+    assert proposed(asking) == [name]
+    with pytest.raises(RepairForbidden, match="There is no proposal other"):
+        Book(asking.state).proposal("other")
+
+
+def test_what_was_approved_is_carried_out_and_proposed_no_more(asking):
+    result, rebuilt, told = recover(asking, infos={"db2": BROKEN}, approved=True)
+    assert (result["result"], rebuilt, told) == ("repaired", [("db2", "db3")], ["repair", "repaired"])
+    assert proposed(asking) == []
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_host_that_is_well_again_is_proposed_no_more(asking, approved):
+    assert recover(asking, approved=approved)[0]["result"] == "healthy"
+    assert proposed(asking) == []
+
+
+def test_what_cannot_be_carried_out_just_then_stays_proposed(asking):
+    with Book(asking.state).only_one("main"):
+        assert recover(asking, infos={"db2": BROKEN}, approved=True)[0]["result"] == "forbidden"
+    assert len(proposed(asking)) == 1
+    assert recover(asking, "db3")[0]["result"] == "healthy"
+    assert len(proposed(asking)) == 1
 
 
 class Changing(Hosts):

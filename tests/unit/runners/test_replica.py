@@ -1,0 +1,87 @@
+"""The runner `replica` beside what Salt and hosts do: who is looked at, and what becomes of a proposal."""
+
+import pytest
+from _runners import replica as face
+
+from replicamaster import repairing
+from replicamaster.ledger import Book
+from replicaplan import repair
+from replicaplan.errors import CopyFailed
+
+CLUSTERS = {
+    "main": {"primary": "db1", "replicas": ["db2", "db3"]},
+    "other": {"primary": "db4", "replicas": ["db5"]},
+}
+
+
+@pytest.fixture
+def book(tmp_path):
+    return Book(str(tmp_path))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """run(function, *arguments) -> what it returns; its exit status must agree."""
+    context, rules = {}, {"clusters": CLUSTERS, "state": str(tmp_path)}
+    for name, value in (("__opts__", {"replica_repair": rules}), ("__context__", context)):
+        monkeypatch.setattr(face, name, value, raising=False)
+
+    def run(function, *arguments):
+        answer = getattr(face, function)(*arguments)
+        assert context["retcode"] == answer["retcode"]
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def looked(monkeypatch):
+    """(host, approved, patience) of each that was looked at; `ends` has what becomes of some, else they are healthy."""
+    ends, seen = {}, []
+
+    def recover(_hosts, _rules, host, _rebuild, _tell, approved, patience):
+        seen.append((host, approved, patience))
+        result = ends.get(host, "healthy")
+        if isinstance(result, Exception):
+            raise result
+        return {"result": result, "reasons": [f"{host} is {result}"]}
+
+    monkeypatch.setattr(repairing, "recover", recover)
+    return seen, ends
+
+
+def test_a_patrol_looks_at_every_replica_of_every_cluster_and_waits_for_none(run, looked):
+    answer = run("patrol")
+    assert looked[0] == [("db2", False, 0), ("db3", False, 0), ("db5", False, 0)]
+    assert (answer["result"], answer["retcode"], answer["reasons"]) == ("ok", 0, [])
+    assert {host: told["result"] for host, told in answer["hosts"].items()} == dict.fromkeys(
+        ("db2", "db3", "db5"), "healthy"
+    )
+
+
+def test_a_patrol_goes_on_after_a_repair_that_failed_and_tells_it(run, looked):
+    looked[1].update(db2=CopyFailed("no room"), db3="proposed", db5="repaired")
+    answer = run("patrol")
+    assert (answer["result"], answer["retcode"], answer["reasons"]) == ("failed", 2, ["no room"])
+    results = {host: told["result"] for host, told in answer["hosts"].items()}
+    assert results == {"db2": "failed", "db3": "proposed", "db5": "repaired"}
+
+
+@pytest.fixture
+def proposal(book):
+    book.propose("0123456789ab", {"host": "db2", "cluster": "main", "at": 1.0, "reasons": ["broken"], "donor": "db3"})
+    return "0123456789ab"
+
+
+def test_who_approves_names_a_proposal_and_all_else_is_found_out_anew(run, looked, proposal):
+    looked[1]["db2"] = "repaired"
+    assert run("approve", proposal)["result"] == "repaired"
+    assert looked[0] == [("db2", True, repairing.SETTLING)]
+    assert run("approve", "other")["result"] == "refused"
+
+
+def test_proposals_are_listed_with_what_was_begun(run, book, proposal):
+    book.begun(repair.Attempt("db3", "main", 5.0))
+    answer = run("proposals")
+    assert answer["proposals"][proposal]["host"] == "db2"
+    assert answer["attempts"] == [{"host": "db3", "cluster": "main", "at": 5.0, "result": "begun"}]

@@ -24,7 +24,7 @@ from .end import TRANSFER, arrived
 from .errors import BenchError
 from .fanpage import page, picture, table
 from .grounds import Grounds
-from .machine import BUSY, CHECKOUT, about
+from .machine import BUSY, CHECKOUT, about, others_at_work
 from .ours import SETTINGS
 from .processes import Conversation, Watchdog
 from .record import Record
@@ -39,6 +39,8 @@ FRAMES = 0.95
 """How much of a shaped link's rate is payload: Ethernet, IP, TCP and TLS take the rest."""
 LIMIT = 600
 SETTLED = 2.1
+BUSY_MARK = " !"
+"""Others were at work before this run."""
 
 
 class Host:
@@ -205,8 +207,15 @@ def parser():
 
 def measure(options):
     nodes = [int(text) for text in options.nodes.split(",")]
+<<<<<<< HEAD
     head = head_of(options.size, options.rate, nodes)
     record = continued(options.json or (DATA if options.write_docs else None), head, options.fresh)
+=======
+    head = about({"bytes": options.size, "rate": options.rate}, 0, "memory")
+    head |= {"bytes": options.size, "rate": options.rate, "nodes": nodes}
+    head["payload_per_s"] = options.rate * 125_000 * FRAMES
+    record = Record(options.json or (DATA if options.write_docs else None), head, options.fresh)
+>>>>>>> b184127 (Tell before each run to many destinations who else was at work, and begin anew at another rate)
     if head["load"] > BUSY:
         print(f"This machine is busy (load {head['load']}): take the figures for what they are.", file=sys.stderr)
     grounds = Grounds()
@@ -217,7 +226,8 @@ def measure(options):
     wanted = [each for each in plan_of(nodes) if not options.ways or each[0] in options.ways.split(",")]
     for _ in range(options.rounds):
         for way, count in wanted:
-            add(record, f"{way} {count}", field.once(way, count))
+            load = others_at_work()
+            add(record, f"{way} {count}", {**field.once(way, count), "load": load})
     return record.document
 
 
@@ -238,4 +248,5 @@ def add(record, key, run):
     runs = [*record.rows.get(key, {"runs": []})["runs"], run]
     record.document["medians"] = medians({**record.rows, key: {"runs": runs}})
     record.put(key, {"runs": runs})
-    print(f"{key:>9}: {run['seconds']:7.2f} s, source sent {run['sent'][0]:.2f}x", file=sys.stderr, flush=True)
+    told = f"{key:>9}: {run['seconds']:7.2f} s, source sent {run['sent'][0]:.2f}x"
+    print(told + BUSY_MARK * (run["load"] > BUSY), file=sys.stderr, flush=True)

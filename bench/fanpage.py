@@ -114,8 +114,8 @@ def page(document):
         cores=host["cores"],
         busiest=_busiest(document),
         machine=f"On {host['processor']}, {host['cores']} cores, Linux {host['kernel']}, Python {about['python']}; "
-        f"load {about['load']} before; salt-transfer {about['version']}, {about['date']}.",
-        busy=BUSY_WORDS if about["load"] > BUSY else "",
+        f"load {worst_load(document)} before a run at most; salt-transfer {about['version']}, {about['date']}.",
+        busy=BUSY_WORDS if worst_load(document) > BUSY else "",
         start=chain.start,
         hop=chain.hop * 1000,
         piece=chain.piece >> 10,
@@ -183,6 +183,12 @@ def _word(is_met):
 
 
 # --- the tables ------------------------------------------------------------------------------------------------------
+
+
+def worst_load(document):
+    """How many processors others kept at work before any of the runs, at most."""
+    runs = (run.get("load", 0.0) for row in document["rows"].values() for run in row["runs"])
+    return max((document["about"]["load"], *runs))
 
 
 def _busiest(document):

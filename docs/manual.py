@@ -3,7 +3,7 @@
 import datetime
 import inspect
 
-from transferplan import report
+from transferplan import report, targets
 from transferplan.options import OPTIONS
 from transferplan.version import VERSION
 
@@ -15,27 +15,41 @@ WHERE = {
 }
 SYNOPSIS = (
     "transfer.copy src=MINION:/path dst=MINION:/path [option=value ...]",
+    "transfer.copy src=MINION:/path dst=/path targets=EXPRESSION target_type=TYPE [option=value ...]",
     "transfer.plan src=... dst=... [option=value ...]",
     "transfer.start src=... dst=... [key=TEXT] [option=value ...]",
     "transfer.status | attach | resume | cancel | verify | log | overview TRANSFER",
     "transfer.limit TRANSFER RATE",
     "transfer.list | watch | doctor | sweep | audit | settings | metrics | tend",
+    "replica.clone SOURCE REPLICA[,REPLICA ...] confirm=REPLICA[,REPLICA ...] [test=True]",
+    "replica.prove REPLICA PRIMARY",
+    "replica.recover HOST [test=True]",
+    "replica.patrol | proposals",
+    "replica.approve PROPOSAL",
 )
 DESCRIPTION = (
     "Moves files and directory trees from one Salt minion to another: directly, encrypted, and verified on the "
     "destination's disk. The firewall of the destination is opened for exactly that connection and closed again, "
     "whatever dies on the way.",
+    "Several destinations are separated by commas, or are the minions that a Salt target expression matches: dst is "
+    f"then a path alone, and target_type is {', '.join(targets.KINDS[:-1])} or {targets.KINDS[-1]}. The source is read "
+    "once; each destination passes on to the next what has landed.",
     "A destination that ends in a slash is a directory to copy into, any other is the final name, under which nothing "
     "may exist yet. Data arrives beside it and appears there by a rename once it is proved. A transfer that failed is "
     "gone on with by transfer.resume, or by the same command again. TRANSFER is the id that a copy tells in its last "
     "line and that transfer.list lists. Every function is explained by "
-    "\\fBsalt\\-run \\-d transfer\\fR.",
+    "\\fBsalt\\-run \\-d transfer\\fR and \\fBsalt\\-run \\-d replica\\fR.",
+    "The functions of \\fIreplica\\fR rebuild replicas of MariaDB from a live server, and prove that each is equal to "
+    "its primary before its old data is given up; they repair by themselves what the master\\(aqs configuration "
+    "permits. What is replaced has to be confirmed by its name.",
 )
 FILES = {
-    "/etc/salt/master, master.d/": "Options in the section \\fItransfer\\fR, and its \\fIprofiles\\fR.",
+    "/etc/salt/master, master.d/": "Options in the section \\fItransfer\\fR, and its \\fIprofiles\\fR; in "
+    "\\fIreplica_repair\\fR which servers belong together, and what may be done to them.",
     "/etc/salt/minion, minion.d/": "Options in the section \\fItransfer\\fR, and what this host permits: its "
     "\\fIpolicy\\fR.",
-    "/var/lib/salt-transfer": "The records of transfers, the register and the audit trail of a minion. Root only.",
+    "/var/lib/salt-transfer": "The records of transfers, the register and the audit trail of a minion; in "
+    "\\fIrepairs\\fR on the master what was repaired and proposed. Root only.",
     ".salt-transfer-*/": "Beside a final name: what is arriving, or what had arrived when a transfer failed.",
 }
 EXAMPLES = {
@@ -43,8 +57,15 @@ EXAMPLES = {
         "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/ test=True",
         "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/",
     ),
+    "To all minions that have a grain, from one to the next:": (
+        "salt-run transfer.copy src=db1:/srv/data dst=/srv/ targets=role:replica target_type=grain",
+    ),
     "Only what differs, and no faster than this:": (
         "salt-run transfer.copy src=db1:/srv/data dst=db2:/srv/ update=True limit=50MB/s",
+    ),
+    "A replica from a live server, proved; and the same proof at any time:": (
+        "salt-run replica.clone db1 db2 confirm=db2",
+        "salt-run replica.prove db2 db1",
     ),
     "From a state, on the minion that shall have it:": (
         "/srv/data:",

@@ -21,7 +21,7 @@ from .campaign import DOUBTS, FEWEST_RUNS, Campaign, Clock, in_short, is_better,
 from .data import size_of
 from .errors import BenchError
 from .grounds import Grounds
-from .machine import BUSY, CHECKOUT, about
+from .machine import BUSY, CHECKOUT, EVERYTHING, about, digest_of_code
 from .network import Namespaces
 from .page import page
 from .plot import picture
@@ -139,11 +139,13 @@ def measure(rows, options):
 
 
 def measure_with_salt(record, size, runs, clock, again):
-    """The row of whole commands, if it is not in the record yet or is doubtful."""
+    """The row of whole commands, if it is not in the record yet, is doubtful, or is of other commands."""
+    code = digest_of_code(EVERYTHING)
     known = record.rows.get(with_salt.KEY, {})
+    known = known if known.get("code") == code else {}
     if is_due(known, runs, again):
         say(with_salt.KEY)
-        result = with_salt.measure(size, runs, clock.over)
+        result = with_salt.measure(size, runs, clock.over) | {"code": code}
         if is_better(result, known, runs):
             record.put(with_salt.KEY, result)
         say(f"        {in_short(result)}")

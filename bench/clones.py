@@ -26,7 +26,7 @@ from lab.replica_demo import PRIMARY, REPLICAS, Demo
 
 from .clonepage import PROOFS, page, proofs, table
 from .errors import BenchError
-from .machine import BUSY, CHECKOUT, about
+from .machine import BUSY, CHECKOUT, EVERYTHING, about
 from .parts import PeakByPart
 from .record import Record
 
@@ -208,7 +208,8 @@ def parser():
 
 
 def measure(options):
-    head = about({"megabytes": options.megabytes}, 0, "disk") | {"megabytes": options.megabytes, "memory": MEMORY}
+    amount = {"megabytes": options.megabytes}
+    head = about(amount, 0, "disk", EVERYTHING) | amount | {"memory": MEMORY}
     record = Record(options.json or (DATA if options.write_docs else None), head, options.fresh)
     if head["load"] > BUSY:
         print(f"Others keep {head['load']} cores at work: take the figures for what they are.", file=sys.stderr)

@@ -18,13 +18,16 @@ BUSY = 0.5
 MOMENT = 1.0
 PACKAGES = ("netcat-openbsd", "socat", "rsync", "openssh-client", "openssl", "pigz", "tar", "b3sum")
 LIBRARIES = ("blake3", "zstandard", "cryptography")
+ENGINE = ("_utils/datamover", "bench")
+EVERYTHING = ("_modules", "_runners", "_utils", "bench", "lab")
+"""Folders with the sources of what is measured: the engine alone, or whole commands in the lab."""
 
 
-def about(scale, runs, destination):
-    """The head of a record."""
+def about(scale, runs, destination, sources=ENGINE):
+    """The head of a record of what these sources do."""
     return {
         "machine": machine(),
-        "code": digest_of_code(),
+        "code": digest_of_code(sources),
         "scale": scale,
         "runs": runs,
         "destination": destination,
@@ -69,9 +72,9 @@ def field(path, name, sign):
     return "unknown"
 
 
-def digest_of_code():
-    """One digest over what is measured: the product and the bench, without what only tells."""
-    files = sorted(path for folder in ("_utils", "bench") for path in (CHECKOUT / folder).rglob("*.py"))
+def digest_of_code(sources=ENGINE):
+    """One digest over what is measured and the bench, without what only tells."""
+    files = sorted(path for folder in sources for path in (CHECKOUT / folder).rglob("*.py"))
     whole = b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in files if path.name not in TELLING)
     return hashlib.sha256(whole).hexdigest()[:16]
 

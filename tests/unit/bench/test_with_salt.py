@@ -5,6 +5,7 @@ from bench import with_salt
 from bench.__main__ import measure_with_salt
 from bench.campaign import Clock
 from bench.figures import GIB, Load
+from bench.machine import EVERYTHING, digest_of_code
 from bench.record import Record
 from bench.with_salt import line
 
@@ -26,7 +27,7 @@ def quiet(monkeypatch):
     """What is measured now."""
     row = beside(0.1, rounds=3, goal=with_salt.GOAL)
     monkeypatch.setattr(with_salt, "measure", lambda size, runs, over: row)
-    return row
+    return row | {"code": digest_of_code(EVERYTHING)}
 
 
 @pytest.mark.parametrize(("load", "again", "is_new"), [(0.3, True, False), (2.0, False, False), (2.0, True, True)])
@@ -35,6 +36,13 @@ def test_it_is_measured_again_as_any_row_if_that_is_asked_for_and_others_were_at
     record.put(with_salt.KEY, known)
     measure_with_salt(record, GIB, 3, Clock.of(None), again)
     assert record.rows[with_salt.KEY] == (quiet if is_new else known)
+
+
+def test_of_other_commands_than_those_of_today_nothing_is_kept(quiet):
+    record = Record(None, ABOUT)
+    record.put(with_salt.KEY, quiet | {"load": 0.0, "code": "of yesterday"})
+    measure_with_salt(record, GIB, 3, Clock.of(None), again=False)
+    assert record.rows[with_salt.KEY] == quiet
 
 
 def test_without_time_it_is_left_out_and_no_machine_is_started():

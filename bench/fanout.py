@@ -207,15 +207,8 @@ def parser():
 
 def measure(options):
     nodes = [int(text) for text in options.nodes.split(",")]
-<<<<<<< HEAD
     head = head_of(options.size, options.rate, nodes)
     record = continued(options.json or (DATA if options.write_docs else None), head, options.fresh)
-=======
-    head = about({"bytes": options.size, "rate": options.rate}, 0, "memory")
-    head |= {"bytes": options.size, "rate": options.rate, "nodes": nodes}
-    head["payload_per_s"] = options.rate * 125_000 * FRAMES
-    record = Record(options.json or (DATA if options.write_docs else None), head, options.fresh)
->>>>>>> b184127 (Tell before each run to many destinations who else was at work, and begin anew at another rate)
     if head["load"] > BUSY:
         print(f"This machine is busy (load {head['load']}): take the figures for what they are.", file=sys.stderr)
     grounds = Grounds()

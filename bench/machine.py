@@ -79,11 +79,7 @@ def digest_of_code(sources=ENGINE):
     return hashlib.sha256(whole).hexdigest()[:16]
 
 
-<<<<<<< HEAD
-TELLING = ("tables.py", "page.py", "plot.py", "clonepage.py", "fanpage.py", "__main__.py")
-=======
 TELLING = ("tables.py", "page.py", "plot.py", "clonepage.py", "fanpage.py", "chain_model.py", "__main__.py")
->>>>>>> b184127 (Tell before each run to many destinations who else was at work, and begin anew at another rate)
 
 
 def library(name):

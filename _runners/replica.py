@@ -269,7 +269,7 @@ def approve(proposal):
 
     .. code-block:: bash
 
-        salt-run replica.approve 0123456789ab
+        salt-run replica.approve r0123456789a
     """
     return _recover(Book(_rules().state).proposal(str(proposal))["host"], False, approved=True)
 

@@ -130,7 +130,10 @@ def look(found):
         "tools": _tools(),
         "networks": networks(),
     }
-    return {**told, **(_of_running(found.server) if found.running else NOTHING_RUNS)}
+    if not found.running:
+        return {**told, **NOTHING_RUNS}
+    held = _held(found.server) if told["datadir_exists"] else NOTHING_HELD
+    return {**told, **_of_running(found.server), **held}
 
 
 def networks():
@@ -144,6 +147,8 @@ def networks():
     return [str(each) for each in found if not each.ip.is_loopback and not each.ip.is_link_local]
 
 
+NOTHING_HELD = {"schemas": [], "size": {"schemas": 0, "tables": 0, "bytes": 0}}
+"""Of a server that runs on though its data directory was removed; asked for its schemas it would only fail."""
 NOTHING_RUNS = {"role": "down", "channels": [], "replicas": [], "clients": 0}
 
 
@@ -170,11 +175,13 @@ def _of_running(server):
         "replicas": replicas,
         "galera": _is_galera(server),
         "clients": _clients(server),
-        "schemas": server.documents(SCHEMAS),
-        "size": server.document(SIZES),
         "plugins": server.documents(PLUGINS),
         "binlog": _binlog(server),
     }
+
+
+def _held(server):
+    return {"schemas": server.documents(SCHEMAS), "size": server.document(SIZES)}
 
 
 def _role(channels, replicas):

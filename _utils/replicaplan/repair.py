@@ -222,5 +222,7 @@ def _lag(told: Mapping[str, Any]) -> float:
 
 
 def proposal_id(host: str, reasons: Sequence[str]) -> str:
-    """The name of a proposal: the same trouble of the same host is proposed once."""
-    return hashlib.sha256("\n".join([host, *reasons]).encode()).hexdigest()[:12]
+    """The name of a proposal: the same trouble of the same host is proposed once. A letter first, or Salt's command
+    line takes some of them for numbers.
+    """
+    return f"r{hashlib.sha256(chr(10).join([host, *reasons]).encode()).hexdigest()[:11]}"

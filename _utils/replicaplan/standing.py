@@ -75,9 +75,10 @@ def against_place(told: Facts, host: str) -> list[str]:
 
 
 def is_writable_primary(told: Facts) -> bool:
-    """Whether it looks as if somebody writes here at first hand."""
+    """Whether it looks as if somebody writes here at first hand. Whose data is gone cannot tell what it held."""
     writable = told["variables"].get("read_only") in ("OFF", "FALSE", "0")
-    return bool(told["schemas"]) and not told["channels"] and writable
+    holds = bool(told["schemas"]) or not told["datadir_exists"]
+    return holds and not told["channels"] and writable
 
 
 def own_writes(told: Facts, host: str) -> list[str]:

@@ -1,6 +1,12 @@
 """What is made of the words of a server."""
 
+import pwd
+from types import SimpleNamespace
+
+import pytest
+
 from replicahost import discovery
+from replicaplan.errors import DatabaseRefuses
 
 STATUS = {
     "Connection_name": "",
@@ -37,3 +43,33 @@ def test_the_place_that_was_applied_pairs_the_file_with_its_own_position():
     (channel,) = discovery.replication(Server(STATUS))
     assert (channel["executed"], channel["read"]) == (["db1-bin.000007", 700], ["db1-bin.000009", 900])
     assert channel["lag"] is None
+
+
+class Dataless(Server):
+    """Runs on, but its files are gone: it answers from memory alone."""
+
+    def rows(self, statement):
+        return [STATUS] if "SLAVES STATUS" in statement else []
+
+    def documents(self, query):
+        if "schemata" in query:
+            raise DatabaseRefuses("Can't read dir of '/srv/mysql/' (Errcode: 2)")
+        return []
+
+    def document(self, query):
+        raise DatabaseRefuses("Can't read dir of '/srv/mysql/' (Errcode: 2)")
+
+
+@pytest.fixture
+def dataless(tmp_path, monkeypatch):
+    monkeypatch.setattr(discovery, "_tools", dict)
+    unit = SimpleNamespace(as_dict=dict)
+    return SimpleNamespace(
+        options={}, unit=unit, running=True, datadir=str(tmp_path / "gone"), socket="/run/s.sock",
+        owner=pwd.getpwuid(0), server=Dataless(),
+    )
+
+
+def test_a_server_whose_data_was_removed_while_it_runs_is_told_as_that(dataless):
+    told = discovery.look(dataless)
+    assert (told["running"], told["datadir_exists"], told["role"], told["schemas"]) == (True, False, "replica", [])

@@ -1,6 +1,7 @@
 """When a replica is repaired without a hand, and everything that prevents it."""
 
 import pytest
+import salt.utils.args
 
 from replicaplan import repair
 from replicaplan.errors import ReplicaRefused
@@ -57,6 +58,7 @@ def test_a_stranger_is_never_touched():
         ({"host": "db1", "broken": server(1, channels=[STOPPED])}, "is the primary of main"),
         ({"broken": replica(channels=[STOPPED], replicas=[{"server_id": 9, "host": "x"}])}, "has replicas of its own"),
         ({"broken": server(2, datadir_exists=False)}, "may be a primary"),
+        ({"broken": server(2, datadir_exists=False, schemas=[])}, "may be a primary"),
         ({"broken": BROKEN[2], "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
         ({"broken": BROKEN[2], "db1": server(1, running=False)}, "The primary db1 does not run"),
         ({"broken": BROKEN[2], "db1": replica(1)}, "is not the primary any more"),
@@ -124,6 +126,13 @@ def test_rules_are_read_and_everything_wrong_is_named():
     assert len(error.value.evidence["reasons"]) == 2
     with pytest.raises(ReplicaRefused, match="dayly is no setting"):
         repair.rules({"dayly": 1})
+
+
+def test_the_name_of_a_proposal_is_a_word_however_it_is_typed():
+    """Salt reads what looks like a number on a command line as one, and 12 hexadecimal digits sometimes do."""
+    names = [repair.proposal_id("db2", [str(number)]) for number in range(5000)]
+    assert [name for name in names if salt.utils.args.yamlify_arg(name) != name] == []
+    assert len({*names}) == len(names)
 
 
 def test_the_same_trouble_is_proposed_once():

@@ -1,73 +1,29 @@
 """Replicas from the master, with real servers: cloned, proved, found to differ, repaired by themselves."""
 
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from lab import Lab
-from lab.database import REPLICATION_PASSWORD, Database
+from lab.database import REPLICATION_PASSWORD
 
-from tests.conftest import CHECKOUT
+from tests.support.replicas import REACTOR, attempts, clone, stop_by_an_error, until_repaired, written_to
 from tests.support.waiting import eventually
 
 NAMES = ("db1", "db2", "db3")
-CONTENT = """
-CREATE DATABASE shop; USE shop; CREATE TABLE item (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80));
-INSERT INTO item (name) SELECT MD5(seq) FROM shop.seq_1_to_20000;
-CREATE TRIGGER lower_case BEFORE INSERT ON item FOR EACH ROW SET NEW.name = LOWER(NEW.name);
-"""
-WORK = """
-DELIMITER //
-CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUID()); DO SLEEP(0.02); END LOOP; END //
-"""
 DAILY = 2
-REACTION = [str(CHECKOUT / "reactor/replica_alert.sls")]
 MASTER = {
-    "reactor": [{"salt/beacon/*/service/mariadb": REACTION}, {"salt/beacon/*/log/replication": REACTION}],
+    "reactor": REACTOR,
     "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": DAILY, "cooldown": 0},
 }
-MINION = {
-    "replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}},
-    "beacons": {
-        "service": [{"services": {"mariadb": {"onchangeonly": True}}}, {"interval": 3}],
-        "log": [
-            {"file": "/var/log/mysql/error.log"}, {"tags": {"replication": {"regex": r".*\[ERROR\] Slave"}}},
-            {"interval": 3},
-        ],
-    },
-}
-LOGGED = "[mariadbd]\nlog_error = /var/log/mysql/error.log\n"
 ALERTS = "for i in 1 2 3 4 5; do salt-call --config-dir=/etc/salt event.send salt/beacon/db2/service/mariadb; done"
 
 
 @pytest.fixture(scope="module")
 def fleet():
     """A primary that is written to all the while, and two empty servers."""
-    with Lab(minions=NAMES, databases=NAMES, master_config=MASTER, minion_config=MINION) as lab:
-        shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
-        lab.databases = {name: Database(lab.machine(name)) for name in NAMES}
-        for database in lab.databases.values():
-            log_to_a_file(database)
-            database.create()
-        lab.databases["db1"].allow_replication()
-        lab.databases["db1"].sql(CONTENT)
-        lab.databases["db1"].sql(WORK)
-        writer = lab.machine("db1").popen(["mariadb", "-e", "CALL shop.work()"])
+    with written_to(NAMES, MASTER) as lab:
         yield lab
-        writer.terminate()
-        writer.wait()
-
-
-def log_to_a_file(database):
-    """As on many a host; a beacon reads it."""
-    database.machine.path("/etc/mysql/mariadb.conf.d/91-log.cnf").write_text(LOGGED)
-    database.machine.run(["install", "--directory", "--owner=mysql", "/var/log/mysql"])
-
-
-def clone(fleet, **options):
-    return fleet.run_runner("replica.clone", "db1", "db2", **{"confirm": "db2", "discard_own_writes": True, **options})
 
 
 @pytest.fixture
@@ -181,10 +137,6 @@ def test_a_wrong_position_is_no_proof(fleet):
     assert (done.returncode, done.data["proved"]) == (2, False)
 
 
-def attempts(fleet):
-    return [each["result"] for each in fleet.run_runner("replica.proposals").data["attempts"]]
-
-
 def alert(fleet, host):
     """What any minion can say."""
     fleet.call_local("db2", "event.send", f"salt/beacon/{host}/service/mariadb", mariadb={"running": False})
@@ -202,15 +154,6 @@ def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(flee
             alert(fleet, host)
             assert any(re.fullmatch("salt/run/[0-9]+/ret", tag) for tag, _ in bus.events(timeout=120))
     assert attempts(fleet) == before
-
-
-def until_repaired(bus):
-    """What is told of replicas until one is repaired, or is not."""
-    for tag, data in bus.events(timeout=300):
-        if tag.startswith("salt/replica/"):
-            yield tag, data
-        if tag in ("salt/replica/repaired", "salt/replica/failed"):
-            return
 
 
 def destroy(fleet):
@@ -236,8 +179,7 @@ def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nob
 @REPLICATED
 def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet):
     with fleet.bus() as bus:
-        fleet.databases["db2"].sql("SET sql_log_bin=0; DELETE FROM item WHERE id=5", "shop")
-        fleet.databases["db1"].sql("UPDATE item SET name='other' WHERE id=5", "shop")
+        stop_by_an_error(fleet)
         told = list(until_repaired(bus))
     assert told[-1][0] == "salt/replica/repaired", told
     assert any("error 1032" in reason for _, data in told for reason in data.get("reasons", ())), told

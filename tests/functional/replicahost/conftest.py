@@ -87,11 +87,11 @@ class Pair:
         looked = ["find", *places, "-name", "salt-transfer-replica.[st]*", "-o", "-name", "code"]
         return self.replica.machine.run(looked, check=False).stdout
 
-    def count_both(self):
-        """(count of the primary, count of the replica) at one position."""
+    def count_both(self, **options):
+        """(count of the primary, with these options, count of the replica) at one position."""
         self.call("replica.pause")
         try:
-            one = self.primary.minion.call("replica.count", "one")
+            one = self.primary.minion.call("replica.count", "one", **options)
             self.call("replica.advance", one["mark"], timeout=60)
             return one, self.call("replica.count", "one", stands=True, skip=one["unproved"])
         finally:

@@ -240,6 +240,17 @@ def test_one_thing_that_differs_makes_another_count(pair, writable, change, back
     writable(back)
 
 
+@pytest.mark.slow
+def test_tables_of_other_engines_are_compared_too_under_a_lock(pair, writable):
+    one, other = pair.count_both(lock_others=True)
+    assert (one["unproved"], one["tables"], one["root"]) == ([], 5, other["root"])
+    writable("UPDATE old SET id=2")
+    one, other = pair.count_both(lock_others=True)
+    assert one["root"] != other["root"]
+    assert [entry[:3] for entry in pair.differing()] == [["row", "shop", "old"]]
+    writable("UPDATE old SET id=1")
+
+
 def test_no_secret_is_left_anywhere(pair):
     install_and_start(pair)
     pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)

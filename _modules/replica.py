@@ -586,8 +586,9 @@ def settle(nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what is known of the installation, with ``kept``: where the old data is. The server keeps read_only, also at
-    its next start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote it.
+    Returns what is known of the installation, with ``kept``: where the old data is, and ``proof``, which
+    ``replica.last`` tells from then on. The server keeps read_only, also at its next start, by a drop-in of its unit,
+    ``salt-transfer-replica.conf``; remove that when you promote it.
 
     CLI Example:
 

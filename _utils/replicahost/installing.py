@@ -188,7 +188,8 @@ def settle(state_dir):
     with hold.ending():
         known = hold.document
         units.set_options(known["unit"], *SETTLED)
-        documents.save(_record(state_dir), {**summary(hold), "settled_at": int(time.time())})
+        evidence = {"proof": known.get("proof"), "settled_at": int(time.time())}
+        documents.save(_record(state_dir), {**summary(hold), **evidence})
     return documents.load(_record(state_dir))
 
 

@@ -135,6 +135,7 @@ def test_a_wrong_position_is_no_proof(fleet):
     replica.sql(f"SET GLOBAL gtid_slave_pos='{domain}-{server}-{int(number) + 5}'; START SLAVE")
     done = fleet.run_runner("replica.prove", "db2", "db1")
     assert (done.returncode, done.data["proved"]) == (2, False)
+    assert any("'table shop.item' has" in reason for reason in done.data["reasons"]), done.data["reasons"]
 
 
 def alert(fleet, host):

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import discovery, installing, settings
-from replicaplan.errors import ReplicaRefused
+from replicahost import discovery, holds, installing, settings
+from replicaplan.errors import NothingToUndo, ReplicaRefused
 from tests.unit.replicaplan.facts import replica
 
 LOGIN = settings.Replication("repl", "it's a \\secret", True)
@@ -85,3 +85,38 @@ def test_a_place_with_mounts_below_it_is_refused(against, tmp_path, monkeypatch)
 def test_a_backup_beside_the_data_has_its_place(against, tmp_path):
     """What is missing then is the backup alone."""
     assert against(tmp_path / "data", tmp_path / "new") == f"{tmp_path}/new is no directory."
+
+
+@pytest.fixture
+def hold(tmp_path, monkeypatch):
+    """An installation that replicates; the guard of systemd is left out."""
+    monkeypatch.setattr(holds, "_begin_guard", lambda place: None)
+    return holds.begin(
+        tmp_path, installing.NAME, 30, unit="m.service", datadir="/d", prepared="/d.incoming", kept="/d.before-1",
+        had_data=True, backup={}, step="replicating",
+    )
+
+
+@pytest.fixture
+def started_with(monkeypatch):
+    """The options of the server's next starts."""
+    given = []
+    monkeypatch.setattr(installing.units, "set_options", lambda *options: given.append(options))
+    return given
+
+
+def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_path, hold, started_with):
+    hold.note(step="proved", proof={"proved": True})
+    done = installing.settle(tmp_path)
+    assert (done["kept"], done["proof"]) == ("/d.before-1", {"proved": True})
+    assert installing.last(tmp_path) == done
+    assert started_with == [("m.service", "--read-only=1")]
+    with pytest.raises(NothingToUndo):
+        installing.roll_back(tmp_path)
+
+
+def test_what_was_not_proved_is_not_settled_and_can_still_be_taken_back(tmp_path, hold, started_with):
+    with pytest.raises(ReplicaRefused, match="was not proved yet"):
+        installing.settle(tmp_path)
+    assert (started_with, installing.last(tmp_path)) == ([], None)
+    assert installing.roll_back(tmp_path)["step"] == "replicating"

@@ -29,6 +29,7 @@ def tagged(machine, tag):
 # --- a failure is noticed, and undone ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_failed_copy_leaves_no_pinhole_open(clean_lab, alpha, beta):
     plant_random(alpha, "/srv/data/1-big", 20 * MB)
     plant_at(alpha, "/srv/data/2-more", {"file": b"it will be gone"})

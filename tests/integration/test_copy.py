@@ -47,11 +47,13 @@ def demand(tree):
     os.chmod(tree / "more", stat.S_IMODE(os.stat(tree / "more").st_mode) | 0o070)
 
 
+@pytest.mark.slow
 def test_a_file_gets_the_name_it_is_given(run, data, beta):
     assert_ok(run(src="alpha:/srv/data/more/big", dst="beta:/srv/copy of big"))
     assert beta.disk("/srv/copy of big").read_bytes() == ENTRY["more"]["big"]
 
 
+@pytest.mark.slow
 def test_a_destination_right_below_the_root(run, data, beta):
     try:
         assert_ok(run(src="alpha:/srv/data", dst="beta:/newtop"))
@@ -92,11 +94,13 @@ def test_the_network_can_be_chosen(run, data, beta, side, version):
     assert_ok(run(src="alpha:/srv/data", dst="beta:/srv/", network=network))
 
 
+@pytest.mark.slow
 def test_both_ends_can_be_one_minion(run, data, alpha):
     assert_ok(run(src="alpha:/srv/data", dst="alpha:/srv/copy"))
     assert differences(alpha, alpha, copy="/srv/copy") == []
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_only_when_asked(run, data, alpha, beta):
     plant_at(beta, "/srv/data", {"old": b"old"})
     refused = run(src="alpha:/srv/data", dst="beta:/srv/")
@@ -162,6 +166,7 @@ def test_a_firewall_that_may_not_be_opened_keeps_the_way_shut_and_says_so(run, d
     assert "firewall" in str(done.data["reasons"])
 
 
+@pytest.mark.slow
 def test_a_minion_that_stands_still_is_told_long_before_the_timeout(run, data, beta):
     beta.run(["systemctl", "kill", "--signal=STOP", "salt-minion"])
     try:
@@ -175,6 +180,7 @@ def test_a_minion_that_stands_still_is_told_long_before_the_timeout(run, data, b
 # --- several at once, and ended by hand ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_copy_asked_for_twice_at_once_is_made_once(run, data, alpha, beta):
     """The other one is refused, or, when it comes late enough to see the first one run, attaches to it."""
     with ThreadPoolExecutor(2) as pool:
@@ -191,6 +197,7 @@ def test_of_two_copies_to_one_place_exactly_one_gets_it(run, data, alpha, beta):
     assert differences(alpha, beta) == []
 
 
+@pytest.mark.slow
 def test_four_at_once_between_two_minions(run, data, alpha, beta):
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: run(src="alpha:/srv/data", dst=f"beta:/srv/copy{n}"), range(4)))
@@ -206,6 +213,7 @@ def test_twenty_in_a_row(run, data, beta):
     assert len(os.listdir(beta.disk("/srv"))) == 20
 
 
+@pytest.mark.slow
 def test_a_cancel_in_the_middle_leaves_nothing(clean_lab, run, alpha, beta):
     plant_random(alpha, "/srv/big", SLOW_BYTES)
     with slowed(beta), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/copy") as copying:
@@ -255,11 +263,13 @@ def test_afterwards_status_list_and_log_tell_of_it(run, data):
     assert all('verdict {"result": "published"}' in logs[host] for host in ("alpha", "beta"))
 
 
+@pytest.mark.slow
 def test_an_unknown_transfer_has_a_status_too(run):
     done = run("status", transfer="f" * 32)
     assert (done.returncode, names(done)) == (2, {"unknown-transfer"})
 
 
+@pytest.mark.slow
 def test_the_fixed_cost_is_told_by_phase(run, data):
     phases = run(src="alpha:/srv/data", dst="beta:/srv/").data["phases"]
     assert {"asking", "preparing", "arming", "starting", "following", "to_first_byte"} <= set(phases)

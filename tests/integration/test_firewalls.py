@@ -155,6 +155,7 @@ def test_a_source_that_comes_from_another_address_than_planned_is_not_let_in(run
     assert list(beta.disk("/srv").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_port_that_is_blocked_on_the_way_fails_before_anything_is_replaced(run, data, beta):
     plant_at(beta, "/srv/data", {"old": b"old"})
     link = beta.link("front")
@@ -215,6 +216,7 @@ def test_where_there_is_no_ipv4_at_all_nothing_has_to_be_said(tmp_path):
 # --- versions ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_version_is_refused_at_once_naming_both(clean_lab, run, data):
     plant_at(clean_lab.machine("gamma"), "/srv/data", ENTRY)
     with other_version(clean_lab, "gamma") as other:

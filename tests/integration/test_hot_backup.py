@@ -162,6 +162,7 @@ def test_a_backup_arrives_whole_and_can_be_prepared(lab, donor, beta):
     assert left == "" and PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_stream_can_be_kept_and_unpacked_by_hand(lab, donor, beta):
     done = copied(lab, dst="beta:/srv/kept", keep_stream=True, parallel=2)
     assert_ok(done)
@@ -185,6 +186,7 @@ def test_everything_that_speaks_against_it_is_told_at_once(lab, donor, beta):
     assert names(nowhere) == {"source-missing"} and "no database server" in words(nowhere)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_backup_and_replication_goes_on(lab, donor, beta, unending):
     options = {"type": "xtrabackup", "stop_replication": True, "lease": f"{LEASE}s", "compress": "none"}
     with Copying(lab, SOURCE, "beta:/srv/sqldata", **options) as copying:
@@ -199,6 +201,7 @@ def test_a_killed_worker_ends_the_backup_and_replication_goes_on(lab, donor, bet
     assert donor.machine.run(["find", "/var/lib/salt-transfer", "-name", "login.cnf"]).stdout == ""
 
 
+@pytest.mark.slow
 def test_a_cancel_ends_the_backup_and_replication_goes_on(lab, donor, beta, unending):
     options = {"type": "xtrabackup", "stop_replication": True, "compress": "none"}
     with Copying(lab, SOURCE, "beta:/srv/sqldata", **options) as copying:
@@ -219,6 +222,7 @@ def is_prepared(machine):
 TO_TWO = "beta:/srv/sqldata,gamma:/srv/sqldata"
 
 
+@pytest.mark.slow
 def test_one_backup_goes_to_two_at_once(lab, donor, beta, gamma):
     done = copied(lab, dst=TO_TWO, order="given")
     assert_ok(done)
@@ -248,6 +252,7 @@ def test_who_dies_in_the_middle_of_a_backup_is_completed_from_the_other(lab, don
     assert is_prepared(beta) and is_prepared(gamma)
 
 
+@pytest.mark.slow
 def test_an_archive_of_a_backup_is_unpacked_where_it_arrives(lab, donor, beta):
     donor.machine.run(
         ["sh", "-c", "cd /srv && mariabackup --backup --target-dir=/srv/whole && tar -czf whole.tar.gz whole"]
@@ -347,6 +352,7 @@ def test_however_a_backup_ends_its_password_is_only_where_it_must_be(lab, donor,
     assert donor.machine.run(["find", "/var/lib/salt-transfer", "-name", "login.cnf"]).stdout == ""
 
 
+@pytest.mark.slow
 def test_a_password_that_is_refused_is_told_to_nobody(lab, donor, beta):
     donor.sql("SET sql_log_bin=0; ALTER USER backup@localhost IDENTIFIED BY 'another'")
     try:

@@ -33,6 +33,7 @@ def synced():
         yield lab
 
 
+@pytest.mark.slow
 def test_a_synced_tree_copies(synced):
     synced.machine("alpha").run(["sh", "-c", "mkdir /srv/data && echo hello >/srv/data/file"])
     done = synced.run_runner("transfer.copy", src="alpha:/srv/data", dst="beta:/srv/")
@@ -144,6 +145,7 @@ def loaded(installed, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_wheel_brings_every_module_and_the_runner(loaded):
     assert set(MODULES) <= set(loaded["modules"])
     assert {"transfer.copy", "transfer.plan", "transfer.list"} <= set(loaded["runners"])

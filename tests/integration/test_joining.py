@@ -155,6 +155,7 @@ def test_cancel_across_versions_undoes_both_ends(clean_lab, upgraded, run):
 # --- what rests ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_list_tells_by_what_it_sees_whether_one_is_orphaned_rests_or_can_go_on(clean_lab, copying, run):
     copying.await_arrived()
     kill_runner(clean_lab, copying)
@@ -177,6 +178,7 @@ def died(clean_lab, copying):
     return copying.transfer
 
 
+@pytest.mark.slow
 def test_after_a_killed_worker_resume_completes(clean_lab, died, run):
     assert states(run)[died] == "resumable"
     done = run("resume", transfer=died)
@@ -194,6 +196,7 @@ def test_after_a_killed_worker_the_same_copy_again_goes_on(clean_lab, died, run)
     assert_same_file(clean_lab)
 
 
+@pytest.mark.slow
 def test_what_rests_is_found_by_doctor_and_given_up_by_cancel(clean_lab, died, run):
     found = run("doctor", minions="alpha,beta").data["findings"]
     assert [(each["host"], each["what"]) for each in found] == [("beta", "partial data")]

@@ -70,6 +70,7 @@ def mebibytes(text):
     return [float(figure) for figure in re.findall(r"([0-9.]+) MiB", text)]
 
 
+@pytest.mark.slow
 def test_too_many_bytes_and_too_many_inodes_are_refused_together(run, alpha, beta, few_inodes):
     plant_random(alpha, "/srv/data/big", 70 * MB)
     plant_files(alpha, "/srv/data", 500)
@@ -103,6 +104,7 @@ def test_a_disk_that_others_fill_ends_the_copy_with_figures_and_without_a_trace(
     assert what_is_there(disk) == {"of others"}
 
 
+@pytest.mark.slow
 def test_a_disk_on_which_others_leave_no_inodes_is_told_as_such(clean_lab, alpha, beta, few_inodes):
     plant_random(alpha, "/srv/data/00-first", 8 * MB)
     plant_files(alpha, "/srv/data", 300)
@@ -114,6 +116,7 @@ def test_a_disk_on_which_others_leave_no_inodes_is_told_as_such(clean_lab, alpha
     assert len(what_is_there(few_inodes)) == 250
 
 
+@pytest.mark.slow
 def test_a_disk_that_turns_read_only_is_told_and_what_cannot_be_removed_too(clean_lab, run, alpha, beta, disk):
     plant_random(alpha, "/srv/data/big", 30 * MB)
     beta.run(["mount", "-o", "remount,errors=remount-ro", SMALL])

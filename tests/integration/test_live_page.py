@@ -86,6 +86,7 @@ def await_reached_by_tab(browser, wanted):
 # --- who -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_who_is_not_known_is_told_so_and_sees_nothing(page):
     page.fill("#username", "ann")
     page.fill("#password", "wrong")
@@ -116,6 +117,7 @@ def test_a_user_sees_only_what_they_may(clean_lab, api, copied, signed_in):
     assert "copy" not in page.text()
 
 
+@pytest.mark.slow
 def test_a_name_in_the_arguments_opens_nothing_over_the_network(api, copied):
     asked = {"client": "runner", "fun": "transfer.overview", "kwarg": {"__pub_user": "root", "__user__": "ann"}}
     status, told = post(api, [asked], token_of(api, "bob"))
@@ -183,6 +185,7 @@ def test_a_copy_is_seen_while_it_runs_and_when_it_is_proved(clean_lab, alpha, be
     keep_picture(page, "recent-desktop")
 
 
+@pytest.mark.slow
 def test_what_a_doctor_finds_is_told_with_what_to_do(clean_lab, beta, signed_in):
     page = signed_in("ann")
     page.click("a[href='#/doctor']")
@@ -203,6 +206,7 @@ def test_what_a_doctor_finds_is_told_with_what_to_do(clean_lab, beta, signed_in)
 # --- how -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_says_so_when_salt_api_does_not_answer_and_goes_on_when_it_does(clean_lab, signed_in):
     page = signed_in("ann")
     page.await_text("Nothing runs.")
@@ -230,7 +234,8 @@ def test_everything_is_reached_by_the_keyboard_and_named_for_who_does_not_see(si
     assert headings[:2] == ["H1", "H2"]
 
 
-@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["light", "dark"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read_against_what_is_behind_it(signed_in, copied, dark):
     page = signed_in("ann")
     page.size(*DESKTOP, dark=dark)
@@ -331,6 +336,7 @@ def test_an_average_counts_each_second_alike(page):
     assert reckoned(page, "model", "[it.mean([]), it.mean([[1, 2]]), it.mean([[1, 2], [1, 3]])]") == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_pace_is_over_the_last_seconds_and_begins_anew_with_another_attempt(page):
     noted = "const p = new it.Paces(); for (const [at, bytes] of %s) p.note('k', at, bytes); return p.rate('k');"
     fast = "(() => { " + noted % "[[0, 0], [5, 0], [30, 2500], [40, 3500]]" + " })()"

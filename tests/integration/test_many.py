@@ -44,6 +44,7 @@ def test_a_tree_comes_to_two_and_leaves_the_source_once(run, alpha, beta, gamma,
     assert run("verify", transfer=done.data["transfer"]).data["result"] == "ok"
 
 
+@pytest.mark.slow
 def test_one_that_dies_in_the_middle_is_passed_by_and_is_completed_from_the_other(clean_lab, run, alpha, beta, gamma):
     plant_random(alpha, "/srv/big/file", SIZE)
     copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/,gamma:/srv/", order="given")

@@ -37,6 +37,7 @@ def replicated(fleet):
 REPLICATED = pytest.mark.usefixtures("replicated")
 
 
+@pytest.mark.slow
 def test_every_reason_against_a_clone_is_told_and_nothing_changes(fleet):
     done = fleet.run_runner("replica.clone", "db2", "db1", confirm="x")
     assert (done.returncode, done.data["result"]) == (3, "refused")
@@ -104,11 +105,12 @@ def test_a_replica_is_the_donor_of_another_and_is_found_as_it_was(fleet):
     assert standing(donor) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "back", "words"),
     [
         ("UPDATE item SET name='x' WHERE id=77", "UPDATE item SET name=MD5(77) WHERE id=77", "shop.item' differs"),
-        pytest.param("DROP TRIGGER lower_case", None, "trigger shop.item.lower_case", marks=pytest.mark.slow),
+        ("DROP TRIGGER lower_case", None, "trigger shop.item.lower_case"),
     ],
 )
 @REPLICATED

@@ -44,6 +44,7 @@ def assert_remembered(run, transfer):
     assert run("list").data["transfers"][0]["transfer"] == transfer
 
 
+@pytest.mark.slow
 def test_a_state_begins_a_copy_in_the_background_and_waits_for_it(clean_lab, data, alpha, beta):
     declared = {"name": "/srv/data", "source": "alpha:/srv/data"}
     (told,) = clean_lab.call_local("beta", "state.single", "transfer.copied", **declared).data["local"].values()
@@ -67,6 +68,7 @@ def test_a_minion_that_is_none_is_refused(run, data):
     assert (outcome(done), names(done)) == ((3, "refused"), {"minion-silent"})
 
 
+@pytest.mark.slow
 def test_stdout_is_json_when_people_are_told_on_stderr(clean_lab, data):
     done = clean_lab.run_runner("transfer.copy", src="alpha:/srv/data", dst="beta:/srv/", verbose=True)
     assert_ok(done)

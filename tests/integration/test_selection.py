@@ -1,5 +1,6 @@
 """What of a directory travels, and whether it is still what was proved: asked on a real command line."""
 
+import pytest
 
 from tests.support.runs import assert_ok, names, plant_at
 
@@ -30,6 +31,7 @@ def test_nothing_but_what_is_included_travels(run, alpha, beta):
     assert sorted(path.name for path in beta.disk("/srv/data").iterdir()) == ["conf"]
 
 
+@pytest.mark.slow
 def test_what_was_copied_is_verified_later_with_a_true_exit_status(clean_lab, run, data, beta):
     copied = run(src="alpha:/srv/data", dst="beta:/srv/", digest="sha256")
     assert_ok(copied)

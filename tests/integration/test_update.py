@@ -52,6 +52,7 @@ def test_an_update_that_would_delete_too_much_is_refused_and_tells_beforehand(ru
     assert differences(alpha, beta) == []
 
 
+@pytest.mark.slow
 def test_an_update_of_nothing_is_a_plain_copy_and_delete_alone_is_refused(run, alpha, beta):
     plant_at(alpha, "/srv/data", {"file": b"file"})
     assert names(run(src="alpha:/srv/data", dst="beta:/srv/", delete=True)) == {"bad-option"}

@@ -93,6 +93,7 @@ def test_a_fresh_minion_is_provisioned_and_stays_so(clean_lab, data, alpha, beta
     assert last["/srv/fresh/"][:2] == (None, {}), "only comparing tells whether an update has anything to do"
 
 
+@pytest.mark.slow
 def test_an_update_in_a_state_tells_what_it_changed(clean_lab, data, alpha, beta):
     copied(clean_lab, "/srv/data", source="alpha:/srv/data", update=True, profile="careful")
     (data / "file").write_bytes(b"other")
@@ -113,6 +114,7 @@ def single(lab, minion, **options):
     return state["result"], state["changes"], state["comment"]
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_fulfilled_says_every_reason(clean_lab, data):
     result, changes, comment = copied(clean_lab, "/srv/no/place", source="alpha:/srv/none")
     assert (result, changes) == (False, {})
@@ -130,6 +132,7 @@ def test_a_minion_that_the_master_does_not_permit_is_told_what_is_missing(clean_
     assert (result, "peer_run" in comment) == (False, True)
 
 
+@pytest.mark.slow
 def test_a_minion_gets_copies_to_itself_alone(clean_lab, data):
     arguments = ["src=alpha:/srv/data", "path=/srv/copy", "dst=alpha:/srv/copy", "key=k"]
     told = clean_lab.call_local("beta", "publish.runner", "transfer.pull", json.dumps(arguments)).data["local"]

@@ -90,6 +90,7 @@ def minion_cgroup(machine):
     return machine.output("systemctl", "show", "salt-minion", "--property=ControlGroup", "--value")
 
 
+@pytest.mark.slow
 def test_restarts_kills_syncs_and_cleared_caches_of_the_minions_are_no_event(transfer, clean_lab):
     before = {role: transfer.process(role) for role in transfer.machines}
     assert clean_lab.run_module("*", "saltutil.clear_cache").returncode == 0

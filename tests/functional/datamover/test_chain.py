@@ -268,6 +268,7 @@ class Slow(Staging):
         return super().write(number, try_, offset, view)
 
 
+@pytest.mark.slow
 def test_one_that_is_far_slower_does_not_hold_up_the_others(large, folder, monkeypatch):
     monkeypatch.setattr(pace, "LEAST_LAG", 4 * MIB)
     monkeypatch.setattr(pace, "LEAST_SECONDS", 0.5)
@@ -283,6 +284,7 @@ def test_one_that_is_far_slower_does_not_hold_up_the_others(large, folder, monke
     assert chain.nodes["beta"].end.told("set-aside") == [{"host": "gamma"}]
 
 
+@pytest.mark.slow
 def test_both_sides_of_a_cut_go_on_as_far_as_they_can(large, folder):
     """Nobody reaches gamma any more, but gamma and delta live."""
     chain = Chains(large, folder, stall_timeout=12)
@@ -386,6 +388,7 @@ def test_a_source_that_dies_is_missed_by_all(large, folder):
     check(chain, outcomes, lost=list(chain.nodes))
 
 
+@pytest.mark.slow
 def test_who_comes_behind_one_that_waits_for_another_is_not_standing_still(large, folder):
     """Not even who goes on to get for a while what had landed farther up."""
     chain = Chains(large, folder, stall_timeout=6, limit=16 * MIB)
@@ -394,6 +397,7 @@ def test_who_comes_behind_one_that_waits_for_another_is_not_standing_still(large
     assert {host: outcome.error.name for host, outcome in outcomes.items()} == dict.fromkeys(HOSTS, "predecessor-lost")
 
 
+@pytest.mark.slow
 def test_who_is_served_from_now_on_by_one_that_waits_itself_is_told_so(large, folder):
     """It was not there to hear it when that one lost the source."""
     chain = Chains(large, folder, stall_timeout=6, limit=16 * MIB)

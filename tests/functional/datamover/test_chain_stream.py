@@ -148,6 +148,7 @@ def test_a_bulk_connection_that_breaks_is_made_again_from_what_is_kept(folder, l
     arrived(flows, long)
 
 
+@pytest.mark.slow
 def test_both_sides_of_a_cut_go_on_as_far_as_they_can(folder, long, narrow):
     flows = Flows(folder, python(ECHO, long), stall_timeout=12)
     at_bytes(flows, "delta", 12 * MIB, flows.through_relay("gamma").cut)
@@ -169,6 +170,7 @@ def slowly():
     return Slow(lambda report, size: {**report, "size": size}, lambda _view: None)
 
 
+@pytest.mark.slow
 def test_one_that_is_far_slower_is_left_behind(folder, tmp_path, narrow):
     long = tmp_path / "made"
     long.write_bytes(os.urandom(60 * MIB))

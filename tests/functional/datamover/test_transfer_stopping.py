@@ -117,6 +117,7 @@ class Slow(Staging):
         return super().write(*args)
 
 
+@pytest.mark.slow
 def test_a_slow_peer_is_no_stall(root, folder):
     ends = Ends(root, folder, staging=Slow, stall_timeout=2)
     sent, received = ends.run()

@@ -72,6 +72,7 @@ def fresh(tmp_path, name):
     return tmp_path / "srv" / name
 
 
+@pytest.mark.slow
 def test_many_tiny_files_take_little_memory(transfer, tmp_path):
     few = peaks(transfer(tiny_files(tmp_path / "few", 500, 100), fresh(tmp_path, "few")))
     many = peaks(transfer(tiny_files(tmp_path / "many", 20_000, 8_000), fresh(tmp_path, "many")))

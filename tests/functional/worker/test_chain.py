@@ -188,6 +188,7 @@ def test_one_stream_is_unpacked_by_all_who_are_named(unpacked, tmp_path):
     assert (result["receipt"]["level"], result["receipt"]["reread_bytes"]) == ("flight", 0)
 
 
+@pytest.mark.slow
 def test_who_dies_while_a_stream_passes_is_completed_from_the_tree_of_another(
     unpacked, minions, network, tmp_path, monkeypatch
 ):

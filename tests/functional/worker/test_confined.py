@@ -96,6 +96,7 @@ def test_a_link_that_changes_all_the_time_never_leads_to_a_forbidden_place(trans
     assert refused
 
 
+@pytest.mark.slow
 def test_a_source_whose_link_changes_all_the_time_is_never_read_from_a_forbidden_place(transfer, alpha, crossroads):
     for name in ("permitted", "forbidden"):
         (crossroads / name / "file").write_text(name)

@@ -276,6 +276,7 @@ def test_what_an_administrator_forbids_later_is_not_opened_again(guarded, net, g
     assert snapshot(net["destination"]) == before
 
 
+@pytest.mark.slow
 def test_without_an_opening_a_dropping_host_fails_in_words(guarded, net, guard, srv):
     pair = guarded(firewall={"backend": "none", "chains": []}, settings__lease=8).begin()
     source, destination = pair.verdicts()

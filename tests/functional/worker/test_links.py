@@ -69,6 +69,7 @@ def test_the_middle_one_is_killed_and_the_others_publish(row, big, network):
     assert not chain.path(gamma).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.root
 def test_who_must_come_in_anothers_place_is_let_in_by_the_firewall(data, big, tmp_path, srv):
     """The last host's firewall opens for the one before it alone, until that one is lost."""

@@ -72,6 +72,7 @@ def test_a_probe_tells_how_fast_the_way_is_and_touches_no_place(probe, alpha, be
     nothing_left(alpha, beta)
 
 
+@pytest.mark.slow
 def test_the_rate_is_that_of_a_way_that_is_shaped(probe, network):
     network.limit("80mbit")
     _, destination = probe(seconds=2, settings__streams=2).begin().verdicts()
@@ -95,6 +96,7 @@ def test_it_takes_a_seat_while_it_lasts(probe, transfer, beta):
     assert probe().begin().verdicts()[1]["result"] == "published"
 
 
+@pytest.mark.slow
 def test_its_end_is_told_once(probe, alpha):
     pair = probe().begin()
     pair.verdicts()

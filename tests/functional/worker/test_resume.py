@@ -85,6 +85,7 @@ def test_facts_tell_what_rests_at_a_place(halted, beta, srv):
     assert facts.resumable(runs, os.fsencode(srv / "data")) == [] and os.listdir(srv) == []
 
 
+@pytest.mark.slow
 def test_each_attempt_leaves_its_documents(halted, network, srv):
     pair = halted(**KEEP)
     pair.kill("source")
@@ -112,6 +113,7 @@ def test_what_was_prepared_and_never_begun_is_taken_back_and_begun_by_another_at
     nothing_open(pair, srv, ["data"])
 
 
+@pytest.mark.slow
 def test_preparing_a_further_attempt_twice_attaches(halted, srv):
     pair = halted(**KEEP)
     pair.kill("source")
@@ -121,6 +123,7 @@ def test_preparing_a_further_attempt_twice_attaches(halted, srv):
     assert pair.destination.prepare(pair.spec("destination"))["attached"]
 
 
+@pytest.mark.slow
 def test_a_further_attempt_is_refused_while_the_last_one_runs(halted):
     pair = halted(**KEEP)
     pair.attempt = 2
@@ -136,6 +139,7 @@ def test_a_further_attempt_is_refused_where_nothing_is_left_to_do(transfer):
         pair.destination.prepare(pair.spec("destination"))
 
 
+@pytest.mark.slow
 def test_a_further_attempt_is_refused_after_a_cancel_which_keeps_nothing(halted, srv):
     pair = halted(**KEEP)
     pair.destination.ask("cancel", pair.transfer)
@@ -249,9 +253,8 @@ def kill_at(pair, role, count):
 MOMENTS = [sorted(dice.uniform(0, 0.9) for _ in range(2)) for dice in map(random.Random, range(10))]
 
 
-@pytest.mark.parametrize(
-    ("role", "portions"), [pytest.param("source", MOMENTS[0], marks=pytest.mark.slow), ("destination", MOMENTS[1])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "portions"), [("source", MOMENTS[0]), ("destination", MOMENTS[1])])
 def test_killed_twice_a_mixed_tree_ends_equal(transfer, network, tree, srv, role, portions):
     cut_down(transfer, network, tree, srv, role, portions)
 

@@ -50,6 +50,7 @@ def test_what_differs_is_brought_over_and_what_is_gone_is_removed(updating, copi
     nothing_open(pair, srv, ["data"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delete", [False, True])
 def test_an_update_is_verified_later_and_what_it_left_alone_is_no_difference(updating, copied, srv, delete):
     (copied / "more").write_bytes(b"more")
@@ -61,6 +62,7 @@ def test_an_update_is_verified_later_and_what_it_left_alone_is_no_difference(upd
     assert pair.destination.ask("verify", pair.transfer)["counts"]["extra"] == delete
 
 
+@pytest.mark.slow
 def test_what_was_trusted_is_measured_when_it_is_verified(updating, copied):
     pair = updating()
     pair.verdicts()

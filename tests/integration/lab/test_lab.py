@@ -145,6 +145,7 @@ def test_a_power_cut_is_not_announced(lab, greeter):
     serve(greeter, PORT)
 
 
+@pytest.mark.slow
 def test_restarting_the_minion_kills_its_children_but_no_unit(lab):
     machine = lab.machine("alpha")
     lab.run_module("alpha", "cmd.run", "setsid sleep 1001 >/dev/null 2>&1 & systemd-run -q --unit=apart sleep 1002")

@@ -88,8 +88,8 @@ def settings_lines(answer: Mapping[str, Any]) -> list[str]:
 
 
 def doctor_lines(answer: Mapping[str, Any]) -> list[str]:
-    """From what `transfer.doctor` returns."""
-    found = findings.lines(answer["findings"]) if "findings" in answer else []
+    """From what `transfer.doctor` returns; of hosts that nobody could look at nothing is said."""
+    found = findings.lines(answer["findings"]) if answer.get("hosts") else []
     return [*found, *_afterwards(answer)]
 
 

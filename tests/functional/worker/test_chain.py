@@ -92,7 +92,7 @@ def crowd(minions, tmp_path):
         for name in NAMES:
             (tmp_path / name).mkdir()
         dst = [f"{name}:{tmp_path / name}/" for name in NAMES]
-        wanted = request.parse(f"alpha:{src}", dst, {"order": "given", "lease": "10s", **options}, [], "c" * 32)
+        wanted = request.parse(f"alpha:{src}", dst, {"order": "given", "lease": "30s", **options}, [], "c" * 32)
         made.append(Crowd(minions, wanted, facts(wanted)))
         return made[-1]
 

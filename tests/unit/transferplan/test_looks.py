@@ -246,8 +246,9 @@ def test_an_overview_tells_what_a_doctor_found_where_that_is_asked_for():
 
 
 def test_what_a_doctor_found_is_told_with_who_was_silent():
-    silent = {"findings": [], "silent": ["db3"], "reasons": []}
-    assert looks.doctor_lines(silent) == ["nothing is left over", "db3 did not answer: ask again when it is up"]
+    silent = {"findings": [], "hosts": ["db1"], "silent": ["db3"], "reasons": []}
+    assert looks.doctor_lines(silent) == ["nothing is left over", UNHEARD]
+    assert looks.doctor_lines({**silent, "hosts": []}) == [UNHEARD]
     assert looks.doctor_lines(REFUSED) == ["[12 bad-option] no such state"]
 
 

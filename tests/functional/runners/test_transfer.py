@@ -155,7 +155,7 @@ def test_a_wrong_option_alone_is_enough_to_prepare_nothing(run, minions):
 @pytest.mark.parametrize(
     "name, args, kwargs, said",
     [
-        ("copy", ("alpha:/a", "beta:/b", "gamma:/c"), {}, "transfer.copy: "),
+        ("copy", ("alpha:/a", "beta:/b", "gamma:/c"), {}, "write dst='beta:/b,gamma:/c'"),
         ("status", (), {}, "'transfer'"),
         ("status", (TRANSFER,), {"minion": "alpha"}, "'minion'"),
         ("list", (), {"all": True}, "'all'"),

@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 import tarfile
+import time
 
 import pytest
 
+from datamover.disk.metadata import SUSPECT_AGE_NS
 from datamover.disk.safepath import encode_path
 from tests.functional.worker.minions import Minion
 from tests.functional.worker.test_copy import equal
@@ -110,7 +112,14 @@ def state_of(crowd):
     return course.seen(crowd.plan.request, statuses)
 
 
+def is_old(root):
+    """Whether nothing there is so young that it is looked at again after it was read."""
+    youngest = max(path.lstat().st_ctime_ns for path in (root, *root.rglob("*")))
+    return time.time_ns() - youngest > SUSPECT_AGE_NS
+
+
 def test_a_planned_chain_brings_the_tree_to_all_and_reads_the_source_once(crowd, data, tmp_path):
+    assert eventually(lambda: is_old(data))
     chain = crowd(data).begin()
     verdicts = chain.verdicts()
     assert {each["result"] for each in verdicts.values()} == {"published"}, verdicts

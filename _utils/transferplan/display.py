@@ -187,37 +187,42 @@ def progress_lines(
     statuses: Mapping[Member, Status], paces: Mapping[Member, Pace], streams: int = 1, level: str = "readback"
 ) -> list[str]:
     """How far the copy has come, a line for each destination; none before anything is known. Paces from `measure`;
-    over so many streams, proved at this level.
+    over so many streams, proved at this level. What matters most comes first: a narrow screen cuts off the rest.
     """
     leading = _leading(statuses)
     shown, more = _most_telling(leading)
     source = next((status for member, status in statuses.items() if member.role == SOURCE), None)
     counted = _counted(statuses)
-    lines = ["  ".join(_progress(each, counted, paces.get(member, Pace()))) for member, each in shown.items()]
-    slowest = [_slowest(source, status, streams, level) for status in shown.values()]
-    lines = [f"{line}{held_up}" for line, held_up in zip(lines, slowest, strict=True)]
+    lines = []
+    for member, status in shown.items():
+        course = _course(status, counted, paces.get(member, Pace()))
+        fields = (*course, *_slowest(source, status, streams, level), *_amount(status, counted))
+        lines.append("  ".join(fields))
     if len(leading) > 1:
         width = max(len(member.host) for member in shown)
         lines = [f"{member.host:<{width}}  {line}" for member, line in zip(shown, lines, strict=True)]
     return [printable(line) for line in (*lines, *more)]
 
 
-def _progress(status: Status, counted: Progress, pace: Pace) -> Iterator[str]:
+def _course(status: Status, counted: Progress, pace: Pace) -> Iterator[str]:
     yield f"{status.phase:<10}"
     yield _share(status, counted)
-    yield f"{units.size(_done(status))} of {_about(counted)}{units.size(counted.bytes_total)}"
-    yield _files(status, counted)
     if status.phase not in ENDED:
         yield from _speed(counted.bytes_total - _done(status), pace)
 
 
-def _slowest(source: Status | None, status: Status, streams: int, level: str) -> str:
-    """What has held a destination up the most until now; empty where nothing is left to do or nobody has told."""
+def _slowest(source: Status | None, status: Status, streams: int, level: str) -> Iterator[str]:
+    """What has held a destination up the most until now; nothing where nothing is left to do or nobody has told."""
     if source is None or status is source or status.phase in ENDED or not (source.stages and status.stages):
-        return ""
+        return
     ours, theirs = (bottleneck.End(each.host, each.stages) for each in (source, status))
-    found = bottleneck.find(ours, theirs, streams, level)
-    return f"  slowest: {bottleneck.in_short(found)}" if found else ""
+    if found := bottleneck.find(ours, theirs, streams, level):
+        yield f"slowest: {bottleneck.in_short(found)}"
+
+
+def _amount(status: Status, counted: Progress) -> Iterator[str]:
+    yield f"{units.size(_done(status))} of {_about(counted)}{units.size(counted.bytes_total)}"
+    yield _files(status, counted)
 
 
 def measure(

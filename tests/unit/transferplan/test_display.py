@@ -8,6 +8,7 @@ from transferplan import course, display, report
 from transferplan.course import Declined, Interrupted
 from transferplan.display import Pace
 from transferplan.errors import NoSpace
+from transferplan.request import Member
 from transferplan.status import Status
 
 from .samples import ALPHA, BETA, GIB, ROOT, TRANSFER, failure, status, unhurried, verdict
@@ -52,17 +53,29 @@ def test_the_pace_survives_a_clock_that_stands_and_a_count_that_falls():
 def test_progress_tells_share_amount_rate_and_time():
     statuses = {ALPHA: told(ALPHA), BETA: told(BETA, progress=progress(bytes_done=4 * GIB, files_done=203))}
     line = shown(statuses, Pace(1.0, 4 * GIB, GIB / 2))
-    assert line == "moving       40 %  4.0 GiB of 10.0 GiB  203 of 1,000 files  512.0 MiB/s  12 s left"
+    assert line == "moving       40 %  512.0 MiB/s  12 s left  4.0 GiB of 10.0 GiB  203 of 1,000 files"
+
+
+def test_share_rate_time_left_and_what_holds_it_up_fit_on_a_usual_terminal():
+    waiting = {"network": 7.0}
+    source = told(ALPHA, stages=waiting)
+    destinations = {
+        BETA: told(BETA, progress=progress(bytes_done=4 * GIB), stages=waiting),
+        Member("db2.example", "destination"): told(BETA, stages=waiting),
+    }
+    paces = {BETA: Pace(1.0, 4 * GIB, GIB / 2)}
+    line, _ = display.progress_lines({ALPHA: source, **destinations}, paces)
+    assert line[:79].startswith("beta         moving       40 %  512.0 MiB/s  12 s left  slowest: the network")
 
 
 def test_progress_tells_what_holds_it_up():
     source, destination = {"read": 1.0, "network": 6.0}, {"write": 5.0, "network": 1.0}
     statuses = {ALPHA: told(ALPHA, stages=source), BETA: told(BETA, stages=destination)}
-    assert shown(statuses, Pace()).endswith("0 of 1,000 files  slowest: beta, writing")
+    assert shown(statuses, Pace()).endswith("slowest: beta, writing  0 B of 10.0 GiB  0 of 1,000 files")
     statuses[BETA] = told(BETA, stages={"network": 7.0})
-    assert shown(statuses, Pace()).endswith("slowest: the network between the hosts")
+    assert "  slowest: the network between the hosts  " in shown(statuses, Pace())
     (line,) = display.progress_lines({**statuses, ALPHA: told(ALPHA, stages={"read": 3.0, "encrypt": 8.0})}, {}, 4)
-    assert line.endswith("slowest: alpha, reading"), "connections work side by side"
+    assert "  slowest: alpha, reading  " in line, "connections work side by side"
 
 
 def test_nothing_holds_up_what_has_ended_or_has_not_told():
@@ -96,7 +109,7 @@ def test_what_is_verified_while_data_still_comes_is_no_measure():
 
 def test_when_nothing_is_left_no_time_is_told():
     statuses = {BETA: told(BETA, progress=progress(bytes_done=10 * GIB))}
-    assert shown(statuses, Pace(1.0, 10 * GIB, GIB)).endswith("1.0 GiB/s")
+    assert "  1.0 GiB/s  10.0 GiB of 10.0 GiB  " in shown(statuses, Pace(1.0, 10 * GIB, GIB))
 
 
 @pytest.mark.parametrize("last", [verdict(), failure()])

@@ -43,9 +43,11 @@ class _Lane:
         return sum(self.stages.values())
 
 
-def find(source: End, destination: End, streams: int, level: str) -> Bottleneck | None:
-    """The slowest stage of a transfer over so many connections; None if nothing took any time."""
-    lane = max(_lanes(source, destination, streams, level), key=lambda each: each.seconds)
+def find(source: End, destination: End, streams: int, level: str, explained: float = 0.0) -> Bottleneck | None:
+    """The slowest stage of a transfer over so many connections; None if nothing took any time. Where one passes
+    on what it gets, both waited for what held up those before them, too: so many seconds are explained by that.
+    """
+    lane = max(_lanes(source, destination, streams, level, explained), key=lambda each: each.seconds)
     if not lane.seconds:
         return None
     stage = max(lane.stages, key=lambda name: lane.stages[name])
@@ -53,7 +55,7 @@ def find(source: End, destination: End, streams: int, level: str) -> Bottleneck 
     return Bottleneck(stage, lane.host, round(seconds, 3), words(stage, lane.host))
 
 
-def _lanes(source: End, destination: End, streams: int, level: str) -> Iterator[_Lane]:
+def _lanes(source: End, destination: End, streams: int, level: str, explained: float) -> Iterator[_Lane]:
     """Every connection is a thread at each end; reading, and reading back, is one."""
     taking, checking = ["decrypt", "decompress", "write"], ["flush", "read_back"]
     (taking if level == "flight" else checking).append("digest")
@@ -62,7 +64,7 @@ def _lanes(source: End, destination: End, streams: int, level: str) -> Iterator[
     yield _lane(destination, taking, streams)
     yield _lane(destination, checking)
     waits = (each.stages.get(NETWORK, 0.0) / streams for each in (source, destination))
-    yield _Lane("", {NETWORK: min(waits)})
+    yield _Lane("", {NETWORK: max(0.0, min(waits) - explained)})
 
 
 def _lane(end: End, names: list[str], threads: int = 1) -> _Lane:

@@ -255,10 +255,7 @@ def receipt(state: State) -> dict[str, Any] | None:
 
 def _bottleneck(state: State) -> dict[str, Any] | None:
     """What held the copy up the most on any way, and what to try; None where it did not come so far."""
-    source, level = _source(state), state.request.settings.verify
-    members = [source, *_destinations(state)]
-    ways = ((_before(state, member), member) for member in members[1:])
-    found = [each for before, after in ways if (each := _slowest(state, before, after, level))]
+    found = [each for member in _destinations(state) if (each := _slowest(state, member, ()))]
     return asdict(max(found, key=lambda each: each.seconds)) if found else None
 
 
@@ -270,12 +267,17 @@ def _before(state: State, member: Member) -> Member:
     return next((each for each in state.members if each.host == host and each != member), _source(state))
 
 
-def _slowest(state: State, before: Member, after: Member, level: str) -> bottleneck.Bottleneck | None:
+def _slowest(state: State, after: Member, behind: tuple[Member, ...]) -> bottleneck.Bottleneck | None:
+    """What held this destination up the most on its own way; `behind` are those that waited for it in turn."""
+    before = _before(state, after)
     source, destination = _verdict(state, before), _verdict(state, after)
     if not (source and destination):
         return None
+    known = before == _source(state) or before in behind
+    earlier = None if known else _slowest(state, before, (*behind, after))
     accounts = (bottleneck.End(before.host, source.stages), bottleneck.End(after.host, destination.stages))
-    return bottleneck.find(*accounts, max(1, len(destination.streams)), destination.level or level)
+    streams, level = max(1, len(destination.streams)), destination.level or state.request.settings.verify
+    return bottleneck.find(*accounts, streams, level, earlier.seconds if earlier else 0.0)
 
 
 def _rank(level: str) -> int:

@@ -345,6 +345,32 @@ def test_what_held_it_up_is_sought_on_every_hop():
     assert (told["host"], told["stage"], told["seconds"]) == ("gamma", "write", 99.0)
 
 
+def chained(**stages):
+    """alpha to beta to gamma to delta, each with what it spent on its stages."""
+    after = {"gamma": "beta", "delta": "gamma"}
+    before = {host: [{"host": after.get(host, "alpha"), "epoch": 1}] for host in ("beta", "gamma", "delta")}
+    chain = {host: {"chain": {"predecessors": each, "lost": []}} for host, each in before.items()}
+    ends = {host: verdict(stages=told, **chain.get(host, {})) for host, told in stages.items()}
+    told = result(**ends)["bottleneck"]
+    return told["host"], told["stage"]
+
+
+def test_those_behind_wait_for_what_holds_up_the_first_of_a_chain_and_their_networks_are_not_to_blame():
+    waiting = {"network": 7.5, "write": 0.1}
+    assert chained(alpha={"limit": 7.3}, beta=waiting, gamma=waiting, delta=waiting) == ("alpha", "limit")
+
+
+def test_a_network_behind_the_first_hop_is_to_blame_for_what_it_takes_longer():
+    quick, slow = {"network": 7.5, "write": 0.1}, {"network": 60.0, "write": 0.1}
+    assert chained(alpha={"limit": 7.3}, beta=slow, gamma=slow, delta=quick) == ("", "network")
+
+
+def test_hosts_that_say_they_follow_each_other_are_still_told_of():
+    each = {host: [{"host": other, "epoch": 1}] for host, other in (("beta", "gamma"), ("gamma", "beta"))}
+    ends = {host: verdict(stages={"write": 9.0}, chain={"predecessors": told}) for host, told in each.items()}
+    assert result(alpha=OK, delta=OK, **ends)["bottleneck"]["stage"] == "write"
+
+
 def test_people_see_first_who_has_no_copy_and_by_what_way_it_came():
     healed = {"predecessors": [{"host": "gamma", "epoch": 1}, {"host": "beta", "epoch": 2}], "lost": []}
     told = result(alpha=OK, beta=OK, gamma=FAILED, delta=verdict(chain=healed))

@@ -345,8 +345,7 @@ def _cancelled(transfer):
 
 def _tell(what, details):
     """People hear of it on stderr, everybody else on the bus."""
-    words = " ".join(f"{key}={value}" for key, value in details.items())
-    print(f"replica: {what} {words}", file=sys.stderr, flush=True)
+    print(looks.step_line(what, details), file=sys.stderr, flush=True)
     with contextlib.suppress(Exception):
         __salt__["event.send"](f"salt/replica/{what}", dict(details))
 

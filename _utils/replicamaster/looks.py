@@ -19,6 +19,12 @@ NOTHING = "nothing waits for a person"
 Answer = Mapping[str, Any]
 
 
+def step_line(what: str, details: Mapping[str, Any]) -> str:
+    """A step of a clone or a repair, while it goes on."""
+    told = (f"{name} {' '.join(map(str, each)) if isinstance(each, list) else each}" for name, each in details.items())
+    return printable(", ".join((f"replica: {what}", *told)))
+
+
 def clone_lines(answer: Answer) -> list[str]:
     """From what `replica.clone` returns."""
     if answer["result"] == "planned":

@@ -20,5 +20,6 @@ def misfit(function: Callable, module: str, args: Sequence[Any], given: Mapping[
     try:
         signature.bind(*args, **given)
     except TypeError as error:
-        return f"{module}.{function.__name__.rstrip('_')}: {error}; it takes {', '.join(signature.parameters)}"
+        takes = ", ".join(signature.parameters) or "nothing"
+        return f"{module}.{function.__name__.rstrip('_')}: {error}; it takes {takes}"
     return ""

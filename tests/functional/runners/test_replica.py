@@ -35,6 +35,7 @@ def run(opts, fleet, context, state):
         ("clone", {"source": "alpha", "replicas": "beta", "leese": 5}, "unexpected keyword argument 'leese'"),
         ("clone", {"source": "alpha", "replicas": "beta", "lease": "long"}, "lease has to be a whole number"),
         ("prove", {"replica": "beta", "primary": "alpha", "timeout": "x"}, "timeout has to be a whole number"),
+        ("patrol", {"hosts": "beta"}, "it takes nothing"),
         ("approve", {"proposal": "0123"}, "There is no proposal 0123"),
     ],
 )

@@ -31,6 +31,12 @@ def cloned(*replicas, **wish):
 CONTENT = "1 tables with 3 rows and 2 definitions are equal at 0-1-7"
 
 
+def test_a_step_is_told_in_words_and_steers_no_terminal():
+    assert looks.step_line("check", {}) == "replica: check"
+    told = {"host": "db2", "reasons": ["It is broken.", "\x1b[2J"]}
+    assert looks.step_line("failed", told) == "replica: failed, host db2, reasons It is broken. \\x1b[2J"
+
+
 def test_a_proof_is_told_with_all_that_was_checked():
     lines = looks.prove_lines(proof())
     assert lines[0] == "ok: db2 is proved equal to db1"

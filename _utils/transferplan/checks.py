@@ -86,10 +86,17 @@ def _link(place: Endpoint, found: Source) -> Iterator[Reason]:
     yield errors.SourceMissing.reason(f"{place} is a symbolic link: name what it points to{target}")
 
 
+def _pattern(place: Endpoint) -> str:
+    """What to do instead, for who wrote a pattern as to a shell."""
+    if not set(b"*?[") & set(place.path):
+        return ""
+    return ", and patterns are not taken here: name the directory, and choose by include= what of it travels"
+
+
 def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reason]:
     """Whether the source can be read as a whole and may travel as it is."""
     if not found.exists:
-        yield errors.SourceMissing.reason(f"{place} does not exist")
+        yield errors.SourceMissing.reason(f"{place} does not exist{_pattern(place)}")
     elif found.kind == "symlink":
         yield from _link(place, found)
     elif found.kind not in ("file", "directory"):

@@ -135,6 +135,16 @@ def test_a_source_that_cannot_travel(name, changes, text):
     assert against({ALPHA: alpha(source(**changes))}) == (name, text)
 
 
+def test_who_writes_a_pattern_as_for_a_shell_hears_of_include():
+    answers = {ALPHA: alpha(source(real="/srv/*.log", exists=False, kind=None))}
+    name, text = against(answers, asked(src="alpha:/srv/*.log", dst="beta:/srv/logs"))
+    assert (name, text) == (
+        "source-missing",
+        "alpha:/srv/*.log does not exist, and patterns are not taken here: name the directory, and choose by include= "
+        "what of it travels",
+    )
+
+
 @pytest.mark.parametrize(
     "changes, text",
     [
@@ -473,5 +483,5 @@ def test_one_host_in_both_roles_is_told_its_reasons_once():
 def test_what_one_host_tells_is_weighed_though_the_other_is_silent():
     answers = {ALPHA: None, BETA: beta(destination(read_only=True), ports={"free": False})}
     assert [name for name, _ in refusals(asked(), answers)] == ["minion-silent", "destination-unusable", "no-port"]
-    answers = {ALPHA: alpha(source(exists=False, kind=None))}
+    answers = {ALPHA: alpha(source(real="/srv/*.log", exists=False, kind=None))}
     assert [name for name, _ in refusals(asked(), answers)] == ["minion-silent", "source-missing"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import threading
 import time
 
@@ -239,6 +240,45 @@ def test_two_that_die_one_after_the_other_are_passed_over(large, folder):
     check(chain, outcomes, lost="cd")
     assert outcomes["b"].chain.lost == ("c", "d")
     assert [host for host, _ in outcomes["e"].chain.predecessors][-1] == "b"
+
+
+@pytest.mark.parametrize("still", ["beta", "gamma", "delta"])
+def test_one_that_stands_still_is_passed_by(large, folder, still):
+    """It says nothing any more, and its kernel goes on taking what comes."""
+    chain = Chains(large, folder, stall_timeout=18)
+    alive = next(host for host in chain.nodes if host != still)
+    with chain.apart(still) as other:
+        at_share(chain, alive, 0.3, lambda: os.kill(other.process.pid, signal.SIGSTOP))
+        outcomes = chain.run(but=[still])
+    check(chain, outcomes, lost=[still])
+    assert outcomes["alpha"].error is None
+    before = {"beta": "alpha", "gamma": "beta", "delta": "gamma"}[still]
+    assert {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost} == {before: (still,)}
+
+
+class Hanging(Staging):
+    """A disk that hangs after a while, until it is let go."""
+
+    room = 8 * MIB
+
+    def write(self, number, try_, offset, view):
+        self.room -= len(view)
+        if self.room < 0:
+            assert self.gate.wait(60)
+        return super().write(number, try_, offset, view)
+
+
+def test_one_whose_disk_hangs_is_passed_by_long_before_all_would_be_given_up(large, folder):
+    """Its heartbeats go on."""
+    chain = Chains(large, folder, stall_timeout=18)
+    Hanging.gate = threading.Event()
+    chain.nodes["gamma"].staging_class = Hanging
+    chain.nodes["delta"].end.at_phase("published", Hanging.gate.set)
+    outcomes = chain.run()
+    check(chain, outcomes, lost=["gamma"])
+    assert outcomes["gamma"].error is not None
+    assert outcomes["beta"].chain.lost == ("gamma",)
+    assert [host for host, _ in outcomes["delta"].chain.predecessors] == ["gamma", "beta"]
 
 
 class Full(Staging):

@@ -1,34 +1,52 @@
-"""Destinations of a chain killed at random moments, round after round, with a seed: the living all end equal.
+"""Destinations of a chain that die or stand still at random moments, round after round, with a seed: the living all end
+equal.
 
     python -m tests.faults.chains --rounds 100 --seed 7 [--hosts 8]
     python -m tests.faults.chains --seed 7 --only 12          play one round again
 
-Engine only: every host is a process of its own. In a round one to three destinations are killed, each when a share of
-everything has landed there. Then every living one must have published what the source sealed, the dead must be named by
-who served them unless they had published before, and nothing may listen any more.
+Engine only: every host is a process of its own. In most rounds a tree goes through the chain, in the others a stream,
+which a program makes once and each host keeps as a file. One to three destinations are killed, or one stands still,
+each when a share of everything has landed there. Then every living one must have published what the source sealed and
+have closed and ended all that it had opened and begun, and the dead must be named by who served them unless they had
+published before. Under a final name there is all of it or nothing, at the dead too.
 """
 
 import argparse
-import contextlib
+import filecmp
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import random
 import signal
-import socket
 import sys
 import tempfile
+import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.functional.datamover.chains import ADDRESS, Chains
+import psutil
+
+from datamover.engine.outcome import Outcome
+from datamover.flow import spool
+from tests.functional.datamover.chains import Chains
 from tests.functional.datamover.places import independent_differences, plant
+from tests.functional.datamover.streams import Flows, python
+from tests.functional.datamover.test_stream import ECHO
 
 MIB = 1024 * 1024
 HOSTS = 8
-PATIENCE = 120
-SETTINGS = {"lease": 6, "stall_timeout": 20}
+PATIENCE = 240
+LEASE = 6
+STALL, LONG_STALL = 20, 60
+"""The latter where one stands still: who meets it anew waits so long for its first word, whatever the timeout is."""
+WINDOW = 12 * MIB
+"""What a host keeps of a stream, which is a half to a third of it."""
+STREAMS, HALTS = 0.3, 0.1
+"""The share of the rounds in which a stream is sent, and of those in which one stands still."""
+ENGINE = ("source ", "destination ", "link")
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,8 @@ class Kill:
 
 @dataclass(frozen=True)
 class Round:
+    """Where it `halts` the one in `kills` is not killed, but stands still."""
+
     number: int
     seed: int
     tree: int
@@ -48,6 +68,12 @@ class Round:
     streams: int
     verify: str
     kills: tuple[Kill, ...]
+    stream: bool = False
+    halts: bool = False
+
+    @property
+    def dead(self):
+        return {kill.host for kill in self.kills}
 
 
 def names(count):
@@ -58,7 +84,7 @@ def draw(seed, number, count=HOSTS):
     """A round of this seed, which does not depend on how many there are."""
     dice = random.Random(f"{seed}/{number}/chain")
     dead = dice.sample(names(count), min(count - 1, dice.choice((1, 1, 2, 3))))
-    return Round(
+    drawn = Round(
         number=number,
         seed=seed,
         tree=dice.randrange(1 << 30),
@@ -67,10 +93,35 @@ def draw(seed, number, count=HOSTS):
         verify=dice.choice(("readback", "flight")),
         kills=tuple(Kill(host, dice.random()) for host in dead),
     )
+    return _varied(drawn, random.Random(f"{seed}/{number}/chain, varied"))
+
+
+def _varied(drawn, dice):
+    """Now and then a stream in place of the tree; now and then one that stands still, when it is served already."""
+    if dice.random() < STREAMS:
+        drawn = replace(drawn, stream=True, verify="flight")
+    if dice.random() < HALTS:
+        first = drawn.kills[0]
+        drawn = replace(drawn, halts=True, kills=(replace(first, share=max(0.05, first.share)),))
+    return drawn
+
+
+# --- what goes through the chain --------------------------------------------------------------------------------------
+
+
+class Tree:
+    """A large file, middling ones, and many small ones."""
+
+    def __init__(self, round_, folder, hosts, **settings):
+        self._root = plant_tree(folder / "source", round_.tree)
+        self.bytes = sum(path.stat().st_size for path in self._root.rglob("*") if path.is_file())
+        self.chain = Chains(self._root, folder, hosts, verify=round_.verify, **settings)
+
+    def differences(self, place):
+        return independent_differences(str(self._root), str(place))
 
 
 def plant_tree(root, seed):
-    """A large file, middling ones, and many small ones."""
     dice = random.Random(seed)
     small = {str(number): dice.randbytes(dice.randrange(4000)) for number in range(200)}
     middling = {f"m{number}": dice.randbytes(dice.randrange(MIB)) for number in range(8)}
@@ -79,70 +130,130 @@ def plant_tree(root, seed):
     return plant(root, {"a": small, "b": middling, "large": large, "z": small})
 
 
-class Host:
-    """One process of a round, and what it told in the end: (error's name, Outcome without the error), or None."""
+class Stream:
+    """What a program makes once, of more than a host keeps."""
 
-    def __init__(self, name, work, close, landed):
+    def __init__(self, round_, folder, hosts, **settings):
+        dice = random.Random(round_.tree)
+        self._made = folder / "made"
+        self._made.write_bytes(dice.randbytes(dice.randrange(2 * WINDOW, 3 * WINDOW)))
+        self.bytes = self._made.stat().st_size
+        self.chain = Flows(folder, python(ECHO, self._made), hosts, **settings)
+
+    def differences(self, place):
+        return [] if filecmp.cmp(self._made, place, shallow=False) else [f"{place} is not what was made"]
+
+
+# --- the hosts --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a host told when it had ended: the Outcome (without its error, which is in words), and what it left open."""
+
+    error: str
+    outcome: Outcome
+    left: tuple[str, ...] = ()
+
+
+SILENT = f"told nothing for {PATIENCE} s"
+
+
+class Host:
+    """One process of a round. `run()` gives its Outcome, `prepare()` is called before."""
+
+    def __init__(self, name, run, prepare, landed):
         context = multiprocessing.get_context("fork")
         self.name = name
         self.landed = landed
         self._pipe, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=self._work, args=(work, close, theirs), daemon=True)
+        self.process = context.Process(target=self._work, args=(run, prepare, theirs), daemon=True)
         self.process.start()
         theirs.close()
 
-    def _work(self, work, close, pipe):
-        close()
-        pipe.send_bytes(pickle.dumps(work()))
+    @staticmethod
+    def _work(run, prepare, pipe):
+        spool.MEMORY = WINDOW  # of this process alone
+        own = prepare()
+        before = sockets() - own
+        outcome = run()
+        error = outcome.error
+        told = Told(error and f"{error.name}: {error.text}" or "", replace(outcome, error=None), tuple(left(before)))
+        pipe.send_bytes(pickle.dumps(told))
         os._exit(0)
 
     def told(self):
+        """What it told; None if it died without a word, SILENT if it goes on and on."""
         try:
-            return pickle.loads(self._pipe.recv_bytes()) if self._pipe.poll(PATIENCE) else ("nothing", None)
-        except EOFError:
+            return pickle.loads(self._pipe.recv_bytes()) if self._pipe.poll(PATIENCE) else SILENT
+        except (EOFError, OSError):
             return None
 
-    def kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
+    def strike(self, number):
+        """Send it a signal, unless it has ended."""
+        if self.process.exitcode is None:
+            os.kill(self.process.pid, number)
+
+
+def sockets():
+    """Those that this process has, by what the kernel calls them."""
+    links = (os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd"))
+    return {os.path.basename(link) for link in links if "socket:" in link}
+
+
+def left(before):
+    """What a host that has ended still has: sockets beside those of before, threads of the engine, processes."""
+    yield from (f"the {each}" for each in sorted(sockets() - before))
+    yield from (f"the thread {each.name}" for each in threading.enumerate() if each.name.startswith(ENGINE))
+    yield from (f"the process {each.pid}" for each in psutil.Process().children())
 
 
 class Play:
-    """One round; `wrong` holds sentences, `hits` (host, bytes landed) of each kill."""
+    """One round; `wrong` holds sentences, `hits` (host, bytes landed) of each blow."""
 
     def __init__(self, round_, folder, count=HOSTS):
         self._round = round_
-        settings = {"encrypt": round_.encrypt, "streams": round_.streams, "verify": round_.verify, **SETTINGS}
-        self._root = plant_tree(folder / "source", round_.tree)
-        self._total = sum(path.stat().st_size for path in self._root.rglob("*") if path.is_file())
-        self._chain = Chains(self._root, folder, names(count), **settings)
+        settings = {"encrypt": round_.encrypt, "streams": round_.streams, "lease": LEASE}
+        settings["stall_timeout"] = LONG_STALL if round_.halts else STALL
+        self._load = (Stream if round_.stream else Tree)(round_, folder, names(count), **settings)
+        self._chain = self._load.chain
         self._landed = {host: multiprocessing.RawValue("q", 0) for host in self._chain.nodes}
         self.hits = []
         self.wrong = []
 
     def run(self):
-        hosts = {name: self._start(name) for name in self._chain.nodes}
-        source = Host("alpha", lambda: report(self._chain.origin().run()), self._close_all, None)
-        self._close_all()
+        hosts = {name: Host(name, *self._destination(name), self._landed[name]) for name in self._chain.nodes}
+        source = Host("alpha", self._send, lambda: self._close_but(None), None)
+        self._close_but(None)
         try:
-            self._kill(hosts)
-            told = {name: host.told() for name, host in {"alpha": source, **hosts}.items()}
+            self._strike(hosts)
+            told = self._hear({"alpha": source, **hosts})
         finally:
             for host in (source, *hosts.values()):
-                with contextlib.suppress(ProcessLookupError):
-                    host.kill()
+                host.strike(signal.SIGKILL)
                 host.process.join()
-        self._judge(told)
+            self._chain.close()
+        self.wrong = [*wrong(told, self._round.dead, self._published()), *self._unequal()]
         return self
 
-    def _start(self, name):
-        def close_others():
-            for node in self._chain.nodes.values():
-                if node.host != name:
-                    node.listener.close()
-
-        return Host(name, lambda: self._destination(name), close_others, self._landed[name])
-
     def _destination(self, name):
+        """What it runs, and what it does before."""
+        return lambda: self._take(name), lambda: self._close_but(name)
+
+    def _close_but(self, name):
+        """Close the ports of all others; the own one."""
+        for node in self._chain.nodes.values():
+            if node.host != name:
+                node.listener.close()
+        own = self._chain.nodes.get(name)
+        return {f"socket:[{os.fstat(own.listener.fileno()).st_ino}]"} if own else set()
+
+    def _send(self):
+        outcome = self._chain.origin().run()
+        self._chain.tree.close()
+        return outcome
+
+    def _take(self, name):
         node, landed = self._chain.nodes[name], self._landed[name]
         progress = node.end.progress
         add = progress.add
@@ -152,20 +263,16 @@ class Play:
             landed.value = progress.counters.bytes_done
 
         progress.add = added
-        return report(node.relay().run())
+        return node.relay().run()
 
-    def _close_all(self):
-        for node in self._chain.nodes.values():
-            node.listener.close()
-
-    def _kill(self, hosts):
-        """Kill each when it is time, or when it has ended; look often, since all takes seconds."""
-        waiting = {kill.host: kill.share * self._total for kill in self._round.kills}
+    def _strike(self, hosts):
+        """Strike each when it is time, or when it has ended; look often, since all takes seconds."""
+        waiting = {kill.host: kill.share * self._load.bytes for kill in self._round.kills}
         deadline = time.monotonic() + PATIENCE
         while waiting and time.monotonic() < deadline:
             for name in [name for name, least in waiting.items() if self._is_due(hosts[name], least)]:
                 self.hits.append((name, hosts[name].landed.value))
-                hosts[name].kill()
+                hosts[name].strike(signal.SIGSTOP if self._round.halts else signal.SIGKILL)
                 del waiting[name]
             multiprocessing.connection.wait([host.process.sentinel for host in hosts.values()], 0.01)
 
@@ -173,41 +280,50 @@ class Play:
     def _is_due(host, least):
         return host.landed.value >= least or not host.process.is_alive()
 
-    def _judge(self, told):
-        root = told["alpha"] and told["alpha"][1] and told["alpha"][1].root
-        dead = {kill.host for kill in self._round.kills}
-        for name, node in self._chain.nodes.items():
-            if name not in dead:
-                self._judge_living(name, node, told[name], root)
-            self._judge_closed(name)
-        named = {lost for each in told.values() if each for lost in each[1].chain.lost}
-        unnamed = {name for name in dead if told[name] is None and not self._is_published(name)} - named
-        if told["alpha"] and told["alpha"][0]:
-            self.wrong.append(f"the source failed: {told['alpha'][0]}")
-        if unnamed:
-            self.wrong.append(f"{sorted(unnamed)} died and nobody named them: {told}")
+    def _hear(self, hosts):
+        """What all told; who stands still stands until the others have ended."""
+        told = {name: host.told() for name, host in hosts.items() if name not in self._round.dead}
+        for name in self._round.dead:
+            hosts[name].strike(signal.SIGKILL)
+            told[name] = hosts[name].told()
+        return told
 
-    def _is_published(self, name):
-        return (self._chain.nodes[name].folder / "final").exists()
+    def _place(self, name):
+        return self._chain.nodes[name].folder / "final"
 
-    def _judge_living(self, name, node, told, root):
-        if told is None or told[0] or not told[1].root or told[1].root != root:
-            self.wrong.append(f"{name} lived and did not end well: {told}")
-        elif found := independent_differences(str(self._root), str(node.folder / "final")):
-            self.wrong.append(f"{name} is not equal: {found[:3]}")
+    def _published(self):
+        return {name for name in self._chain.nodes if self._place(name).exists()}
 
-    def _judge_closed(self, name):
-        member = next(each for each in self._chain.roster["members"] if each["host"] == name)
-        with socket.socket() as probe:
-            if probe.connect_ex((ADDRESS, member["port"])) == 0:
-                self.wrong.append(f"{name} still listens")
+    def _unequal(self):
+        """Under its final name there is all of it or nothing."""
+        for name in sorted(self._published()):
+            if found := self._load.differences(self._place(name)):
+                yield f"{name} is not equal: {found[:3]}"
 
 
-def report(outcome):
-    """(what went wrong, the Outcome without it)."""
-    from dataclasses import replace
+# --- the verdict ------------------------------------------------------------------------------------------------------
 
-    return outcome.error and f"{outcome.error.name}: {outcome.error.text}", replace(outcome, error=None)
+
+def wrong(told: Mapping[str, Told | str | None], dead: set[str], published: set[str]) -> list[str]:
+    """Sentences about what must not be, by what the hosts told and which of them have published."""
+    ended = {name: each for name, each in told.items() if isinstance(each, Told)}
+    root = ended["alpha"].outcome.root if "alpha" in ended else None
+    alive = [name for name in told if name not in dead]
+    open_ = [f"{name} left {thing}" for name in alive if name in ended for thing in ended[name].left]
+    named = {lost for each in ended.values() for lost in each.outcome.chain.lost}
+    unnamed = sorted(dead - ended.keys() - published - named)
+    silent = [f"{', '.join(unnamed)} died and nobody named them"] if unnamed else []
+    return [*filter(None, (_of_living(name, told[name], root, published) for name in alive)), *open_, *silent]
+
+
+def _of_living(name, told, root, published):
+    if not isinstance(told, Told):
+        return f"{name} lived and {told or 'died without a word'}"
+    if told.error:
+        return f"{name} lived and failed: {told.error}"
+    if not root or told.outcome.root != root:
+        return f"{name} does not have the root that the source sealed"
+    return f"{name} said that all is well, and has published nothing" if name not in {"alpha", *published} else ""
 
 
 def play(round_, count=HOSTS):
@@ -230,17 +346,25 @@ def main(arguments):
 
 def play_all(numbers, options):
     """Play these rounds, tell each; the exit status."""
-    began, bad, kills, played = time.monotonic(), [], 0, 0
+    began, bad, played, hits = time.monotonic(), [], [], 0
     for number in numbers:
         if time.monotonic() - began > options.seconds:
             break
-        told = play(draw(options.seed, number, options.hosts), options.hosts)
-        kills, played = kills + len(told.hits), played + 1
-        struck = ", ".join(f"{host} with {landed} bytes" for host, landed in told.hits)
-        print(f"round {number}: {'; '.join(told.wrong) or 'good'} (killed {struck})", flush=True)
-        bad += [number] if told.wrong else []
-    print(f"{played} rounds of seed {options.seed}, {kills} kills, bad: {bad or 'none'}")
+        round_ = draw(options.seed, number, options.hosts)
+        done = play(round_, options.hosts)
+        played, hits = [*played, round_], hits + len(done.hits)
+        print(f"round {number}: {'; '.join(done.wrong) or 'good'} ({told_of(round_, done.hits)})", flush=True)
+        bad += [number] if done.wrong else []
+    streams, halts = sum(each.stream for each in played), sum(each.halts for each in played)
+    kinds = f"{streams} of them of a stream, {halts} with one that stands still"
+    print(f"{len(played)} rounds of seed {options.seed}, {kinds}, {hits} blows, bad: {bad or 'none'}")
     return bool(bad)
+
+
+def told_of(round_, hits):
+    """What happened in a round."""
+    struck = ", ".join(f"{host} with {landed} bytes" for host, landed in hits)
+    return f"a {'stream' if round_.stream else 'tree'}; {'halted' if round_.halts else 'killed'} {struck}"
 
 
 if __name__ == "__main__":

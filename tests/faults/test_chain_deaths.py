@@ -1,4 +1,6 @@
-"""Destinations of a chain die at random moments: a few rounds in the short form, more in the long one."""
+"""Destinations of a chain die at random moments: one round with a tree and one with a stream in the short form, more in
+the long one, where some stand still.
+"""
 
 import pytest
 

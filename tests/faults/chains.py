@@ -40,8 +40,7 @@ MIB = 1024 * 1024
 HOSTS = 8
 PATIENCE = 240
 LEASE = 6
-STALL, LONG_STALL = 20, 60
-"""The latter where one stands still: who meets it anew waits so long for its first word, whatever the timeout is."""
+STALL = 20
 WINDOW = 12 * MIB
 """What a host keeps of a stream, which is a half to a third of it."""
 STREAMS, HALTS = 0.3, 0.1
@@ -213,8 +212,7 @@ class Play:
 
     def __init__(self, round_, folder, count=HOSTS):
         self._round = round_
-        settings = {"encrypt": round_.encrypt, "streams": round_.streams, "lease": LEASE}
-        settings["stall_timeout"] = LONG_STALL if round_.halts else STALL
+        settings = {"encrypt": round_.encrypt, "streams": round_.streams, "lease": LEASE, "stall_timeout": STALL}
         self._load = (Stream if round_.stream else Tree)(round_, folder, names(count), **settings)
         self._chain = self._load.chain
         self._landed = {host: multiprocessing.RawValue("q", 0) for host in self._chain.nodes}

@@ -62,12 +62,13 @@ class Control:
                     if isinstance(message, Bye):
                         return
 
-    def leave(self, *words, unsaid=True):
-        """Part: send what still waits (if `unsaid`) and the last words, then listen until the other end has parted too.
+    def leave(self, *words, unsaid=True, seconds=PARTING):
+        """Part: send what still waits (if `unsaid`) and the last words, then listen until the other end has parted too;
+        all that for so long at most.
 
         For one thread, after the others have ended. Returns the failure that the other end told meanwhile, or None.
         """
-        self._link.stop, self._link.patience = Stop(), Countdown(PARTING)
+        self._link.stop, self._link.patience = Stop(), Countdown(seconds)
         for message in (*(self._lane.rest() if unsaid else ()), *words):
             self._send(message)
         self._link.finish_sending()

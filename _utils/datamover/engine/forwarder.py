@@ -37,8 +37,8 @@ class Forwarder(Hop):
     def _sealed_root(self):
         return self._stock.seal.root
 
-    def idle(self):
-        return super().idle() and (self._supply is None or self._supply.waiting)
+    def _has_all(self):
+        return super()._has_all() and (self._supply is None or self._supply.waiting)
 
     def _read(self):
         standing = self._standing_there()

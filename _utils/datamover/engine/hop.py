@@ -31,6 +31,7 @@ class Hop(Sending):
         session.hop = self
         self.carried = False
         self.held = 0
+        self._is_parting = False
         self._node = node
         self.pace = node.new_pace()
         self._awaited = Awaited(terms.block_size, session.stop)
@@ -70,8 +71,15 @@ class Hop(Sending):
         """Bytes of files that the destination took over this link."""
         return sum(stream["bytes"] for stream in self._streams.figures)
 
-    def idle(self):
-        """Whether the destination took all that was there for it so far."""
+    @property
+    def owes(self):
+        """Whether something is to come from the destination: where it stands, what it took, that it has published.
+        After that it waits for those behind it.
+        """
+        return not self._is_parting and not (self._awaited.complete and self._has_all())
+
+    def _has_all(self):
+        """Whether the destination took all that was there for it so far, and more may come."""
         return not self._streams.ending and not any(stream.owing for stream in self._streams)
 
     def is_final(self, error):
@@ -109,6 +117,7 @@ class Hop(Sending):
 
     def _await_parting(self):
         """It publishes, and parts when it knows how those behind it ended."""
+        self._is_parting = True
         self._parted.get()
 
     def _hear(self, message):

@@ -13,7 +13,9 @@ from .pulse import is_silent
 from .session import Session
 
 SHARE = 3
-"""A neighbour that owes an answer is given up this many times sooner than the whole transfer would be."""
+"""A neighbour that owes an answer is given up this many times sooner than the whole transfer would be. Heartbeats and
+parting keep to that: they say what gets on farther away, and who comes in its place waits until it has parted.
+"""
 
 
 class LinkSession(Session):
@@ -23,6 +25,8 @@ class LinkSession(Session):
 
     def __init__(self, terms, peer, progress, stop, elsewhere):
         super().__init__(terms, peer, progress, stop)
+        self.third = terms.stall_timeout / SHARE
+        self.pause, self.parting = min(self.pause, self.third / 4), min(self.parting, self.third / 2)
         self._elsewhere = elsewhere
         self._heard = time.monotonic()
 
@@ -54,18 +58,18 @@ class LinkSession(Session):
 
 
 class DownSession(LinkSession):
-    """The link to whom we serve. `hop`, which who makes it sets, says whether that has all there is for it so far, and
-    whether what ends us ends all.
+    """The link to whom we serve. `hop`, which who makes it sets, says whether that owes us anything, and whether what
+    ends us ends all.
     """
 
     def __init__(self, terms, peer, progress, stop, elsewhere):
         super().__init__(terms, peer, progress, stop, elsewhere)
-        self.stall = terms.stall_timeout / SHARE
+        self.stall = self.third
         self.hop = None
 
     def _mark(self):
-        # While we have nothing for it there is no telling whether it stands still.
-        return Session._mark(self), time.monotonic() if self.hop.idle() else None
+        # While it owes us nothing there is no telling whether it stands still.
+        return Session._mark(self), None if self.hop.owes else time.monotonic()
 
     def _last_words(self, error):
         if error is None or not self.hop.is_final(error):

@@ -70,8 +70,8 @@ class SourceHop(Hop, sender.Reading):
         self._holds_back = False
         self._begin(origin.stock.listed(self._session.stop), identity)
 
-    def idle(self):
-        return self._holds_back or super().idle()
+    def _has_all(self):
+        return self._holds_back or super()._has_all()
 
     def _begin_reading(self):
         self._origin.stock.begin(self._session.stop)
@@ -136,8 +136,8 @@ class Origin:
         self._session.bulk = self
         self._throttle = throttle or Throttle(self._terms.limit, self._session.stop)
         self._flow = Flow(progress)
-        told = progress.tell, self._is_own, self._elsewhere, self._session.stop, lambda: self.holding.note()
-        self._onward = Onward(self._succession, self._new_hop, *told)
+        told = progress.tell, self._is_own, self._elsewhere, self._session.stop
+        self._onward = Onward(self._succession, self._new_hop, *told, self._serves_others)
         self._hops = []
         self._upto = 0
         self.walk = Walk(tree, journal)
@@ -233,6 +233,11 @@ class Origin:
         """That the source changed after others had all of it ends only who lacks it."""
         late = isinstance(error, SourceChanged) and (self.seal is not None or error.evidence.get("late"))
         return not (late or isinstance(error, OF_A_LINK))
+
+    def _serves_others(self):
+        """A destination was served to its end or passed by: that is getting on, however long it took to give it up."""
+        self._flow.rise()
+        self.holding.note()
 
     def rise(self):
         """Somebody behind got on."""

@@ -58,7 +58,7 @@ class Relay(Receiver):
         self._predecessors = []
         self._succession = Succession(self._order)
         told = progress.tell, is_own, self._elsewhere, stop
-        self._onward = Onward(self._succession, self._new_hop, *told, self._note_held, not self._terms.stream)
+        self._onward = Onward(self._succession, self._new_hop, *told, self._serves_others, not self._terms.stream)
         self.holding = self._new_holding(stop)
         self._served, self._ready, self._landed = Lane(1, stop), Lane(1, stop), Lane(1, stop)
         self._all_ended, self._parted = Lane(1, stop), Lane(1, stop)
@@ -223,6 +223,11 @@ class Relay(Receiver):
 
     def _note_held(self):
         self.holding.note()
+
+    def _serves_others(self):
+        """A host was served to its end or passed by: that is getting on, however long it took to give it up."""
+        self._flow.rise()
+        self._note_held()
 
     def _tell_held(self):
         held = 0

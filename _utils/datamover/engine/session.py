@@ -10,10 +10,10 @@ import time
 
 from ..errors import ConnectionLost, HandshakeRefused, LocalError, MoverError, PeerFailed, PeerUnreachable
 from ..wire import Failed, Ping
-from .control import Control
+from . import control
 from .outcome import seconds_of
 from .stop import Crew, Stopped
-from .watch import Watch
+from .watch import BEAT, Watch
 
 JOINING = 10.0
 """Seconds for all threads to end once the work has; only a hung disk takes so long."""
@@ -43,6 +43,8 @@ class Session:
         self.times = progress.times
         self.bulk = None
         self.stall = terms.stall_timeout
+        self.pause = BEAT
+        self.parting = control.PARTING
         self._link = None
         self._times = {}
         self._pings = 0
@@ -51,7 +53,8 @@ class Session:
 
     def run(self, story):
         """Carry out `story`, which returns the last words to say if all is well; return (error or None, troubles)."""
-        self.crew.start("watch", Watch(self.stall, self._mark, self._ping, self._describe, self.stop).run)
+        watch = Watch(self.stall, self._mark, self._ping, self._describe, self.stop, self.pause)
+        self.crew.start("watch", watch.run)
         error = self._told(story)
         self.stop.set(Over())
         hung = self.crew.join(JOINING)
@@ -77,7 +80,7 @@ class Session:
     def converse(self, link, opening, dispatch):
         """Begin to speak and hear on the control connection, which is closed when all is over."""
         self._link = link
-        self.control = Control(link, self.terms.role, opening, self.peer.host, self.stop)
+        self.control = control.Control(link, self.terms.role, opening, self.peer.host, self.stop)
         self.progress.enter("proved")
         self.crew.start("speaking", self.control.speak)
         self.crew.start("hearing", self.control.hear, dispatch)
@@ -94,7 +97,7 @@ class Session:
         if self.control is None:
             return error
         try:
-            theirs = self.control.leave(*self._last_words(error), unsaid=error is None)
+            theirs = self.control.leave(*self._last_words(error), unsaid=error is None, seconds=self.parting)
         except (MoverError, Stopped, OSError) as trouble:
             if not isinstance(error, ConnectionLost | PeerFailed):
                 troubles.append(f"{self.peer.host} could not be told how it ended: {trouble or 'it did not listen'}")

@@ -59,19 +59,21 @@ def _within(ranges, number):
 
 
 class Awaited:
-    """The Standing of a link, which comes in one or more messages before anything else may be sent."""
+    """The Standing of a link, which comes in one or more messages before anything else may be sent; `complete` once all
+    of it was heard.
+    """
 
     def __init__(self, block_size, stop):
         self._told = Standing(block_size)
         self._whole = Lane(1, stop)
-        self._complete = False
+        self.complete = False
 
     def hear(self, message):
-        if self._complete:
+        if self.complete:
             raise ProtocolError(f"{message} came after the last one")
         self._told.hear(message)
         if not message.more:
-            self._complete = True
+            self.complete = True
             self._whole.put(self._told)
 
     def get(self):

@@ -8,20 +8,22 @@ BEAT = 5.0
 
 
 class Watch:
-    """`look()` gives a value that changes whenever something moves; heartbeats must leave it as it is."""
+    """`look()` gives a value that changes whenever something moves; heartbeats must leave it as it is. They come every
+    `pause` seconds, or more often.
+    """
 
-    def __init__(self, timeout, look, beat, describe, stop):
+    def __init__(self, timeout, look, beat, describe, stop, pause=BEAT):
         self._timeout = timeout
         self._look = look
         self._beat = beat
         self._describe = describe
         self._stop = stop
+        self._pause = min(pause, timeout / 4)
 
     def run(self):
         """Beat and look until the work ends; Stalled when nothing moved for the timeout."""
-        pause = min(BEAT, self._timeout / 4)
         seen, countdown = self._look(), Countdown(self._timeout)
-        while not self._stop.wait(pause):
+        while not self._stop.wait(self._pause):
             self._beat()
             now = self._look()
             if now != seen:

@@ -256,6 +256,21 @@ def test_one_that_stands_still_is_passed_by(large, folder, still):
     assert {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost} == {before: (still,)}
 
 
+def test_two_that_stand_still_one_behind_the_other_are_passed_by(large, folder):
+    """The second says not even the first word to who comes anew."""
+    chain = Chains(large, folder, "bcde", stall_timeout=18)
+    with chain.apart("c") as one, chain.apart("d") as other:
+
+        def halt():
+            for each in (one, other):
+                os.kill(each.process.pid, signal.SIGSTOP)
+
+        at_share(chain, "e", 0.3, halt)
+        outcomes = chain.run(but="cd")
+    check(chain, outcomes, lost="cd")
+    assert {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost} == {"b": ("c", "d")}
+
+
 class Hanging(Staging):
     """A disk that hangs after a while, until it is let go."""
 

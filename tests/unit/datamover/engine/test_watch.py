@@ -21,6 +21,18 @@ def test_nothing_that_moves_is_a_stall_and_beats_go_on_until_then():
     assert len(beats) >= 2
 
 
+def test_it_beats_as_often_as_it_is_told():
+    stop, beats = Stop(), []
+
+    def beat():
+        beats.append(1)
+        if len(beats) == 3:
+            stop.set(ValueError())
+
+    Watch(1000, lambda: "same", beat, lambda: "", stop, pause=0.01).run()
+    assert len(beats) == 3
+
+
 def test_anything_that_moves_is_none():
     stop, looks = Stop(), itertools.count()
 

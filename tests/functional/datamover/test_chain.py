@@ -242,7 +242,9 @@ def test_two_that_die_one_after_the_other_are_passed_over(large, folder):
     assert [host for host, _ in outcomes["e"].chain.predecessors][-1] == "b"
 
 
-@pytest.mark.parametrize("still", ["beta", "gamma", "delta"])
+@pytest.mark.parametrize(
+    "still", [pytest.param("beta", marks=pytest.mark.slow), "gamma", pytest.param("delta", marks=pytest.mark.slow)]
+)
 def test_one_that_stands_still_is_passed_by(large, folder, still):
     """It says nothing any more, and its kernel goes on taking what comes."""
     chain = Chains(large, folder, stall_timeout=18)
@@ -256,6 +258,7 @@ def test_one_that_stands_still_is_passed_by(large, folder, still):
     assert {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost} == {before: (still,)}
 
 
+@pytest.mark.slow
 def test_two_that_stand_still_one_behind_the_other_are_passed_by(large, folder):
     """The second says not even the first word to who comes anew."""
     chain = Chains(large, folder, "bcde", stall_timeout=18)

@@ -40,9 +40,14 @@ def test_a_plan_that_probes_tells_the_rate_of_the_way_and_leaves_nothing(run, bi
     assert (probe["before"], probe["after"], probe["reason"]) == ("alpha", "beta", None)
     assert probe["rate"] == pytest.approx(RATE, rel=0.2)
     forecast = done.data["plan"]["forecast"]
-    assert (forecast["basis"], forecast["rate"]) == ("probe", probe["rate"])
-    assert forecast["seconds"] == pytest.approx(30_000_000 / RATE, rel=0.25)
-    assert "a probe of 2" in done.stderr and "for a round trip" in done.stderr
+    # What was copied in this lab before may have been slower still; then that counts.
+    if forecast["basis"] == "history":
+        assert forecast["rate"] < probe["rate"]
+    else:
+        assert (forecast["basis"], forecast["rate"]) == ("probe", probe["rate"])
+        assert "a probe of 2" in done.stderr
+    assert forecast["seconds"] == pytest.approx(30_000_000 / forecast["rate"], rel=0.25)
+    assert "for a round trip" in done.stderr
     assert list(beta.disk("/srv").iterdir()) == []
     assert records(alpha, beta) == known
     told = news(run, "beta", before)

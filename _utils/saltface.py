@@ -58,7 +58,7 @@ _PADDING = padding.PSS(padding.MGF1(_HASH), salt_length=_HASH.digest_size)
 def sign(opts: Mapping, data: bytes) -> str:
     """This minion's signature of the data, made with its Salt key."""
     with open(os.path.join(opts["pki_dir"], "minion.pem"), "rb") as file:
-        # Salt checked the key when it made it; to check it again takes a thousand times as long as to sign.
+        # Salt made the key and checks it itself; to check it here too takes some 50 ms of CPU, and to sign takes one.
         key = serialization.load_pem_private_key(file.read(), password=None, unsafe_skip_rsa_key_validation=True)
     return base64.b64encode(key.sign(data, _PADDING, _HASH)).decode()
 

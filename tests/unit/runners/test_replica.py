@@ -1,12 +1,14 @@
 """The runner `replica` beside what Salt and hosts do: who is looked at, and what becomes of a proposal."""
 
 import pytest
-from _runners import replica as face
 
 from replicamaster import repairing
 from replicamaster.ledger import Book
 from replicaplan import repair
 from replicaplan.errors import CopyFailed
+from tests.support import runners
+
+face = runners.load("replica")
 
 CLUSTERS = {
     "main": {"primary": "db1", "replicas": ["db2", "db3"]},

@@ -99,6 +99,7 @@ class Ledger:
         self._journal = journal
         self._lock = threading.RLock()
         self._changed = Changes(stop, self._lock)
+        self._grown = Changes(stop, self._lock)  # all that, and each piece that lands
         self._lineage = Lineage()
         self._states = bytearray()
         self._tries = {}
@@ -117,7 +118,7 @@ class Ledger:
         with self._changed:
             self._states += bytes(State.ANNOUNCED if entry.kind == Kind.FILE else State.NOTHING for entry in entries)
             self.listed = last
-            self._changed.notify_all()
+            self._notify()
 
     def trust(self, number):
         """A file that is not to come, because it is kept as it is; its size."""
@@ -141,7 +142,7 @@ class Ledger:
             self._states[number] = min(state, State.ANNOUNCED)
             if self._shared:
                 self.restarts.append(number)
-            self._changed.notify_all()
+            self._notify()
 
     # What lands
 
@@ -161,7 +162,7 @@ class Ledger:
         """The link to the source is over, and who waits for what it would tell waits no more."""
         with self._changed:
             self._link += 1
-            self._changed.notify_all()
+            self._notify()
 
     def awaited(self, pack):
         """Those files of a pack, (number, try, bytes) each, that may land whole now; void tries are left out.
@@ -210,7 +211,8 @@ class Ledger:
             current = self._landings.get(landing.entry.number) is landing
             if current:
                 landing.add(piece)
-                self._tell_on()
+                if self._shared:
+                    self._grown.notify_all()
             return current
 
     def landed(self, files):
@@ -300,20 +302,31 @@ class Ledger:
     def _tell_on(self):
         """For who passes on: something has landed or was verified."""
         if self._shared:
-            self._changed.notify_all()
+            self._notify()
+
+    def _notify(self):
+        self._changed.notify_all()
+        self._grown.notify_all()
 
     def await_change(self, ready, stop):
         """Wait until `ready()`, which may ask for what is here; what it gave. Ends with `stop`, which must wake()."""
-        with self._changed:
+        return self._await(self._changed, ready, stop)
+
+    def await_growth(self, ready, stop):
+        """The same for who asks for the bytes of a file that is not complete."""
+        return self._await(self._grown, ready, stop)
+
+    def _await(self, changes, ready, stop):
+        with changes:
             found = []
-            self._changed.until(lambda: stop.is_set() or found.append(ready()) or found[-1])
+            changes.until(lambda: stop.is_set() or found.append(ready()) or found[-1])
             stop.check()
             return found[-1]
 
     def wake(self):
         """What somebody waits for may have come to be elsewhere."""
         with self._changed:
-            self._changed.notify_all()
+            self._notify()
 
     @property
     def announced(self):

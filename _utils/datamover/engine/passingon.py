@@ -70,7 +70,7 @@ class PassingOn(Supply):
         self.waiting = True
         try:
             with self._times.on("wait"):
-                return self._ledger.await_change(ready, self._stop)
+                return self._ledger.await_growth(ready, self._stop)
         finally:
             self.waiting = False
 

@@ -26,7 +26,7 @@ class SealedLink(Link):
             record = self._sealer.seal(data)
         super().send(record)
 
-    def receive_into(self, view):
+    def receive_into(self, view, _wanted=1):
         count = min(len(view), len(self._opened) or self._next_record())
         view[:count], self._opened = self._opened[:count], self._opened[count:]
         return count
@@ -53,4 +53,4 @@ class SealedLink(Link):
     def _fill_raw(self, view):
         at = 0
         while at < len(view):
-            at += super().receive_into(view[at:])
+            at += super().receive_into(view[at:], len(view) - at)

@@ -5,6 +5,7 @@ stream outlives its connections: when one breaks, the bytes that wait are let go
 are read again for the next connection. So a broken network costs no memory, and the other streams carry on.
 """
 
+import threading
 from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
@@ -23,6 +24,8 @@ MOST_OWED = 1024
 MARK_PIECES = 64
 MARK_BYTES = 16 * 1024 * 1024
 """After so much the other end is asked what it took."""
+LULL = 0.05
+"""Seconds without anything to send after which it is asked sooner, if somebody wants to know."""
 PULSE = 1.0
 """Seconds after which a carrier that waits looks whether its connection lives."""
 
@@ -61,8 +64,10 @@ class Stream:
         self._link = None
         self._reached = self._base = 0
         self._unmarked = (0, 0)
-        self._settling = self._ending = self._end_said = False
-        self._changed = Changes(stop)
+        self._hurried = self._settling = self._ending = self._end_said = False
+        lock = threading.RLock()
+        self._changed = Changes(stop, lock)
+        self._fewer = Changes(stop, lock)  # for who waits until all was taken, and not for each load that is put
 
     @property
     def figures(self):
@@ -113,6 +118,12 @@ class Stream:
     def _has_room(self):
         return len(self._queue) < BUFFERS if self.live else len(self._account) < MOST_OWED
 
+    def hurry(self):
+        """From now on have the other end asked for what it took, whenever there is a lull."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+
     def settle(self):
         """Have the other end asked for what it took of all this, as soon as that is sent."""
         with self._changed:
@@ -121,8 +132,8 @@ class Stream:
 
     def settled(self):
         """Return when all that was put was taken, or is void."""
-        with self._changed:
-            self._changed.until(lambda: not self._queue and not self._account)
+        with self._fewer:
+            self._fewer.until(lambda: not self._queue and not self._account)
             self._settling = False
 
     def end(self):
@@ -133,8 +144,8 @@ class Stream:
 
     def await_end(self):
         """Return when the other end took the end."""
-        with self._changed:
-            self._changed.until(lambda: self.ended)
+        with self._fewer:
+            self._fewer.until(lambda: self.ended)
 
     # For who hears
 
@@ -149,7 +160,7 @@ class Stream:
             self._take_off(admit)
             self._admit = admit
             self._fall()
-            self._changed.notify_all()
+            self._notify_fewer()
 
     def taken(self, taken):
         with self._changed:
@@ -157,7 +168,11 @@ class Stream:
             if taken.ended and not self._end_said:
                 raise ProtocolError(f"stream {self.number} is said to have ended, but goes on")
             self.ended = taken.ended
-            self._changed.notify_all()
+            self._notify_fewer()
+
+    def _notify_fewer(self):
+        self._changed.notify_all()
+        self._fewer.notify_all()
 
     def _take_off(self, told):
         for owed in self._account.taken(told.pieces, told.bytes):
@@ -191,8 +206,9 @@ class Stream:
         with self._changed:
             while (due := self._due()) is None:
                 self._stop.check()
-                if not self._changed.wait(PULSE):
-                    return Due.PULSE
+                asks = self._hurried and self._unmarked[0] > 0
+                if not self._changed.wait(LULL if asks else PULSE):
+                    return Due.MARK if asks else Due.PULSE
             return due
 
     def sending(self, payload, raw):
@@ -206,7 +222,7 @@ class Stream:
         """What next() gave is void."""
         with self._changed:
             self._account.skip()
-            self._changed.notify_all()
+            self._notify_fewer()
 
     def count(self, kind):
         """The Mark or End to be said now."""
@@ -298,11 +314,12 @@ class Streams(Bulk):
     def hurry(self):
         """From now on ask what was taken whenever there is nothing to send: somebody waits to let go of it."""
         for stream in self._all:
-            stream.settle()
+            stream.hurry()
 
     def settle(self):
         """Wait until all was taken; return (number, try) of what could not be sent again because it changed."""
-        self.hurry()
+        for stream in self._all:
+            stream.settle()
         for stream in self._all:
             stream.settled()
         outdated, self._outdated = self._outdated, []

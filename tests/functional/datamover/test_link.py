@@ -1,15 +1,19 @@
 """Links over real sockets: plain and TLS behave alike."""
 
+import fcntl
 import os
 import socket
 import ssl
+import sys
+import termios
 import threading
 
 import pytest
 
 from datamover.engine import channel
 from datamover.engine.link import EndOfStream, Link, TlsLink
-from datamover.engine.stop import Countdown, Stop, Stopped
+from datamover.engine.stop import Countdown, Stop, Stopped, wait_ready
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -123,6 +127,70 @@ def test_sending_to_a_silent_reader_ends_with_the_work(pair, stop):
     threading.Timer(0.05, stop.set, [ValueError()]).start()
     with pytest.raises(Stopped):
         pair[0].send(bytes(50_000_000))
+
+
+@pytest.fixture
+def tcp_pair(stop):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    links = Link(ours, stop), Link(theirs, stop)
+    yield links
+    for link in links:
+        link.close()
+
+
+def fill_in_background(link, count):
+    thread = threading.Thread(target=link.fill, args=(memoryview(bytearray(count)),))
+    thread.start()
+    return thread
+
+
+def waiting_bytes(link):
+    return int.from_bytes(fcntl.ioctl(link.socket, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_who_waits_for_many_bytes_is_not_woken_for_each_few(tcp_pair, monkeypatch):
+    woken = []
+
+    def noting(*arguments):
+        ready = wait_ready(*arguments)
+        woken.append(ready)
+        return ready
+
+    monkeypatch.setattr("datamover.engine.link.wait_ready", noting)
+    sender, receiver = tcp_pair
+    filling = fill_in_background(receiver, 100_000)
+    for number in range(100):
+        sender.send(bytes(1000))
+        eventually(lambda sent=1000 * (number + 1): receiver.received + waiting_bytes(receiver) == sent)
+    filling.join()
+    assert sum(woken) <= 1
+
+
+def test_what_trickles_in_is_seen_though_it_is_not_enough(tcp_pair):
+    sender, receiver = tcp_pair
+    filling = fill_in_background(receiver, 100_000)
+    sender.send(b"a little")
+    eventually(lambda: receiver.received == 8)
+    sender.send(bytes(100_000 - 8))
+    filling.join()
+
+
+@pytest.mark.parametrize("silence", [None, 60])
+def test_too_little_ends_with_patience_or_is_seen_by_who_looks_for_silence(tcp_pair, silence):
+    sender, receiver = tcp_pair
+    receiver.patience, receiver.silence = Countdown(0.05), silence
+    sender.send(b"a little")
+    if silence is None:
+        with pytest.raises(TimeoutError):
+            receiver.fill(memoryview(bytearray(100_000)))
+    else:
+        filling = fill_in_background(receiver, 100_000)
+        sender.send(b"more")
+        eventually(lambda: receiver.received == 12)
+        sender.send(bytes(100_000 - 12))
+        filling.join()
 
 
 def test_patience_ends(pair):

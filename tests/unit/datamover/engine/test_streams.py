@@ -1,10 +1,14 @@
 """A stream at the source: whoever waits for what is due hears that the work has ended, whenever that was."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from datamover.engine.loads import Load
 from datamover.engine.stop import Stop, Stopped
-from datamover.engine.streams import Stream
+from datamover.engine.streams import Due, Stream
 from datamover.errors import Cancelled
+from datamover.wire import Admit, Mark, Piece, PieceKind
 
 
 @pytest.fixture
@@ -21,3 +25,43 @@ def test_work_that_ended_while_nobody_waited_has_ended_for_who_asks_what_is_due(
     stop.set(Cancelled("enough"))
     with pytest.raises(Stopped):
         stream.next()
+
+
+@pytest.fixture
+def open_stream(stream):
+    """One whose connection is open, so that what it is given can be sent."""
+    stream.admit(Admit(stream=1, connection=1, token=bytes(32), secret=bytes(32)))
+    stream.admission()
+    stream.begin(SimpleNamespace(sent=0))
+    stream.next()
+    return stream
+
+
+def load(offset):
+    return Load(Piece(0, 1, offset, 10, 10, PieceKind.DATA, stream=1), memoryview(bytes(10)), bytearray(10))
+
+
+def sent(stream, offset):
+    stream.put(load(offset))
+    due = stream.next()
+    stream.sending(due.piece.payload, due.piece.moved)
+    return due
+
+
+def test_whoever_is_in_a_hurry_has_the_other_end_asked_in_a_lull_and_not_after_each_piece(open_stream):
+    open_stream.hurry()
+    assert [type(sent(open_stream, offset)) for offset in (0, 10, 20)] == [Load] * 3
+    assert open_stream.next() is Due.MARK
+    assert open_stream.count(Mark).pieces == 3
+    assert open_stream.next() is Due.PULSE
+
+
+def test_nobody_is_asked_in_a_lull_who_is_in_no_hurry(open_stream):
+    sent(open_stream, 0)
+    assert open_stream.next() is Due.PULSE
+
+
+def test_who_settles_has_the_other_end_asked_at_once(open_stream):
+    sent(open_stream, 0)
+    open_stream.settle()
+    assert open_stream._due() is Due.MARK

@@ -8,6 +8,10 @@ on the wire, and each piece costs `work` seconds of a host's own, during which i
 while after its last piece: it flushes, compares with the seal, publishes. A host that dies costs those behind it the
 time until they notice and have found who goes on; what was in flight is sent again.
 
+Where the hosts are processes of one machine they share its cores, and what each needs of them was measured, too: then
+no hop is faster than the cores can serve all hosts. What is said of hosts elsewhere is of such that have cores of their
+own.
+
 Everything here is seconds and bytes. Pure, but for the program at the end.
 """
 
@@ -142,9 +146,35 @@ def calibrated(size, one, two, speed, piece=PIECE, end=0.0, work=0.0):
 
 
 def of_record(document):
-    """The chain that the figures of `./dev bench fanout` for 1 and 2 destinations make."""
+    """The chain that the figures of `./dev bench fanout` for 1 and 2 destinations make, of hosts of their own."""
     about, medians = document["about"], document["medians"]
     return calibrated(about["bytes"], medians["one 1"], medians["chain 2"], about["payload_per_s"])
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The cores that all hosts share; the processor seconds of a copy to one host, and of each further one."""
+
+    cores: int
+    one: float
+    further: float
+
+    def speed(self, size, hosts):
+        """Bytes a second that so many destinations can take."""
+        return size * self.cores / (self.one + (hosts - 1) * self.further)
+
+
+def shared_of(document):
+    """What the same runs to 1 and 2 destinations say of the processor."""
+    one, two = (
+        statistics.median(run["processor"] for run in document["rows"][key]["runs"]) for key in ("one 1", "chain 2")
+    )
+    return Shared(document["about"]["machine"]["cores"], one, two - one)
+
+
+def together(chain, hosts, shared):
+    """`seconds` where the hosts share the cores of one machine."""
+    return seconds(replace(chain, speeds=(min(chain.speed(0), shared.speed(chain.size, hosts)),)), hosts)
 
 
 def predictions(chain, numbers=(1, 2, 4, 8, 10, 100, 1000)):
@@ -160,10 +190,16 @@ def predictions(chain, numbers=(1, 2, 4, 8, 10, 100, 1000)):
     }
 
 
-def errors(chain, medians):
-    """{N: how far off the prediction is, as a share of what was measured} for the chains that were measured."""
+def compared(document):
+    """{N: (predicted, measured) seconds} of the chains that were measured."""
+    chain, shared, medians = of_record(document), shared_of(document), document["medians"]
     measured = {int(key.split()[1]): value for key, value in medians.items() if key.startswith("chain ")}
-    return {number: seconds(chain, number) / value - 1 for number, value in sorted(measured.items())}
+    return {number: (together(chain, number, shared), value) for number, value in sorted(measured.items())}
+
+
+def errors(document):
+    """{N: how far off the prediction is, as a share of what was measured}."""
+    return {number: predicted / measured - 1 for number, (predicted, measured) in compared(document).items()}
 
 
 def main():
@@ -172,8 +208,9 @@ def main():
     chain = of_record(document)
     hop, start = f"{chain.hop * 1000:.0f} ms", f"{chain.start:.2f} s"
     print(f"a hop takes {hop} beside a piece of {chain.piece >> 10} KiB on the wire; a start {start}")
-    for number, off in errors(chain, document["medians"]).items():
-        print(f"{number} destinations: predicted {seconds(chain, number):.2f} s, {off:+.1%} of what was measured")
+    for number, (predicted, measured) in compared(document).items():
+        off = predicted / measured - 1
+        print(f"{number} destinations: predicted {predicted:.2f} s, {off:+.1%} of what was measured")
     speed = options.rate * 125_000 if options.rate else chain.speed(0)
     asked = replace(chain, size=options.size or chain.size, speeds=(speed,), failures=options.failures)
     _show(asked)

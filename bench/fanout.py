@@ -2,6 +2,7 @@
 
     ./dev bench fanout                             a round of all ways for 2, 4 and 8, the figures on the screen
     ./dev bench fanout --rounds 3 --write-docs     three rounds more, into docs/fanout.{json,md,svg}; again to go on
+    ./dev bench fanout --rate 100 --size 64M --write-docs     beside those, over slower links
     ./dev bench fanout --nodes 2 --size 64M        a first look
 
 `one` is a copy to a single destination; `chain` is what transfer.copy does for several; `serial` is one after the
@@ -34,6 +35,8 @@ from .switch import Counting, Switch
 PROGRAM = Path(__file__).with_name("node.py")
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "fanout.json"
+RATE = 500
+"""Mbit/s of the links for which there are goals."""
 ONE, CHAIN, SERIAL, STAR = "one", "chain", "serial", "star"
 FRAMES = 0.95
 """How much of a shaped link's rate is payload: Ethernet, IP, TCP and TLS take the rest."""
@@ -178,15 +181,33 @@ def medians(rows):
 def main(arguments):
     options = parser().parse_args(arguments)
     try:
-        document = json.loads(DATA.read_text(encoding="utf-8")) if options.render else measure(options)
+        document = read(DATA) if options.render else measure(options)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 70
     print("\n".join(table(document)))
     if options.write_docs or options.render:
-        (DOCS / "fanout.md").write_text(page(document), encoding="utf-8")
-        (DOCS / "fanout.svg").write_text(picture(document), encoding="utf-8")
+        write_docs()
     return 0
+
+
+def write_docs():
+    document = read(DATA)
+    (DOCS / "fanout.md").write_text(page(document, map(read, slower_records())), encoding="utf-8")
+    (DOCS / "fanout.svg").write_text(picture(document), encoding="utf-8")
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def kept(rate):
+    """Where the figures over links of this rate are kept."""
+    return DATA if rate == RATE else DATA.with_name(f"fanout-{rate}.json")
+
+
+def slower_records():
+    return sorted(DOCS.glob("fanout-*.json"))
 
 
 def parser():
@@ -195,12 +216,13 @@ def parser():
     )
     own.add_argument("--nodes", default="2,4,8", help="how many destinations, separated by commas")
     own.add_argument("--size", type=size_of, default="256M", help="of the file that is copied")
-    own.add_argument("--rate", type=int, default=500, help="of each link, Mbit/s")
+    own.add_argument("--rate", type=int, default=RATE, help="of each link, Mbit/s")
     own.add_argument("--rounds", type=int, default=1)
     own.add_argument("--ways", default="", help="only these, such as chain,one")
     own.add_argument("--json", metavar="FILE", help="keep the figures there, and go on with what is there")
     own.add_argument("--fresh", action="store_true", help="measure again what is there")
-    own.add_argument("--write-docs", action="store_true", help="write docs/fanout.{json,md,svg}")
+    documents = "write docs/fanout.{json,md,svg}; over links of another rate their figures into fanout-RATE.json"
+    own.add_argument("--write-docs", action="store_true", help=documents)
     own.add_argument("--render", action="store_true", help="measure nothing, write the pages from docs/fanout.json")
     return own
 
@@ -208,7 +230,7 @@ def parser():
 def measure(options):
     nodes = [int(text) for text in options.nodes.split(",")]
     head = head_of(options.size, options.rate, nodes)
-    record = continued(options.json or (DATA if options.write_docs else None), head, options.fresh)
+    record = continued(options.json or (kept(options.rate) if options.write_docs else None), head, options.fresh)
     if head["load"] > BUSY:
         print(f"This machine is busy (load {head['load']}): take the figures for what they are.", file=sys.stderr)
     grounds = Grounds()

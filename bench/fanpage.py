@@ -47,15 +47,18 @@ byte, after each run.
 {hopes}
 
 {machine}
-{busy}
+{busy}{slower}
 ## Predicted
 
 A small simulation (`bench/chain_model.py`) takes its constants from the measured copies to one and two destinations: a
-start of {start:.2f} s, and {hop:.0f} ms for each further hop beside the piece of {piece} KiB on the wire.
+start of {start:.2f} s, and {hop:.0f} ms for each further hop beside the piece of {piece} KiB on the wire. What these
+copies took of the processor says how fast {cores} cores can serve all hosts at once, which is the pace where it is
+slower than the links: {cores_speed}.
 
 {errors}
 
-What that makes of {size} MiB and of 100 GiB at {rate} Mbit/s, in seconds, if nobody dies:
+What that makes of {size} MiB and of 100 GiB at {rate} Mbit/s, in seconds, if nobody dies and each host has cores of its
+own:
 
 {predictions}
 
@@ -75,6 +78,21 @@ process dies that is noticed at once.
 {deaths}
 
 The reasoning is in [decisions](decisions.md#a-chain-not-a-tree-a-star-multicast-or-a-swarm).
+"""
+
+SLOWER = """
+## The same over links of {rate} Mbit/s
+
+Where links are slower the processor of this machine has time for all hosts; {size} MiB, medians of {rounds} rounds,
+load {load} before a run at most, {date}.
+
+{table}
+
+| what was hoped for | measured | |
+|---|---|---|
+{hopes}
+
+{errors}
 """
 
 
@@ -101,7 +119,8 @@ def _passed(run, at):
     return f"in {run['received'][at]:.2f}x, out {run['sent'][at]:.2f}x"
 
 
-def page(document):
+def page(document, slower=()):
+    """Of a record, and of `slower` ones over links that carry less."""
     about = document["about"]
     chain = chain_model.of_record(document)
     large = chain_model.replace(chain, size=100 << 30)
@@ -109,8 +128,9 @@ def page(document):
     return PAGE.format(
         size=about["bytes"] >> 20,
         rate=about["rate"],
-        rounds=min(len(row["runs"]) for row in document["rows"].values()),
+        rounds=_rounds(document),
         table="\n".join(table(document)),
+        slower="".join(map(_slower, slower)),
         cores=host["cores"],
         busiest=_busiest(document),
         machine=f"On {host['processor']}, {host['cores']} cores, Linux {host['kernel']}, Python {about['python']}; "
@@ -119,8 +139,9 @@ def page(document):
         start=chain.start,
         hop=chain.hop * 1000,
         piece=chain.piece >> 10,
-        hopes="\n".join(f"| {' | '.join(each)} |" for each in hopes(document)),
-        errors="\n".join(_errors(document, chain)),
+        hopes=_hopes(document),
+        cores_speed=_cores_speed(document),
+        errors="\n".join(_errors(document)),
         predictions="\n".join(_predictions(chain, large)),
         tree_small=chain_model.tree_wins_at(chain),
         tree_large=chain_model.tree_wins_at(large) or "not up to 10,000",
@@ -128,6 +149,28 @@ def page(document):
         notice=chain.notice,
         deaths="\n".join(_deaths(chain, large)),
     )
+
+
+def _slower(document):
+    about = document["about"]
+    return SLOWER.format(
+        rate=about["rate"],
+        size=about["bytes"] >> 20,
+        rounds=_rounds(document),
+        load=worst_load(document),
+        date=about["date"],
+        table="\n".join(table(document)),
+        hopes=_hopes(document),
+        errors="\n".join(_errors(document)),
+    )
+
+
+def _rounds(document):
+    return min(len(row["runs"]) for row in document["rows"].values())
+
+
+def _hopes(document):
+    return "\n".join(f"| {' | '.join(each)} |" for each in hopes(document))
 
 
 # --- what was hoped for ----------------------------------------------------------------------------------------------
@@ -171,8 +214,7 @@ def _of_overlap(runs):
 
 
 def _of_model(document):
-    off = chain_model.errors(chain_model.of_record(document), document["medians"])
-    if beyond := [share for number, share in off.items() if number > 2]:
+    if beyond := [share for number, share in chain_model.errors(document).items() if number > 2]:
         worst = max(map(abs, beyond))
         text = f"the model is off by at most {chain_model.NEAR:.0%} beyond two destinations"
         yield text, f"{worst:.1%}", _word(worst <= chain_model.NEAR)
@@ -196,12 +238,18 @@ def _busiest(document):
     return max(run["processor"] for runs in chains for run in runs)
 
 
-def _errors(document, chain):
+def _errors(document):
     yield "| N | predicted | measured | off by |"
     yield "|--:|--:|--:|--:|"
-    for number, off in chain_model.errors(chain, document["medians"]).items():
-        measured = document["medians"][f"chain {number}"]
-        yield f"| {number} | {chain_model.seconds(chain, number):.2f} s | {measured:.2f} s | {off:+.1%} |"
+    for number, (predicted, measured) in chain_model.compared(document).items():
+        yield f"| {number} | {predicted:.2f} s | {measured:.2f} s | {predicted / measured - 1:+.1%} |"
+
+
+def _cores_speed(document):
+    """What the shared cores leave to each number of destinations, in words."""
+    shared, size = chain_model.shared_of(document), document["about"]["bytes"]
+    speeds = {number: shared.speed(size, number) / 125_000 for number in chain_model.compared(document)}
+    return ", ".join(f"{speed:,.0f} Mbit/s for {number}" for number, speed in speeds.items())
 
 
 def _predictions(small, large):

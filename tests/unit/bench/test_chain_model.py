@@ -6,7 +6,21 @@ from dataclasses import replace
 
 import pytest
 from bench import chain_model
-from bench.chain_model import MIB, Chain, best_piece, calibrated, seconds, serial, star, steady, tree, tree_wins_at
+from bench.chain_model import (
+    MIB,
+    Chain,
+    Shared,
+    best_piece,
+    calibrated,
+    seconds,
+    serial,
+    star,
+    steady,
+    together,
+    tree,
+    tree_wins_at,
+)
+from bench.fanout import slower_records
 from bench.fanpage import worst_load
 from bench.machine import BUSY
 
@@ -86,11 +100,26 @@ def test_a_second_host_that_cost_nothing_makes_no_negative_hop():
     assert calibrated(CHAIN.size, 20.0, 20.0, 60e6).hop == 0.0
 
 
-@pytest.mark.skipif(not chain_model.DATA.exists(), reason="docs/fanout.json has not been measured yet")
-def test_it_predicts_what_was_measured_within_a_tenth():
-    document = json.loads(chain_model.DATA.read_text(encoding="utf-8"))
+def test_where_all_share_a_machine_its_cores_set_the_pace_when_they_are_slower_than_the_links():
+    shared = Shared(cores=2, one=4.0, further=3.0)
+    assert shared.speed(CHAIN.size, 8) == pytest.approx(CHAIN.size / 12.5)
+    assert together(CHAIN, 2, shared) == pytest.approx(seconds(CHAIN, 2))
+    limited = together(CHAIN, 20, shared)
+    assert limited == pytest.approx(0.5 + 30.5 + 19 * (0.05 + 30.5 / CHAIN.pieces))
+
+
+def test_what_hosts_need_of_the_processor_is_that_of_the_measured_copies_to_one_and_two():
+    rows = {"one 1": [1.0, 3.0, 1.8], "chain 2": [3.0, 3.2, 9.0], "chain 8": [11.0]}
+    runs = {key: {"runs": [{"processor": each} for each in told]} for key, told in rows.items()}
+    shared = chain_model.shared_of({"about": {"machine": {"cores": 4}}, "rows": runs})
+    assert shared == Shared(4, 1.8, pytest.approx(1.4))
+
+
+@pytest.mark.parametrize("path", [chain_model.DATA, *slower_records()], ids=lambda path: path.stem)
+def test_it_predicts_what_was_measured_within_a_tenth(path):
+    document = json.loads(path.read_text(encoding="utf-8"))
     if worst_load(document) > BUSY:
         pytest.skip("it was measured on a busy machine, which the page says")
-    off = chain_model.errors(chain_model.of_record(document), document["medians"])
+    off = chain_model.errors(document)
     assert {4, 8} <= set(off)
     assert all(abs(share) <= chain_model.NEAR for share in off.values()), off

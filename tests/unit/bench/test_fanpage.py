@@ -1,10 +1,10 @@
 """The page of one source and many destinations: made of the figures alone, with what was hoped for beside them."""
 
-import json
 from xml.etree import ElementTree
 
 import pytest
 from bench import chain_model, fanpage
+from bench.fanout import read, slower_records
 from bench.goals import MET, MET_STRETCH, NOT_MET
 
 KEPT = chain_model.DATA
@@ -93,9 +93,15 @@ def test_a_machine_that_was_busy_before_any_of_the_runs_is_told(document):
     assert "had other work" in fanpage.page(document) and "load 2.0 before a run at most" in fanpage.page(document)
 
 
-@pytest.mark.skipif(not KEPT.exists(), reason="docs/fanout.json has not been measured yet")
+def test_what_was_measured_over_slower_links_stands_beside_it(document):
+    slower = {**document, "about": {**document["about"], "rate": 100}, "medians": {**document["medians"], "chain 8": 9}}
+    text = fanpage.page(document, [slower])
+    assert "1.80x" not in fanpage.page(document) and "1.80x" in text
+    assert text.index("## Measured") < text.index("## The same over links of 100 Mbit/s") < text.index("## Predicted")
+
+
 def test_the_page_that_is_kept_is_that_of_the_figures_that_are_kept():
     """`./dev bench fanout --render` writes it."""
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    assert KEPT.with_suffix(".md").read_text(encoding="utf-8") == fanpage.page(kept)
+    kept = read(KEPT)
+    assert KEPT.with_suffix(".md").read_text(encoding="utf-8") == fanpage.page(kept, map(read, slower_records()))
     assert KEPT.with_suffix(".svg").read_text(encoding="utf-8") == fanpage.picture(kept)

@@ -9,8 +9,8 @@ while after its last piece: it flushes, compares with the seal, publishes. A hos
 time until they notice and have found who goes on; what was in flight is sent again.
 
 Where the hosts are processes of one machine they share its cores, and what each needs of them was measured, too: then
-no hop is faster than the cores can serve all hosts. What is said of hosts elsewhere is of such that have cores of their
-own.
+all cannot be over before the cores have done the work of all. What is said of hosts elsewhere is of such that have
+cores of their own.
 
 Everything here is seconds and bytes. Pure, but for the program at the end.
 """
@@ -159,9 +159,9 @@ class Shared:
     one: float
     further: float
 
-    def speed(self, size, hosts):
-        """Bytes a second that so many destinations can take."""
-        return size * self.cores / (self.one + (hosts - 1) * self.further)
+    def seconds(self, hosts):
+        """What the cores need at least for so many destinations."""
+        return (self.one + (hosts - 1) * self.further) / self.cores
 
 
 def shared_of(document):
@@ -174,7 +174,7 @@ def shared_of(document):
 
 def together(chain, hosts, shared):
     """`seconds` where the hosts share the cores of one machine."""
-    return seconds(replace(chain, speeds=(min(chain.speed(0), shared.speed(chain.size, hosts)),)), hosts)
+    return max(seconds(chain, hosts), shared.seconds(hosts))
 
 
 def predictions(chain, numbers=(1, 2, 4, 8, 10, 100, 1000)):

@@ -51,9 +51,9 @@ byte, after each run.
 ## Predicted
 
 A small simulation (`bench/chain_model.py`) takes its constants from the measured copies to one and two destinations: a
-start of {start:.2f} s, and {hop:.0f} ms for each further hop beside the piece of {piece} KiB on the wire. What these
-copies took of the processor says how fast {cores} cores can serve all hosts at once, which is the pace where it is
-slower than the links: {cores_speed}.
+start of {start:.2f} s, and {hop:.0f} ms for each further hop beside the piece of {piece} KiB on the wire. What the same
+copies took of the processor says what {cores} cores need at least for all hosts, before which nothing can be over:
+{cores_need}.
 
 {errors}
 
@@ -140,7 +140,7 @@ def page(document, slower=()):
         hop=chain.hop * 1000,
         piece=chain.piece >> 10,
         hopes=_hopes(document),
-        cores_speed=_cores_speed(document),
+        cores_need=_cores_need(document),
         errors="\n".join(_errors(document)),
         predictions="\n".join(_predictions(chain, large)),
         tree_small=chain_model.tree_wins_at(chain),
@@ -245,11 +245,9 @@ def _errors(document):
         yield f"| {number} | {predicted:.2f} s | {measured:.2f} s | {predicted / measured - 1:+.1%} |"
 
 
-def _cores_speed(document):
-    """What the shared cores leave to each number of destinations, in words."""
-    shared, size = chain_model.shared_of(document), document["about"]["bytes"]
-    speeds = {number: shared.speed(size, number) / 125_000 for number in chain_model.compared(document)}
-    return ", ".join(f"{speed:,.0f} Mbit/s for {number}" for number, speed in speeds.items())
+def _cores_need(document):
+    shared = chain_model.shared_of(document)
+    return ", ".join(f"{shared.seconds(number):.2f} s for {number}" for number in chain_model.compared(document))
 
 
 def _predictions(small, large):

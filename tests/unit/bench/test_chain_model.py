@@ -100,12 +100,11 @@ def test_a_second_host_that_cost_nothing_makes_no_negative_hop():
     assert calibrated(CHAIN.size, 20.0, 20.0, 60e6).hop == 0.0
 
 
-def test_where_all_share_a_machine_its_cores_set_the_pace_when_they_are_slower_than_the_links():
+def test_where_all_share_a_machine_nothing_is_over_before_its_cores_have_done_the_work_of_all():
     shared = Shared(cores=2, one=4.0, further=3.0)
-    assert shared.speed(CHAIN.size, 8) == pytest.approx(CHAIN.size / 12.5)
+    assert shared.seconds(8) == pytest.approx(12.5)
     assert together(CHAIN, 2, shared) == pytest.approx(seconds(CHAIN, 2))
-    limited = together(CHAIN, 20, shared)
-    assert limited == pytest.approx(0.5 + 30.5 + 19 * (0.05 + 30.5 / CHAIN.pieces))
+    assert together(CHAIN, 20, shared) == pytest.approx(30.5)
 
 
 def test_what_hosts_need_of_the_processor_is_that_of_the_measured_copies_to_one_and_two():

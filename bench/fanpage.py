@@ -66,8 +66,8 @@ A tree of two branches, in which each host shares its link between two, is faste
 {size} MiB, and {tree_large} with 100 GiB.
 
 **Pieces of another size.** What {size} MiB would take if a host passed on so much at a time; the last line is a host
-that waits for the whole file. The smallest is never the worst here, because what a piece costs a host beside its bytes
-was not measured: the lines say what there is to gain by smaller ones, and to lose by greater ones.
+that waits for the whole file. That is of the links alone: they say what there is to gain by smaller ones, and to
+lose by greater ones. What smaller ones cost the processor, and why {piece} KiB it is, is in the [decisions][why].
 
 {pieces}
 
@@ -77,7 +77,9 @@ process dies that is noticed at once.
 
 {deaths}
 
-The reasoning is in [decisions](decisions.md#a-chain-not-a-tree-a-star-multicast-or-a-swarm).
+The reasoning is in the [decisions][why].
+
+[why]: decisions.md#a-chain-not-a-tree-a-star-multicast-or-a-swarm
 """
 
 SLOWER = """

@@ -17,6 +17,7 @@ from datamover import errors, selection
 from datamover.disk import destination, safepath, special, survey
 from datamover.engine.outcome import Outcome
 from datamover.engine.stages import STAGES
+from datamover.engine.terms import Terms
 from datamover.flow import compressed
 from datamover.host import documents
 from hosttools import firewall, hotbackup
@@ -31,6 +32,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SPECS = json.loads((GOLDEN / "spec-1.json").read_text(encoding="utf-8"))
 CHAIN = json.loads((GOLDEN / "chain-1.json").read_text(encoding="utf-8"))
 SPEC = {**SPECS["destination"], "version": datamover.version.VERSION}
+STANDING = {"entries": 9, "bytes": 9, "disk_bytes": 9, "estimated": False}
 
 
 def test_there_is_one_version():
@@ -89,6 +91,18 @@ def test_a_worker_takes_the_specs_and_the_roster_of_a_chain(made):
     made = {**made, "version": datamover.version.VERSION}
     spec.check(made, made["host"])
     rosters.check(CHAIN["roster"], made, f"PEM of {made['host']}", None)
+
+
+@pytest.mark.parametrize("new", ["beta", "gamma"])
+def test_all_ends_of_an_update_in_a_chain_compare_alike_also_where_nothing_stands_yet(new):
+    members = (samples.ALPHA, samples.BETA, samples.GAMMA, samples.DELTA)
+    there = samples.destination(exists=True, kind="directory", standing=STANDING)
+    answers = {each: getattr(samples, each.host)(*[] if each.host in ("alpha", new) else [there]) for each in members}
+    planned = plan.make(samples.asked(dst="beta:/srv/,gamma:/srv/,delta:/srv/", update=True), answers)
+    specs = planned.specs()
+    assert [each.host for each, made in specs.items() if not made["settings"]["in_place"]] == [new]
+    assert len({Terms.of(made).features for made in specs.values()}) == 1
+    assert all(Terms.of(made).considers for made in specs.values())
 
 
 def test_a_plan_reads_what_is_found_at_a_source(tmp_path):

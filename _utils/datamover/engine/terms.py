@@ -37,7 +37,7 @@ class Terms:
     stall_timeout: float
     lease: float
     compare: str | None = None
-    """How what stands at the destination is compared, if that is to be updated."""
+    """How what stands at the destinations is compared, if that is to be updated."""
     stream: str = ""
     """The type of what a producer makes and a consumer takes; empty for files that are read."""
     chain: bool = False
@@ -137,12 +137,14 @@ class Terms:
 
 
 def compared(settings, chain):
-    """How an update compares: None for what is no update. What each destination of a chain would keep unread by its
-    time differs, and there is one seal for all of them, so there everything is read.
+    """How an update compares: None for what is no update.
+
+    All of a chain do it alike, those too where nothing stands yet. What each would keep unread by its time differs, and
+    there is one seal for all of them, so there everything is read.
     """
-    if not settings["in_place"]:
-        return None
-    return "digest" if chain else settings["compare"]
+    if chain:
+        return "digest" if settings["update"] else None
+    return settings["compare"] if settings["in_place"] else None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ SETTINGS = {
     "streams": 1,
     "compress": "none",
     "limit": 0,
+    "update": False,
     "in_place": False,
     "block_size": 1024 * 1024,
     "stall_timeout": 20,

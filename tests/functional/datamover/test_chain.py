@@ -167,6 +167,15 @@ def lay(folder, root, host, change):
     change(final)
 
 
+def updated(root, folder, new=None, **settings):
+    """A chain that updates what stands at its destinations; at the `new` one nothing does."""
+    chain = Chains(root, folder, update=True, in_place=True, compare="time", **settings)
+    for host, node in chain.nodes.items():
+        node.staging_class = Staging if host == new else UpdateStaging
+        node.end.spec["settings"]["in_place"] = host != new
+    return chain
+
+
 def test_an_update_moves_along_the_chain_what_anybody_lacks(large, folder):
     def one_block_differs(final):
         with open(final / "large", "r+b") as out:
@@ -176,13 +185,20 @@ def test_an_update_moves_along_the_chain_what_anybody_lacks(large, folder):
     lay(folder, large, "beta", lambda final: None)
     lay(folder, large, "gamma", one_block_differs)
     lay(folder, large, "delta", lambda final: shutil.rmtree(final / "a"))
-    chain = Chains(large, folder, in_place=True, compare="time")
-    for node in chain.nodes.values():
-        node.staging_class = UpdateStaging
-    outcomes = arrived(chain)
+    outcomes = arrived(updated(large, folder))
     small = sum(path.stat().st_size for path in (large / "a").iterdir())
     assert [outcomes[host].moved_bytes for host in ("beta", "gamma")] == [0, MIB]
     assert small <= outcomes["delta"].moved_bytes < 2 * small
+
+
+@pytest.mark.parametrize("new", ["beta", "gamma", pytest.param("delta", marks=pytest.mark.slow)])
+def test_an_update_brings_everything_to_who_has_nothing_yet(large, folder, new):
+    others = [host for host in HOSTS if host != new]
+    for host in others:
+        lay(folder, large, host, lambda final: shutil.rmtree(final / "z"))
+    outcomes = arrived(updated(large, folder, new, stall_timeout=12))
+    assert outcomes[new].moved_bytes > 48 * MIB
+    assert all(0 < outcomes[host].moved_bytes < MIB for host in others)
 
 
 def test_another_attempt_goes_on_with_what_each_has(large, folder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import tarfile
 import time
@@ -81,21 +82,32 @@ def told(member, place):
     return samples.host(member.host, ADDRESSES[member.host], interfaces=addresses, firewall=CLOSED, **about)
 
 
-def facts(wanted):
-    return {member: told(member, encode_path(place.path)) for member, place in wanted.ends().items()}
+def facts(wanted, standing=()):
+    """What all tell, where something stands already at the hosts `standing`."""
+    found = {member: told(member, encode_path(place.path)) for member, place in wanted.ends().items()}
+    there = {"entries": 9, "bytes": 9, "disk_bytes": 9, "estimated": False}
+    for member, answer in found.items():
+        if member.host in standing and member.role == DESTINATION:
+            answer["destination"] |= {"exists": True, "kind": "directory", "standing": there}
+    return found
 
 
 @pytest.fixture
 def crowd(minions, tmp_path):
-    """crowd(src, **options) -> a chain from alpha to all others, each of which has a directory of its own."""
+    """crowd(src, **options) -> a chain from alpha to all others, each of which has a directory of its own.
+
+    At those that are `standing` the tree is in it already.
+    """
     made = []
 
-    def make(src, **options):
+    def make(src, standing=(), **options):
         for name in NAMES:
             (tmp_path / name).mkdir()
+        for name in standing:
+            shutil.copytree(src, tmp_path / name / src.name, symlinks=True)
         dst = [f"{name}:{tmp_path / name}/" for name in NAMES]
         wanted = request.parse(f"alpha:{src}", dst, {"order": "given", "lease": "30s", **options}, [], "c" * 32)
-        made.append(Crowd(minions, wanted, facts(wanted)))
+        made.append(Crowd(minions, wanted, facts(wanted, standing)))
         return made[-1]
 
     yield make
@@ -137,6 +149,18 @@ def losses(chain):
     """What the source told of connections and links that it lost."""
     events = chain.minions["alpha"].ask("status", chain.transfer, "source")["events"]
     return [event for event in events if event["what"] in ("stream-lost", "link-lost")]
+
+
+def test_an_update_brings_everything_to_who_has_nothing_yet(crowd, data, tmp_path):
+    chain = crowd(data, standing=("beta", "delta"), update=True, stall_timeout="30s")
+    (tmp_path / "delta" / "data" / "only-there").write_bytes(b"stays")
+    (data / "later").write_bytes(b"later")
+    verdicts = chain.begin().verdicts()
+    assert {each["result"] for each in verdicts.values()} == {"published"}, verdicts
+    assert all(equal(data, tmp_path / name / "data") for name in ("beta", "gamma"))
+    assert [verdicts[name]["created"] for name in NAMES] == [1, 0, 1]
+    assert (tmp_path / "delta" / "data" / "only-there").exists()
+    assert report.result(state_of(chain))["result"] == "ok"
 
 
 def test_who_dies_is_passed_by_and_completed_from_a_finished_one(crowd, minions, network, big, tmp_path):

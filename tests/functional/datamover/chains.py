@@ -14,6 +14,7 @@ from datamover.engine.origin import Origin
 from datamover.engine.relay import Relay
 from tests.functional.datamover.ends import PORTS, TRANSFER, End, OwnProcess, Running, member, spec
 from tests.functional.datamover.relay import Relay as Between
+from tests.support.waiting import eventually
 
 ADDRESS = "127.0.0.1"
 HOSTS = ("beta", "gamma", "delta")
@@ -50,9 +51,13 @@ class Node:
     def final(self):
         return os.fsencode(self.folder / "final")
 
+    @property
+    def _updates(self):
+        return issubclass(self.staging_class, UpdateStaging)
+
     def new_staging(self):
         make = self.staging_class.create if self._chain.attempt == 1 else self.staging_class.take_over
-        more = {"asked": Asked(compare="digest")} if self.staging_class is UpdateStaging else {}
+        more = {"asked": Asked(compare="digest")} if self._updates else {}
         return make(self.final, TRANSFER, {}, self.end.journal, special=frozenset(NAMES), **more)
 
     def relay(self):
@@ -65,7 +70,7 @@ class Node:
 
     def publish(self, staging):
         """Give it its final name."""
-        if self.staging_class is UpdateStaging:
+        if self._updates:
             settle.publish(staging, settle.intend(staging, "names"))
         else:
             publish.publish(staging, publish.intend(staging, overwrite=False))
@@ -143,6 +148,25 @@ class Chains:
         other = OwnProcess(node.relay().run)
         node.listener.close()
         return other
+
+
+def halting(staging_class, room, goes_on):
+    """A staging that takes so many bytes, and the rest once `goes_on()` is true."""
+
+    class Halting(staging_class):
+        left = room
+
+        def write(self, number, try_, offset, view):
+            self.left -= len(view)
+            assert self.left >= 0 or eventually(goes_on, 60)
+            return super().write(number, try_, offset, view)
+
+    return Halting
+
+
+def hurry(relay):
+    """Have it publish as soon as it has all, whatever those behind it lack."""
+    relay._onward.await_carried = lambda _seconds: None
 
 
 def lie(relay, altering, is_altered, content=None):

@@ -82,6 +82,11 @@ class Hop(Sending):
         """Whether the destination took all that was there for it so far, and more may come."""
         return not self._streams.ending and not any(stream.owing for stream in self._streams)
 
+    @property
+    def starves(self):
+        """Whether the destination took all that it was given, and would get more if reading here got on."""
+        return False
+
     def is_final(self, error):
         """Whether this ends not only the link, but the whole transfer."""
         return self._node.is_final(error)

@@ -159,14 +159,18 @@ class Onward:
             return
         self.rise()
         if is_superseded(error):
-            self._tell("elsewhere", host=hop.host)
-            self._elsewhere(hop.host)
-        if error is None or is_superseded(error):
+            self._leave_to_others(hop)
+        elif error is None:
             self._close(hop)
         elif self._is_own(error):
             raise error
         else:
             self._lose(hop, error)
+
+    def _leave_to_others(self, hop):
+        self._tell("elsewhere", host=hop.host)
+        self._elsewhere(hop.host)
+        self._close(hop)
 
     def _close(self, hop):
         """It is done, or in other hands: if it was the nearest all behind it are too."""
@@ -192,6 +196,9 @@ class Onward:
     def _lose(self, hop, error):
         self.trouble = self.trouble or error
         self._tell("link-lost", to=hop.host, why=error.text)
+        if isinstance(error, Stalled) and hop.starves:  # it is this host that stood still
+            self._leave_to_others(hop)
+            return
         may_come_back = isinstance(error, ConnectionLost) and self._succession.opened(hop.host) < LINKS
         if not may_come_back or self._succession.target != hop.host:
             failed = isinstance(error, PeerFailed)

@@ -17,7 +17,7 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
-from tests.functional.datamover.chains import HOSTS, Chains, lie
+from tests.functional.datamover.chains import HOSTS, Chains, halting, hurry, lie
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
@@ -313,6 +313,84 @@ def test_one_whose_disk_hangs_is_passed_by_long_before_all_would_be_given_up(lar
     assert outcomes["gamma"].error is not None
     assert outcomes["beta"].chain.lost == ("gamma",)
     assert [host for host, _ in outcomes["delta"].chain.predecessors] == ["gamma", "beta"]
+
+
+def when_published(relay, host, action):
+    """Do something when this relay hears that a host has published."""
+    heard_of = relay.heard_of
+
+    def heard(who, result, text):
+        heard_of(who, result, text)
+        if (who, result) == (host, "published"):
+            action()
+
+    relay.heard_of = heard
+
+
+@pytest.mark.slow
+def test_one_that_stands_still_once_it_has_published_is_passed_by(large, folder):
+    """Who comes behind it lacks half, and everybody has heard that it is well."""
+    chain = Chains(large, folder, stall_timeout=18)
+    still = threading.Event()
+    chain.nodes["delta"].staging_class = halting(Staging, 24 * MIB, still.is_set)
+    chain.nodes["gamma"].prepare = hurry
+    with chain.apart("gamma") as other:
+
+        def halt():
+            os.kill(other.process.pid, signal.SIGSTOP)
+            still.set()
+
+        chain.nodes["beta"].prepare = lambda relay: when_published(relay, "gamma", halt)
+        outcomes = chain.run(but=["gamma"])
+    check(chain, outcomes, lost=["gamma"])
+    assert outcomes["alpha"].error is None
+    assert outcomes["delta"].chain.predecessors == (("gamma", 1), ("beta", 65537))
+    assert independent_differences(chain.root.decode(), chain.nodes["gamma"].data) == []
+
+
+class HangsOncePublished:
+    """What has arrived at a relay, on a disk that hangs once that is published, until `gate` is open."""
+
+    def __init__(self, passing, gate):
+        self._passing, self._gate = passing, gate
+        self._is_published = False
+
+    def __getattr__(self, name):
+        return getattr(self._passing, name)
+
+    def while_moving(self, publish):
+        self._passing.while_moving(publish)
+        self._is_published = True
+
+    def open(self, entry):
+        self._read()
+        file = self._passing.open(entry)
+        read_into = file.read_into
+        file.read_into = lambda offset, view: self._read() or read_into(offset, view)
+        return file
+
+    def _read(self):
+        assert not self._is_published or self._gate.wait(60)
+
+
+def test_one_whose_disk_hangs_once_it_has_published_is_passed_by(large, folder):
+    """Its heartbeats go on, it owes nobody anything, and who comes behind it lacks half."""
+    chain = Chains(large, folder, stall_timeout=24)
+    gate, published = threading.Event(), threading.Event()
+
+    def prepare(relay):
+        hurry(relay)
+        relay._passing = HangsOncePublished(relay._passing, gate)
+
+    gamma, delta = chain.nodes["gamma"], chain.nodes["delta"]
+    gamma.prepare = prepare
+    gamma.end.at_phase("published", published.set)
+    delta.staging_class = halting(Staging, 24 * MIB, published.is_set)
+    delta.end.at_phase("published", gate.set)
+    outcomes = chain.run()
+    check(chain, outcomes)
+    assert outcomes["delta"].chain.predecessors == (("gamma", 1), ("beta", 65537))
+    assert outcomes["beta"].chain.lost == ()
 
 
 class Full(Staging):

@@ -614,7 +614,8 @@ def overview(transfer=None, minions=None, doctor=False):
     ``waits``: since, seconds, queues, followed, text and advice, as ``transfer.list`` tells them), ``more``,
     ``silent``, with ``transfer=`` also ``shown`` (ends with progress, phases
     and stages in seconds, and curve: points of seconds and bytes; outcome as ``transfer.attach`` returns it), with
-    ``doctor=True`` also ``findings``; ``result``, ``reasons``, ``retcode``.
+    ``doctor=True`` also ``findings`` and ``examined`` (who was looked at for them); ``result``, ``reasons``,
+    ``retcode``.
 
     CLI Example:
 
@@ -645,7 +646,7 @@ def doctor(minions=None, places=None):
 
     Returns a dict: ``findings`` (for each: host, what, advice, and as far as they apply transfer, role, path, age in
     seconds, bytes), ``hosts`` (who was looked at), ``silent``, ``result``, ``reasons``, ``retcode``. Findings are no
-    failure.
+    failure. ``result`` is ``unknown`` (6) when nobody answered.
 
     CLI Example:
 

@@ -241,11 +241,15 @@ export function doctor(told) {
   return [
     element("h2", "Doctor"),
     silence(told.silent),
-    found.length
-      ? element("ul.cards", found.map(finding))
-      : element("p.verdict.good", "Nothing is left over, and nothing is odd."),
+    found.length ? element("ul.cards", found.map(finding)) : element(...nothingFound(told.examined ?? [])),
     element("p.help", "What is left over goes by ", element("code", "salt-run transfer.sweep"), "; this page changes nothing."),
   ];
+}
+
+function nothingFound(examined) {
+  return examined.length
+    ? ["p.verdict.good", "Nothing is left over, and nothing is odd."]
+    : ["p.verdict", "No host could be looked at, so what is left over is not known."];
 }
 
 function finding(each, index) {

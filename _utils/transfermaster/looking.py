@@ -9,7 +9,7 @@ from typing import Any
 
 import saltface
 from datamover.errors import UnknownTransfer
-from transferplan import errors, findings, inforce, inventory, settings
+from transferplan import errors, findings, inforce, inventory, settings, units
 from transferplan.listing import Listing
 from transferplan.options import COMMAND
 from transferplan.request import DESTINATION, SOURCE, Member
@@ -130,7 +130,14 @@ def examined(opts: Mapping, minions: Any, places: Sequence[str]) -> dict[str, An
     told = asking.every_host(opts, "doctor", minions, {"places": list(places)}, asking.END_TIMEOUT)
     found = findings.gathered(told.by_host, time.time())
     body = {"findings": found, "hosts": sorted(told.by_host), "silent": list(told.silent)}
+    if not told.payloads and not told.reasons:
+        return {**body, **asking.ending("unknown", [_nobody_examined(told.silent)])}
     return asking.concluded(body, told.reasons)
+
+
+def _nobody_examined(silent: Sequence[str]) -> errors.Reason:
+    who = f"{units.some(silent)} did not answer" if silent else "no minion was asked"
+    return errors.MinionSilent.reason(f"{who}, so what is left over is not known: look again when one answers")
 
 
 def audited(opts: Mapping, minions: Any, **page: Any) -> dict[str, Any]:

@@ -24,6 +24,8 @@ def page(opts: Mapping, looks: Viewer, transfer: str | None, minions: Any, docto
         seen = [host for host in asking.hosts(opts, minions) if looks.sees_host(host)]
         visit = looking.examined(opts, seen if not looks.everything else minions, ())
         body["findings"] = overview.findings(visit["findings"], looks)
+        body["examined"] = visit["hosts"]
+        body["silent"] = sorted({*body["silent"], *visit["silent"]})
     return asking.concluded(body, reasons)
 
 

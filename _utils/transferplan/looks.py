@@ -14,6 +14,7 @@ from .status import CANCELLED, ENDED
 
 NOTHING = "no transfer to tell of"
 IDLE = "nothing runs"
+UNEXAMINED = "nobody answered: what is left over is not known"
 IN_VAIN = "nothing was cancelled: it had ended before, and what is published stays"
 
 
@@ -124,10 +125,11 @@ def watch_lines(answer: Mapping[str, Any]) -> list[str]:
 def overview_lines(answer: Mapping[str, Any]) -> list[str]:
     """From what `transfer.overview` returns: the one that is shown closely, else a line for each."""
     told = _closely(answer["shown"]) if answer.get("shown") else [*map(_shown, answer.get("transfers", ()))]
-    found = findings.lines(answer["findings"]) if "findings" in answer else []
+    found = findings.lines(answer["findings"]) if answer.get("examined") else []
+    unexamined = [UNEXAMINED] if "findings" in answer and not answer["examined"] else []
     more = [f"and {units.count(answer['more'], 'older one', 'older ones')}"] if answer.get("more") else []
     nothing = [] if told or answer["reasons"] else [NOTHING]
-    return [*map(printable, (*told, *more, *nothing)), *found, *_afterwards(answer)]
+    return [*map(printable, (*told, *more, *nothing)), *found, *unexamined, *_afterwards(answer)]
 
 
 def _closely(shown: Mapping[str, Any]) -> Iterator[str]:

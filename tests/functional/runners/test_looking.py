@@ -286,6 +286,29 @@ def test_doctor_names_who_is_silent(opts, run, minions, capsys):
     assert "alpha did not answer" in capsys.readouterr().err
 
 
+def test_a_doctor_who_could_look_nowhere_says_so_and_that_is_no_success(opts, run, minions, capsys):
+    opts["fun"] = "transfer.doctor"
+    for minion in minions.values():
+        minion.says["doctor"] = lambda **_: FakeFleet.SILENT
+    answer = run("doctor")
+    assert (answer["result"], answer["retcode"], names(answer)) == ("unknown", 6, ["minion-silent"])
+    said = capsys.readouterr().err
+    assert "alpha and beta did not answer, so what is left over is not known" in said and "nothing is left" not in said
+
+
+def test_a_doctor_who_was_sent_to_silent_ones_alone_has_failed(run, minions):
+    minions["alpha"].says["doctor"] = lambda **_: FakeFleet.SILENT
+    answer = run("doctor", minions="alpha")
+    assert (answer["result"], answer["retcode"], names(answer)) == ("failed", 2, ["minion-silent"])
+
+
+def test_a_doctor_with_nobody_to_look_at_says_so(run, tmp_path):
+    for accepted in (tmp_path / "minions").iterdir():
+        accepted.unlink()
+    answer = run("doctor")
+    assert (answer["retcode"], "no minion was asked" in answer["reasons"][0]["text"]) == (6, True)
+
+
 def test_sweep_gives_up_partial_data_only_when_asked(run, minions):
     run("sweep", partial=True)
     assert minions["beta"].calls == [("sweep", {"test": False, "partial": True})]

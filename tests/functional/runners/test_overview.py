@@ -3,6 +3,7 @@
 import pytest
 import salt.loader
 
+from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
 
 from .test_looking import healthy, names, runs
@@ -77,6 +78,23 @@ def test_findings_are_told_when_asked_for(run, minions):
     minions["beta"].says["doctor"] = {**healthy(), "findings": [{"what": "dead worker", "advice": "sweep it"}]}
     assert "findings" not in run("overview")
     assert [each["what"] for each in run("overview", doctor=True)["findings"]] == ["dead worker"]
+
+
+def test_who_was_looked_at_for_findings_is_told_and_who_was_silent(run, minions):
+    with_asker(minions)
+    minions["alpha"].says["doctor"] = lambda **_: FakeFleet.SILENT
+    minions["beta"].says["doctor"] = healthy()
+    told = run("overview", doctor=True)
+    assert (told["findings"], told["examined"], told["silent"]) == ([], ["beta"], ["alpha"])
+
+
+def test_where_nobody_answers_it_is_not_said_that_nothing_is_left_over(opts, run, minions, capsys):
+    opts["fun"] = "transfer.overview"
+    for minion in minions.values():
+        minion.says["list"] = minion.says["doctor"] = lambda **_: FakeFleet.SILENT
+    assert run("overview", doctor=True)["examined"] == []
+    said = capsys.readouterr().err
+    assert "nobody answered: what is left over is not known" in said and "nothing is left over" not in said
 
 
 def test_a_user_is_told_what_they_asked_for_and_what_is_opened_to_them(as_user, minions):

@@ -241,8 +241,10 @@ def test_an_overview_of_one_is_how_far_its_ends_are_or_how_it_ended():
 
 
 def test_an_overview_tells_what_a_doctor_found_where_that_is_asked_for():
-    told = {"transfers": [], "findings": [], "reasons": []}
+    told = {"transfers": [], "findings": [], "examined": ["db1"], "reasons": []}
     assert looks.overview_lines(told) == [looks.NOTHING, "nothing is left over"]
+    unheard = {**told, "examined": [], "silent": ["db3"]}
+    assert looks.overview_lines(unheard) == [looks.NOTHING, "nobody answered: what is left over is not known", UNHEARD]
 
 
 def test_what_a_doctor_found_is_told_with_who_was_silent():

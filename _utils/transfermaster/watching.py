@@ -18,7 +18,6 @@ from . import asking, joining, looking, noted
 from .drive import Drive, steer
 
 RUNNING = "running"
-SHOWN_DIGITS = 8
 EVERY = 10.0
 """Seconds between two looks for what has begun since."""
 
@@ -197,7 +196,7 @@ def _hosts(ends: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 class Board:
-    """The lines on the screen for each transfer."""
+    """The lines on the screen for each transfer, below its id."""
 
     def __init__(self, screen: saltface.Screen | saltface.Silence):
         self._screen = screen
@@ -207,7 +206,7 @@ class Board:
         return Line(self, transfer)
 
     def show(self, transfer: str, lines: Iterable[str]) -> None:
-        self._lines[transfer] = [f"{transfer[:SHOWN_DIGITS]}  {line}" for line in lines]
+        self._lines[transfer] = [transfer, *(f"  {line}" for line in lines)]
         self._screen.show(*(line for shown in self._lines.values() for line in shown))
 
     def wait(self, texts: Mapping[str, str], before: Iterable[str]) -> None:

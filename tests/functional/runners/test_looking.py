@@ -250,12 +250,18 @@ def test_on_a_terminal_each_transfer_has_a_line_that_changes():
         f"{wipe}a 1 %\n{wipe}b 1 %{above}{wipe}a 2 %\n{wipe}b 1 %{above}{wipe}a is done\n")
 
 
+def test_each_transfer_is_shown_below_the_id_by_which_others_know_it():
+    stream = io.StringIO()
+    watching.Board(saltface.Screen(stream)).line(TRANSFER).show("moving", "beta: moving")
+    assert stream.getvalue() == f"{TRANSFER}\n  moving\n  beta: moving\n"
+
+
 def test_lines_of_what_waits_give_way_to_those_that_stay():
     stream = Terminal()
     board = watching.Board(saltface.Screen(stream))
     board.wait({TRANSFER: "waits", NEWCOMER: "waits too"}, [])
     board.clear()
-    assert stream.getvalue().endswith("\r\x1b[1A\x1b[J")
+    assert stream.getvalue().endswith("\r\x1b[3A\x1b[J")
 
 
 # --- doctor and sweep ------------------------------------------------------------------------------------------------

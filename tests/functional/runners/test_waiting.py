@@ -479,7 +479,7 @@ def test_who_watches_sees_what_waits_and_is_not_held_up_by_what_nobody_follows(r
     told = run("watch")
     assert [each["transfer"] for each in told["waiting"]] == [heard] and told["transfers"] == {}
     err = capsys.readouterr().err
-    assert f"{heard[:8]}  waits for" in err and "beta takes part in 1 transfer" in err
+    assert f"{heard}\n  waits for" in err and "beta takes part in 1 transfer" in err
 
 
 def test_who_watches_minions_is_told_of_what_waits_for_these(run, heard, nothing_runs):

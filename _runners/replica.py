@@ -16,8 +16,8 @@ a failure, 3 for a refusal that has changed nothing, 6 if the runner was interru
 
 import contextlib
 import functools
-import sys
 
+import saltface
 from replicamaster import cloning, looks, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
@@ -344,8 +344,8 @@ def _cancelled(transfer):
 
 
 def _tell(what, details):
-    """People hear of it on stderr, everybody else on the bus."""
-    print(looks.step_line(what, details), file=sys.stderr, flush=True)
+    """People who look on hear of it on stderr, everybody else on the bus."""
+    saltface.screen(__opts__, quiet=False).say([looks.step_line(what, details)])
     with contextlib.suppress(Exception):
         __salt__["event.send"](f"salt/replica/{what}", dict(details))
 

@@ -69,6 +69,23 @@ def test_a_patrol_goes_on_after_a_repair_that_failed_and_tells_it(run, looked):
     assert results == {"db2": "failed", "db3": "proposed", "db5": "repaired"}
 
 
+@pytest.mark.parametrize(("called", "seen"), [({"__cli": "salt-run"}, "replica: repaired, host db2\n"), ({}, "")])
+def test_only_who_looks_on_is_told_of_steps_and_the_bus_always(run, monkeypatch, capsys, called, seen):
+    """The scheduler of a master runs a patrol in the master's own process, where stderr is nobody's."""
+    heard = []
+    monkeypatch.setattr(repairing, "recover", tells_of_a_repair)
+    monkeypatch.setattr(face, "__salt__", {"event.send": lambda *told: heard.append(told)}, raising=False)
+    face.__opts__.update(called)
+    run("recover", "db2")
+    assert capsys.readouterr().err == seen
+    assert heard == [("salt/replica/repaired", {"host": "db2"})]
+
+
+def tells_of_a_repair(_hosts, _rules, host, _rebuild, tell, _approved, _patience):
+    tell("repaired", {"host": host})
+    return {"result": "repaired", "reasons": []}
+
+
 @pytest.fixture
 def proposal(book):
     book.propose("0123456789ab", {"host": "db2", "cluster": "main", "at": 1.0, "reasons": ["broken"], "donor": "db3"})

@@ -396,13 +396,13 @@ def limit(transfer, rate, role="source", nonce=None):
         Such as 50MB/s or 1Gbit/s; 0 or none lifts the limit.
 
     role : source
-        Only a source holds a limit.
+        The source holds a limit, and in a chain every destination does, for what it passes on.
 
     nonce
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``limit`` (bytes a second that are in force now, 0 for no limit), ``before`` (those that were),
-    ``phase``.
+    ``phase``, and in a chain ``chain`` (the other hosts: host, role).
 
     CLI Example:
 

@@ -509,7 +509,8 @@ def verify(transfer, minions=None, source=False, timeout="1h"):
 @_face
 def limit(transfer, rate, minions=None):
     """
-    Change how much a running transfer may send in a second. It holds for further attempts too.
+    Change how much a running transfer may send in a second. In a chain every host that passes on what comes is asked to
+    keep to it, for itself. It holds for further attempts too.
 
     transfer
         Its id: 32 hex digits.
@@ -520,8 +521,8 @@ def limit(transfer, rate, minions=None):
     minions
         Whom to ask, as a list or separated by commas; every minion without it.
 
-    Returns a dict: ``transfer``, ``ends`` (the source: host, role, phase, limit in bytes a second, and before: the one
-    that it had), ``silent``, ``result``, ``reasons``, ``retcode``.
+    Returns a dict: ``transfer``, ``ends`` (the source, and in a chain the destinations that still run: host, role,
+    phase, limit in bytes a second, and before: the one that it had), ``silent``, ``result``, ``reasons``, ``retcode``.
 
     ``result`` is ``unknown`` (6) when nobody told of it and a minion is silent that may be its source.
 

@@ -3,8 +3,9 @@
 
 transfer:
 
-  # How much may travel in a second, over all connections of a transfer together. If both hosts have
-  # a limit the lower one holds. It can be changed while the transfer runs: salt-run transfer.limit.
+  # How much may travel in a second, over all connections of a transfer together. If several hosts
+  # have a limit the lowest one holds; in a chain every host sends at most so much. It can be
+  # changed while the transfer runs: salt-run transfer.limit.
   # Takes 0 or none, or a rate from 9.8 KiB/s such as 200MB/s or 1Gbit/s.
   #limit: none
 

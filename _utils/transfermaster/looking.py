@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import saltface
-from datamover.errors import UnknownTransfer
+from datamover.errors import OutOfTurn, UnknownTransfer
 from transferplan import errors, findings, inforce, inventory, settings, units
 from transferplan.listing import Listing
 from transferplan.options import COMMAND
@@ -50,15 +50,28 @@ def named_but_silent(told: asking.Told, roles: Sequence[str] = (SOURCE, DESTINAT
 
 
 def limited(opts: Mapping, transfer: str, minions: Any, rate: int) -> dict[str, Any]:
-    """What the source of a transfer makes of another limit."""
+    """What the source of a transfer makes of another limit, and in a chain all who pass on what comes."""
     asking.refuse_no_transfer(transfer)
     hosts = asking.hosts(opts, minions)
     sources, patience = [Member(host, SOURCE) for host in hosts], asking.LOOK_TIMEOUT
     told = asking.members_of(opts, "limit", transfer, sources, patience, everyone=minions is None, rate=rate)
     if told.silent and not told.reasons and not told.payloads:
         return half_seen(transfer, told)
-    reasons = told.reasons if told.payloads or told.reasons else [nobody_knows(transfer, hosts)]
-    return asking.concluded({"transfer": transfer, "ends": _ends(told), "silent": list(told.silent)}, reasons)
+    if not told.payloads:
+        reasons = told.reasons or [nobody_knows(transfer, hosts)]
+        return asking.concluded({"transfer": transfer, "ends": [], "silent": list(told.silent)}, reasons)
+    behind = _chain_behind(told)
+    passing_on = asking.members_of(opts, "limit", transfer, behind, patience, rate=rate)
+    ends = [{name: end[name] for name in end if name != "chain"} for end in _ends(told)]
+    silent = sorted({*told.silent, *passing_on.silent})
+    reasons = [*told.reasons, *(each for each in passing_on.reasons if each.code != OutOfTurn.code)]
+    return asking.concluded({"transfer": transfer, "ends": [*ends, *_ends(passing_on)], "silent": silent}, reasons)
+
+
+def _chain_behind(told: asking.Told) -> list[Member]:
+    """The destinations that the source of a chain names."""
+    named = {each["host"] for payload in told.payloads.values() for each in payload.get("chain", ())}
+    return [Member(host, DESTINATION) for host in sorted(named)]
 
 
 def half_seen(transfer: str, told: asking.Told) -> dict[str, Any]:

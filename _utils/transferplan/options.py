@@ -153,8 +153,9 @@ OPTIONS: tuple[Option, ...] = (
         "limit",
         Rate(10_000, 10**12),
         0,
-        "How much may travel in a second, over all connections of a transfer together. If both hosts have a limit the "
-        "lower one holds. It can be changed while the transfer runs: salt-run transfer.limit.",
+        "How much may travel in a second, over all connections of a transfer together. If several hosts have a limit "
+        "the lowest one holds; in a chain every host sends at most so much. It can be changed while the transfer runs: "
+        "salt-run transfer.limit.",
         "200MB/s",
         scope="host",
         changeable=True,

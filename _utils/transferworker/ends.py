@@ -18,7 +18,7 @@ from datamover.engine.relay import Relay
 from datamover.engine.sender import Sender
 from datamover.engine.terms import Roster, compared
 from datamover.engine.throttle import Throttle
-from datamover.errors import Busy, Cancelled, PolicyRefused
+from datamover.errors import Busy, Cancelled, OutOfTurn, PolicyRefused
 from datamover.host.register import Need, Place, Register
 from datamover.selection import Selection
 
@@ -44,6 +44,7 @@ class End:
         self._identity = None
         self._journal = None
         self._roster = None
+        self._throttle = None
         self._working = False
 
     @property
@@ -84,6 +85,18 @@ class End:
             text = f"{self._spec['path']} was {checked['real']} when this minion's policy was asked, and is {real} now"
             raise PolicyRefused(f"{text}; somebody changed a link meanwhile", reasons=[text])
 
+    def _hold_limit(self):
+        """What leaves this end keeps to the limit."""
+        self._throttle = Throttle(self._settings["limit"], self._stop)
+        self._progress.limit = self._throttle.rate
+
+    def limit(self, rate):
+        """From now on at most so many bytes a second leave this end, 0 for any number."""
+        if self._throttle is None:
+            raise OutOfTurn("a destination takes what comes; the source of a transfer holds its limit")
+        self._throttle.change(rate)
+        self._progress.limit = rate
+
     def renew(self):
         """Renew what would end with the lease."""
 
@@ -122,13 +135,7 @@ class SourceEnd(End):
 
     def __init__(self, *shared):
         super().__init__(*shared)
-        self._throttle = Throttle(self._settings["limit"], self._stop)
-        self._progress.limit = self._throttle.rate
-
-    def limit(self, rate):
-        """From now on at most so many bytes a second travel, 0 for any number."""
-        self._throttle.change(rate)
-        self._progress.limit = rate
+        self._hold_limit()
 
     def prepare(self):
         with on_source("look at", self._path):
@@ -213,6 +220,8 @@ class DestinationEnd(ListeningEnd):
         self._receiver = None
         self._publishing = threading.Lock()
         self._withdrawn = False
+        if chains.is_chain(self._spec):
+            self._hold_limit()
 
     def _make_room(self):
         self._claim()
@@ -276,7 +285,7 @@ class DestinationEnd(ListeningEnd):
     def _move(self):
         work = (self._spec, self._roster, self._identity, self._listener, self._staging, self._journal)
         how = *work, self._progress, self._stop, self._publish
-        self._receiver = Relay(*how, self._let_in) if chains.is_chain(self._spec) else Receiver(*how)
+        self._receiver = Relay(*how, self._let_in, self._throttle) if chains.is_chain(self._spec) else Receiver(*how)
         return self._receiver.run()
 
     def _publish(self):

@@ -21,7 +21,7 @@ from datamover.errors import Cancelled, LeaseExpired, LocalError, NoGo, OutOfTur
 from datamover.host import flock
 from datamover.host.lease import Deadline
 
-from . import audit, control, ends, probeends, probes, undoing, verdicts
+from . import audit, chains, control, ends, probeends, probes, undoing, verdicts
 from .chronicle import Chronicle
 from .heartbeat import Heartbeat
 
@@ -242,13 +242,12 @@ class Worker:
 
     def _limit(self, rate):
         self._refuse_if_over()
-        if self._end.listens:
-            raise OutOfTurn("a destination takes what comes; only the source of a transfer holds its limit")
         before = self._progress.limit
         self._end.limit(rate)
         self._chronicle.save()
         self._chronicle.note("limit", rate=rate)
-        return {"phase": self._progress.phase, "limit": rate, "before": before}
+        told = {"phase": self._progress.phase, "limit": rate, "before": before}
+        return {**told, "chain": chains.others(self._spec)} if chains.is_chain(self._spec) else told
 
     def _refuse_if_over(self):
         if self._outcome:

@@ -72,6 +72,11 @@ class Hop(Sending):
         return sum(stream["bytes"] for stream in self._streams.figures)
 
     @property
+    def withheld(self):
+        """Seconds for which the limit kept from the destination what was there for it."""
+        return self._times.stages().limit / self._terms.streams
+
+    @property
     def owes(self):
         """Whether something is to come from the destination: where it stands, what it took, that it has published.
         After that it waits for those behind it.

@@ -147,8 +147,10 @@ class Onward:
             self._events.put((hop, error))
 
     def look_at(self, hop, here, there):
-        """Of so many bytes that are here the destination of this link has so many: does it hold up those behind it?"""
-        if hop.pace.is_slow(time.monotonic(), here, there) and self._succession.may_set_aside(hop.host):
+        """Of so many bytes that are here the destination of this link has so many: does it hold up those behind it? It
+        is not to blame for what the limit takes.
+        """
+        if hop.pace.is_slow(time.monotonic() - hop.withheld, here, there) and self._succession.may_set_aside(hop.host):
             self._events.put((hop, SLOW))
 
     def _note(self, hop, error):

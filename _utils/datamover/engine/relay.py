@@ -35,9 +35,13 @@ OF_A_STREAM = "nothing is kept of a stream: resume it from any host that has fin
 
 
 class Relay(Receiver):
-    """One use. `on_adrift(members)` opens the way for those farther up the chain."""
+    """One use. `on_adrift(members)` opens the way for those farther up the chain; `throttle` holds a limit for all that
+    is passed on.
+    """
 
-    def __init__(self, spec, roster, identity, listener, staging, journal, progress, stop, on_sealed, on_adrift):
+    def __init__(
+        self, spec, roster, identity, listener, staging, journal, progress, stop, on_sealed, on_adrift, throttle=None
+    ):
         hosts = [member["host"] for member in roster["members"]]
         self._order = Order(hosts, spec["host"])
         self._upstream = None
@@ -49,6 +53,7 @@ class Relay(Receiver):
         self._session.bulk = self
         self._identity = identity
         self._on_adrift = on_adrift
+        self._throttle = throttle or Throttle(self._terms.limit, stop)
         self._flow = Flow(progress)
         self._passing = staging.passing(journal)
         self._ledger.share()
@@ -337,9 +342,8 @@ class Relay(Receiver):
         terms = replace(self._terms, role="source", epoch=epoch)
         progress = Progress()
         session = DownSession(terms, self._roster.member(host), progress, self._session.stop, self._flow.from_above)
-        throttle = Throttle(0, session.stop)
-        place = terms, self._roster, self._identity, session, self._passing, self._journal, progress, throttle
-        return Forwarder(*place, self)
+        place = terms, self._roster, self._identity, session, self._passing, self._journal, progress
+        return Forwarder(*place, self._throttle, self)
 
     # What a link needs of who serves
 

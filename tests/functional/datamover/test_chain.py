@@ -201,6 +201,14 @@ def test_an_update_brings_everything_to_who_has_nothing_yet(large, folder, new):
     assert all(0 < outcomes[host].moved_bytes < MIB for host in others)
 
 
+def test_a_host_that_holds_more_than_who_comes_next_sends_that_no_faster_than_the_limit(large, folder):
+    lay(folder, large, "beta", lambda final: None)
+    lay(folder, large, "gamma", lambda final: os.truncate(final / "large", 32 * MIB))
+    outcomes = arrived(updated(large, folder, hosts=["beta", "gamma"], limit=8 * MIB))
+    assert outcomes["beta"].moved_bytes == 0 and outcomes["gamma"].moved_bytes == 16 * MIB
+    assert outcomes["gamma"].seconds["move"] >= 1.8
+
+
 def test_another_attempt_goes_on_with_what_each_has(large, folder):
     first = Chains(large, folder)
     at_share(first, "delta", 0.5, lambda: first.source.stop.set(ConnectionLost("cut")))

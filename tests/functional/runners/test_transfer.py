@@ -8,6 +8,7 @@ import pytest
 import salt.loader
 
 import saltface
+from datamover.errors import OutOfTurn
 from tests.support.fleet import FakeFleet
 from tests.unit.transferplan import samples
 from transferplan.options import OPTIONS
@@ -460,6 +461,39 @@ def test_a_limit_goes_to_the_source_alone(run, minions, rate, told):
     assert answer["result"] == "ok"
     assert answer["ends"] == [{"host": "alpha", "role": "source", "phase": "moving", "limit": told}]
     assert {arguments["role"] for minion in minions.values() for _, arguments in minion.calls} == {"source"}
+
+
+CHAIN = [{"host": name, "role": "destination"} for name in ("beta", "gamma", "delta")]
+
+
+@pytest.mark.parametrize("names", [("alpha", "beta", "gamma", "delta")])
+def test_in_a_chain_a_limit_goes_to_all_who_pass_on_what_comes_and_still_run(run, minions):
+    """Beta has ended, and sends nothing any more."""
+    for name, minion in minions.items():
+        told = {"chain": CHAIN} if name == "alpha" else {}
+        minion.says["limit"] = limits(minion, {"phase": "moving", "limit": 0, "before": 5, **told})
+    minions["beta"].says["limit"] = limits(minions["beta"], fail(OutOfTurn.code, "out-of-turn"))
+    answer = run("limit", TRANSFER, "none", minions="alpha")
+    assert answer["result"] == "ok"
+    assert answer["ends"] == [
+        {"host": host, "role": role, "phase": "moving", "limit": 0, "before": 5}
+        for host, role in (("alpha", "source"), ("delta", "destination"), ("gamma", "destination"))
+    ]
+
+
+@pytest.mark.parametrize("names", [("alpha", "beta", "gamma", "delta")])
+def test_who_of_a_chain_did_not_hear_of_a_limit_is_named(run, minions):
+    for minion in minions.values():
+        minion.says["limit"] = limits(minion, {"phase": "moving", "limit": 0, "before": 5, "chain": CHAIN})
+    minions["gamma"].says["limit"] = limits(minions["gamma"], FakeFleet.SILENT)
+    answer = run("limit", TRANSFER, "none")
+    assert (answer["result"], answer["silent"]) == ("failed", ["gamma"])
+    assert [end["host"] for end in answer["ends"]] == ["alpha", "beta", "delta"]
+
+
+def limits(minion, answer):
+    """What an end makes of another limit, if it is asked in its own role."""
+    return lambda role, **_: answer if role == minion.role else fail(102, "unknown-transfer")
 
 
 @pytest.mark.parametrize("rate", ["fast", "-1", "1KB/s", True, None])

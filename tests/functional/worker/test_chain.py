@@ -49,11 +49,12 @@ class Crowd:
     def kill(self, host):
         os.kill(self.answers[Member(host, DESTINATION)]["pid"], signal.SIGKILL)
 
-    def await_bytes(self, host):
-        def arrived():
-            return self.minions[host].ask("status", self.transfer, DESTINATION)["progress"]["bytes_done"]
+    def arrived(self, host):
+        """Bytes that have landed at a destination."""
+        return self.minions[host].ask("status", self.transfer, DESTINATION)["progress"]["bytes_done"]
 
-        assert eventually(arrived)
+    def await_bytes(self, host):
+        assert eventually(lambda: self.arrived(host))
 
     def records(self):
         """What each end recorded of this transfer, as the master reads it."""
@@ -143,6 +144,21 @@ def test_a_planned_chain_brings_the_tree_to_all_and_reads_the_source_once(crowd,
     assert receipt["read_bytes"] == receipt["bytes"] + receipt["reread_bytes"]
     # A busy machine may lose a connection, and what was on its way there is read again.
     assert receipt["reread_bytes"] == 0 or losses(chain), receipt
+
+
+def test_every_host_of_a_chain_keeps_to_the_limit_and_hears_of_another(crowd, minions, big, tmp_path):
+    """One after the other: as long as only those before it may send faster, who comes next gets little."""
+    size = big.stat().st_size
+    chain = crowd(big, limit="200KB/s", compress="none").begin()
+    chain.await_bytes("delta")
+    for host, following in (("alpha", "beta"), ("beta", "gamma"), ("gamma", "delta")):
+        assert chain.arrived(following) < size
+        told = minions[host].ask("limit", chain.transfer, 0, SOURCE if host == "alpha" else DESTINATION)
+        assert (told["before"], told["limit"]) == (200_000, 0)
+        assert {each["host"] for each in told["chain"]} == {"alpha", *NAMES} - {host}
+        assert eventually(lambda host=following: chain.arrived(host) == size)
+    assert {each["result"] for each in chain.verdicts().values()} == {"published"}
+    assert chain.minions["beta"].ask("status", chain.transfer, DESTINATION)["limit"] == 0
 
 
 def losses(chain):

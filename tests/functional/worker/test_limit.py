@@ -34,7 +34,7 @@ def test_a_lifted_limit_lets_a_slow_transfer_finish_at_once(slow, alpha):
 
 
 def test_only_a_running_source_takes_a_limit(slow, alpha, beta):
-    with pytest.raises(Refusal, match="only the source of a transfer holds its limit") as refused:
+    with pytest.raises(Refusal, match="the source of a transfer holds its limit") as refused:
         beta.ask("limit", slow.transfer, 0, "destination")
     assert refused.value.code == OutOfTurn.code
     alpha.ask("limit", slow.transfer, 0)

@@ -2,7 +2,7 @@
 
 A copy is proved when the signed verdicts of both ends tell the same manifest root, computed by the source over what it
 read and by the destination over what it holds, at no less than the level that was asked for. Each destination is
-judged by its own verdict, by whatever way its data came.
+judged by its own verdict, by whatever way its data came, and whatever became of the source after it had sealed.
 """
 
 from __future__ import annotations
@@ -211,15 +211,17 @@ def joined(results: list[str]) -> str:
 
 
 def unproved(source: Verdict, destination: Verdict, level: str) -> str:
-    """What keeps two verdicts from proving the copy; empty if they prove it."""
-    if source.result != PUBLISHED or destination.result != PUBLISHED:
-        return "not both ends report success"
+    """What keeps two verdicts from proving the copy; empty if they prove it. A source has a root when it has sealed."""
+    if destination.result != PUBLISHED:
+        return "the destination does not report success"
+    if not source.root:
+        return "the source tells no root that it sealed"
     if destination.level not in LEVELS or LEVELS.index(destination.level) < LEVELS.index(level):
         return f"the level {level} was asked for, the destination tells {destination.level or 'none'}"
     for name in ("algorithm", "block_size", "entries", "bytes", "trusted"):
         if getattr(source, name) != getattr(destination, name):
             return f"their {name} differ: {getattr(source, name)} and {getattr(destination, name)}"
-    if not source.root or source.root != destination.root:
+    if source.root != destination.root:
         return f"their roots differ: {source.root} and {destination.root}"
     return ""
 
@@ -285,12 +287,12 @@ def _rank(level: str) -> int:
 
 
 def _all_reasons(state: State) -> list[Reason]:
-    """What the course noted, what the workers tell as their errors, and why a success is not proved; each once."""
+    """What the course noted, what the workers tell as their errors, why what is published is not proved; each once."""
     reasons = [*state.reasons, *told_errors(state)]
     source = _verdict(state, _source(state))
     for member in _destinations(state):
         verdict = _verdict(state, member)
-        if source and verdict and source.result == verdict.result == PUBLISHED:
+        if source and verdict and verdict.result == PUBLISHED:
             reasons += _doubts(member, source, verdict, state.request.settings.verify)
     return list(dict.fromkeys(reasons))
 

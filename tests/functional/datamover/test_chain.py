@@ -1,5 +1,6 @@
 """One source and several destinations in a chain: each passes on what has landed, and proves it for itself."""
 
+import functools
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
 from tests.functional.datamover.test_transfer_hostile import Liar
 from tests.support.waiting import eventually
+from transferplan import report
+from transferplan.status import Verdict
 
 MIB = 1024 * 1024
 
@@ -531,6 +534,37 @@ def test_a_cancel_at_the_source_cancels_all(large, folder):
     outcomes = chain.run()
     assert [outcome.result for outcome in outcomes.values()] == ["cancelled"] * 4
     check(chain, outcomes, lost=list(chain.nodes))
+
+
+def test_who_has_published_when_the_source_is_cancelled_is_proved_by_what_that_had_sealed(root, folder):
+    chain = Chains(root, folder)
+    given_up = threading.Event()
+    published = []
+
+    def publish_no_more(_staging):
+        assert given_up.wait(60)
+        raise Cancelled("enough")
+
+    def note(host):
+        published.append(host)
+        if len(published) == 2:
+            chain.source.stop.set(Cancelled("enough"))
+            given_up.set()
+
+    chain.nodes["delta"].publish = publish_no_more
+    for host in ("beta", "gamma"):
+        chain.nodes[host].end.at_phase("published", functools.partial(note, host))
+    verdicts = {host: verdict_of(outcome) for host, outcome in chain.run().items()}
+    assert verdicts["alpha"].result == "cancelled"
+    doubts = [report.unproved(verdicts["alpha"], verdicts[host], "readback") for host in HOSTS]
+    assert doubts == ["", "", "the destination does not report success"]
+
+
+def verdict_of(outcome):
+    """As the master reads it."""
+    counts = {name: getattr(outcome, name) for name in ("entries", "bytes", "trusted")}
+    root = outcome.root and outcome.root.hex()
+    return Verdict(outcome.result, level="readback", algorithm="sha256", root=root, **counts)
 
 
 def outlived_the_source(chain, share):

@@ -293,6 +293,8 @@ def test_a_source_that_fails_early_stops_all():
 
 OK, FAILED = verdict(), samples.failure(80, "disk-full", "no room")
 CANCELLED = verdict(result="cancelled", root=None)
+GIVEN_UP, LOST = verdict(result="cancelled"), {**FAILED, "root": ROOT}
+"""Of a source that had sealed already."""
 
 
 def result(**verdicts):
@@ -311,6 +313,11 @@ ENDS = [
     ({"alpha": OK, "beta": OK, "gamma": verdict(root="cd" * 32), "delta": OK}, "partial", "ok failed ok"),
     ({"alpha": OK, "beta": FAILED, "gamma": FAILED, "delta": FAILED}, "failed", "failed failed failed"),
     ({"alpha": FAILED, "beta": OK, "gamma": OK, "delta": OK}, "failed", "failed failed failed"),
+    ({"alpha": LOST, "beta": OK, "gamma": OK, "delta": OK}, "ok", "ok ok ok"),
+    ({"alpha": LOST, "beta": FAILED, "gamma": OK, "delta": OK}, "partial", "failed ok ok"),
+    ({"alpha": LOST, "beta": OK, "gamma": verdict(root="cd" * 32), "delta": OK}, "partial", "ok failed ok"),
+    ({"alpha": LOST, "beta": FAILED, "gamma": FAILED, "delta": FAILED}, "failed", "failed failed failed"),
+    ({"alpha": GIVEN_UP, "beta": OK, "gamma": CANCELLED, "delta": OK}, "partial", "ok cancelled ok"),
     ({"alpha": CANCELLED, "beta": CANCELLED, "gamma": CANCELLED, "delta": CANCELLED}, "cancelled", "cancelled " * 3),
     ({"beta": OK, "gamma": OK, "delta": OK}, "unknown", "unknown unknown unknown"),
 ]
@@ -330,6 +337,27 @@ def test_the_receipt_names_on_whom_it_is_proved():
     assert (told["root"], told["source_root"]) == (None, ROOT)
     assert told["destination_roots"] == {"beta": ROOT, "gamma": None, "delta": ROOT}
     assert result(**ENDS[0][0])["receipt"]["root"] == ROOT
+
+
+def test_who_published_what_the_source_had_sealed_has_its_copy_whatever_became_of_the_source():
+    told = result(alpha=LOST, beta=OK, gamma=FAILED, delta=OK)
+    assert (told["receipt"]["proved_on"], told["receipt"]["source_root"]) == (["beta", "delta"], ROOT)
+    assert [reason["text"] for reason in told["reasons"]] == ["alpha: no room", "gamma: no room"]
+    assert told["source"]["result"] == "failed"
+    lines = display.result_lines(told)
+    assert "  ok: delta:/srv/data" in lines
+    assert f"blake3 root {ROOT}, the same on the source and 2 destinations" in lines
+
+
+def test_what_was_published_is_not_proved_where_the_source_tells_no_seal():
+    died = verdict(result="failed", root=None, entries=0, bytes=0, error=FAILED["error"])
+    told = result(alpha=died, beta=OK, gamma=FAILED, delta=OK)
+    assert (told["result"], told["receipt"]["proved_on"]) == ("failed", [])
+    doubts = [reason["text"] for reason in told["reasons"] if reason["name"] == "unproved"]
+    assert doubts == [
+        f"the copy on {host} is there but not proved: the source tells no root that it sealed; compare the two yourself"
+        for host in ("beta", "delta")
+    ]
 
 
 def test_the_receipt_counts_how_often_the_source_was_read():

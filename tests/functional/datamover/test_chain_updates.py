@@ -10,10 +10,10 @@ from datamover.disk import settle
 from datamover.disk.publish import Found
 from datamover.disk.staging import Staging
 from datamover.disk.update import UpdateStaging
-from tests.functional.datamover.chains import HOSTS, Chains, halting, hurry
+from tests.functional.datamover.chains import HOSTS, halting, hurry
 from tests.functional.datamover.ends import TRANSFER, Nth, kill_this_process
 from tests.functional.datamover.places import independent_differences, plant
-from tests.functional.datamover.test_chain import at_share, check, lay
+from tests.functional.datamover.test_chain import at_share, check, lay, updated
 
 MIB = 1024 * 1024
 UNHURRIED = 120
@@ -47,10 +47,7 @@ def make_older(final):
 
 
 def updates(root, folder, **more):
-    chain = Chains(root, folder, in_place=True, stall_timeout=UNHURRIED, **more)
-    for node in chain.nodes.values():
-        node.staging_class = UpdateStaging
-    return chain
+    return updated(root, folder, stall_timeout=UNHURRIED, **more)
 
 
 def passed_over(outcomes, dead, before):

@@ -307,7 +307,8 @@ def resume(transfer, minions=None, *, source=None, test=False, **options):
 
     source
         Another minion to take it from: a destination of this transfer that has its copy. Without it the source that the
-        transfer has.
+        transfer has. One that was updated (``update=True`` without ``delete=True``) and keeps what else stood there is
+        refused, since that would travel too.
 
     test : False
         Check everything, tell the plan, and change nothing.

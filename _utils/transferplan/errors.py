@@ -306,8 +306,8 @@ class NoCodec(PlanError):
 
 
 class NotResumable(PlanError):
-    """There is nothing to go on with: the transfer is complete, was cancelled, or one of its ends has no record of it.
-    Copy anew; where an end is only silent, bring it back and resume.
+    """There is nothing to go on with: the transfer is complete, was cancelled, one of its ends has no record of it, or
+    what `source=` names has more than was sent. Copy anew; where an end is only silent, bring it back and resume.
     """
 
     code, name = 122, "not-resumable"

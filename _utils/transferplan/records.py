@@ -38,6 +38,7 @@ class Spec:
     given: Mapping[str, Any] = field(default_factory=dict)
     asked_by: Mapping[str, Any] = field(default_factory=dict)
     stream: Mapping[str, Any] = field(default_factory=dict)
+    source_kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _missing(transfer: str, known: Iterable[Record]) -> Iterator[str]:
 
 def _otherwise(record: Record) -> str:
     """What else can be done where somebody has a whole copy."""
-    if record.spec.role == DESTINATION and record.result == PUBLISHED:
+    if record.spec.role == DESTINATION and record.result == PUBLISHED and not _keeps_more(record.spec):
         return f"or take it from here with source={record.spec.host}, or copy anew"
     return "or copy anew"
 
@@ -237,7 +238,7 @@ def next_attempt(
     return replace(
         request,
         destinations=tuple(each.place for each in found.left),
-        reasons=(*request.reasons, *_changed(found, request), *_made_once(found)),
+        reasons=(*request.reasons, *_changed(found, request), *_made_once(found), *_more_than_sealed(found)),
         attempt=found.attempt + 1,
         asked_by=asked_by,
         notes=tuple(_of_the_others(found)),
@@ -251,6 +252,22 @@ def _made_once(found: Ends) -> Iterator[Reason]:
             f"a stream cannot be gone on with (type={spec.stream['type']}): name a destination that has it as source=, "
             "or copy anew"
         )
+
+
+def _more_than_sealed(found: Ends) -> Iterator[Reason]:
+    """An update leaves what else stands there; a source sends all that it finds."""
+    if _keeps_more(found.source.spec):
+        first = next((peer.host for peer in found.source.spec.peers if peer.role == SOURCE), "the first source")
+        yield NotResumable.reason(
+            f"{found.source.place} was updated and keeps what else stood there, which would travel too: leave source= "
+            f"out to take it from {first}, or name a destination where nothing stood before; or copy anew"
+        )
+
+
+def _keeps_more(spec: Spec) -> bool:
+    """Whether this destination may have what the source does not have, and nobody deleted."""
+    updated = spec.role == DESTINATION and spec.source_kind == "directory" and spec.settings.get("in_place")
+    return bool(updated) and not spec.settings.get("delete")
 
 
 def _of_the_others(found: Ends) -> Iterator[str]:

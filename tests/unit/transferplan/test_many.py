@@ -542,6 +542,40 @@ def test_after_that_the_new_source_is_gone_on_with():
     assert records.with_source(TRANSFER, read(told), "alpha").attempt == 2
 
 
+THERE = {"entries": 9, "bytes": GIB, "disk_bytes": GIB, "estimated": False}
+
+
+def updated(**options):
+    """The records of an update of beta that lost gamma and delta; nothing stood at delta before."""
+    there = destination(exists=True, kind="directory", standing=THERE)
+    hosts = {host: getattr(samples, host)(there) for host in ("beta", "gamma")}
+    specs = made(asked(update=True, **options), **hosts).specs()
+    verdicts = {ALPHA: OK, BETA: OK, DELTA: OK, GAMMA: FAILED}
+    return read({member: samples.record(spec, verdict=verdicts[member]) for member, spec in specs.items()})
+
+
+def test_an_update_is_not_completed_from_one_that_keeps_what_else_stands_there():
+    (reason,) = again(records.with_source(TRANSFER, updated(), "beta")).reasons
+    assert reason.name == "not-resumable"
+    assert reason.text == (
+        "beta:/srv/data was updated and keeps what else stood there, which would travel too: leave source= out to take "
+        "it from alpha, or name a destination where nothing stood before; or copy anew"
+    )
+
+
+def test_an_update_is_completed_from_one_that_has_just_what_the_source_has():
+    assert again(records.with_source(TRANSFER, updated(), "delta")).reasons == ()
+    assert again(records.with_source(TRANSFER, updated(delete=True), "beta")).reasons == ()
+    assert again(records.with_source(TRANSFER, updated(), "alpha")).reasons == ()
+
+
+def test_who_keeps_more_than_the_source_has_is_not_advised_as_a_source():
+    beta = [each for each in updated() if each.member == BETA]
+    with pytest.raises(errors.Refused) as caught:
+        records.gather(TRANSFER, beta)
+    assert "source=beta" not in caught.value.text and "or copy anew" in caught.value.text
+
+
 def test_who_has_no_copy_cannot_be_the_source():
     with pytest.raises(errors.Refused, match="gamma has no copy of transfer .* to take it from; alpha, beta has"):
         records.with_source(TRANSFER, read(payloads(beta=OK)), "gamma")

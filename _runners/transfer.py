@@ -148,8 +148,9 @@ def copy(src=None, dst=None, *, targets=None, target_type=None, test=False, key=
     dst
         ``MINION:/path``. With a slash at its end it is a directory to copy into, else the final name, under which
         nothing may exist yet. Several are a list, or separated by commas: ``db2:/srv/,db3:/srv/``; each has its own
-        final name. A name that begins or ends with a comma is taken in a list alone. The source is read once for all
-        of them (see ``fanout``). If one is refused, nothing is begun.
+        final name, each host is named once, and that of the source is not among them. A name that begins or ends with
+        a comma is taken in a list alone. The source is read once for all of them (see ``fanout``). If one is refused,
+        nothing is begun.
 
     targets
         The destinations as a Salt target expression; ``dst`` is then a path alone, the same on all of them. The source

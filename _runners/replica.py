@@ -106,7 +106,8 @@ def clone(
         The minion whose database is backed up; it goes on meanwhile.
 
     replicas
-        The minions to rebuild: a list, or words with commas. One after the other; the first that fails ends it.
+        The minions to rebuild: a list, or words with commas. One after the other; the first that fails ends it. One
+        that lost the backup on its way is left as it was, and named when the others are done.
 
     primary : the source
         The minion that the replicas shall follow, if the source is a replica itself.
@@ -323,11 +324,14 @@ def _copy(source, destinations, options):
     told = done.get("data", done) if "outputter" in done else done
     if told.get("result") == "unknown":
         raise CopyFailed(f"The backup for {', '.join(destinations)} was interrupted. {_cancelled(told['transfer'])}")
-    if told.get("result") != "ok":
-        reasons = [each.get("text", str(each)) for each in told.get("reasons", ())]
-        raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {' '.join(reasons)}")
+    why = " ".join(each.get("text", str(each)) for each in told.get("reasons", ()))
+    if told.get("result") not in ("ok", "partial"):
+        raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {why}")
     kept = ("transfer", "receipt", "phases", "bottleneck", "destinations")
-    return {name: told[name] for name in kept if told.get(name)}
+    missing = {host: end for host, end in told.get("destinations", {}).items() if end["outcome"] != "ok"}
+    silent = {end.get("transfer") or told["transfer"] for end in missing.values() if end["outcome"] == "unknown"}
+    why = " ".join([why, *map(_cancelled, sorted(silent))])
+    return cloning.Copied({name: told[name] for name in kept if told.get(name)}, tuple(missing), why)
 
 
 def _cancelled(transfer):

@@ -13,14 +13,25 @@ from typing import Any
 
 from replicaplan import clone as planning
 from replicaplan import standing
-from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefused
+from replicaplan.errors import BackupUnfit, CopyFailed, NotProved, ReplicaError, ReplicaRefused
 
 from .asking import LONG, Hosts, kept
 from .proving import prove, short
 
 STARTING = 1200.0
-Copy = Callable[[str, Sequence[str]], Mapping[str, Any]]
 Say = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How the backup arrived: what the report tells of it, the replicas that it did not reach, and why in sentences."""
+
+    told: Mapping[str, Any]
+    missing: tuple[str, ...] = ()
+    why: str = ""
+
+
+Copy = Callable[[str, Sequence[str]], Copied]
 
 
 @dataclass(frozen=True)
@@ -88,17 +99,31 @@ def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
     with _cleared(hosts, wish, story):
         with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
             copied = copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
-        with story.step("prepare", replicas=list(wish.replicas)):
-            prepared = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in wish.replicas}
+        there = [host for host in wish.replicas if host not in copied.missing]
+        with story.step("prepare", replicas=there):
+            prepared = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in there}
             backups = hosts.ask_each(prepared, "prepare", LONG)
-        for host in wish.replicas:
+        for host in there:
             _check_log(hosts, plan, wish, backups[host])
             story.replicas[host] = _rebuild(hosts, plan, wish, host, story)
+        if copied.missing:
+            raise CopyFailed(_without(wish, copied, there))
     total = round(time.monotonic() - began, 3)
     return {
-        "source": wish.source, "primary": wish.primary, "copy": dict(copied), "replicas": story.replicas,
+        "source": wish.source, "primary": wish.primary, "copy": dict(copied.told), "replicas": story.replicas,
         "seconds": {**story.seconds, "total": total},
     }
+
+
+def _without(wish: Wish, copied: Copied, done: Sequence[str]) -> str:
+    """Whom the backup did not reach, whom it did, and how to go on."""
+    lost, several = ",".join(copied.missing), len(copied.missing) > 1
+    return (
+        f"The backup did not arrive at {', '.join(copied.missing)}: {copied.why} "
+        f"{'They are as they were' if several else 'It is as it was'}; {', '.join(done)} "
+        f"{'were' if len(done) > 1 else 'was'} rebuilt and proved. salt-run replica.clone {wish.source} {lost} "
+        f"confirm={lost}, with the other options as they were, rebuilds what is left."
+    )
 
 
 @contextlib.contextmanager

@@ -114,7 +114,9 @@ class RollbackIncomplete(ReplicaError):
 
 
 class CopyFailed(ReplicaError):
-    """The backup did not arrive at a replica; nothing was changed there. The text has the reasons of the transfer."""
+    """The backup did not arrive at a replica; nothing was changed there. The text has the reasons of the transfer, and
+    the command for what is left where others have been rebuilt.
+    """
 
     code, name = 143, "backup-not-arrived"
 

@@ -89,14 +89,58 @@ def test_nothing_is_cloned_in_a_cluster_where_a_repair_is_under_way(run, state):
 )
 def test_a_copy_that_nobody_watches_any_more_is_ended(opts, fleet, context, monkeypatch, ended, words):
     """A runner that is interrupted leaves the workers to themselves, but this backup must not arrive later."""
-    loaded, cancelled = salt.loader.runner(opts, context=context), []
-    copied = {"result": "unknown", "transfer": "0" * 32, "reasons": [{"text": "the transfer goes on"}]}
-    copy = inspect.unwrap(loaded["replica.clone"]).__globals__["_copy"]
+    copy, cancelled = copy_that(opts, context, monkeypatch, ended, result="unknown", reasons=["the transfer goes on"])
+    with pytest.raises(CopyFailed, match=words):
+        copy("alpha:/x", ["beta:/y"], {})
+    assert cancelled == ["0" * 32]
+
+
+ENDED = {"retcode": 0, "reasons": []}
+
+
+def copy_that(opts, context, monkeypatch, ended=ENDED, reasons=(), destinations=None, **told):
+    """How replica.clone copies, where transfer.copy tells this; and what it cancels."""
+    cancelled = []
+    reasons = [{"text": text} for text in reasons]
+    copied = {"transfer": "0" * 32, "reasons": reasons, "destinations": destinations or {}, **told}
+    copy = inspect.unwrap(salt.loader.runner(opts, context=context)["replica.clone"]).__globals__["_copy"]
     faces = {
         "transfer.copy": lambda **_options: copied,
         "transfer.cancel": lambda transfer: cancelled.append(transfer) or ended,
     }
     monkeypatch.setitem(copy.__globals__, "__salt__", faces)
-    with pytest.raises(CopyFailed, match=words):
-        copy("alpha:/x", ["beta:/y"], {})
-    assert cancelled == [copied["transfer"]]
+    return copy, cancelled
+
+
+def outcomes(**words):
+    return {host: {"place": f"{host}:/y", "host": host, "outcome": word} for host, word in words.items()}
+
+
+def test_a_backup_that_one_of_several_lost_is_there_at_the_others(opts, fleet, context, monkeypatch):
+    told = {"result": "partial", "destinations": outcomes(beta="failed", gamma="ok"), "reasons": ["beta: it died."]}
+    copy, cancelled = copy_that(opts, context, monkeypatch, **told)
+    copied = copy("alpha:/x", ["beta:/y", "gamma:/y"], {})
+    assert (copied.missing, copied.why, cancelled) == (("beta",), "beta: it died.", [])
+    assert copied.told["transfer"] == "0" * 32
+
+
+def test_what_is_out_of_sight_is_ended_so_that_it_does_not_arrive_later(opts, fleet, context, monkeypatch):
+    told = {"result": "partial", "destinations": outcomes(beta="unknown", gamma="ok"), "reasons": ["beta is silent."]}
+    copy, cancelled = copy_that(opts, context, monkeypatch, **told)
+    copied = copy("alpha:/x", ["beta:/y", "gamma:/y"], {})
+    assert (copied.missing, cancelled) == (("beta",), ["0" * 32])
+    assert copied.why == f"beta is silent. Its transfer {'0' * 32} was cancelled."
+
+
+def test_one_after_the_other_each_transfer_is_ended_that_is_out_of_sight(opts, fleet, context, monkeypatch):
+    ends = outcomes(beta="unknown", gamma="ok")
+    ends = {host: {**end, "transfer": host[0] * 32} for host, end in ends.items()}
+    copy, cancelled = copy_that(opts, context, monkeypatch, result="partial", transfer=None, destinations=ends)
+    assert copy("alpha:/x", ["beta:/y", "gamma:/y"], {}).missing == ("beta",)
+    assert cancelled == ["b" * 32]
+
+
+def test_a_backup_that_arrived_nowhere_fails(opts, fleet, context, monkeypatch):
+    copy, _ = copy_that(opts, context, monkeypatch, result="failed", reasons=["no room"])
+    with pytest.raises(CopyFailed, match="did not arrive at beta:/y, gamma:/y: no room"):
+        copy("alpha:/x", ["beta:/y", "gamma:/y"], {})

@@ -3,7 +3,7 @@
 import pytest
 
 from replicamaster import cloning
-from replicaplan.errors import BackupUnfit, ReplicaError, ReplicaRefused
+from replicaplan.errors import BackupUnfit, CopyFailed, ReplicaError, ReplicaRefused
 from tests.unit.replicaplan.facts import BACKUP
 
 from .fakes import COUNT, Hosts
@@ -13,14 +13,14 @@ INSTALLED = ["prepare", "install", "start_isolated", "point", "start_replication
 ALL = [*INSTALLED, "proved", "settle"]
 
 
-def clone(hosts, wish=WISH, copy=None):
+def clone(hosts, wish=WISH, copy=None, **lost):
     copied, said = [], []
 
     def copy_it(source, places):
         copied.append((source, places))
         if copy:
             raise copy
-        return {"transfer": "t"}
+        return cloning.Copied({"transfer": "t"}, **lost)
 
     report = cloning.clone(hosts, wish, copy_it, lambda what, details: said.append(what))
     return report, copied, said
@@ -90,6 +90,27 @@ def test_a_copy_that_fails_stops_no_server():
     with pytest.raises(ReplicaError, match="no route"):
         clone(hosts, copy=ReplicaError("no route"))
     assert hosts.steps("db2") == hosts.steps("db3") == ["discard"]
+
+
+def test_who_lost_the_backup_is_left_out_and_named_when_the_others_are_done():
+    hosts = Hosts("db2", "db3")
+    with pytest.raises(CopyFailed) as error:
+        clone(hosts, missing=("db2",), why="db2: the worker was killed.")
+    assert hosts.steps("db3") == ALL
+    assert hosts.steps("db2") == ["discard"]
+    assert error.value.evidence["settled"] == ["db3"]
+    assert error.value.text == (
+        "The backup did not arrive at db2: db2: the worker was killed. It is as it was; db3 was rebuilt and proved. "
+        "salt-run replica.clone db1 db2 confirm=db2, with the other options as they were, rebuilds what is left."
+    )
+
+
+def test_several_who_lost_the_backup_are_named_together():
+    wish = cloning.Wish("db1", ("db2", "db3", "db4"), "db1")
+    with pytest.raises(CopyFailed) as error:
+        clone(Hosts("db2", "db3", "db4"), wish, missing=("db2", "db4"), why="gone.")
+    assert "did not arrive at db2, db4: gone. They are as they were; db3 was rebuilt" in error.value.text
+    assert "salt-run replica.clone db1 db2,db4 confirm=db2,db4, with" in error.value.text
 
 
 def test_a_log_that_was_purged_since_the_backup_stops_no_server():

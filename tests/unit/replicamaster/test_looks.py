@@ -25,7 +25,7 @@ def proof(**answers):
 def cloned(*replicas, **wish):
     hosts = Hosts(*replicas)
     asked = cloning.Wish("db1", replicas, "db1", **wish)
-    return cloning.clone(hosts, asked, lambda *_: {"transfer": "0" * 32}, lambda *_: None)
+    return cloning.clone(hosts, asked, lambda *_: cloning.Copied({"transfer": "0" * 32}), lambda *_: None)
 
 
 CONTENT = "1 tables with 3 rows and 2 definitions are equal at 0-1-7"

@@ -20,7 +20,8 @@ PAUSE = 0.25
 
 
 class Hop(Sending):
-    """`node` is the host that serves: it is told how hosts behind ended, that one got on, that one has all.
+    """`node` is the host that serves: it is told how hosts behind ended or that one was not reached, that one
+    got on, that one has all.
 
     `carried` says whether the destination took all that there is, `held` how many entries of a stream it and all behind
     it hold.
@@ -37,6 +38,7 @@ class Hop(Sending):
         self._awaited = Awaited(terms.block_size, session.stop)
         self._told_tries = {}
         self._telling = threading.Lock()
+        self._tries_for = 2 * terms.patience
 
     @property
     def host(self):
@@ -112,9 +114,13 @@ class Hop(Sending):
         error, _ = self._session.run(self._move)
         return error
 
+    def expect_open_door(self):
+        """Others have tried long enough for the destination to have let us in."""
+        self._tries_for = self._terms.patience
+
     def _open(self, hello):
         """Try for a while: the destination may first have to notice that it needs us, and to open its pinhole."""
-        countdown = Countdown(2 * self._terms.patience)
+        countdown = Countdown(self._tries_for)
         while True:
             try:
                 sock = dial.connect(self._peer, self._session.stop, max(1.0, countdown.left()))
@@ -145,6 +151,8 @@ class Hop(Sending):
                 self._node.holding.note()
             case Behind(result=wire.ELSEWHERE):
                 self._node.left_to_us(self)
+            case Behind(result="lost"):
+                self._node.not_reached(message.host)
             case Behind():
                 self._node.heard_of(message.host, message.result, message.text)
             case Sealed():

@@ -26,6 +26,7 @@ from ..errors import (
     WrongTransfer,
 )
 from .hop import is_superseded
+from .session import SYMPTOMS
 from .stop import Changes, Countdown, Lane, Stopped
 
 OF_A_LINK = (
@@ -46,23 +47,25 @@ def nothing():
 
 class Onward:
     """`make_hop(host, epoch)` makes a link, `tell` notes events, `is_own(error)` says what ends the host itself,
-    `elsewhere(host)` is told when somebody else serves that one, `note()` when others are served than before. `keeps`
-    says whether what one lacks that is slow can be read later.
+    `left(host, result, text)` is told when that one is not served from here any more, since somebody else serves it
+    (*elsewhere*) or it could not be reached (*lost*), `note()` when others are served than before. `keeps` says whether
+    what one lacks that is slow can be read later.
 
     run() is for one thread and returns when all behind this host have ended, are lost, or are in other hands.
     """
 
-    def __init__(self, succession, make_hop, tell, is_own, elsewhere, stop, note=nothing, keeps=True):
+    def __init__(self, succession, make_hop, tell, is_own, left, stop, note=nothing, keeps=True):
         self._succession = succession
         self._make_hop = make_hop
         self._tell = tell
         self._is_own = is_own
-        self._elsewhere = elsewhere
+        self._left = left
         self._note_change = note
         self._keeps = keeps
         self._stop = stop
         self._events = Lane(EVENTS, stop)
         self._hops = {}
+        self._unopened = set()
         self._links = []
         self._threads = []
         self._changed = Changes(stop)
@@ -82,8 +85,9 @@ class Onward:
     @property
     def held(self):
         """How many entries all behind hold that are or will be served from here; None if nobody is."""
-        hops, target = dict(self._hops), self._succession.target
-        if target is not None and target not in hops:
+        awaited = {*self._unopened, self._succession.target} - {None}
+        hops = dict(self._hops)
+        if awaited - hops.keys():
             return 0
         return min((hop.held for hop in hops.values()), default=None)
 
@@ -129,9 +133,13 @@ class Onward:
 
     def _serve_next(self):
         host = self._succession.target
-        if host is None or host in self._hops:
-            return
+        if host is not None and host not in self._hops:
+            self._open(host)
+
+    def _open(self, host, waits_for_us=False):
         hop = self._hops[host] = self._make_hop(host, self._succession.open(host))
+        if waits_for_us:
+            hop.expect_open_door()
         self._links.append(hop)
         self._tell("link", to=host, times=self._succession.opened(host))
         thread = threading.Thread(target=self._run, args=(hop,), name=f"link to {host}", daemon=True)
@@ -153,13 +161,27 @@ class Onward:
         if hop.pace.is_slow(time.monotonic() - hop.withheld, here, there) and self._succession.may_set_aside(hop.host):
             self._events.put((hop, SLOW))
 
+    def try_too(self, host):
+        """Somebody behind cannot reach this one: perhaps we can, beside all whom we serve."""
+        if self._succession.take(host):
+            self._unopened.add(host)
+            self._events.put((host, UNREACHED))
+
     def _note(self, hop, error):
+        if error is UNREACHED:
+            self._open(hop, waits_for_us=True)
+            self._unopened.discard(hop)
+            return
         if error is SLOW or error is LEFT:
             self._set_aside(hop, error is LEFT)
             return
-        if self._hops.pop(hop.host, None) is not hop:
-            return
-        self.rise()
+        if self._hops.get(hop.host) is hop:
+            self._take_leave(hop, error)
+            del self._hops[hop.host]
+            self.rise()
+
+    def _take_leave(self, hop, error):
+        """Whoever comes before us hears what becomes of it before it stops counting among those that we serve."""
         if is_superseded(error):
             self._leave_to_others(hop)
         elif error is None:
@@ -171,7 +193,7 @@ class Onward:
 
     def _leave_to_others(self, hop):
         self._tell("elsewhere", host=hop.host)
-        self._elsewhere(hop.host)
+        self._left(hop.host, wire.ELSEWHERE)
         self._close(hop)
 
     def _close(self, hop):
@@ -203,9 +225,12 @@ class Onward:
             return
         may_come_back = isinstance(error, ConnectionLost) and self._succession.opened(hop.host) < LINKS
         if not may_come_back or self._succession.target != hop.host:
+            if isinstance(error, SYMPTOMS):
+                self._left(hop.host, "lost", error.text)
             failed = isinstance(error, PeerFailed)
             self._succession.lose(hop.host, "failed" if failed else "lost", error.text)
 
 
 SLOW = object()
 LEFT = object()
+UNREACHED = object()

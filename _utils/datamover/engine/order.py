@@ -102,6 +102,13 @@ class Succession:
         self._passed.add(host)
         return True
 
+    def take(self, host):
+        """One that was left to those behind is served too. False if it is or was served from here, or has ended."""
+        if host not in self._times or host == self.target or host in self._passed | self.ends.keys():
+            return False
+        self._passed.add(host)
+        return True
+
     def finish(self):
         """Those that are left are done, or in other hands."""
         self._over = True

@@ -136,7 +136,7 @@ class Origin:
         self._session.bulk = self
         self._throttle = throttle or Throttle(self._terms.limit, self._session.stop)
         self._flow = Flow(progress)
-        told = progress.tell, self._is_own, self._elsewhere, self._session.stop
+        told = progress.tell, self._is_own, self._left, self._session.stop
         self._onward = Onward(self._succession, self._new_hop, *told, self._serves_others)
         self._hops = []
         self._upto = 0
@@ -254,8 +254,12 @@ class Origin:
         """Who is served does not serve those behind it."""
         self._onward.left_to_us(hop)
 
-    def _elsewhere(self, _host):
-        """Nobody comes before the source, so this is never true for long."""
+    def not_reached(self, host):
+        """Who is served cannot reach one behind it."""
+        self._onward.try_too(host)
+
+    def _left(self, _host, _result, _text=""):
+        """Nobody comes before the source, who could be told of whom it serves no more."""
 
     def heard_of(self, host, result, text):
         """A destination has ended."""

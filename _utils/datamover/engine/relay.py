@@ -16,7 +16,7 @@ from .chainreception import ChainReception
 from .forwarder import Forwarder
 from .holding import Holding, NothingHeld
 from .hop import says
-from .linksession import DownSession, Flow
+from .linksession import SHARE, DownSession, Flow
 from .onward import OF_A_LINK, Onward
 from .order import Order, Succession
 from .outcome import Chain
@@ -62,12 +62,12 @@ class Relay(Receiver):
         self._taken = []
         self._predecessors = []
         self._succession = Succession(self._order)
-        told = progress.tell, is_own, self._elsewhere, stop
+        told = progress.tell, is_own, self._left, stop
         self._onward = Onward(self._succession, self._new_hop, *told, self._serves_others, not self._terms.stream)
         self.holding = self._new_holding(stop)
         self._served, self._ready, self._landed = Lane(1, stop), Lane(1, stop), Lane(1, stop)
         self._all_ended, self._parted = Lane(1, stop), Lane(1, stop)
-        self._opened = self._over = False
+        self._opened = self._over = self._nobody_comes = False
         self._adrift_since = None
         self._seen, self._began_at, self._seen_at = 0, 0.0, 0.0
 
@@ -128,8 +128,18 @@ class Relay(Receiver):
         self._word(Published(root=self._root, **self._terms.edition))
         self._all_ended.get()
         self._word(OVER)
-        self._parted.get_within(PARTING)
+        self._await_parted()
         return (Bye(),)
+
+    def _await_parted(self):
+        """Who serves us hears all that became of us; if that one is lost, who comes in its place. One that stands still
+        is not waited for.
+        """
+        before = None
+        while self._parted.get_within(self._terms.stall_timeout / SHARE) is None:
+            if self._upstream and self._upstream is before:
+                return
+            before = self._upstream
 
     # Being served
 
@@ -156,18 +166,22 @@ class Relay(Receiver):
         if self.seal is None and (upstream.over or says(error, LeftBehind) or not isinstance(error, OF_A_LINK)):
             self._over = upstream.over
             raise error
-        if not isinstance(error, Superseded):
+        if upstream.over:
+            self._nobody_comes = True
+        elif not isinstance(error, Superseded):
             self._progress.tell("predecessor-lost", host=upstream.member.host, why=error.text)
             self.set_adrift(error.text)
 
     def _await_link(self):
-        """The next Coming. Who has nobody before it opens the way for all farther up, after a while or at once."""
+        """The next Coming, or OVER if there will be none. Who has nobody before it opens the way for all farther up,
+        after a while or at once; who has published waits too, since they ask those behind before they call them lost.
+        """
         patience, bound = Countdown(self._terms.patience), self._bound()
         while True:
             coming = self._reception.control.get_within(1.0 if self._opened else max(0.05, patience.left()))
             if coming is not None:
                 return coming
-            if self.seal is not None and self._over_with_words():
+            if self.seal is not None and self._over_with_words() and (self._nobody_comes or not bound.left()):
                 return OVER
             if not self._opened and not patience.left():
                 self.set_adrift("nobody came")
@@ -382,9 +396,13 @@ class Relay(Receiver):
         """Who is served does not serve those behind it."""
         self._onward.left_to_us(hop)
 
-    def _elsewhere(self, host):
-        """Somebody farther up serves this one: whoever serves us must not rely on us for it."""
-        self._say_of(Behind(host=host, result=wire.ELSEWHERE))
+    def not_reached(self, host):
+        """Who is served cannot reach one behind it."""
+        self._onward.try_too(host)
+
+    def _left(self, host, result, text=""):
+        """Somebody farther up serves this one, or has to try it: whoever serves us must not rely on us for it."""
+        self._say_of(Behind(host=host, result=result, text=text[:1024]))
 
     def _say_of(self, behind):
         """Say what becomes of those behind, now and on every link that comes."""

@@ -150,6 +150,17 @@ class Chains:
         return other
 
 
+def lost(outcomes):
+    """Whom each host had to pass by."""
+    return {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost}
+
+
+def named_dead(dead):
+    """The same where one died in a chain to HOSTS: all before it tried to reach it, one after the other."""
+    hosts = ("alpha", *HOSTS)
+    return dict.fromkeys(hosts[: hosts.index(dead)], (dead,))
+
+
 def halting(staging_class, room, goes_on):
     """A staging that takes so many bytes, and the rest once `goes_on()` is true."""
 

@@ -18,7 +18,7 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
-from tests.functional.datamover.chains import HOSTS, Chains, halting, hurry, lie
+from tests.functional.datamover.chains import HOSTS, Chains, halting, hurry, lie, lost, named_dead
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
@@ -253,9 +253,7 @@ def test_when_one_dies_the_others_end_equal(large, folder, dead, share):
         outcomes = chain.run(but=[dead])
     check(chain, outcomes, lost=[dead])
     assert outcomes["alpha"].error is None
-    lost = {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost}
-    before = {"beta": "alpha", "gamma": "beta", "delta": "gamma"}[dead]
-    assert lost == {before: (dead,)} or share == 0.9
+    assert lost(outcomes) == named_dead(dead) or share == 0.9
 
 
 def test_two_that_die_one_after_the_other_are_passed_over(large, folder):
@@ -282,7 +280,7 @@ def test_one_that_stands_still_is_passed_by(large, folder, still):
     check(chain, outcomes, lost=[still])
     assert outcomes["alpha"].error is None
     before = {"beta": "alpha", "gamma": "beta", "delta": "gamma"}[still]
-    assert {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost} == {before: (still,)}
+    assert lost(outcomes) == {before: (still,)}
 
 
 @pytest.mark.slow
@@ -298,7 +296,7 @@ def test_two_that_stand_still_one_behind_the_other_are_passed_by(large, folder):
         at_share(chain, "e", 0.3, halt)
         outcomes = chain.run(but="cd")
     check(chain, outcomes, lost="cd")
-    assert {host: outcome.chain.lost for host, outcome in outcomes.items() if outcome.chain.lost} == {"b": ("c", "d")}
+    assert lost(outcomes) == {"b": ("c", "d")}
 
 
 class Hanging(Staging):

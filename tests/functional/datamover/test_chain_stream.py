@@ -11,7 +11,7 @@ from datamover.digests import constructor
 from datamover.errors import Cancelled, ConsumerFailed, ProducerFailed
 from datamover.flow import spool
 from datamover.flow.places import FileSink
-from tests.functional.datamover.chains import lie
+from tests.functional.datamover.chains import lie, lost, named_dead
 from tests.functional.datamover.ends import Running
 from tests.functional.datamover.streams import MIB, Flows, python
 from tests.functional.datamover.test_stream import ECHO
@@ -106,8 +106,7 @@ def test_when_one_dies_the_others_get_all_of_a_stream_that_is_made_once(folder, 
         outcomes = flows.run(but=[dead])
     check(flows, outcomes, long, lost=[dead])
     assert outcomes["alpha"].error is None and outcomes["alpha"].read_bytes == outcomes["alpha"].bytes
-    before = {"beta": "alpha", "gamma": "beta", "delta": "gamma"}[dead]
-    assert {host: each.chain.lost for host, each in outcomes.items() if each.chain.lost} == {before: (dead,)}
+    assert lost(outcomes) == named_dead(dead)
 
 
 def test_of_two_destinations_the_first_dies(folder, long, narrow):

@@ -126,6 +126,23 @@ def test_what_is_told_of_hosts_that_are_not_behind_is_ignored(after):
     assert not after.tell("stranger", "lost")
 
 
+def test_one_that_those_behind_cannot_reach_is_taken_once_and_those_behind_it_stay_with_them(after):
+    assert after.take("d") and not after.take("d")
+    assert (after.target, after.lost) == ("c", ())
+    after.lose("c")
+    assert after.target == "e"
+
+
+@pytest.mark.parametrize("host", ["c", "source", "stranger"])
+def test_who_is_served_already_or_stands_elsewhere_is_not_taken(after, host):
+    assert not after.take(host)
+
+
+def test_who_has_ended_is_not_taken(after):
+    after.tell("d", "published")
+    assert not after.take("d")
+
+
 def test_who_is_superseded_serves_nobody_any_more(after):
     after.finish()
     assert after.target is None

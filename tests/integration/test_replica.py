@@ -81,6 +81,24 @@ def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
         assert fleet.machine(name).output(*beside) == "/srv/mysql"
 
 
+@pytest.mark.slow
+def test_who_loses_the_backup_on_its_way_costs_the_other_nothing(fleet):
+    lost = fleet.machine("db3")
+    options = {"compress": "none", "order": "given", "limit": "1MB/s"}
+    both = {"confirm": "db2,db3", "discard_own_writes": True, "options": options}
+    with ThreadPoolExecutor(1) as pool:
+        cloned = pool.submit(fleet.run_runner, "replica.clone", "db1", "db2,db3", **both)
+        assert eventually(lambda: lost.output("find", "/srv", "-path", "*/.salt-transfer-*/ibdata1"), 120)
+        lost.run(["systemctl", "kill", "--signal=KILL", "salt-transfer-*.service"])
+        done = cloned.result()
+    assert (done.returncode, done.data["result"]) == (2, "failed"), done.data
+    assert "did not arrive at db3" in done.data["reasons"][0]
+    assert "salt-run replica.clone db1 db3 confirm=db3" in done.data["reasons"][0]
+    assert done.data["error"]["evidence"]["settled"] == ["db2"]
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+    assert lost.output("ls", "/srv") == "mysql"
+
+
 def standing(database):
     """What a backup could leave otherwise than it was."""
     status = database.machine.run(["mariadb", "-e", "SHOW SLAVE STATUS\\G"]).stdout

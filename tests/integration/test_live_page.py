@@ -186,7 +186,7 @@ def test_a_copy_is_seen_while_it_runs_and_when_it_is_proved(clean_lab, alpha, be
 
 
 @pytest.mark.slow
-def test_what_a_doctor_finds_is_told_with_what_to_do(clean_lab, beta, signed_in):
+def test_what_a_doctor_finds_is_told_with_what_to_do(clean_lab, copied, beta, signed_in):
     page = signed_in("ann")
     page.click("a[href='#/doctor']")
     page.await_text("Nothing is left over, and nothing is odd.")
@@ -310,6 +310,11 @@ def test_what_waits_for_busy_hosts_is_shown_as_a_state_of_its_own(page):
     assert page.run("document.querySelector('.card.waiting .state').className") == "state quiet"
     closely = shown(page, "transfer", shown={**QUEUED, "outcome": None, "missing": []})
     assert all(QUEUED["waits"][name] in closely for name in ("text", "advice")) and "Throughput" not in closely
+
+
+def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(page):
+    assert "what is left over is not known" in shown(page, "doctor", findings=[], examined=[], silent=["alpha"])
+    assert "Nothing is left over" in shown(page, "doctor", findings=[], examined=["alpha"])
 
 
 # --- what is reckoned in the browser -------------------------------------------------------------------------------

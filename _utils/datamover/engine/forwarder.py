@@ -48,6 +48,12 @@ class Forwarder(Hop):
     def starves(self):
         return super()._has_all() and self._is_reading
 
+    @property
+    def pushes_back(self):
+        """Or its kernel has all that is here, and what it lacks it has not taken from there."""
+        gave_all = self._supply is not None and self._supply.waiting and not any(each.giving for each in self._streams)
+        return gave_all or super().pushes_back
+
     def _read(self):
         standing = self._standing_there()
         if self._stock.adrift:

@@ -3,6 +3,7 @@ it sends, and lasts until the destination knows how all behind it ended.
 """
 
 import threading
+import time
 from contextlib import suppress
 
 from .. import wire
@@ -33,6 +34,7 @@ class Hop(Sending):
         self.carried = False
         self.held = 0
         self._is_parting = False
+        self._began = time.monotonic()
         self._node = node
         self.pace = node.new_pace()
         self._awaited = Awaited(terms.block_size, session.stop)
@@ -79,6 +81,13 @@ class Hop(Sending):
         return self._times.stages().limit / self._terms.streams
 
     @property
+    def pushes_back(self):
+        """Whether it is the destination that takes so little, and not this host or the way that gives so little: for
+        most of the time it had no room for what was there on any connection.
+        """
+        return 2 * min(stream.pushed_back for stream in self._streams) > time.monotonic() - self._began
+
+    @property
     def owes(self):
         """Whether something is to come from the destination: where it stands, what it took, that it has published.
         After that it waits for those behind it.
@@ -106,8 +115,9 @@ class Hop(Sending):
 
     def leave_behind(self):
         """It holds up those behind it, and nobody keeps for long what it lacks. False if the link has ended."""
-        text = f"{self.host} took the stream so much slower than it came that it was left behind"
-        return self._session.stop.set(LeftBehind(f"{text}: resume it from a host that has finished"))
+        text = f"{self.host} had the stream from {self._terms.host} so much slower than it came that it was left behind"
+        way_out = f"nothing is kept of a stream: resume {self.host} from any host that has finished"
+        return self._session.stop.set(LeftBehind(f"{text}, so that the others need not wait; {way_out}"))
 
     def run(self):
         """Serve the destination; why the link ended, None if all is done."""

@@ -12,12 +12,13 @@ import socket
 import ssl
 import struct
 import sys
+import termios
 import threading
 import time
 from contextlib import contextmanager
 
 from ..errors import ConnectionLost
-from .pulse import is_silent
+from .pulse import is_silent, pushed_back
 from .stages import Timesheet
 from .stop import wait_ready
 
@@ -113,7 +114,20 @@ class Link:
     @property
     def backlog(self):
         """Bytes that the kernel took of us and has not sent yet."""
-        return int.from_bytes(fcntl.ioctl(self.socket, _UNSENT_BYTES, bytes(4)), sys.byteorder)
+        return self._count(_UNSENT_BYTES)
+
+    def _count(self, request):
+        return int.from_bytes(fcntl.ioctl(self.socket, request, bytes(4)), sys.byteorder)
+
+    @property
+    def in_flight(self):
+        """Bytes that the kernel took of us and the other end's kernel has not acknowledged yet."""
+        return self._count(termios.TIOCOUTQ)
+
+    @property
+    def pushed_back(self):
+        """Seconds for which the other end took less than our kernel had for it."""
+        return pushed_back(self.socket)
 
     def fill(self, view):
         """Receive until the writable view is full."""

@@ -80,6 +80,15 @@ class Stream:
         self._has_begun = False
         self.holding = Holding(lambda: self._recorded, behind, tree.let_go_below, stop)
 
+    @property
+    def slow(self):
+        """When one that lags behind another is slow (see Pace)."""
+        return self._tree.slow
+
+    def unhindered(self, count):
+        """The seconds in which so much would be made if nobody held it up."""
+        return self._tree.unhindered(count)
+
     def listed(self, stop):
         """What a link lists, which ends with `stop`."""
         return self._making.followed(stop)
@@ -113,10 +122,16 @@ class Tree:
     """Files that can be read again; `walk` lists them."""
 
     holding = NothingHeld()
+    slow = ()
 
     def __init__(self, tree, walk):
         self._tree = tree
         self._walk = walk
+
+    @staticmethod
+    def unhindered(_count):
+        """It is read no faster than it is sent, so there is no telling."""
+        return 0.0
 
     def listed(self, _stop):
         return self._walk

@@ -68,6 +68,7 @@ class Onward:
         self._unopened = set()
         self._links = []
         self._threads = []
+        self._handed_over = set()
         self._changed = Changes(stop)
         self.over = False
         self.trouble = None
@@ -210,12 +211,23 @@ class Onward:
         if hop.host not in self._hops or not (is_left or slow):
             return
         if not (is_left or self._keeps):
-            if hop.leave_behind():
-                self._tell("set-aside", host=hop.host)
+            self._give_up_slow(hop)
         elif self._succession.set_aside(hop.host):
             self._tell("set-aside", host=hop.host)
             hop.say_adrift()  # so that those behind it let us in, though it is served as before
             hop.say_adrift(wire.FOUND)
+
+    def _give_up_slow(self, hop):
+        """It would lose its copy. Where this host or the way from it may be what is slow, the one farther up that comes
+        next is asked to try first.
+        """
+        if self._succession.is_next(hop.host) and not hop.pushes_back:
+            if hop.host not in self._handed_over:
+                self._handed_over.add(hop.host)
+                self._tell("handed-over", host=hop.host)
+                self._left(hop.host, wire.ELSEWHERE)
+        elif hop.leave_behind():
+            self._tell("set-aside", host=hop.host)
 
     def _lose(self, hop, error):
         self.trouble = self.trouble or error

@@ -95,6 +95,10 @@ class Succession:
     def _after(self, host):
         return self._order.after[self._order.after.index(host) + 1 :]
 
+    def is_next(self, host):
+        """Whether nobody comes between this host and that one."""
+        return host == self._order.after[0]
+
     def set_aside(self, host):
         """It is served on, but the next one is served too, not by it. False if that was so before."""
         if host in self._passed:

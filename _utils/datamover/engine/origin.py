@@ -137,8 +137,9 @@ class Origin:
         self._throttle = throttle or Throttle(self._terms.limit, self._session.stop)
         self._flow = Flow(progress)
         told = progress.tell, self._is_own, self._left, self._session.stop
-        self._onward = Onward(self._succession, self._new_hop, *told, self._serves_others)
+        self._onward = Onward(self._succession, self._new_hop, *told, self._serves_others, not self._terms.stream)
         self._hops = []
+        self._taken = {}
         self._upto = 0
         self.walk = Walk(tree, journal)
         self.stock = self._new_stock()
@@ -213,9 +214,8 @@ class Origin:
         """How much of a stream all destinations hold."""
         return self.stock.holding
 
-    @staticmethod
-    def new_pace():
-        return Pace()
+    def new_pace(self):
+        return Pace(*self.stock.slow)
 
     def _new_hop(self, host, epoch):
         terms = replace(self._terms, epoch=epoch)
@@ -244,7 +244,11 @@ class Origin:
         self._flow.rise()
 
     def look_at(self, hop, there):
-        """The source reads no faster than it sends, so it cannot tell a slow destination from a slow way to all."""
+        """Alone a slow destination cannot be told from a slow way to all. But of a stream it may lag behind another."""
+        self._taken[hop.host] = there
+        ahead = max((taken for host, taken in self._taken.items() if host != hop.host), default=0)
+        if ahead:
+            self._onward.look_at(hop, (ahead, self.stock.unhindered(ahead)), there)
 
     def carried(self):
         """Who is served has all."""

@@ -102,6 +102,18 @@ class Stream:
         if self._link is not None:
             self._reached = max(self._reached, self._base + self._link.sent)
 
+    @property
+    def pushed_back(self):
+        """Seconds for which the other end took less than there was for it, on the present connection."""
+        with self._changed:
+            return self._link.pushed_back if self._link is not None else 0.0
+
+    @property
+    def giving(self):
+        """Whether something waits here, or is on its way to the other end's kernel."""
+        with self._changed:
+            return bool(self._queue or self._account.unsent or (self._link is not None and self._link.in_flight))
+
     # For who reads
 
     def put(self, load):

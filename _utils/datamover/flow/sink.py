@@ -9,7 +9,6 @@ on one link is gone on with on another.
 """
 
 import threading
-import time
 
 from ..disk import staging as staged
 from ..engine.stop import Changes, Stopped
@@ -230,7 +229,6 @@ class Kept:
 
     def __init__(self, size, stop, journal):
         self.window = Window(size, stop, lambda: journal.step())
-        self.flow = Free()
         self.cut = False
         self._journal = journal
         self._begun = 0
@@ -244,50 +242,26 @@ class Kept:
             self.window.keep(number, buffer, self._journal.entry(number).size)
             self._begun = number
         self.window.fill(number, offset, view)
-        self.flow.note(len(view), self.window.is_free)
+        self.window.note(len(view))
 
     def cut_off(self):
         self.cut = True
         self.window.wake()
 
 
-class Free:
-    """How fast a stream comes while there is plenty of room for it: when that gets short those behind hold it up, and
-    those before, who keep as much, cannot send more.
-    """
-
-    def __init__(self):
-        self._bytes = 0
-        self._seconds = 0.0
-        self._since = None
-
-    def note(self, size, is_free):
-        now, since = time.monotonic(), self._since
-        self._since = now if is_free else None
-        if is_free and since is not None:
-            self._bytes += size
-            self._seconds += now - since
-
-    def seconds(self, count):
-        """How long so many bytes take at this rate; 0 as long as it is not known."""
-        return count * self._seconds / self._bytes if self._bytes else 0.0
-
-
 class Passed:
-    """What is kept of a stream, as a source of what a relay passes on. Who takes it is slow, whatever that took to
-    arrive, if it lacks half of what can be kept.
-    """
+    """What is kept of a stream, as a source of what a relay passes on."""
 
     def __init__(self, staging):
         self._staging = staging
 
     @property
     def slow(self):
-        return self._staging.kept.window.bytes // 2, 0.0
+        return self._staging.kept.window.slow
 
     def unhindered(self, count, _seconds):
         """The seconds in which so much would arrive if nobody behind held it up."""
-        return self._staging.kept.flow.seconds(count)
+        return self._staging.kept.window.flow.seconds(count)
 
     def begin(self, _stop):
         """The way is proved. What is passed on needs not be started."""

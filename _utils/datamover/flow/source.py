@@ -108,7 +108,17 @@ class StreamSource:
         view.release()
         if at:
             self._spool.keep(number, buffer, at)
+            self._spool.note(at)
         return at
+
+    @property
+    def slow(self):
+        """In a chain: when one that lags behind another is slow (see Pace)."""
+        return self._spool.slow if self._spool else ()
+
+    def unhindered(self, count):
+        """In a chain: the seconds in which so much would be made if nobody held it up."""
+        return self._spool.flow.seconds(count)
 
     def _told(self, entry):
         self._journal.add([entry])

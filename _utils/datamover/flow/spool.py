@@ -1,5 +1,7 @@
 """The part of a stream that was read and not yet taken: bounded, in memory, gone when nobody needs it any more."""
 
+import time
+
 from ..engine.stop import Changes
 from ..errors import LeftBehind
 
@@ -39,6 +41,9 @@ class Spool:
             self._held[number] = buffer, memoryview(buffer)[:size]
             self._missing[number] = size
 
+    def note(self, size):
+        """So much has come."""
+
     def read(self, number, offset, view):
         """Fill the view with what lies there in a segment that was kept and not let go."""
         with self._changed:
@@ -62,6 +67,28 @@ class Spool:
             self._free.append(buffer)
 
 
+class Free:
+    """How fast a stream comes while there is plenty of room for it: when that gets short those behind hold it up, and
+    those before, who keep as much, cannot send more.
+    """
+
+    def __init__(self):
+        self._bytes = 0
+        self._seconds = 0.0
+        self._since = None
+
+    def note(self, size, is_free):
+        now, since = time.monotonic(), self._since
+        self._since = now if is_free else None
+        if is_free and since is not None:
+            self._bytes += size
+            self._seconds += now - since
+
+    def seconds(self, count):
+        """How long so many bytes take at this rate; 0 as long as it is not known."""
+        return count * self._seconds / self._bytes if self._bytes else 0.0
+
+
 class Window(Spool):
     """The same at a host of a chain: a segment is kept until all behind it hold it, whoever of them dies meanwhile.
 
@@ -70,12 +97,19 @@ class Window(Spool):
 
     def __init__(self, size, stop, step):
         super().__init__(size, stop)
+        self.flow = Free()
         self._step = step
 
     @property
-    def bytes(self):
-        """How much it keeps at most."""
-        return self._most * self.size
+    def slow(self):
+        """(bytes, seconds) for a Pace: who takes from it is slow, whatever that took to come, if it lacks half of what
+        can be kept.
+        """
+        return self._most * self.size // 2, 0.0
+
+    def note(self, size):
+        """So much has come."""
+        self.flow.note(size, self.is_free)
 
     @property
     def is_free(self):

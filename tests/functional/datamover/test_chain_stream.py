@@ -178,9 +178,62 @@ def test_one_that_is_far_slower_is_left_behind(folder, tmp_path, narrow):
     outcomes = flows.run()
     check(flows, outcomes, long, lost=["gamma"])
     assert outcomes["gamma"].error.evidence["name"] == "left-behind"
+    assert "from beta so much slower than it came" in outcomes["gamma"].error.text
     assert flows.nodes["beta"].end.told("set-aside") == [{"host": "gamma"}]
     assert outcomes["delta"].chain.predecessors[-1] == ("beta", 65537)
     assert outcomes["beta"].chain.lost == ("gamma",)
+
+
+class Sluggish:
+    """What a relay keeps, which it gives half a MiB a second of."""
+
+    def __init__(self, passing):
+        self._passing = passing
+
+    def __getattr__(self, name):
+        return getattr(self._passing, name)
+
+    def open(self, entry):
+        file = self._passing.open(entry)
+        read_into = file.read_into
+
+        def slowly(offset, view):
+            time.sleep(2 * len(view) / MIB)
+            return read_into(offset, view)
+
+        file.read_into = slowly
+        return file
+
+
+def sluggish(relay):
+    relay._passing = Sluggish(relay._passing)
+
+
+@pytest.mark.slow
+def test_nobody_is_left_behind_for_being_served_slowly(folder, tmp_path, narrow):
+    """Beta passes on half a MiB a second, and gamma would take more: alpha takes gamma over."""
+    long = tmp_path / "made"
+    long.write_bytes(os.urandom(60 * MIB))
+    flows = Flows(folder, python(ECHO, long), stall_timeout=8)
+    flows.nodes["beta"].prepare = sluggish
+    outcomes = arrived(flows, long)
+    assert outcomes["gamma"].chain.predecessors == (("beta", 1), ("alpha", 65537))
+    assert outcomes["delta"].chain.predecessors == (("gamma", 1),)
+    assert flows.nodes["beta"].end.told("handed-over") == [{"host": "gamma"}]
+
+
+@pytest.mark.slow
+def test_one_that_is_served_slowly_and_is_slow_itself_is_left_behind_by_who_takes_it_over(folder, tmp_path, narrow):
+    long = tmp_path / "made"
+    long.write_bytes(os.urandom(60 * MIB))
+    flows = Flows(folder, python(ECHO, long), stall_timeout=8)
+    flows.nodes["beta"].prepare = sluggish
+    flows.nodes["gamma"].consumer = slowly
+    outcomes = flows.run()
+    check(flows, outcomes, long, lost=["gamma"])
+    assert outcomes["gamma"].error.evidence["name"] == "left-behind"
+    assert "gamma had the stream from alpha so much slower than it came" in outcomes["gamma"].error.text
+    assert "resume gamma from any host that has finished" in outcomes["gamma"].error.text
 
 
 def test_what_is_kept_for_others_is_bounded(folder, long, narrow):

@@ -282,9 +282,10 @@ def test_what_the_kernel_still_holds_is_seen(stop):
         ours = Link(socket.create_connection(listener.getsockname()), stop, Countdown(0.2))
         theirs, _ = listener.accept()
         with theirs:
-            assert ours.backlog == 0
+            assert ours.backlog == 0 and ours.in_flight == 0
             with pytest.raises(TimeoutError):
                 ours.send(bytes(100_000_000))
-            assert ours.backlog > 0
+            assert ours.in_flight >= ours.backlog > 0
+            assert eventually(lambda: ours.pushed_back > 0)
             assert ours.held >= 0.15
             ours.close()

@@ -7,8 +7,7 @@ import pytest
 from datamover.engine.stop import Stop, Stopped
 from datamover.errors import LeftBehind
 from datamover.flow import spool
-from datamover.flow.sink import Free
-from datamover.flow.spool import Spool, Window
+from datamover.flow.spool import Free, Spool, Window
 
 SIZE = 8
 
@@ -67,7 +66,7 @@ def test_a_segment_of_a_window_is_filled_bit_by_bit():
     kept.fill(1, 0, b"abc")
     kept.fill(1, 3, b"def")
     assert read(kept, 1, 2, 4) == b"cdef"
-    assert kept.is_free and kept.bytes == 4 * SIZE
+    assert kept.is_free and kept.slow == (2 * SIZE, 0.0)
 
 
 def test_who_is_held_up_at_a_window_shows_that_it_lives_until_there_is_room():
@@ -94,7 +93,7 @@ def test_a_wait_for_room_ends_with_the_work_or_when_it_is_given_up():
 
 def test_what_comes_while_there_is_little_room_says_nothing_of_how_fast_it_would_come(monkeypatch):
     times = iter([0.0, 1.0, 2.0, 50.0, 90.0, 91.0])
-    monkeypatch.setattr("datamover.flow.sink.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("datamover.flow.spool.time.monotonic", lambda: next(times))
     free = Free()
     assert free.seconds(100) == 0
     for is_free in (True, True, True, False, True, True):

@@ -81,6 +81,11 @@ def test_each_member_comes_from_where_its_routes_to_each_later_one_begin():
     assert members[1]["origins"] == {"gamma": "10.77.1.12", "delta": "10.9.9.9"}
 
 
+def test_everybody_in_a_chain_is_given_the_lowest_limit_of_all():
+    planned = made(beta=samples.beta(settings={"limit": 300_000}), delta=samples.delta(settings={"limit": 200_000}))
+    assert {spec["settings"]["limit"] for spec in planned.specs().values()} == {200_000}
+
+
 def test_a_single_destination_has_no_word_of_a_chain():
     planned = plan.make(samples.asked(), {ALPHA: samples.alpha(), BETA: samples.beta()})
     assert not [name for spec in planned.specs().values() for name in spec if name in ("fanout", "successors")]

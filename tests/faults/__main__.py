@@ -4,7 +4,7 @@
     ./dev faults --rounds 1000 --through-salt 50 --seed 7    the engine alone, then whole machines
     ./dev faults --rounds 1000 --seed 7 --first 301          from round 301 of this seed on, to 1300
     ./dev faults --chain-rounds 100 --seed 7                 destinations of a chain of eight die or stand still while a
-                                                             tree or a stream passes, the engine alone
+                                                             tree or a stream passes or is published, the engine alone
 
 The rows fail too when in some phase of a transfer nothing struck. What comes only after the end is no hit. Rows can be
 run in as many runs as it takes, with one file that records how each test ended and what it hit; each run goes on where

@@ -6,9 +6,9 @@ equal.
 
 Engine only: every host is a process of its own. In most rounds a tree goes through the chain, in the others a stream,
 which a program makes once and each host keeps as a file. One to three destinations are killed, or one stands still,
-each when a share of everything has landed there. Then every living one must have published what the source sealed and
-have closed and ended all that it had opened and begun, and the dead must be named by who served them unless they had
-published before. Under a final name there is all of it or nothing, at the dead too.
+each when a share of everything has landed there or when it comes to a phase after that. Then every living one must have
+published what the source sealed and have closed and ended all that it had opened and begun, and the dead must be named
+by who served them unless they had published before. Under a final name there is all of it or nothing, at the dead too.
 """
 
 import argparse
@@ -45,15 +45,20 @@ WINDOW = 12 * MIB
 """What a host keeps of a stream, which is a half to a third of it."""
 STREAMS, HALTS = 0.3, 0.1
 """The share of the rounds in which a stream is sent, and of those in which one stands still."""
+LATE = "verifying", "sealed", "publishing", "published"
+"""Phases in which all has landed; `published` is before the word that tells so."""
+LATER = 0.5
+"""The share of the blows that fall in one of these."""
 ENGINE = ("source ", "destination ", "link")
 
 
 @dataclass(frozen=True)
 class Kill:
-    """This destination dies when so much (0 to 1) of everything has landed there."""
+    """This destination dies when so much (0 to 1) of everything has landed there, or when it comes to the `phase`."""
 
     host: str
     share: float
+    phase: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,11 @@ def _varied(drawn, dice):
     if dice.random() < HALTS:
         first = drawn.kills[0]
         drawn = replace(drawn, halts=True, kills=(replace(first, share=max(0.05, first.share)),))
-    return drawn
+    return replace(drawn, kills=tuple(replace(kill, phase=_phase(dice)) for kill in drawn.kills))
+
+
+def _phase(dice):
+    return dice.choice(LATE) if dice.random() < LATER else ""
 
 
 # --- what goes through the chain --------------------------------------------------------------------------------------
@@ -208,7 +217,7 @@ def left(before):
 
 
 class Play:
-    """One round; `wrong` holds sentences, `hits` (host, bytes landed) of each blow."""
+    """One round; `wrong` holds sentences, `hits` (host, when it was hit, in words) of each blow."""
 
     def __init__(self, round_, folder, count=HOSTS):
         self._round = round_
@@ -216,6 +225,8 @@ class Play:
         self._load = (Stream if round_.stream else Tree)(round_, folder, names(count), **settings)
         self._chain = self._load.chain
         self._landed = {host: multiprocessing.RawValue("q", 0) for host in self._chain.nodes}
+        self._late = {kill.host: kill.phase for kill in round_.kills if kill.phase}
+        self._hit_late = {host: multiprocessing.RawValue("b", False) for host in self._late}
         self.hits = []
         self.wrong = []
 
@@ -231,6 +242,7 @@ class Play:
                 host.strike(signal.SIGKILL)
                 host.process.join()
             self._chain.close()
+        self.hits += [(name, self._late[name]) for name, hit in self._hit_late.items() if hit.value]
         self.wrong = [*wrong(told, self._round.dead, self._published()), *self._unequal()]
         return self
 
@@ -261,16 +273,27 @@ class Play:
             landed.value = progress.counters.bytes_done
 
         progress.add = added
+        if name in self._late:
+            node.end.at_phase(self._late[name], lambda: self._strike_here(name))
         return node.relay().run()
+
+    def _strike_here(self, name):
+        """This very process, in the middle of what it does."""
+        self._hit_late[name].value = True
+        os.kill(os.getpid(), self._blow)
+
+    @property
+    def _blow(self):
+        return signal.SIGSTOP if self._round.halts else signal.SIGKILL
 
     def _strike(self, hosts):
         """Strike each when it is time, or when it has ended; look often, since all takes seconds."""
-        waiting = {kill.host: kill.share * self._load.bytes for kill in self._round.kills}
+        waiting = {kill.host: kill.share * self._load.bytes for kill in self._round.kills if not kill.phase}
         deadline = time.monotonic() + PATIENCE
         while waiting and time.monotonic() < deadline:
             for name in [name for name, least in waiting.items() if self._is_due(hosts[name], least)]:
-                self.hits.append((name, hosts[name].landed.value))
-                hosts[name].strike(signal.SIGSTOP if self._round.halts else signal.SIGKILL)
+                self.hits.append((name, f"with {hosts[name].landed.value} bytes"))
+                hosts[name].strike(self._blow)
                 del waiting[name]
             multiprocessing.connection.wait([host.process.sentinel for host in hosts.values()], 0.01)
 
@@ -361,7 +384,7 @@ def play_all(numbers, options):
 
 def told_of(round_, hits):
     """What happened in a round."""
-    struck = ", ".join(f"{host} with {landed} bytes" for host, landed in hits)
+    struck = ", ".join(f"{host} {when}" for host, when in hits)
     return f"a {'stream' if round_.stream else 'tree'}; {'halted' if round_.halts else 'killed'} {struck}"
 
 

@@ -21,7 +21,7 @@ _NO_TURNS = Ping | Admit | Lost | Taken
 
 class Control:
     """`opening` is what was said already: (message, whether we sent it) each. `over` says whether the other end told
-    that all is over, not only this conversation.
+    that all is over, not only this conversation, `parted` whether it said Bye.
     """
 
     def __init__(self, link, role, opening, host, stop):
@@ -33,7 +33,7 @@ class Control:
         self._conversation = Conversation(role, connects=opening[0][1])
         self._reader = Reader()
         self._portion = memoryview(bytearray(PORTION))
-        self.over = False
+        self.over = self.parted = False
         self._failure = None
         for message, ours in opening:
             (self._conversation.sent if ours else self._conversation.received)(message)
@@ -86,11 +86,15 @@ class Control:
                 self._link.receive_into(self._portion)
 
     def _note_end(self, messages):
-        """Keep why the other end gave up; it may be heard when another reason has ended our own work already."""
+        """Keep why the other end gave up, or that it parted; it may be heard when another reason has ended our own work
+        already.
+        """
         for message in messages:
             match message:
                 case Adrift(above=wire.OVER):
                     self.over = True
+                case Bye():
+                    self.parted = True
                 case Failed():
                     self._failure = self._failure or message.as_error(self._host)
 

@@ -1,6 +1,7 @@
 """A destination's link to who serves it in a chain: one of several that there may be in the course of an attempt."""
 
 from .. import wire
+from ..errors import ConnectionLost
 from ..wire import Adrift, Bye, Digests, Lost, Ping, Seal
 from .inlets import Inlets
 from .linksession import LinkSession
@@ -63,7 +64,12 @@ class Upstream:
         finally:
             self.inlets.close()
         self._await_threads()
-        return error
+        return error if error or self._session.control.parted else self._unheard()
+
+    def _unheard(self):
+        """Who does not say Bye may have heard nothing of what became of us."""
+        host = self.member.host
+        return ConnectionLost(f"{host} did not part when all was said", host=host, connection="control")
 
     def _await_threads(self):
         """What is still being written must not be taken for what comes on another link."""

@@ -1,6 +1,9 @@
 """Hosts of a chain that die when all has landed: who lives has published, and whoever is farther up learns it."""
 
 import multiprocessing.connection
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +14,27 @@ from tests.functional.datamover.test_chain import check, root  # noqa: F401 (a f
 from tests.support.waiting import eventually
 
 
-def publish_after(node, process):
-    """Have it published only when that process has died."""
+def publish_after(node, happened):
+    """Have it published only when that has happened."""
     publish = node.publish
 
     def publish_late(staging):
-        assert multiprocessing.connection.wait([process.sentinel], 30)
+        assert eventually(happened, 30)
         publish(staging)
 
     node.publish = publish_late
+
+
+def died(other):
+    return lambda: multiprocessing.connection.wait([other.process.sentinel], 0)
+
+
+def stopped(other):
+    return lambda: Path(f"/proc/{other.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def stop_this_process():
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 @pytest.mark.parametrize("phase", ["published", pytest.param("sealed", marks=pytest.mark.slow)])
@@ -27,7 +42,7 @@ def test_who_comes_after_one_that_died_on_its_last_word_still_tells_the_source(r
     chain = Chains(root, folder, stall_timeout=12)
     chain.nodes["beta"].end.at_phase(phase, kill_this_process)
     with chain.apart("beta") as other:
-        publish_after(chain.nodes["gamma"], other.process)
+        publish_after(chain.nodes["gamma"], died(other))
         outcomes = chain.run(but=["beta"])
     check(chain, outcomes, lost=["beta"])
     assert outcomes["alpha"].error is None
@@ -35,11 +50,22 @@ def test_who_comes_after_one_that_died_on_its_last_word_still_tells_the_source(r
     assert outcomes["gamma"].chain.predecessors == (("beta", 1), ("alpha", 65537))
 
 
+def test_who_heard_no_farewell_from_one_that_stands_still_tells_the_source_too(root, folder):  # noqa: F811
+    chain = Chains(root, folder, stall_timeout=12)
+    chain.nodes["beta"].end.at_phase("published", stop_this_process)
+    with chain.apart("beta") as other:
+        publish_after(chain.nodes["gamma"], stopped(other))
+        outcomes = chain.run(but=["beta"])
+    check(chain, outcomes, lost=["beta"])
+    assert outcomes["alpha"].error is None
+    assert lost(outcomes) == {"alpha": ("beta",)}
+
+
 def test_who_published_is_asked_before_it_is_called_lost(root, folder):  # noqa: F811
     chain = Chains(root, folder, stall_timeout=12)
     chain.nodes["gamma"].end.at_phase("published", kill_this_process)
     with chain.apart("gamma") as other:
-        publish_after(chain.nodes["delta"], other.process)
+        publish_after(chain.nodes["delta"], died(other))
         outcomes = chain.run(but=["gamma"])
     check(chain, outcomes, lost=["gamma"])
     assert outcomes["alpha"].error is None
@@ -51,7 +77,7 @@ def test_who_published_waits_no_longer_than_others_look_for_it(root, folder):  #
     chain = Chains(root, folder, stall_timeout=6)
     chain.nodes["beta"].end.at_phase("published", kill_this_process)
     with chain.source_apart() as source, chain.apart("beta") as other:
-        publish_after(chain.nodes["gamma"], other.process)
+        publish_after(chain.nodes["gamma"], died(other))
         chain.nodes["gamma"].end.at_phase("publishing", source.process.kill)
         running = {host: Running(chain.nodes[host].relay().run) for host in ("gamma", "delta")}
         outcomes = {host: each.result(30) for host, each in running.items()}

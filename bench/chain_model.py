@@ -191,15 +191,16 @@ def predictions(chain, numbers=(1, 2, 4, 8, 10, 100, 1000)):
 
 
 def compared(document):
-    """{N: (predicted, measured) seconds} of the chains that were measured."""
+    """{N: (predicted seconds, measured seconds, share by which it is off)} of the chains that were measured."""
     chain, shared, medians = of_record(document), shared_of(document), document["medians"]
     measured = {int(key.split()[1]): value for key, value in medians.items() if key.startswith("chain ")}
-    return {number: (together(chain, number, shared), value) for number, value in sorted(measured.items())}
+    predicted = {number: together(chain, number, shared) for number in sorted(measured)}
+    return {number: (told, measured[number], told / measured[number] - 1) for number, told in predicted.items()}
 
 
 def errors(document):
     """{N: how far off the prediction is, as a share of what was measured}."""
-    return {number: predicted / measured - 1 for number, (predicted, measured) in compared(document).items()}
+    return {number: off for number, (_, _, off) in compared(document).items()}
 
 
 def main():
@@ -208,10 +209,9 @@ def main():
     chain = of_record(document)
     hop, start = f"{chain.hop * 1000:.0f} ms", f"{chain.start:.2f} s"
     print(f"a hop takes {hop} beside a piece of {chain.piece >> 10} KiB on the wire; a start {start}")
-    for number, (predicted, measured) in compared(document).items():
-        off = predicted / measured - 1
+    for number, (predicted, _, off) in compared(document).items():
         print(f"{number} destinations: predicted {predicted:.2f} s, {off:+.1%} of what was measured")
-    speed = options.rate * 125_000 if options.rate else chain.speed(0)
+    speed = chain.speed(0) * (options.rate / document["about"]["rate"] if options.rate else 1)
     asked = replace(chain, size=options.size or chain.size, speeds=(speed,), failures=options.failures)
     _show(asked)
     return 0

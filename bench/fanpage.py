@@ -243,8 +243,8 @@ def _busiest(document):
 def _errors(document):
     yield "| N | predicted | measured | off by |"
     yield "|--:|--:|--:|--:|"
-    for number, (predicted, measured) in chain_model.compared(document).items():
-        yield f"| {number} | {predicted:.2f} s | {measured:.2f} s | {predicted / measured - 1:+.1%} |"
+    for number, (predicted, measured, off) in chain_model.compared(document).items():
+        yield f"| {number} | {predicted:.2f} s | {measured:.2f} s | {off:+.1%} |"
 
 
 def _cores_need(document):

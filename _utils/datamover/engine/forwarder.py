@@ -38,15 +38,11 @@ class Forwarder(Hop):
         return self._stock.seal.root
 
     def _has_all(self):
-        return super()._has_all() and not self._is_reading
-
-    @property
-    def _is_reading(self):
-        return self._supply is not None and not self._supply.waiting
+        return super()._has_all() and (self._supply is None or self._supply.waiting)
 
     @property
     def starves(self):
-        return super()._has_all() and self._is_reading
+        return super()._has_all() and self._supply is not None and self._supply.reads
 
     @property
     def pushes_back(self):

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from .. import wire
-from ..errors import HandshakeRefused, LeftBehind, PeerUnreachable, Superseded
+from ..errors import HandshakeRefused, LeftBehind, PeerUnreachable, Stalled, Superseded
 from ..wire import Adrift, Behind, Bye, Landed, Ping, Published, Restart, Sealed, Standing
 from . import dial
 from .opening import introduce, is_passing
@@ -41,6 +41,8 @@ class Hop(Sending):
         self._told_tries = {}
         self._telling = threading.Lock()
         self._tries_for = 2 * terms.patience
+        self.starved = False
+        session.stop.on_set(self._note_end)
 
     @property
     def host(self):
@@ -103,6 +105,10 @@ class Hop(Sending):
         """Whether the destination took all that it was given, and would get more if reading here got on."""
         return False
 
+    def _note_end(self, reason):
+        """Before its threads end: was it this host that stood still?"""
+        self.starved = isinstance(reason, Stalled) and self.starves
+
     def is_final(self, error):
         """Whether this ends not only the link, but the whole transfer."""
         return self._node.is_final(error)
@@ -161,7 +167,7 @@ class Hop(Sending):
                 self._node.holding.note()
             case Behind(result=wire.ELSEWHERE):
                 self._node.left_to_us(self)
-            case Behind(result="lost"):
+            case Behind(result=wire.NOT_REACHED):
                 self._node.not_reached(message.host)
             case Behind():
                 self._node.heard_of(message.host, message.result, message.text)

@@ -27,7 +27,7 @@ PORTION = 512 * 1024
 SMALL_PORTION = 32 * 1024
 _UNSENT_BYTES = 0x894B  # SIOCOUTQNSD
 LOOK = 1.0
-"""Seconds after which who waits on a connection looks whether the other host still answers."""
+"""Seconds after which who waits on a connection looks whether the other host still answers, and takes what is here."""
 LOW_WATER = 512 * 1024
 """Who waits for many bytes is not woken for fewer than these: at 500 Mbit/s it would be for every 64 KiB."""
 
@@ -215,7 +215,7 @@ class Link:
                 self.check_alive()
             elif self.patience is not None and not self.patience.left():
                 raise TimeoutError
-            if self._low_water > 1:
+            if events == select.POLLIN and self._low_water > 1:
                 return  # What trickles in is taken now and then: that it comes must be seen.
 
     def _moment(self):

@@ -1,13 +1,15 @@
 """Whom a host of a chain serves: the next one, and when that is lost the one after it, with a higher epoch.
 
 Each link is served in threads of its own. One whose destination is far slower than what arrives is set aside: it goes
-on at its own pace, and the next host is served beside it. Trouble of a link never ends the host itself; what is wrong
+on at its own pace, and the next host is served beside it. One that its neighbour cannot reach is tried too, once,
+beside the others. Trouble of a link never ends the host itself; what is wrong
 with what it reads does.
 """
 
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 
 from .. import wire
 from ..errors import (
@@ -37,7 +39,7 @@ OF_A_LINK = (
 LINKS = 5
 """How often a host is connected to again whose connection breaks."""
 EVENTS = 64
-PARTING = 8.0
+LINKS_PART = 8.0
 """Seconds for links to end once this host does."""
 
 
@@ -107,7 +109,7 @@ class Onward:
         try:
             while self._hops or self._succession.target:
                 self._serve_next()
-                self._note(*self._events.get())
+                self._events.get()()
                 self._note_change()
         finally:
             self._part()
@@ -116,8 +118,8 @@ class Onward:
         self.rise()
 
     def _part(self):
-        """Links that are there say why they end."""
-        countdown = Countdown(PARTING)
+        """Wait for links to say why they end."""
+        countdown = Countdown(LINKS_PART)
         for thread in self._threads:
             thread.join(countdown.left())
 
@@ -153,36 +155,33 @@ class Onward:
         except Exception as trouble:  # what it is raised for is this host's own trouble
             error = trouble
         with suppress(Stopped):
-            self._events.put((hop, error))
+            self._events.put(partial(self._link_ended, hop, error))
 
     def look_at(self, hop, here, there):
         """Of so many bytes that are here the destination of this link has so many: does it hold up those behind it? It
         is not to blame for what the limit takes.
         """
         if hop.pace.is_slow(time.monotonic() - hop.withheld, here, there) and self._succession.may_set_aside(hop.host):
-            self._events.put((hop, SLOW))
+            self._events.put(partial(self._set_slow_aside, hop))
 
     def try_too(self, host):
         """Somebody behind cannot reach this one: perhaps we can, beside all whom we serve."""
-        if self._succession.take(host):
-            self._unopened.add(host)
-            self._events.put((host, UNREACHED))
+        self._unopened.add(host)
+        self._events.put(partial(self._serve_too, host))
 
-    def _note(self, hop, error):
-        if error is UNREACHED:
-            self._open(hop, waits_for_us=True)
-            self._unopened.discard(hop)
-            return
-        if error is SLOW or error is LEFT:
-            self._set_aside(hop, error is LEFT)
-            return
+    def _serve_too(self, host):
+        if self._succession.take(host):
+            self._open(host, waits_for_us=True)
+        self._unopened.discard(host)
+
+    def _link_ended(self, hop, error):
+        """Whoever comes before us hears what becomes of it before it stops counting among those that we serve."""
         if self._hops.get(hop.host) is hop:
-            self._take_leave(hop, error)
+            self._conclude(hop, error)
             del self._hops[hop.host]
             self.rise()
 
-    def _take_leave(self, hop, error):
-        """Whoever comes before us hears what becomes of it before it stops counting among those that we serve."""
+    def _conclude(self, hop, error):
         if is_superseded(error):
             self._leave_to_others(hop)
         elif error is None:
@@ -193,6 +192,7 @@ class Onward:
             self._lose(hop, error)
 
     def _leave_to_others(self, hop):
+        """Somebody farther up serves it, or has to, because this host stood still."""
         self._tell("elsewhere", host=hop.host)
         self._left(hop.host, wire.ELSEWHERE)
         self._close(hop)
@@ -204,15 +204,19 @@ class Onward:
 
     def left_to_us(self, hop):
         """Who is served over this link does not serve those behind it."""
-        self._events.put((hop, LEFT))
+        self._events.put(partial(self._serve_beside, hop))
 
-    def _set_aside(self, hop, is_left):
-        slow = self._succession.may_set_aside(hop.host) and not hop.carried
-        if hop.host not in self._hops or not (is_left or slow):
+    def _set_slow_aside(self, hop):
+        if hop.host not in self._hops or hop.carried or not self._succession.may_set_aside(hop.host):
             return
-        if not (is_left or self._keeps):
+        if self._keeps:
+            self._serve_beside(hop)
+        else:
             self._give_up_slow(hop)
-        elif self._succession.set_aside(hop.host):
+
+    def _serve_beside(self, hop):
+        """Serve those behind it too."""
+        if hop.host in self._hops and self._succession.set_aside(hop.host):
             self._tell("set-aside", host=hop.host)
             hop.say_adrift()  # so that those behind it let us in, though it is served as before
             hop.say_adrift(wire.FOUND)
@@ -232,17 +236,12 @@ class Onward:
     def _lose(self, hop, error):
         self.trouble = self.trouble or error
         self._tell("link-lost", to=hop.host, why=error.text)
-        if isinstance(error, Stalled) and hop.starves:  # it is this host that stood still
+        if hop.starved:
             self._leave_to_others(hop)
             return
         may_come_back = isinstance(error, ConnectionLost) and self._succession.opened(hop.host) < LINKS
         if not may_come_back or self._succession.target != hop.host:
             if isinstance(error, SYMPTOMS):
-                self._left(hop.host, "lost", error.text)
+                self._left(hop.host, wire.NOT_REACHED, error.text)
             failed = isinstance(error, PeerFailed)
-            self._succession.lose(hop.host, "failed" if failed else "lost", error.text)
-
-
-SLOW = object()
-LEFT = object()
-UNREACHED = object()
+            self._succession.lose(hop.host, "failed" if failed else wire.NOT_REACHED, error.text)

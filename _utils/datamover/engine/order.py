@@ -7,6 +7,8 @@ epoch than those nearer, whatever has happened meanwhile, and nobody needs to be
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..wire import NOT_REACHED
+
 TIMES = 65536
 """Links between the same two hosts that can be told apart."""
 
@@ -83,7 +85,7 @@ class Succession:
         self.ends[host] = result, text
         return True
 
-    def lose(self, host, result="lost", text=""):
+    def lose(self, host, result=NOT_REACHED, text=""):
         """It cannot be served any more: the next one is."""
         self._passed.add(host)
         self.tell(host, result, text)
@@ -119,4 +121,5 @@ class Succession:
 
     @property
     def lost(self):
-        return tuple(host for host in self._order.after if self.ends.get(host, ("",))[0] in ("lost", "failed"))
+        ends = {host: end[0] for host, end in self.ends.items()}
+        return tuple(host for host in self._order.after if ends.get(host) in (NOT_REACHED, "failed"))

@@ -61,7 +61,7 @@ class Walk:
 
 
 class SourceHop(Hop, sender.Reading):
-    """The source's link to the first destination that lives."""
+    """A link of the source: to the nearest destination that lives, or to one that it serves beside that."""
 
     def __init__(self, *how, identity, origin):
         super().__init__(*how)

@@ -28,6 +28,7 @@ class Outlet:
         for part in self._throttle.slices(data):
             with self.times.on("limit"):
                 turns += self._throttle.await_turn(len(part))
+            link.stop.check()  # The limit is the host's: its wait does not end with this link.
             link.send(part)
         self._sent_at = self._clock()
         self._policy.sent(raw, len(data), turns + link.held - before, busy)

@@ -22,12 +22,14 @@ class Pace:
         self._looks = 0
 
     def is_slow(self, now, here, there):
-        """A further look, at this time in seconds; `here` are the bytes and the seconds in which they arrived."""
+        """A further look; `now` is a time in seconds that may leave out what the limit took, and so stand still. `here`
+        are the bytes and the seconds in which they arrived.
+        """
         self._looks += 1
         self._first = self._first or (now, there)
         began, before = self._first
         amount, seconds = here
-        if self._looks < LOOKS or not seconds:
+        if self._looks < LOOKS or not seconds or now <= began:
             return False
         rate, taken = amount / seconds, (there - before) / (now - began)
         return taken * TIMES < rate and amount - there >= max(self._lag, self._seconds * rate)

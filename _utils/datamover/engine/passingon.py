@@ -4,6 +4,8 @@ Nothing is digested here but what the destination says it holds: bytes are prove
 the source told and that are passed on once they were found to be right here too.
 """
 
+from contextlib import contextmanager
+
 from .. import digests
 from ..blocks import block_count, block_range, content_of
 from ..errors import SourceChanged
@@ -18,11 +20,13 @@ class Void(Exception):
 
 
 class PassingOn(Supply):
-    """`standing` is what the destination has already, `ledger` what is here; `waiting` while it waits for that."""
+    """`standing` is what the destination has already, `ledger` what is here; `waiting` while it waits for that, `reads`
+    while its disk is asked.
+    """
 
     def __init__(self, terms, passing, journal, streams, told, progress, times, standing, ledger, partial, stop):
         super().__init__(terms, passing, journal, streams, told, progress, None, None, times)
-        self.waiting = False
+        self.waiting = self.reads = False
         self._standing = standing
         self._ledger = ledger
         self._partial = partial
@@ -61,7 +65,7 @@ class PassingOn(Supply):
 
     # Waiting for what lands
 
-    def _await(self, ready):
+    def _await(self, ready, wait):
         """What `ready()` gives, waiting for it if need be; what was packed until then does not wait."""
         found = ready()
         if found:
@@ -70,20 +74,24 @@ class PassingOn(Supply):
         self.waiting = True
         try:
             with self._times.on("wait"):
-                return self._ledger.await_growth(ready, self._stop)
+                return wait(ready, self._stop)
         finally:
             self.waiting = False
 
     def await_change(self, ready):
         """The same for whoever has nothing to pass on."""
-        return self._await(ready)
+        return self._await(ready, self._ledger.await_change)
+
+    def _await_growth(self, entry, try_, known):
+        """(bytes, frontier, beyond) of what has landed of a file when it is more than so many bytes."""
+        return self._await(lambda: self._arrived(entry, try_, known), self._ledger.await_growth)
 
     def _await_landed(self, entry, try_):
         def has_landed():
             state = self._ledger.state(entry.number, try_)
             return VOID if state is None else state >= State.LANDED
 
-        if self._await(has_landed) is VOID:
+        if self.await_change(has_landed) is VOID:
             raise Void
 
     # Small files
@@ -103,15 +111,24 @@ class PassingOn(Supply):
         self._pack.add(entry.number, try_, entry.size)
 
     def _read_whole(self, entry, try_, view):
-        with self._reading(entry, try_) as file:
+        with self._reading(entry, try_) as file, self._asking_the_disk():
             if file.read_into(0, view) < entry.size or not file.unchanged():
                 raise self._changed(entry, try_)
 
     def _reading(self, entry, try_):
         try:
-            return self._tree.open(entry)
+            with self._asking_the_disk():
+                return self._tree.open(entry)
         except SourceChanged as error:
             raise self._changed(entry, try_) from error
+
+    @contextmanager
+    def _asking_the_disk(self):
+        self.reads = True
+        try:
+            yield
+        finally:
+            self.reads = False
 
     def _changed(self, entry, try_):
         """Void if it was only that the file came again, else what is wrong."""
@@ -125,7 +142,7 @@ class PassingOn(Supply):
         if not self._partial:
             self._await_landed(entry, try_)
         self.finish()
-        self._await(lambda: self._arrived(entry, try_, 0))
+        self._await_growth(entry, try_, 0)
         with self._reading(entry, try_) as file:
             self._pass_ranges(file, try_)
             if not file.unchanged():
@@ -133,7 +150,6 @@ class PassingOn(Supply):
         self._progress.add(files_done=1)
 
     def _arrived(self, entry, try_, known):
-        """(bytes, frontier, beyond) when there is more than `known` bytes."""
         arrival = self._ledger.arrival(entry.number, try_)
         if arrival is None:
             raise Void
@@ -143,7 +159,7 @@ class PassingOn(Supply):
         entry, passed = file.entry, Passed(file.entry, try_, self._standing, self._block_size)
         landed = 0
         while not passed.complete:
-            arrival = self._await(lambda known=landed: self._arrived(entry, try_, known))
+            arrival = self._await_growth(entry, try_, landed)
             landed = arrival[0]
             for block, length in passed.ready(*arrival[1:]):
                 self._pass_block(file, try_, block, length, passed)
@@ -168,7 +184,9 @@ class PassingOn(Supply):
             return
         buffer = self._buffer()
         payload = memoryview(buffer)[PIECE_PREFIX : PIECE_PREFIX + length]
-        if file.read_into(offset, payload) < length:
+        with self._asking_the_disk():
+            count = file.read_into(offset, payload)
+        if count < length:
             self._streams.release(buffer)
             raise self._changed(file.entry, try_)
         self.read_bytes += length
@@ -178,9 +196,10 @@ class PassingOn(Supply):
         """Whether the destination holds this block as it is here: then that is said in its place."""
         offset, length = block_range(index, file.entry.size, self._block_size)
         view = memoryview(bytearray(length))
-        for at, size, is_hole in parts:
-            if not is_hole:
-                file.read_into(at, view[at - offset : at - offset + size])
+        with self._asking_the_disk():
+            for at, size, is_hole in parts:
+                if not is_hole:
+                    file.read_into(at, view[at - offset : at - offset + size])
         digest = content_of(view, digests.constructor(self._terms.algorithm), self._block_size).whole
         if digest != self._told.block(file.entry.number, index):
             return False

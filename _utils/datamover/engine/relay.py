@@ -25,11 +25,12 @@ from .progress import Progress
 from .receiver import Receiver
 from .stop import Countdown, Lane, Stopped
 from .throttle import Throttle
-from .upstream import OVER, Upstream
+from .upstream import NO_MORE, Upstream
 
 LONGEST_HOLD = 60.0
 """Seconds for which publishing waits until who comes next has everything too."""
-PARTING = 8.0
+SLACK = 8.0
+"""Seconds more than those farther up need at most, one after the other."""
 OF_FILES = "what has arrived is kept: resume it, from the source or from any host that has finished"
 OF_A_STREAM = "nothing is kept of a stream: resume it from any host that has finished"
 
@@ -94,7 +95,7 @@ class Relay(Receiver):
     @property
     def reached(self):
         upstream = self._upstream
-        # How long one waits for another predecessor is bounded there, or where somebody farther up waits for one.
+        # How long one waits for another predecessor is bounded in _await_link, or where somebody farther up waits.
         waits = time.monotonic() if self._predecessors and (upstream is None or self._adrift_since) else 0
         return upstream.inlets.reached if upstream else 0, waits, self._flow.behind
 
@@ -127,7 +128,7 @@ class Relay(Receiver):
         self._progress.enter("published")
         self._word(Published(root=self._root, **self._terms.edition))
         self._all_ended.get()
-        self._word(OVER)
+        self._word(NO_MORE)
         self._await_parted()
         return (Bye(),)
 
@@ -144,7 +145,7 @@ class Relay(Receiver):
     # Being served
 
     def _be_served(self):
-        while (coming := self._await_link()) is not OVER:
+        while (coming := self._await_link()) is not NO_MORE:
             self._predecessors.append((coming.member.host, coming.epoch))
             upstream = Upstream(self, coming, self._terms, self._progress, self._flow, self._session.stop)
             with self._links:
@@ -173,17 +174,18 @@ class Relay(Receiver):
             self.set_adrift(error.text)
 
     def _await_link(self):
-        """The next Coming, or OVER if there will be none. Who has nobody before it opens the way for all farther up,
+        """The next Coming, or NO_MORE if there will be none. Who has nobody before it opens the way for all farther up,
         after a while or at once; who has published waits too, since they ask those behind before they call them lost.
         """
         patience, bound = Countdown(self._terms.patience), self._bound()
         while True:
-            coming = self._reception.control.get_within(1.0 if self._opened else max(0.05, patience.left()))
+            waits_on = self._opened or self._nobody_comes
+            coming = self._reception.control.get_within(1.0 if waits_on else max(0.05, patience.left()))
             if coming is not None:
                 return coming
-            if self.seal is not None and self._over_with_words() and (self._nobody_comes or not bound.left()):
-                return OVER
-            if not self._opened and not patience.left():
+            if self.seal is not None and self._has_said_all() and (self._nobody_comes or not bound.left()):
+                return NO_MORE
+            if not (waits_on or patience.left()):
                 self.set_adrift("nobody came")
             if bound and self.seal is None and not bound.left():
                 raise self._lost()
@@ -196,7 +198,7 @@ class Relay(Receiver):
         if not self._predecessors:
             return None
         each, since = 2 * self._terms.patience, self._adrift_since or time.monotonic()
-        bound = min(self._terms.stall_timeout, self._terms.quiet + each * len(self._order.before) + PARTING)
+        bound = min(self._terms.stall_timeout, self._terms.quiet + each * len(self._order.before) + SLACK)
         return Countdown(max(each, bound - (time.monotonic() - since)))
 
     def _lost(self):
@@ -205,9 +207,9 @@ class Relay(Receiver):
         none_came = f"none of {', '.join(self._order.before)} came in its place"
         return PredecessorLost(f"{self._terms.host} lost {last}, and {none_came}; {way_out}")
 
-    def _over_with_words(self):
+    def _has_said_all(self):
         with self._links:
-            return OVER in self._words
+            return NO_MORE in self._words
 
     def _give_way(self, member):
         """Somebody farther up has come."""
@@ -390,7 +392,7 @@ class Relay(Receiver):
     def heard_of(self, host, result, text):
         """A host behind this one has ended."""
         if self._succession.tell(host, result, text):
-            self._say_of(Behind(host=host, result=result, text=text[:1024]))
+            self._say_of(Behind.of(host, result, text))
 
     def left_to_us(self, hop):
         """Who is served does not serve those behind it."""
@@ -402,7 +404,7 @@ class Relay(Receiver):
 
     def _left(self, host, result, text=""):
         """Somebody farther up serves this one, or has to try it: whoever serves us must not rely on us for it."""
-        self._say_of(Behind(host=host, result=result, text=text[:1024]))
+        self._say_of(Behind.of(host, result, text))
 
     def _say_of(self, behind):
         """Say what becomes of those behind, now and on every link that comes."""

@@ -67,7 +67,7 @@ class Stream:
         self._hurried = self._settling = self._ending = self._end_said = False
         lock = threading.RLock()
         self._changed = Changes(stop, lock)
-        self._fewer = Changes(stop, lock)  # for who waits until all was taken, and not for each load that is put
+        self._less_owed = Changes(stop, lock)  # for who waits until all was taken, and not for each load that is put
 
     @property
     def figures(self):
@@ -144,8 +144,8 @@ class Stream:
 
     def settled(self):
         """Return when all that was put was taken, or is void."""
-        with self._fewer:
-            self._fewer.until(lambda: not self._queue and not self._account)
+        with self._less_owed:
+            self._less_owed.until(lambda: not self._queue and not self._account)
             self._settling = False
 
     def end(self):
@@ -156,8 +156,8 @@ class Stream:
 
     def await_end(self):
         """Return when the other end took the end."""
-        with self._fewer:
-            self._fewer.until(lambda: self.ended)
+        with self._less_owed:
+            self._less_owed.until(lambda: self.ended)
 
     # For who hears
 
@@ -172,7 +172,7 @@ class Stream:
             self._take_off(admit)
             self._admit = admit
             self._fall()
-            self._notify_fewer()
+            self._notify_taken()
 
     def taken(self, taken):
         with self._changed:
@@ -180,11 +180,11 @@ class Stream:
             if taken.ended and not self._end_said:
                 raise ProtocolError(f"stream {self.number} is said to have ended, but goes on")
             self.ended = taken.ended
-            self._notify_fewer()
+            self._notify_taken()
 
-    def _notify_fewer(self):
+    def _notify_taken(self):
         self._changed.notify_all()
-        self._fewer.notify_all()
+        self._less_owed.notify_all()
 
     def _take_off(self, told):
         for owed in self._account.taken(told.pieces, told.bytes):
@@ -212,6 +212,7 @@ class Stream:
         with self._changed:
             self.trouble = trouble
             self._fall()
+            self._notify_taken()
 
     def next(self):
         """What is due: a Load or an Owed to be sent now, or a Due."""
@@ -234,7 +235,7 @@ class Stream:
         """What next() gave is void."""
         with self._changed:
             self._account.skip()
-            self._notify_fewer()
+            self._notify_taken()
 
     def count(self, kind):
         """The Mark or End to be said now."""
@@ -324,7 +325,7 @@ class Streams(Bulk):
         self._outdated.append((number, try_))
 
     def hurry(self):
-        """From now on ask what was taken whenever there is nothing to send: somebody waits to let go of it."""
+        """From now on ask in each lull what was taken, so that it can be let go and waiting is not taken for owing."""
         for stream in self._all:
             stream.hurry()
 

@@ -1,5 +1,7 @@
 """A destination's link to who serves it in a chain: one of several that there may be in the course of an attempt."""
 
+from contextlib import suppress
+
 from .. import wire
 from ..errors import ConnectionLost
 from ..wire import Adrift, Bye, Digests, Lost, Ping, Seal
@@ -8,7 +10,7 @@ from .linksession import LinkSession
 from .stop import Lane, Stopped
 
 WORDS = 4096
-OVER = None
+NO_MORE = object()
 """The last word: nothing more is known, and nothing more will be."""
 
 
@@ -17,7 +19,6 @@ class Upstream:
 
     def __init__(self, relay, coming, terms, progress, flow, stop):
         self.member = coming.member
-        self.epoch = coming.epoch
         self.fresh = False
         self._relay = relay
         self._coming = coming
@@ -50,12 +51,9 @@ class Upstream:
         return self.conversing and self._session.control.over
 
     def word(self, message):
-        """Have a message said once all has landed; False if the link is over."""
-        try:
+        """Have a message said once all has landed, unless the link is over."""
+        with suppress(Stopped):
             self._words.put(message)
-        except Stopped:
-            return False
-        return True
 
     def run(self):
         """Take what comes until all is over; why the link ended, None if all is done."""
@@ -88,7 +86,7 @@ class Upstream:
         for _ in self.inlets:
             self._ended.get()
         self._relay.has_landed(self._seal.get())
-        while (word := self._words.get()) is not OVER:
+        while (word := self._words.get()) is not NO_MORE:
             self.say(word)
         return (Bye(),)
 

@@ -50,11 +50,19 @@ PHASES = (
     "failed",
     "cancelled",
 )
-ELSEWHERE = "elsewhere"
-ENDS = ("published", "failed", "cancelled", "lost", ELSEWHERE)
+NOT_REACHED, ELSEWHERE = "lost", "elsewhere"
+ENDS = ("published", "failed", "cancelled", NOT_REACHED, ELSEWHERE)
 OVER, LOST, FOUND = ABOVE = ("over", "lost", "found")
+BEHIND_TEXT, FAILED_TEXT = 1024, 4096
+"""Bytes of the words of an error that may travel."""
 NO_TOKEN = NO_SECRET = bytes(32)
 NO_ROOT = bytes(DIGEST)
+
+
+def fitting(text: str, size: int) -> str:
+    """A text as it can travel in so many bytes: what cannot be printed is replaced, what is too long is cut."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return printable.encode()[:size].decode(errors="ignore")
 
 
 def carried(field: Field, *, secret: bool = False, **default):
@@ -414,7 +422,8 @@ class Standing(Edition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind(Message):
-    """How a host behind the sender in the chain ended, as far as the sender knows; or that it is served by another.
+    """How a host behind the sender in the chain ended, as far as the sender knows; or that it is served by another, or
+    could not be reached by the sender.
 
     Only that host's own signed word counts.
     """
@@ -423,7 +432,12 @@ class Behind(Message):
 
     host: str = carried(Text(255))
     result: str = carried(Word(ENDS))
-    text: str = carried(Text(1024, empty=True), default="")
+    text: str = carried(Text(BEHIND_TEXT, empty=True), default="")
+
+    @classmethod
+    def of(cls, host: str, result: str, text: str = "") -> "Behind":
+        """With a text as it can travel."""
+        return cls(host=host, result=result, text=fitting(text, BEHIND_TEXT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,14 +496,13 @@ class Failed(Message):
     code: int = carried(Number(2, 1, 255))
     name: str = carried(Text(64))
     retryable: bool = carried(Flag())
-    text: str = carried(Text(4096))
+    text: str = carried(Text(FAILED_TEXT))
     entry: int | None = carried(Maybe(COUNT), default=None)
 
     @classmethod
     def of(cls, error: MoverError, entry: int | None = None) -> "Failed":
-        """The failure to tell for an error of ours: what cannot be printed is replaced, what is too long is cut."""
-        text = "".join(letter if letter.isprintable() else "?" for letter in error.text) or error.name
-        text = text.encode()[:4096].decode(errors="ignore")
+        """The failure to tell for an error of ours."""
+        text = fitting(error.text, FAILED_TEXT) or error.name
         return cls(code=error.code, name=error.name, retryable=error.retryable, text=text, entry=entry)
 
     def as_error(self, host: str) -> PeerFailed:

@@ -79,7 +79,7 @@ class Chain:
             clock.now = float(second)
             self._onward.look_at(self.hop, (4000 * MIB, 10.0), second * MIB)
         while self._onward._events._items:
-            self._onward._note(*self._onward._events.get())
+            self._onward._events.get()()
         return self.events
 
 

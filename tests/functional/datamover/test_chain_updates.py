@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 
 import pytest
 
@@ -100,6 +101,26 @@ def test_one_that_dies_while_it_puts_files_in_place_has_each_whole_and_the_last_
     each_is_whole(root, older / "gamma", gamma.folder / "final")
     recover(gamma)
     assert independent_differences(root, gamma.folder / "final") == []
+
+
+class HangsComparing(UpdateStaging):
+    """On a disk that hangs when it is asked for what is held of a large file, until it is let go."""
+
+    def held(self, entry, block_size):
+        assert entry.size < MIB or self.gate.wait(60)
+        return super().held(entry, block_size)
+
+
+def test_one_whose_disk_hangs_while_it_compares_is_given_up_and_who_waits_for_it_is_not(root, folder, older):
+    """Who serves it waits for what it holds, and does not take itself for what stands still."""
+    chain = updated(root, folder, stall_timeout=18)
+    HangsComparing.gate = threading.Event()
+    chain.nodes["gamma"].staging_class = HangsComparing
+    chain.nodes["delta"].end.at_phase("published", HangsComparing.gate.set)
+    outcomes = chain.run()
+    check(chain, outcomes, lost=["gamma"])
+    assert outcomes["beta"].chain.lost == ("gamma",)
+    assert [host for host, _ in outcomes["delta"].chain.predecessors] == ["gamma", "beta"]
 
 
 def publish_and_die(staging, noted, step):

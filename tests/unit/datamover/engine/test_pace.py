@@ -40,3 +40,8 @@ def test_when_all_is_here_the_pace_at_which_it_came_counts():
 
 def test_what_it_had_before_does_not_make_it_fast():
     assert look((0, 1000 * MIB, 10, 300 * MIB), (5, 1000 * MIB, 10, 301 * MIB), (10, 1000 * MIB, 10, 302 * MIB)) is True
+
+
+@pytest.mark.parametrize("last", [10, 9.5])
+def test_a_clock_without_what_the_limit_took_may_stand_still_or_go_back(last):
+    assert look((10, 0, 1, 0), (10, 1000 * MIB, 10, 0), (last, 1000 * MIB, 10, 100 * MIB)) is False

@@ -1,14 +1,16 @@
 """A stream at the source: whoever waits for what is due hears that the work has ended, whenever that was."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
 
 from datamover.engine.loads import Load
 from datamover.engine.stop import Stop, Stopped
-from datamover.engine.streams import Due, Stream
-from datamover.errors import Cancelled
+from datamover.engine.streams import BUFFERS, Due, Stream
+from datamover.errors import Cancelled, ConnectionLost
 from datamover.wire import Admit, Mark, Piece, PieceKind
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def open_stream(stream):
     """One whose connection is open, so that what it is given can be sent."""
     stream.admit(Admit(stream=1, connection=1, token=bytes(32), secret=bytes(32)))
     stream.admission()
-    stream.begin(SimpleNamespace(sent=0))
+    stream.begin(SimpleNamespace(sent=0, break_off=lambda: None))
     stream.next()
     return stream
 
@@ -65,3 +67,14 @@ def test_who_settles_has_the_other_end_asked_at_once(open_stream):
     sent(open_stream, 0)
     open_stream.settle()
     assert open_stream._due() is Due.MARK
+
+
+def test_who_waits_for_room_goes_on_when_the_connection_is_lost_because_what_waits_is_only_owed_then(open_stream):
+    for offset in range(0, 10 * BUFFERS, 10):
+        open_stream.put(load(offset))
+    putting = threading.Thread(target=open_stream.put, args=(load(10 * BUFFERS),), daemon=True)
+    putting.start()
+    eventually(lambda: open_stream._changed._waiters)
+    open_stream.lose(ConnectionLost("it broke", host="beta", connection="bulk"))
+    putting.join(30)
+    assert not putting.is_alive() and open_stream.waiting == 0

@@ -439,3 +439,9 @@ def test_a_seal_statement_binds_everything_but_the_signature():
     others += [wire.seal_statement(seal, *place) for place in places]
     assert len({said, *others}) == 1 + len(others)
     assert wire.seal_statement(dataclasses.replace(seal, signature=b""), TRANSFER, 2, "alpha") == said
+
+
+def test_what_is_told_of_a_host_behind_travels_whatever_its_words_are():
+    told = wire.Behind.of("delta", wire.NOT_REACHED, "no way\n" + "\u20ac" * 1000)
+    assert wire.Behind.decode(told.encode()[wire.HEADER_SIZE :]) == told
+    assert told.text.startswith("no way?\u20ac") and len(told.text.encode()) <= 1024

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.root
 def four_times(minion, function, name, **options):
     """What was changed by test, apply, apply, test: the second run alone changes anything, as the first foretold."""
     told = [minion.state(function, name, test=test, **options) for test in (True, False, False, True)]
-    assert [each["result"] for each in told] == [None, True, True, True], told
+    assert [each["result"] for each in told] == [None, True, True, True], "\n".join(each["comment"] for each in told)
     asked, made, again, last = told
     foretold = {name: made["changes"].get(name) for name in asked["changes"]}
     assert (asked["changes"], again["changes"], last["changes"]) == (foretold, {}, {})

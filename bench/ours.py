@@ -28,6 +28,7 @@ SETTINGS = {
     "streams": 1,
     "compress": TABLE["compress"].default,
     "limit": 0,
+    "update": False,
     "in_place": False,
     "block_size": 4 << 20,
     "lease": 30,

@@ -2,6 +2,9 @@
 
 import pytest
 from bench.fanout import CHAIN, ONE, SERIAL, STAR, add, continued, head_of, plan_of
+from bench.ours import SETTINGS
+
+from datamover.engine.terms import Terms
 
 MIB = 1 << 20
 RUN = {"seconds": 5.0, "sent": [1.0], "load": 0.1}
@@ -39,3 +42,10 @@ def test_a_round_measures_all_ways_one_after_the_other():
 def test_a_run_beside_which_others_were_at_work_is_marked(path, head, capsys, load, marked):
     add(continued(path, head), "one 1", {**RUN, "load": load})
     assert capsys.readouterr().err.endswith(" !\n") is marked
+
+
+@pytest.mark.parametrize("more", [{}, {"fanout": "chain"}])
+def test_its_hosts_are_told_all_that_the_engine_asks_for(more):
+    place = {"transfer": "0" * 32, "attempt": 1, "dataset": "0" * 32, "generation": 1, "epoch": 1, "leaf": 0}
+    terms = Terms.of({**place, "role": "source", "host": "fan0", "settings": SETTINGS, **more})
+    assert terms.chain is bool(more)

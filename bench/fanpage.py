@@ -168,7 +168,8 @@ def _slower(document):
 
 
 def _rounds(document):
-    return min(len(row["runs"]) for row in document["rows"].values())
+    least, *_, most = sorted(len(row["runs"]) for row in document["rows"].values())
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def _hopes(document):

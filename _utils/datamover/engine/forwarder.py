@@ -24,13 +24,14 @@ class Forwarder(Hop):
     says whether it waits for more.
     """
 
+    _supply = None  # The work may have stood still and ended already, which is looked at while this is being made.
+
     def __init__(self, terms, roster, identity, session, passing, journal, progress, throttle, stock):
         super().__init__(terms, roster, identity, session, passing, journal, progress, throttle, stock)
         self._stock = stock
         self._ledger = stock.ledger
         session.stop.on_set(lambda _reason: self._ledger.wake())
         self._announced = 0
-        self._supply = None
         self._done = Lane(2, session.stop)
 
     @property

@@ -180,6 +180,16 @@ def hurry(relay):
     relay._onward.await_carried = lambda _seconds: None
 
 
+class OverPassing:
+    """What a relay has to pass on, with something wrong with it."""
+
+    def __init__(self, passing):
+        self._passing = passing
+
+    def __getattr__(self, name):
+        return getattr(self._passing, name)
+
+
 def lie(relay, altering, is_altered, content=None):
     """Have a relay pass on what `altering` makes of what it has, and with `content(relay, entry)` tell digests that fit
     what is altered.

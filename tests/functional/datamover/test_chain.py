@@ -18,7 +18,7 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
-from tests.functional.datamover.chains import HOSTS, Chains, halting, hurry, lie, lost, named_dead
+from tests.functional.datamover.chains import HOSTS, Chains, OverPassing, halting, hurry, lie, lost, named_dead
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
@@ -357,15 +357,13 @@ def test_one_that_stands_still_once_it_has_published_is_passed_by(large, folder)
     assert independent_differences(chain.root.decode(), chain.nodes["gamma"].data) == []
 
 
-class HangsOncePublished:
+class HangsOncePublished(OverPassing):
     """What has arrived at a relay, on a disk that hangs once that is published, until `gate` is open."""
 
     def __init__(self, passing, gate):
-        self._passing, self._gate = passing, gate
+        super().__init__(passing)
+        self._gate = gate
         self._is_published = False
-
-    def __getattr__(self, name):
-        return getattr(self._passing, name)
 
     def while_moving(self, publish):
         self._passing.while_moving(publish)
@@ -460,14 +458,8 @@ def test_both_sides_of_a_cut_go_on_as_far_as_they_can(large, folder):
 # Who lies
 
 
-class Altering:
+class Altering(OverPassing):
     """What has arrived at a relay, with one bit of the large file changed."""
-
-    def __init__(self, passing):
-        self._passing = passing
-
-    def __getattr__(self, name):
-        return getattr(self._passing, name)
 
     def open(self, entry):
         file = self._passing.open(entry)

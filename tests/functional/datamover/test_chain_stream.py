@@ -11,7 +11,7 @@ from datamover.digests import constructor
 from datamover.errors import Cancelled, ConsumerFailed, ProducerFailed
 from datamover.flow import spool
 from datamover.flow.places import FileSink
-from tests.functional.datamover.chains import lie, lost, named_dead
+from tests.functional.datamover.chains import OverPassing, lie, lost, named_dead
 from tests.functional.datamover.ends import Running
 from tests.functional.datamover.streams import MIB, Flows, python
 from tests.functional.datamover.test_stream import ECHO
@@ -184,14 +184,8 @@ def test_one_that_is_far_slower_is_left_behind(folder, tmp_path, narrow):
     assert outcomes["beta"].chain.lost == ("gamma",)
 
 
-class Sluggish:
+class Sluggish(OverPassing):
     """What a relay keeps, which it gives half a MiB a second of."""
-
-    def __init__(self, passing):
-        self._passing = passing
-
-    def __getattr__(self, name):
-        return getattr(self._passing, name)
 
     def open(self, entry):
         file = self._passing.open(entry)
@@ -333,15 +327,12 @@ def is_fifth(entry):
     return entry.number == 5
 
 
-class Altering:
+class Altering(OverPassing):
     """What a relay keeps, with one bit changed."""
 
     def __init__(self, passing):
-        self._passing = passing
+        super().__init__(passing)
         self.altered = {}
-
-    def __getattr__(self, name):
-        return getattr(self._passing, name)
 
     def open(self, entry):
         file = self._passing.open(entry)

@@ -317,13 +317,14 @@ def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
         In how many looks in a row.
 
     timeout : 600
-        Seconds for all of that.
+        Seconds for all of that. An installation that is under way lasts as long, or for its lease if that is longer,
+        and can be taken back meanwhile.
 
     nonce
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``gtid`` (what was asked for), ``lag`` (seconds; None if it was not asked for), ``position`` (what
-    is applied now).
+    is applied now). An error at once if a thread stops with an error.
 
     CLI Example:
 
@@ -341,7 +342,7 @@ def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
     def minded():
         if _under_way() is None:
             return work(_running().server)
-        with holds.find(_state_dir(), installing.NAME).minding():
+        with holds.find(_state_dir(), installing.NAME).waiting(float(timeout)):
             return work(_running().server)
 
     return _answer(nonce, minded)

@@ -72,8 +72,7 @@ class Hold:
     def renew(self, lease=None):
         """Let its lease begin anew; a new length of it is remembered."""
         seconds = lease or self.document["lease"]
-        deadline = Deadline.after(seconds)
-        self.note(lease=seconds, deadline=[deadline.boot, deadline.at])
+        self.note(lease=seconds, deadline=_in(seconds))
 
     @property
     def overdue(self):
@@ -101,6 +100,17 @@ class Hold:
                 yield self
             finally:
                 self.renew()
+
+    @contextlib.contextmanager
+    def waiting(self, seconds):
+        """Keep its lease while somebody waits so long, without its lock: who takes it back need not wait for that."""
+        with self._locked():
+            self.note(deadline=_in(max(seconds, self.document["lease"])))
+        try:
+            yield self
+        finally:
+            with contextlib.suppress(ReplicaRefused, NothingToUndo), self.minding():
+                pass
 
     @contextlib.contextmanager
     def ending(self):
@@ -153,6 +163,12 @@ class Hold:
             if not self.path.is_dir():
                 raise NothingToUndo(f"The {self.name} of this host's database is over: it was settled or taken back.")
             yield
+
+
+def _in(seconds):
+    """A deadline as a document keeps it."""
+    deadline = Deadline.after(seconds)
+    return [deadline.boot, deadline.at]
 
 
 def directory(state_dir):

@@ -12,6 +12,7 @@ from .undoing import resume
 
 PAUSE_NAME = "pause"
 LOOK = 0.2  # nothing tells when a thread changes its state
+GTID_LOOK = 2.0  # so often a wait for a position looks whether the threads have given up
 SLACK = 30.0
 
 
@@ -55,32 +56,47 @@ def _is_final(channels):
     )
 
 
+def _against_going_on(channels, over):
+    """Why it does not replicate just now, such as a primary that is away for a moment; ReplicationBroken if it will not
+    any more: it gave up, or a thread still stands when the time is over.
+    """
+    against = standing.against_replicating(channels)
+    if _is_final(channels) or (over and any("No" in (each["io"], each["sql"]) for each in channels)):
+        raise ReplicationBroken(" ".join(against))
+    return against
+
+
 def await_gtid(server, gtid, timeout):
     """Return when this replica has applied the position; ReplicationLate or ReplicationBroken otherwise."""
     if not backups.is_gtid(gtid):
         raise ReplicaRefused([f"{gtid!r} is no GTID position."])
-    query = f"SELECT MASTER_GTID_WAIT({sql.quote(gtid)}, {float(timeout)})"
-    if server.document(query, timeout + SLACK) == 0:
-        return
-    against = standing.against_replicating(discovery.replication(server))
-    if against:
-        raise ReplicationBroken(" ".join(against))
-    now = server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")
-    where = now or "no position"
-    raise ReplicationLate(f"{gtid} has not been applied within {timeout:g} s; the replica is at {where}.")
+    deadline = time.monotonic() + timeout
+    while not _applies(server, gtid, min(GTID_LOOK, max(deadline - time.monotonic(), 0.0))):
+        over = time.monotonic() > deadline
+        against = _against_going_on(discovery.replication(server), over)
+        if over:
+            now = server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")
+            text = f"{gtid} has not been applied within {timeout:g} s; the replica is at {now or 'no position'}. "
+            raise ReplicationLate(f"{text}{' '.join(against)}".strip())
+
+
+def _applies(server, gtid, seconds):
+    """Whether the position is applied within these seconds."""
+    return server.document(f"SELECT MASTER_GTID_WAIT({sql.quote(gtid)}, {seconds})", seconds + SLACK) == 0
 
 
 def await_lag(server, most, samples, timeout):
     """Return the last lag when it was at most so many seconds for so many looks in a row."""
     deadline, good = time.monotonic() + timeout, 0
     while True:
+        over = time.monotonic() > deadline
         channels = discovery.replication(server)
-        against = standing.against_replicating(channels)
-        lag = channels[0]["lag"] if channels else None
-        good = good + 1 if not against and lag is not None and lag <= most else 0
+        against = _against_going_on(channels, over)
+        lag = None if against else channels[0]["lag"]
+        good = good + 1 if lag is not None and lag <= most else 0
         if good >= samples:
             return lag
-        if time.monotonic() > deadline:
+        if over:
             text = f"The lag is {lag} s after {timeout:g} s, and {most:g} were allowed. {' '.join(against)}"
             raise ReplicationLate(text.strip())
         _pace()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import saltface
-from replicaplan.errors import ReplicaError
+from replicaplan.errors import ReplicaError, ReplicationLate
 from transfermaster.asking import believe
 from transferplan.request import Member
 
@@ -87,6 +88,20 @@ def kept(hosts: Hosts, host: str, what: str, lease: float) -> Iterator[None]:
     finally:
         over.set()
         keeper.join()
+
+
+def waited(hosts: Hosts, host: str, timeout: float, part: float, **what: Any) -> Any:
+    """Let a replica wait, in parts: if this process dies, what is held there is held on for one part at most."""
+    deadline = time.monotonic() + timeout
+    while True:
+        seconds = min(part, max(deadline - time.monotonic(), 0.0))
+        try:
+            return hosts.ask(host, "wait", seconds + SHORT, timeout=seconds, **what)
+        except HostSaid as error:
+            if error.told.get("name") != ReplicationLate.name:
+                raise
+            if time.monotonic() >= deadline:
+                raise ReplicationLate(f"After {timeout:g} s in all: {error.text}") from error
 
 
 def _payload(answer: saltface.Answer) -> Any:

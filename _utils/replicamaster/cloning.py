@@ -15,10 +15,11 @@ from replicaplan import clone as planning
 from replicaplan import standing
 from replicaplan.errors import BackupUnfit, CopyFailed, NotProved, ReplicaError, ReplicaRefused
 
-from .asking import LONG, Hosts, kept
+from .asking import LONG, Hosts, kept, waited
 from .proving import prove, short
 
 STARTING = 1200.0
+CATCHING_UP = LONG / 2
 Say = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -174,7 +175,7 @@ def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: S
     with story.step("replicate", host=host):
         hosts.ask(host, "point", primary=plan.addresses[host], port=plan.port, donor_is_primary=plan.donor_is_primary)
         hosts.ask(host, "start_replication")
-        hosts.ask(host, "wait", LONG, lag=wish.lag, timeout=LONG / 2)
+        waited(hosts, host, CATCHING_UP, wish.lease / 2, lag=wish.lag)
     with story.step("prove", host=host), kept(hosts, host, "installation", wish.lease):
         proof = prove(hosts, wish.primary, host, wish.lock_others)
     if not proof["proved"]:

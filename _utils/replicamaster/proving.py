@@ -10,7 +10,7 @@ from typing import Any
 from replicaplan import proof
 from replicaplan.errors import ReplicaError
 
-from .asking import LONG, Hosts, HostSaid, kept
+from .asking import LONG, Hosts, HostSaid, kept, waited
 
 TRIES = 3
 LEASE = 300
@@ -53,8 +53,8 @@ def prove(hosts: Hosts, primary: str, replica: str, lock_others: bool = False, t
 def _arrival(hosts: Hosts, primary: str, replica: str, timeout: float) -> proof.Check:
     sampled = hosts.ask(primary, "sample")
     try:
-        hosts.ask(replica, "wait", timeout + 60, gtid=sampled["gtid"], timeout=timeout)
-    except HostSaid as error:
+        waited(hosts, replica, timeout, LEASE / 2, gtid=sampled["gtid"])
+    except ReplicaError as error:
         return proof.of_arrival(sampled["gtid"], error.text)
     return proof.of_arrival(sampled["gtid"])
 

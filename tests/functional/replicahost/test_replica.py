@@ -222,6 +222,17 @@ def writable(pair):
     return change
 
 
+def test_a_replica_that_gave_up_is_not_waited_for(pair, writable):
+    writable("DELETE FROM customer WHERE id=9")
+    pair.primary.sql("UPDATE customer SET name='other' WHERE id=9", "shop")
+    for what in ({"gtid": pair.sample()["gtid"]}, {"lag": 10}):
+        with pytest.raises(Refused, match="Can't find record in 'customer'"):
+            pair.call("replica.wait", timeout=3600, **what)
+    writable("INSERT INTO customer (id) VALUES (9)")
+    pair.replica.sql("START SLAVE")
+    assert pair.replicates()
+
+
 @pytest.mark.parametrize(
     ("change", "back", "named"),
     [

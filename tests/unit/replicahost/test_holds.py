@@ -56,6 +56,22 @@ def test_minding_takes_nothing_back(hold, undone):
     assert (undone, hold.path.exists()) == ([], True)
 
 
+def test_what_waits_is_kept_for_so_long_and_can_be_taken_back_meanwhile(hold, undone):
+    hold.undo.register("unit", number=1)
+    with hold.waiting(3600):
+        assert Deadline(*hold.document["deadline"]).remaining > 3500
+        hold.take_back()
+    assert (undone, hold.path.exists()) == ([{"number": 1}], False)
+
+
+def test_the_lease_begins_anew_after_a_wait(hold, undone):
+    with pytest.raises(StartFailed), hold.waiting(3600):
+        raise StartFailed("late")
+    assert (undone, hold.document["lease"], Deadline(*hold.document["deadline"]).remaining <= 30) == ([], 30, True)
+    with hold.waiting(1):
+        assert Deadline(*hold.document["deadline"]).remaining > 25
+
+
 def test_only_what_is_overdue_is_taken_back_by_the_timer(hold, undone):
     hold.undo.register("unit", number=1)
     assert holds.take_back_overdue(hold.path.parent) == []
@@ -126,10 +142,10 @@ def test_a_last_step_that_fails_is_taken_back(hold, undone):
     assert (undone, hold.path.exists()) == ([{"number": 1}], False)
 
 
-@pytest.mark.parametrize("step", ["working", "minding", "ending"])
+@pytest.mark.parametrize("step", ["working", "minding", "ending", "waiting"])
 def test_who_waited_for_what_is_over_meanwhile_is_told_so(hold, undone, step):
     hold.forget()
-    with pytest.raises(NothingToUndo, match="is over"), getattr(hold, step)():
+    with pytest.raises(NothingToUndo, match="is over"), getattr(hold, step)(*[9] * (step == "waiting")):
         pass
     with pytest.raises(NothingToUndo):
         hold.take_back()

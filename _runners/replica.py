@@ -97,6 +97,7 @@ def clone(
     keep_old=True,
     memory=0,
     lease=600,
+    timeout=3600,
     options=None,
 ):
     """
@@ -136,6 +137,10 @@ def clone(
     lease : 600
         Seconds after which a replica takes back what was begun when nobody goes on.
 
+    timeout : 3600
+        Seconds for a replica to reach a position in the proof: what is written while a large primary is counted has to
+        be applied within them.
+
     options
         A mapping of further options of ``transfer.copy``.
 
@@ -152,6 +157,7 @@ def clone(
     wish = cloning.Wish(
         str(source), _names(replicas), str(primary or source), address, _number("port", port), _names(confirm or ()),
         in_service, discard_own_writes, lock_others, keep_old, _number("lease", lease), memory,
+        timeout=_number("timeout", timeout),
     )
     return _good(_planned(wish), "planned") if test else _good(_alone(wish, options or {}), "ok")
 

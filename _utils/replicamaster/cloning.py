@@ -52,6 +52,7 @@ class Wish:
     lease: int = 600
     memory: Any = 0
     lag: float = 10.0
+    timeout: float = 3600
 
 
 @dataclass
@@ -177,7 +178,7 @@ def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: S
         hosts.ask(host, "start_replication")
         waited(hosts, host, CATCHING_UP, wish.lease / 2, lag=wish.lag)
     with story.step("prove", host=host), kept(hosts, host, "installation", wish.lease):
-        proof = prove(hosts, wish.primary, host, wish.lock_others)
+        proof = prove(hosts, wish.primary, host, wish.lock_others, wish.timeout)
     if not proof["proved"]:
         raise NotProved(f"{host} is not equal to {wish.primary}: {' '.join(proof['reasons'])}", proof=short(proof))
     return proof

@@ -103,11 +103,15 @@ def _count_primary(hosts: Hosts, primary: str, name: str, lock_others: bool) -> 
 
 @contextlib.contextmanager
 def _paused(hosts: Hosts, replica: str) -> Any:
+    """What fails meanwhile is what is told: a step of the pause that failed has ended it already."""
     hosts.ask(replica, "pause", lease=LEASE)
     try:
         yield
-    finally:
-        hosts.ask(replica, "go_on")
+    except BaseException:
+        with contextlib.suppress(ReplicaError):
+            hosts.ask(replica, "go_on")
+        raise
+    hosts.ask(replica, "go_on")
 
 
 def _differences(

@@ -13,8 +13,15 @@ PROVED = {
 }
 
 
+def said(host, text):
+    """What a host's error becomes."""
+    return HostSaid(host, {"text": text, "code": 1, "name": "x", "evidence": {}})
+
+
 class Hosts:
-    """db1 is a primary, all others its replicas; `fails` names (host, function) that answer with an error."""
+    """db1 is a primary, all others its replicas; `fails` names (host, function) that answer with an error. A step of a
+    pause that fails takes the pause back, as on a real host.
+    """
 
     def __init__(self, *replicas, fails=(), infos=None, **answers):
         self.infos = {"db1": server(1), **{name: replica(n + 2) for n, name in enumerate(replicas)}, **(infos or {})}
@@ -26,11 +33,13 @@ class Hosts:
             "roll_back": {}, "discard": {"removed": True}, "drop_old": {"removed": "x"}, **answers,
         }
         self.asked = []
+        self.paused = set()
 
     def ask(self, host, function, timeout=0, /, **arguments):
         self.asked.append((host, function))
+        self._mind_pause(host, function)
         if (host, function) in self.fails:
-            raise HostSaid(host, {"text": f"{function} failed", "code": 1, "name": "x", "evidence": {}})
+            raise said(host, f"{function} failed")
         if function == "info":
             return self.infos[host]
         if function == "fitness":
@@ -38,6 +47,14 @@ class Hosts:
                     "incoming_exists": False}
         answer = self.answers[function]
         return answer(host) if callable(answer) else answer
+
+    def _mind_pause(self, host, function):
+        if function == "go_on" and host not in self.paused:
+            raise said(host, "This host has no pause of a database under way.")
+        if function == "pause":
+            self.paused.add(host)
+        if function == "go_on" or ((host, function) in self.fails and function in ("advance", "count")):
+            self.paused.discard(host)
 
     def ask_all(self, hosts, function, timeout=0, /, **arguments):
         told, silent = {}, {}

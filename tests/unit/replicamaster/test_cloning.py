@@ -158,6 +158,19 @@ def test_an_installation_that_a_host_refuses_leaves_nothing_there_to_take_back()
     assert hosts.steps("db3") == ["prepare", "discard"]
 
 
+def test_the_proof_has_as_long_as_it_is_given():
+    hosts, given = Hosts("db2"), []
+    ask = hosts.ask
+
+    def remembering(host, function, timeout=0, /, **arguments):
+        given.append((function, arguments.get("timeout")))
+        return ask(host, function, timeout, **arguments)
+
+    hosts.ask = remembering
+    clone(hosts, cloning.Wish("db1", ("db2",), "db1", timeout=7200))
+    assert ("advance", 7200) in given
+
+
 @pytest.mark.parametrize("step", ["install", "point"])
 def test_an_interruption_is_taken_back_like_a_failure(step):
     def interrupt(host):

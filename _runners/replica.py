@@ -249,7 +249,7 @@ def proposals():
 
     Returns a dict: ``result``, ``reasons``, ``retcode``, ``proposals`` (by name: ``host``, ``cluster``, ``at``,
     ``reasons``, ``donor``), ``attempts`` (what was repaired by itself: ``host``, ``cluster``, ``at`` as seconds since
-    1970, ``result``).
+    1970, ``result``, ``down``: whether its server was down before).
 
     CLI Example:
 

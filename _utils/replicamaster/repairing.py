@@ -74,7 +74,7 @@ def _repair(
     if cluster is None or decision.verdict != repair.BROKEN:
         return _told(decision.verdict, host, decision)
     _clear(hosts, book, host)
-    attempt = repair.Attempt(host, cluster.name, time.time())
+    attempt = repair.Attempt(host, cluster.name, time.time(), down=decision.down)
     book.begun(attempt)
     book.withdraw(host)
     tell("repair", {"host": host, "donor": decision.donor, "reasons": list(decision.reasons)})

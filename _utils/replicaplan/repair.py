@@ -87,6 +87,7 @@ class Decision:
     verdict: str
     reasons: tuple[str, ...] = ()
     donor: str = ""
+    down: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return {"verdict": self.verdict, "reasons": list(self.reasons), "donor": self.donor}
@@ -100,6 +101,8 @@ class Attempt:
     cluster: str
     at: float
     result: str = BEGUN
+    down: bool = False
+    """Whether its server was down before."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,11 @@ class Ledger:
         last = max((number for number, result in enumerate(own) if result == REPAIRED), default=-1)
         return BEGUN in own[last + 1 :]
 
+    def left_down(self, host: str) -> bool:
+        """Whether the last repair of this host found it down, and did not end well."""
+        last = next((each for each in reversed(self.attempts) if each.host == host), None)
+        return last is not None and last.down and last.result != REPAIRED
+
 
 def decide(
     cluster: Cluster | None, host: str, told: Mapping[str, Any], silent: Mapping[str, str], ledger: Ledger,
@@ -126,7 +134,7 @@ def decide(
     unheard = [f"{name} cannot be asked: {silent[name]}" for name in (host, cluster.primary) if name in silent]
     if unheard:
         return Decision(UNSETTLED, tuple(dict.fromkeys(unheard)))
-    broken = troubles(told[host], host)
+    broken = troubles(told[host], host) or _left_down(told[host], host, ledger)
     if not broken and is_changing(told[host]):
         unit = told[host]["unit"]
         return Decision(UNSETTLED, (f"{unit['name']} of {host} is {unit['active']}, but nobody answers there yet.",))
@@ -136,7 +144,9 @@ def decide(
     against = [
         *_against_host(cluster, host, told), *_against_time(cluster, host, ledger, rules_now, now), *no_donor
     ]
-    return Decision(FORBIDDEN, (*broken, *against)) if against else Decision(BROKEN, tuple(broken), donor)
+    if against:
+        return Decision(FORBIDDEN, (*broken, *against))
+    return Decision(BROKEN, tuple(broken), donor, down=not told[host]["running"])
 
 
 def troubles(told: Mapping[str, Any], host: str) -> list[str]:
@@ -152,6 +162,13 @@ def troubles(told: Mapping[str, Any], host: str) -> list[str]:
         for thread in ("sql", "io")
         if (number := each[f"{thread}_errno"]) and each[thread] == "No"
     ]
+
+
+def _left_down(told: Mapping[str, Any], host: str, ledger: Ledger) -> list[str]:
+    """A crash that a repair could not mend: what was failed is only inactive since that was taken back."""
+    if told["running"] or is_changing(told) or not ledger.left_down(host):
+        return []
+    return [f"{host} is down as it was before its last repair, which did not end well."]
 
 
 def is_changing(told: Mapping[str, Any]) -> bool:

@@ -70,6 +70,13 @@ def test_an_attempt_that_fails_counts_and_its_words_are_kept(rules):
     assert attempt.result == "failed: no space"
 
 
+@pytest.mark.parametrize(("broken", "down"), [(FAILED, True), (BROKEN, False)])
+def test_whether_a_server_was_down_before_its_repair_is_kept(rules, broken, down):
+    recover(rules(), infos={"db2": broken})
+    (attempt,) = Book(rules().state).read().attempts
+    assert attempt.down is down
+
+
 def test_fifty_alerts_at_once_begin_one_repair(rules):
     results, inside, going = [], threading.Event(), threading.Event()
 

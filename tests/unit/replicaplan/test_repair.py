@@ -1,5 +1,7 @@
 """When a replica is repaired without a hand, and everything that prevents it."""
 
+from dataclasses import replace
+
 import pytest
 import salt.utils.args
 
@@ -46,6 +48,26 @@ HEALTHY = [
 @pytest.mark.parametrize("told", HEALTHY)
 def test_what_is_well_or_was_stopped_by_a_person_is_left_alone(told):
     assert decide(broken=told).verdict == "healthy"
+
+
+CRASHED = repair.Attempt("db2", "main", NOW - 10_000, "failed: no way", down=True)
+BACK_DOWN = replica(running=False, channels=[], unit={"name": "m", "active": "inactive", "masked": False})
+
+
+@pytest.mark.parametrize(
+    ("attempt", "told", "verdict"),
+    [
+        (CRASHED, BACK_DOWN, "broken"),
+        (replace(CRASHED, result="begun"), BACK_DOWN, "broken"),
+        (replace(CRASHED, result="repaired"), BACK_DOWN, "healthy"),
+        (replace(CRASHED, down=False), BACK_DOWN, "healthy"),
+        (CRASHED, replica(), "healthy"),
+        (CRASHED, {**BACK_DOWN, "unit": {"name": "m", "active": "inactive", "masked": True}}, "forbidden"),
+    ],
+)
+def test_a_crash_that_a_repair_did_not_mend_is_one_still(attempt, told, verdict):
+    """The unit is no longer failed then: its server was started on new data, and stopped."""
+    assert decide(broken=told, ledger=repair.Ledger((attempt,))).verdict == verdict
 
 
 def test_a_stranger_is_never_touched():

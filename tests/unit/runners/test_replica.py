@@ -103,4 +103,4 @@ def test_proposals_are_listed_with_what_was_begun(run, book, proposal):
     book.begun(repair.Attempt("db3", "main", 5.0))
     answer = run("proposals")
     assert answer["proposals"][proposal]["host"] == "db2"
-    assert answer["attempts"] == [{"host": "db3", "cluster": "main", "at": 5.0, "result": "begun"}]
+    assert answer["attempts"] == [{"host": "db3", "cluster": "main", "at": 5.0, "result": "begun", "down": False}]

@@ -226,7 +226,7 @@ class KindClash(MoverError):
 
 
 class DeletionRefused(MoverError):
-    """With `delete=True`: more would be deleted than `delete_limit` permits. Look at the source, or raise the limit."""
+    """With `delete=True`: too much would go (`delete_limit`), or the source lacks what is mounted in it. Look there."""
 
     code = 84
     name = "deletion-refused"

@@ -333,4 +333,12 @@ class DeletionLimit(PlanError):
     code, name = 125, "deletion-limit"
 
 
+class MountsBelow(PlanError):
+    """`delete=True`, and other file systems are mounted below the source: they do not travel, so what the destination
+    has in their place would count as surplus. Leave them out with `exclude`, or do without `delete=True`.
+    """
+
+    code, name = 126, "mounts-below"
+
+
 ERRORS: tuple[type[PlanError], ...] = tuple(PlanError.__subclasses__())

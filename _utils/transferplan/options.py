@@ -245,7 +245,7 @@ OPTIONS: tuple[Option, ...] = (
         Truth(),
         False,
         "With update=True: remove from the destination what the source does not have. What include and exclude leave "
-        "out is not removed, nor what lies on another file system.",
+        "out is not removed, nor sockets, nor what lies on another file system.",
         "True",
     ),
     Option(

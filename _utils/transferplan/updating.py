@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import errors, units
+from . import errors, paths, units
 from .errors import Reason
 from .facts import Destination, Source
 from .options import Settings
@@ -48,7 +48,24 @@ def fewest_deleted(settings: Settings, source: Source, place: Destination) -> in
 
 
 def reasons(where: Endpoint, place: Destination, source: Source, settings: Settings) -> Iterator[Reason]:
-    """Whether more would be deleted than is permitted. The worker counts exactly, before it changes anything."""
+    """Whether delete=True can be trusted with this source. The worker looks and counts exactly, before any change."""
+    yield from _not_whole(where, place, source, settings)
+    yield from _beyond_limit(where, place, source, settings)
+
+
+def _not_whole(where: Endpoint, place: Destination, source: Source, settings: Settings) -> Iterator[Reason]:
+    """What is mounted at the source does not travel: what the destination has in its place would be deleted."""
+    if not (settings.delete and applies(settings, place) and source.mounts_below):
+        return
+    listed = ", ".join(map(paths.display, source.mounts_below))
+    left_out = ",".join(f"/{paths.display(path)}" for path in source.mounts_below)
+    yield errors.MountsBelow.reason(
+        f"other file systems are mounted below the source and do not travel ({listed}): delete=True would delete what "
+        f"{where} has in their place. Leave them out with exclude={left_out}, or do without delete=True"
+    )
+
+
+def _beyond_limit(where: Endpoint, place: Destination, source: Source, settings: Settings) -> Iterator[Reason]:
     fewest, there = fewest_deleted(settings, source, place), place.standing
     if there is None or there.estimated or fewest <= permitted(settings.delete_limit, there.entries):
         return

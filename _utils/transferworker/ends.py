@@ -156,7 +156,8 @@ class SourceEnd(End):
             return flows.source(self._run, self._spec, self._journal, self._progress.step)
         own = self._settings
         selection = Selection(own["include"], own["exclude"])
-        return SourceTree(self._path, self._journal, frozenset(own["special"]), own["owners"], selection)
+        deletes = own["in_place"] and own["delete"]
+        return SourceTree(self._path, self._journal, frozenset(own["special"]), own["owners"], selection, deletes)
 
     def _move(self):
         tree = self._tree()

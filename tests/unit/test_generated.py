@@ -15,7 +15,7 @@ from transferplan.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 RANGES = {
-    transferplan.errors: {*range(10, 40), *range(120, 126)},
+    transferplan.errors: {*range(10, 40), *range(120, 130)},
     hosttools.errors: range(40, 60),
     datamover.errors: range(60, 120),
     replicaplan.errors: range(130, 150),

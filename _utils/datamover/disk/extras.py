@@ -1,7 +1,8 @@
 """What stands at the destination and is not in the source's list: found for delete=True, with all that protects it.
 
-Never found, so never deleted: staging directories, what something is mounted on, what the request leaves out
-(`protected`), and every directory that holds one of these. What is found inside a directory comes before the directory.
+Never found, so never deleted: staging directories, what something is mounted on and all below that, sockets (which
+never travel, so that no list has them), what the request leaves out (`protected`), and every directory that holds one
+of these. What is found inside a directory comes before the directory.
 """
 
 import os
@@ -61,6 +62,7 @@ class Extras:
         self._bases = bases
         self._protected = protected
         self._step = step
+        self._device = None
         self.examples = []
         self.count = 0
 
@@ -68,9 +70,16 @@ class Extras:
         """Put all of it into the bases; how many there are."""
         for entry in self._journal.entries((Kind.DIRECTORY,)):
             status = self._standing.look(entry)
-            if status is not None and stat.S_ISDIR(status.st_mode):
-                self._find_beside(entry, status.st_dev)
+            if status is not None and self._may_enter(entry, status):
+                self._find_beside(entry)
         return self.count
+
+    def _may_enter(self, entry, status):
+        """Whether what stands under a listed directory's name is one, and not another file system's."""
+        if not entry.number:
+            self._device = status.st_dev
+        mounted = status.st_dev != self._device or self._standing.is_mount(self._journal.path(entry.number))
+        return stat.S_ISDIR(status.st_mode) and not mounted
 
     def refuse_beyond(self, limit, known):
         """DeletionRefused if more would go than permitted; `known` entries of the list stand there."""
@@ -84,36 +93,36 @@ class Extras:
         )
         raise DeletionRefused(text, deleted=self.count, standing=standing)
 
-    def _find_beside(self, entry, device):
+    def _find_beside(self, entry):
         path = self._journal.path(entry.number)
         with self._standing.hold(entry.number) as directory:
             listed = self._bases.names(entry.number)
             beside = [name for name in _names(directory) if name not in listed]
             for name in beside:
-                self._judge(directory, device, entry.number, path, name)
+                self._judge(directory, entry.number, path, name)
         self._step()
 
-    def _judge(self, directory, device, parent, above, name):
+    def _judge(self, directory, parent, above, name):
         """Find one thing that stands beside the list, and all that is in it."""
         path = above + b"/" + name if above else name
-        status = self._deletable(directory, device, name, path)
+        status = self._deletable(directory, name, path)
         if status is None:
             return
         if not stat.S_ISDIR(status.st_mode):
             self._add(parent, path, False)
             return
-        self._walk(directory, device, parent, name, path)
+        self._walk(directory, parent, name, path)
 
-    def _walk(self, directory, device, parent, name, path):
+    def _walk(self, directory, parent, name, path):
         top = descend(directory, [name])
         try:
             way = [_Open(path, _names(top))]
             while way:
-                self._advance(top, device, parent, len(path), way)
+                self._advance(top, parent, len(path), way)
         finally:
             os.close(top)
 
-    def _advance(self, top, device, parent, skipped, way):
+    def _advance(self, top, parent, skipped, way):
         """Look at the next name of the innermost directory, or leave it."""
         here = way[-1]
         if not here.names:
@@ -125,15 +134,15 @@ class Extras:
             return
         inside = descend(top, [each for each in here.path[skipped:].split(b"/") if each])
         try:
-            self._take(inside, device, parent, here.names.pop(), way)
+            self._take(inside, parent, here.names.pop(), way)
         finally:
             os.close(inside)
         self._step()
 
-    def _take(self, inside, device, parent, name, way):
+    def _take(self, inside, parent, name, way):
         """Find one thing in the innermost directory of the way, which goes on into it if it is a directory."""
         path = way[-1].path + b"/" + name
-        status = self._deletable(inside, device, name, path)
+        status = self._deletable(inside, name, path)
         if status is None:
             way[-1].may_go = False
         elif stat.S_ISDIR(status.st_mode):
@@ -141,17 +150,18 @@ class Extras:
         else:
             self._add(parent, path, False)
 
-    def _deletable(self, directory, device, name, path):
+    def _deletable(self, directory, name, path):
         """The lstat of something that may be deleted, None if it may not."""
         if name.startswith(PREFIX) or self._standing.is_mounted(path):
             return None
         with suppress(FileNotFoundError):
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            return None if self._is_protected(path, status, device) else status
+            return None if self._is_protected(path, status) else status
         return None
 
-    def _is_protected(self, path, status, device):
-        return status.st_dev != device or self._protected(path, stat.S_ISDIR(status.st_mode))
+    def _is_protected(self, path, status):
+        never_listed = status.st_dev != self._device or stat.S_ISSOCK(status.st_mode)
+        return never_listed or self._protected(path, stat.S_ISDIR(status.st_mode))
 
     def _add(self, parent, path, is_directory):
         self._bases.add_extra(Extra(parent, path, is_directory))

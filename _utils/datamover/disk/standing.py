@@ -99,6 +99,10 @@ class Standing:
             path=path,
         )
 
+    def is_mount(self, path):
+        """Whether something is mounted at this path below the root."""
+        return path in self._mounts
+
     def is_mounted(self, path):
         """Whether something is mounted at this path below the root, or below it."""
         return any(each == path or each.startswith(path + b"/") for each in self._mounts)

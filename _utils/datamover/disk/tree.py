@@ -13,7 +13,7 @@ import time
 from itertools import islice
 
 from .. import digests
-from ..errors import SourceChanged, SourceUnreadable, SourceVanished, shown
+from ..errors import DeletionRefused, SourceChanged, SourceUnreadable, SourceVanished, shown
 from ..manifest import Entry, Kind
 from ..selection import EVERYTHING
 from . import sparse
@@ -24,6 +24,7 @@ from .trouble import on_source, source_error
 
 BATCH = 512
 SKIPPED_SHOWN = 100
+MOUNTS_SHOWN = 5
 TRIES = 5
 
 
@@ -91,11 +92,12 @@ class SourceTree:
     """`root` is a directory or a regular file; `special` holds the special.NAMES that may travel; `owners`: see Owners.
 
     What `selection` does not take is never looked at; `excluded` counts it, a directory with all below it as one.
+    `whole` is for who deletes what is not listed: then walk() ends with DeletionRefused where something is mounted.
     walk() writes entries and identities into `journal`; open(), refresh(), recheck() may be called by any thread
     meanwhile.
     """
 
-    def __init__(self, root, journal, special=frozenset(), owners="names", selection=EVERYTHING):
+    def __init__(self, root, journal, special=frozenset(), owners="names", selection=EVERYTHING, whole=False):
         self.root = root
         self.skipped = Skipped()
         self.excluded = 0
@@ -104,6 +106,8 @@ class SourceTree:
         self._journal = journal
         self._special = frozenset(special)
         self._owners = Owners(owners)
+        self._whole = whole
+        self._mounts = []
         self._refused = specials.Found()
         self._left_attributes = set()
         self._next = 1
@@ -137,7 +141,7 @@ class SourceTree:
     def walk(self):
         """Every entry, a directory before its children, the children in byte order before what lies below them.
 
-        From the first entry that may not travel on nothing more is yielded; at the end SpecialRefused names all of
+        From the first one on for which the list is refused nothing more is yielded; at the end an error names all of
         them.
         """
         root = self._first()
@@ -148,12 +152,14 @@ class SourceTree:
             for entry, enter in self._children(pending.pop()):
                 if enter:
                     below.append(entry.number)
-                if not self._refused:
+                if not (self._refused or self._mounts):
                     yield entry
             pending.extend(reversed(below))
         self._journal.flush()
         if self._refused:
             raise self._refused.refusal()
+        if self._mounts:
+            raise _not_whole(self._mounts)
 
     def _first(self):
         with on_source("look at", self.root):
@@ -269,12 +275,15 @@ class SourceTree:
     def _enters(self, path, entry, status):
         if entry.kind != Kind.DIRECTORY:
             return False
-        if status.st_dev != self._device:
-            self.skipped.add(
-                _join(path, entry.name), "another file system is mounted here; it travels as an empty directory"
-            )
-            return False
-        return True
+        if status.st_dev == self._device:
+            return True
+        self._note_mount(_join(path, entry.name))
+        return False
+
+    def _note_mount(self, path):
+        self.skipped.add(path, "another file system is mounted here; it travels as an empty directory")
+        if self._whole:
+            self._mounts.append(path)
 
     def _admit(self, found):
         identities = [Identity.of(status) for _, status in found]
@@ -405,6 +414,17 @@ def _open_for_reading(name, directory):
         return os.open(name, OPEN_FILE | os.O_NOATIME, dir_fd=directory)
     except PermissionError:
         return os.open(name, OPEN_FILE, dir_fd=directory)
+
+
+def _not_whole(mounts):
+    """What is mounted is not listed, so what stands at the destination in its place would count as surplus."""
+    named = ", ".join(map(shown, mounts[:MOUNTS_SHOWN])) + (" and others" if len(mounts) > MOUNTS_SHOWN else "")
+    text = (
+        f"another file system is mounted at {named} below the source and does not travel, so delete=True would delete "
+        f"what the destination has there. Nothing was changed: leave it out with exclude=/{shown(mounts[0])}, or do "
+        "without delete=True"
+    )
+    return DeletionRefused(text, path=mounts[0])
 
 
 def _odd_root(root, status):

@@ -99,9 +99,9 @@ def age(root, seconds=3600):
 
 
 @contextlib.contextmanager
-def source(root, special=NAMES, owners="names", selection=EVERYTHING):
+def source(root, special=NAMES, owners="names", selection=EVERYTHING, whole=False):
     """(tree, journal) of a source."""
-    with Journal("") as journal, SourceTree(os.fsencode(root), journal, special, owners, selection) as tree:
+    with Journal("") as journal, SourceTree(os.fsencode(root), journal, special, owners, selection, whole) as tree:
         yield tree, journal
 
 

@@ -1,7 +1,9 @@
 """Updates by the disk edges alone: what differs is found, staged and put in place file by file; rsync is the judge."""
 
 import os
+import socket
 import stat
+from contextlib import nullcontext
 
 import pytest
 
@@ -10,7 +12,7 @@ from datamover.disk.extras import Limit
 from datamover.disk.planning import Tallies
 from datamover.disk.publish import Found
 from datamover.errors import DeletionRefused, DestinationChanged, KindClash, PublishFailed
-from tests.functional.datamover.places import independent_differences, plant, private_mounts, run, tmpfs
+from tests.functional.datamover.places import independent_differences, plant, private_mounts, run, source, tmpfs
 from tests.functional.datamover.updates import BLOCK, bring, publish, standing, update
 
 
@@ -276,6 +278,61 @@ def mounted_case(root, final):
 @pytest.mark.root
 def test_what_is_mounted_in_the_destination_is_neither_deleted_nor_entered(root, final):
     mounted_case(root, final)
+
+
+@private_mounts
+def listed_mount_case(root, final, where):
+    plant(root, {where: {}})
+    tmpfs(final / where, "size=1m")
+    plant(final / where, {"precious": b"precious", "deep": {"precious": b"precious"}})
+    assert update(root, final, delete=True, limit=Limit.read("100%"))[1].deleted == 0
+    assert (final / where / "precious").exists() and (final / where / "deep" / "precious").exists()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("where", ["mounted", "dir/none", "dir/deep/farther/down"])
+def test_what_is_mounted_where_the_source_has_an_empty_directory_is_not_entered(root, final, where):
+    listed_mount_case(root, final, where)
+
+
+@private_mounts
+def bound_case(root, final, elsewhere):
+    plant(root, {"bound": {}})
+    elsewhere.mkdir()
+    plant(elsewhere, {"precious": b"precious"})
+    (final / "bound").mkdir()
+    run("mount", "--bind", elsewhere, final / "bound")
+    assert update(root, final, delete=True)[1].deleted == 0
+    assert (elsewhere / "precious").exists()
+
+
+@pytest.mark.root
+def test_a_directory_of_the_same_file_system_that_is_mounted_there_is_not_entered(root, final, tmp_path):
+    bound_case(root, final, tmp_path / "elsewhere")
+
+
+def test_a_socket_never_travels_and_so_is_never_deleted(root, final):
+    plant(final, {"old": {"a": b"a"}})
+    for place in (final / "server.sock", final / "old" / "server.sock"):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.fsencode(place))
+    assert update(root, final, delete=True)[1].deleted == 1
+    assert (final / "server.sock").exists() and names(final / "old") == ["server.sock"]
+
+
+@private_mounts
+def mounted_source_case(root, final, deleting, wanted):
+    plant(final, {"mounted": {"precious": b"precious"}})
+    tmpfs(root / "mounted", "size=1m")
+    with source(root, whole=deleting) as (tree, _), wanted:
+        list(tree.walk())
+
+
+@pytest.mark.root
+def test_what_the_source_does_not_enter_is_told_to_who_would_delete_it(root, final):
+    sentence = "another file system is mounted at mounted .* delete=True .* exclude=/mounted"
+    mounted_source_case(root, final, True, pytest.raises(DeletionRefused, match=sentence))
+    mounted_source_case(root, final, False, nullcontext())
 
 
 def test_another_transfers_staging_is_not_deleted(root, final):

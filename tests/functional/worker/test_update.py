@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.functional.datamover.places import private_mounts, tmpfs
 from tests.functional.worker.test_copy import equal, nothing_open
 
 MANY = 1500
@@ -90,6 +91,22 @@ def test_too_many_deletions_change_nothing(updating, copied, data, srv):
     assert destination["error"]["name"] == "deletion-refused" and source["result"] == "failed"
     assert sorted(os.listdir(copied)) == before
     nothing_open(pair, srv, ["data"])
+
+
+@private_mounts
+def mounted_case(updating, data, copied):
+    (copied / "archive").mkdir()
+    (copied / "archive" / "precious").write_bytes(b"precious")
+    tmpfs(data / "archive", "size=1m")
+    refused, left_out = updating(delete=True), {"settings__exclude": ["/archive"]}
+    assert refused.verdict("source")["error"]["name"] == "deletion-refused"
+    assert (copied / "archive" / "precious").exists()
+    assert updating(delete=True, **left_out).verdict("destination")["result"] == "published"
+    assert (copied / "archive" / "precious").exists()
+
+
+def test_what_is_mounted_at_the_source_has_to_be_left_out_before_anything_is_deleted(updating, copied, data):
+    mounted_case(updating, data, copied)
 
 
 @pytest.fixture

@@ -80,6 +80,19 @@ def test_more_deletions_than_permitted_are_refused_by_counting_alone():
     assert planned(found).summary()["hops"][0]["update"]["fewest_deleted"] == 0
 
 
+def test_what_is_mounted_below_the_source_is_not_taken_for_deleted():
+    mounted = source_host(source(mounts_below=["archive", "b/c"]))
+    answers = {ALPHA: mounted, BETA: beta(standing(entries=1003))}
+    sentence = (
+        r"mounted below the source and do not travel \(archive, b/c\): delete=True would delete what "
+        r"beta:/srv/data has in their place. Leave them out with exclude=/archive,/b/c, or do without delete=True"
+    )
+    with pytest.raises(errors.Refused, match=sentence):
+        plan.make(asked(update=True, delete=True), answers)
+    assert plan.make(asked(update=True), answers)
+    assert plan.make(asked(update=True, delete=True), {ALPHA: mounted, BETA: beta()})
+
+
 def test_what_is_only_estimated_is_left_to_the_worker_to_count():
     assert planned(standing(entries=4000, estimated=True), delete=True)
     large = source_host(source(estimated=True))

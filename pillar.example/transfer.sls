@@ -9,9 +9,9 @@ transfer:
   # Takes 0 or none, or a rate from 9.8 KiB/s such as 200MB/s or 1Gbit/s.
   #limit: none
 
-  # How much of a busy host's processors and disks the worker claims: normal half as much as another
-  # service, low a tenth.
-  # Takes normal or low.
+  # How much of a busy host's processors and disks the worker claims: none as much as another
+  # service, normal half of that, low a tenth.
+  # Takes none, normal or low.
   #nice: normal
 
   # How the destination's firewall is opened. auto finds out; none opens nothing, the port must be

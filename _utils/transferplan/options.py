@@ -162,10 +162,10 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "nice",
-        Choice(("normal", "low")),
+        Choice(("none", "normal", "low")),
         "normal",
-        "How much of a busy host's processors and disks the worker claims: normal half as much as another service, low "
-        "a tenth.",
+        "How much of a busy host's processors and disks the worker claims: none as much as another service, normal "
+        "half of that, low a tenth.",
         "low",
         scope="host",
         changeable=True,

@@ -23,4 +23,8 @@ class Niceness:
             psutil.Process().ionice(psutil.IOPRIO_CLASS_BE, self.io)
 
 
-LEVELS = {"normal": Niceness(weight=50, nice=3), "low": Niceness(weight=10, nice=10, io=7)}
+LEVELS = {
+    "none": Niceness(weight=100, nice=0),
+    "normal": Niceness(weight=50, nice=3),
+    "low": Niceness(weight=10, nice=10, io=7),
+}

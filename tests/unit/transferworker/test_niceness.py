@@ -15,7 +15,9 @@ def taken(level):
     return os.getpriority(os.PRIO_PROCESS, 0), tuple(psutil.Process().ionice())
 
 
-@pytest.mark.parametrize(("level", "nice", "disk"), [("normal", 3, None), ("low", 10, (psutil.IOPRIO_CLASS_BE, 7))])
+@pytest.mark.parametrize(
+    ("level", "nice", "disk"), [("none", 0, None), ("normal", 3, None), ("low", 10, (psutil.IOPRIO_CLASS_BE, 7))]
+)
 def test_a_process_takes_its_level(level, nice, disk):
     with OwnProcess(lambda: taken(level)) as other:
         found = other.result()

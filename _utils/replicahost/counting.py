@@ -12,12 +12,15 @@ from pathlib import Path
 
 from datamover.host import documents
 from hosttools import backups, sums
-from replicaplan.errors import NothingToUndo, NotProved
+from replicaplan.errors import DatabaseRefuses, NothingToUndo, NotProved
 
 PATIENCE = 7 * 86400.0
 LOCK_PATIENCE = 20
 PAGE = 150
 KEPT = 20
+DEFINED_ANEW = "Definitions changed while the primary was counted; count again."
+# What a table that was listed is told as when it was altered, renamed or dropped since.
+CHANGED = frozenset({1049, 1054, 1146, 1412})
 
 
 def count(server, state_dir, name, here, lock_others=False, skip=()):
@@ -26,16 +29,36 @@ def count(server, state_dir, name, here, lock_others=False, skip=()):
     Returns {"mark", "root", "tables", "rows", "objects", "unproved", "seconds", "pages"}.
     """
     began = time.monotonic()
-    left_out = {(schema, table) for schema, table, _ in skip}
-    tables = sums.tables(server.documents(sums.inventory(), PATIENCE))
-    tables = [table for table in tables if (table["schema"], table["name"]) not in left_out]
-    script = standing_script(tables) if here else snapshot_script(tables, lock_others)
-    lines = _entries(tables, server.documents(script, PATIENCE), proves_others=here or lock_others)
+    lines = _standing(server, skip) if here else _in_snapshot(server, lock_others)
     place = _file(state_dir, name)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     documents.save(place, lines)
     _forget_old(place.parent)
     return {**_told(lines), "seconds": round(time.monotonic() - began, 3)}
+
+
+def _inventory(server):
+    return sums.tables(server.documents(sums.inventory(), PATIENCE))
+
+
+def _standing(server, skip):
+    left_out = {(schema, table) for schema, table, _ in skip}
+    tables = [table for table in _inventory(server) if (table["schema"], table["name"]) not in left_out]
+    return _entries(tables, server.documents(standing_script(tables), PATIENCE), proves_others=True)
+
+
+def _in_snapshot(server, lock_others):
+    """NotProved, to be done again, if anything but rows changed between the first look at the tables and the last."""
+    tables = _inventory(server)
+    try:
+        printed = server.documents(snapshot_script(tables, lock_others), PATIENCE)
+    except DatabaseRefuses as error:
+        if error.evidence.get("number") not in CHANGED:
+            raise
+        raise NotProved(f"{DEFINED_ANEW} {error.text}", again=True) from error
+    if _inventory(server) != tables:
+        raise NotProved(DEFINED_ANEW, again=True)
+    return _entries(tables, printed, proves_others=lock_others)
 
 
 def check_version(version):
@@ -46,12 +69,12 @@ def check_version(version):
 
 
 def snapshot_script(tables, lock_others):
-    """All in one session and one snapshot; definitions at its beginning and at its end."""
+    """All in one session and one snapshot; definitions before it and at its end, so that the mark lies between them."""
     shaky = [table for table in tables if not sums.is_transactional(table)]
     firm = [table for table in tables if sums.is_transactional(table)]
-    begin = [sums.BEGIN, *([sums.LOCK.format(seconds=LOCK_PATIENCE)] if lock_others else []), sums.SNAPSHOT, sums.MARK]
+    begin = [sums.BEGIN, _marked("before"), *([sums.LOCK.format(seconds=LOCK_PATIENCE)] if lock_others else [])]
     locked = [*map(sums.count, shaky), sums.UNLOCK] if lock_others else []
-    ends = [_marked("before"), *locked, *map(sums.count, firm), _marked("after")]
+    ends = [sums.SNAPSHOT, sums.MARK, *locked, *map(sums.count, firm), _marked("after")]
     return "\n".join([*begin, *ends])
 
 
@@ -70,7 +93,7 @@ def _entries(tables, printed, proves_others):
     starts = [number for number, each in enumerate(printed) if each["what"] == "definitions"]
     objects = _objects(printed[starts[-1]:])
     if _objects(printed[starts[0]:]) != objects and len(starts) > 1:
-        raise NotProved("Definitions changed while the primary was counted; count again.", again=True)
+        raise NotProved(DEFINED_ANEW, again=True)
     chunks = [each for each in printed if each["what"] == "chunk"]
     counted = [table for table in tables if proves_others or sums.is_transactional(table)]
     return {
@@ -85,7 +108,7 @@ def _objects(printed):
     """The digests of definitions up to the next mark, as [kind, name, digest]."""
     found = []
     for each in printed[1:]:
-        if each["what"] == "definitions":
+        if each["what"] in ("definitions", "mark"):
             break
         if "digest" in each:
             found.append([each["what"], each["name"], each["digest"]])

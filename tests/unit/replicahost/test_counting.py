@@ -5,7 +5,7 @@ import json
 import pytest
 
 from replicahost import counting
-from replicaplan.errors import NothingToUndo, NotProved
+from replicaplan.errors import DatabaseRefuses, NothingToUndo, NotProved
 
 MARK = {"what": "mark", "file": "b.1", "position": 9, "gtid": "0-1-7"}
 INNODB = {"schema": "shop", "name": "item", "type": "BASE TABLE", "engine": "InnoDB"}
@@ -24,21 +24,31 @@ def chunk(table, rows=2, one="5", other="6", lost=0):
 
 
 class Server:
-    """Tells these tables, then what a session prints; remembers its script."""
+    """Tells these tables, then what a session prints, then the tables there are by then; remembers its script."""
 
-    def __init__(self, *printed, tables=(INNODB, ARIA, SEQUENCE)):
-        columns = [{"schema": each["schema"], "table": each["name"], "name": "id", "type": "int", "virtual": 0}
-                   for each in tables]
-        self._answers = [[*tables, *columns], list(printed)]
+    def __init__(self, *printed, tables=(INNODB, ARIA, SEQUENCE), then=None, refuses=None):
+        self._answers = [listed(tables), list(printed), listed(tables if then is None else then)]
+        self._refuses = refuses
         self.script = ""
 
     def documents(self, query, _patience):
-        self.script = query
-        return self._answers.pop(0)
+        answer = self._answers.pop(0)
+        if len(self._answers) == 1:
+            self.script = query
+            if self._refuses:
+                raise DatabaseRefuses("it refuses", number=self._refuses)
+        return answer
 
 
-WHOLE = (MARK, *definitions("before", VIEW), chunk(INNODB), *definitions("after", VIEW))
-LOCKED = (MARK, *definitions("before", VIEW), *map(chunk, (ARIA, SEQUENCE, INNODB)), *definitions("after", VIEW))
+def listed(tables):
+    """What an inventory prints of these."""
+    columns = [{"schema": each["schema"], "table": each["name"], "name": "id", "type": "int", "virtual": 0}
+               for each in tables]
+    return [*tables, *columns]
+
+
+WHOLE = (*definitions("before", VIEW), MARK, chunk(INNODB), *definitions("after", VIEW))
+LOCKED = (*definitions("before", VIEW), MARK, *map(chunk, (ARIA, SEQUENCE, INNODB)), *definitions("after", VIEW))
 
 
 def positions(script, *words):
@@ -51,7 +61,7 @@ def test_a_snapshot_is_marked_before_it_is_counted_and_leaves_out_what_takes_no_
     told = counting.count(server, tmp_path, "one", here=False)
     assert (told["tables"], told["rows"], told["objects"], told["mark"]["gtid"]) == (1, 2, 1, "0-1-7")
     assert told["unproved"] == [["shop", "old", "Aria"], ["shop", "numbers", "InnoDB"]]
-    positions(server.script, "CONSISTENT SNAPSHOT", "'mark'", "`shop`.`item`")
+    positions(server.script, "'before'", "CONSISTENT SNAPSHOT", "'mark'", "`shop`.`item`", "'after'")
     assert "READ LOCK" not in server.script and "`old`" not in server.script
 
 
@@ -71,14 +81,34 @@ def test_a_replica_that_stands_counts_all_but_what_its_primary_did_not(tmp_path)
 
 
 def test_definitions_that_change_meanwhile_are_no_count(tmp_path):
-    changed = (MARK, *definitions("before", VIEW), chunk(INNODB), *definitions("after", {**VIEW, "digest": "bb"}))
+    changed = (*definitions("before", VIEW), MARK, chunk(INNODB), *definitions("after", {**VIEW, "digest": "bb"}))
     with pytest.raises(NotProved, match="Definitions changed") as error:
         counting.count(Server(*changed), tmp_path, "one", here=False)
     assert error.value.evidence["again"] is True
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"then": (INNODB, ARIA)},
+        {"then": (INNODB, ARIA, SEQUENCE, {**INNODB, "name": "new"})},
+        {"refuses": 1412},
+        {"refuses": 1146},
+    ],
+)
+def test_a_table_that_is_made_altered_or_dropped_meanwhile_is_no_count(tmp_path, changes):
+    with pytest.raises(NotProved, match="Definitions changed") as error:
+        counting.count(Server(*WHOLE, **changes), tmp_path, "one", here=False)
+    assert error.value.evidence["again"] is True
+
+
+def test_what_a_server_refuses_for_another_reason_is_told_as_that(tmp_path):
+    with pytest.raises(DatabaseRefuses, match="it refuses"):
+        counting.count(Server(*WHOLE, refuses=1205), tmp_path, "one", here=False)
+
+
 def test_rows_that_could_not_be_digested_are_no_count(tmp_path):
-    torn = (MARK, *definitions("before"), chunk(INNODB, lost=3), *definitions("after"))
+    torn = (*definitions("before"), MARK, chunk(INNODB, lost=3), *definitions("after"))
     with pytest.raises(NotProved, match="3 rows of shop.item could not be digested"):
         counting.count(Server(*torn), tmp_path, "one", here=False)
 
@@ -86,8 +116,8 @@ def test_rows_that_could_not_be_digested_are_no_count(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [
-        (MARK, *definitions("before", VIEW), chunk(INNODB, other="7"), *definitions("after", VIEW)),
-        (MARK, *definitions("before"), chunk(INNODB), *definitions("after")),
+        (*definitions("before", VIEW), MARK, chunk(INNODB, other="7"), *definitions("after", VIEW)),
+        (*definitions("before"), MARK, chunk(INNODB), *definitions("after")),
     ],
 )
 def test_one_checksum_or_one_definition_makes_another_root(tmp_path, other):

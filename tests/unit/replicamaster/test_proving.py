@@ -1,6 +1,9 @@
 """A proof from the master, by hand: of a replica at any time, and of an installation that waits for it."""
 
+import pytest
+
 from replicamaster import proving
+from replicamaster.asking import HostSaid
 from tests.unit.replicaplan.facts import replica
 
 from .fakes import COUNT, Hosts
@@ -30,3 +33,17 @@ def test_a_replica_without_an_installation_is_only_compared():
     hosts = Hosts("db2")
     assert proving.prove_installed(hosts, "db1", "db2")["proved"]
     assert hosts.steps("db2") == ["pause", "advance", "go_on"]
+
+
+@pytest.mark.parametrize(("changes", "proved"), [(2, True), (3, False)])
+def test_a_primary_whose_definitions_change_meanwhile_is_counted_three_times_at_most(changes, proved):
+    left = iter(range(changes))
+
+    def count(host):
+        if host == "db1" and next(left, None) is not None:
+            raise HostSaid(host, {"text": "Definitions changed", "evidence": {"again": True}})
+        return COUNT
+
+    told = proving.prove(Hosts("db2", count=count), "db1", "db2")
+    assert told["proved"] is proved
+    assert proved or "Definitions changed" in told["reasons"][0]

@@ -600,14 +600,20 @@ def settle(nonce=None):
     return _answer(nonce, lambda: installing.settle(_state_dir()))
 
 
-def roll_back(nonce=None):
+def roll_back(lost="", nonce=None):
     """
     Take back an installation that was not settled: the old data, the unit and the server are as they were.
+
+    lost
+        The path of the old data, as ``kept`` tells it, if that is gone for good: all else is taken back then, and the
+        server stays down. Refused while it is there.
 
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what was known of the installation; the backup has its former name again.
+    Returns what was known of the installation, and ``told``: sentences about what is not quite as it was. The backup
+    has its former name again. What cannot be taken back now is tried again every few seconds; until then the server
+    stays stopped and masked, and ``installation`` of ``replica.info`` has the reason as ``trouble``.
 
     CLI Example:
 
@@ -615,7 +621,7 @@ def roll_back(nonce=None):
 
         salt db2 replica.roll_back
     """
-    return _answer(nonce, lambda: installing.roll_back(_state_dir()))
+    return _answer(nonce, lambda: installing.roll_back(_state_dir(), str(lost)))
 
 
 def discard(nonce=None):

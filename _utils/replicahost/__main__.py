@@ -9,9 +9,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from replicahost import holds  # noqa: E402  the path had to be set first
 
 
+def _say(sentence):
+    print(sentence, file=sys.stderr)
+
+
 def main(words):
-    troubles = holds.take_back_overdue(words[0])
-    print("\n".join(troubles), file=sys.stderr)
+    troubles = holds.take_back_overdue(words[0], _say)
+    for trouble in troubles:
+        _say(trouble)
     return 1 if troubles else 0
 
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 
 from datamover.disk import kernel
 from datamover.host import documents, process
-from hosttools import backups
 from hosttools.commands import Command
 from replicaplan.errors import RollbackIncomplete
 
@@ -25,13 +25,26 @@ def exchange(datadir, prepared, kept):
 
 
 def put_back(datadir, prepared, kept, old, new):
-    """Undo an exchange, however far it came; `old` and `new` are (device, inode) of the two directories."""
-    if _is(datadir, new):
-        rename(datadir, prepared)
+    """Undo an exchange, however far it came; `old` and `new` are the identities of the two directories."""
+    told = _move_away(datadir, prepared) if _is(datadir, new) else None
     if old and _is(kept, old):
+        _check_free(datadir, kept)
         rename(kept, datadir)
     if old and not _is(datadir, old):
         raise RollbackIncomplete(f"{datadir} is not the data that was there before; look for it in {kept}.")
+    return told
+
+
+def _move_away(datadir, prepared):
+    """The new data gets its former name, or one beside that where somebody has taken it."""
+    place = f"{prepared}-{secrets.token_hex(2)}" if os.path.lexists(prepared) else prepared
+    rename(datadir, place)
+    return None if place == prepared else f"The new data is in {place}, because {prepared} is taken by something else."
+
+
+def _check_free(datadir, kept):
+    if os.path.lexists(datadir):
+        raise RollbackIncomplete(f"{datadir} is neither the old data nor the new: move it away, {kept} belongs there.")
 
 
 def rename(source, target):
@@ -48,16 +61,19 @@ def rename(source, target):
 
 
 def identity(path):
-    """(device, inode) of a directory as a list, as a document keeps it; None if it is not there."""
+    """By what a directory is known again after a rename and a boot, as a document keeps it; None if it is not there.
+
+    Its inode: the number of its device may be another after a boot.
+    """
     try:
-        found = os.stat(path, follow_symlinks=False)
+        return os.stat(path, follow_symlinks=False).st_ino
     except FileNotFoundError:
         return None
-    return [found.st_dev, found.st_ino]
 
 
 def _is(path, wanted):
-    return identity(path) == list(wanted)
+    """Whether it is this one, and no file system that somebody mounted there."""
+    return identity(path) == wanted and not os.path.ismount(path)
 
 
 def fit_for(directory, owner):
@@ -90,16 +106,6 @@ def _relabel(directory):
     """Where SELinux rules, the labels that the policy wants below the new name."""
     if os.path.isdir("/sys/fs/selinux/booleans"):
         process.run(Command(("restorecon", "-R", "--", directory), ok=None), 3600.0)
-
-
-def moved_in(directory):
-    """Info files of the backup leave a directory in which a server is to run; returns {name: text}."""
-    found = {}
-    for name in backups.FILES:
-        path = Path(directory, name)
-        if path.is_file():
-            found[name] = path.read_text("utf-8", "replace")
-    return found
 
 
 def size_of(directory):

@@ -20,6 +20,7 @@ from datamover.host.undo import UndoLog
 from hosttools.commands import Command, words
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 
+from . import undoing
 from . import unit as units
 
 GUARD = "salt-transfer-replica"
@@ -76,13 +77,18 @@ class Hold:
 
     @property
     def overdue(self):
+        """Whether it has to be taken back: nobody went on with it, or that was begun and did not come to its end."""
         known = self.document.get("deadline")
-        return not known or Deadline(*known).passed
+        return self._half_undone or not known or Deadline(*known).passed
+
+    @property
+    def _half_undone(self):
+        return bool(self.document.get("undoing"))
 
     @contextlib.contextmanager
     def working(self, lease=None):
         """Hold its lock and keep its lease; what fails inside takes all of it back."""
-        with self._locked():
+        with self._whole():
             self.renew(lease)
             try:
                 yield self
@@ -94,7 +100,7 @@ class Hold:
     @contextlib.contextmanager
     def minding(self):
         """Hold its lock and keep its lease; what fails inside is no reason to take it back."""
-        with self._locked():
+        with self._whole():
             self.renew()
             try:
                 yield self
@@ -115,7 +121,7 @@ class Hold:
     @contextlib.contextmanager
     def ending(self):
         """Hold its lock for the last step; what fails inside takes all of it back, otherwise it is over."""
-        with self._locked():
+        with self._whole():
             try:
                 yield self
             except BaseException as error:
@@ -124,27 +130,38 @@ class Hold:
             self.forget()
 
     def _taken_back(self, error):
-        troubles = self._run_undo()
-        if troubles and hasattr(error, "text"):
-            error.text = f"{error.text} Taking it back did not work wholly: {'; '.join(troubles)}"
+        told, trouble = self._run_undo()
+        added = [*told, *([f"Taking it back did not work wholly: {trouble}"] if trouble else [])]
+        if added and hasattr(error, "text"):
+            error.text = " ".join([error.text, *added])
             error.args = (error.text,)
 
-    def take_back(self, only_overdue=False):
-        """Undo everything and forget it; RollbackIncomplete if something could not be undone."""
+    def take_back(self, only_overdue=False, without=()):
+        """Undo everything and forget it; what is worth telling of that, in sentences.
+
+        RollbackIncomplete if something could not be undone, unless it is among the kinds `without` which it may go.
+        """
         with self._locked():
             if only_overdue and not self.overdue:  # somebody went on while we waited for the lock
-                return
-            troubles = self._run_undo()
-        if troubles:
-            raise RollbackIncomplete(f"Not everything was taken back: {'; '.join(troubles)}")
+                return []
+            told, trouble = self._run_undo(without)
+        if trouble:
+            raise RollbackIncomplete(" ".join(["Not everything was taken back:", trouble, *told]))
+        return told
 
-    def _run_undo(self):
-        from . import undoing  # which works with what is built on holds
-
-        troubles = self.undo.run(undoing.HANDLERS)
-        if not troubles:
+    def _run_undo(self, without=()):
+        self._note_if_there_is_room(undoing=True)
+        told, trouble = undoing.newest_first(self.undo, without)
+        if trouble:
+            self._note_if_there_is_room(trouble=trouble)
+        else:
             self.forget()
-        return troubles
+        return told, trouble
+
+    def _note_if_there_is_room(self, **more):
+        """A full disk must keep nothing from being undone."""
+        with contextlib.suppress(OSError):
+            self.note(**more)
 
     def forget(self):
         """It is done, or undone: all of it at once and for good, so that nobody finds a part and takes that back."""
@@ -153,6 +170,15 @@ class Hold:
         os.rename(self.path, over)
         documents.flush_directory(self.path.parent)
         shutil.rmtree(over, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _whole(self):
+        """Its lock, while all of it is there: nobody goes on with what is half undone."""
+        with self._locked():
+            if self._half_undone:
+                why = self.document.get("trouble") or "that is not through yet."
+                raise ReplicaRefused([f"The {self.name} of this host's database is being taken back: {why}"])
+            yield
 
     @contextlib.contextmanager
     def _locked(self):
@@ -220,7 +246,7 @@ def all_of(place):
     return [Hold(place / name) for name in NAMES if (place / name).is_dir()]
 
 
-def take_back_overdue(place):
+def take_back_overdue(place, say=lambda sentence: None):
     """Undo those whose lease is over and at which nobody works; returns sentences about what did not work."""
     troubles = []
     with _guard_lock(Path(place)):
@@ -229,7 +255,8 @@ def take_back_overdue(place):
         with contextlib.suppress(ReplicaRefused, NothingToUndo):
             if hold.overdue:
                 try:
-                    hold.take_back(only_overdue=True)
+                    for sentence in hold.take_back(only_overdue=True):
+                        say(sentence)
                 except RollbackIncomplete as error:
                     troubles.append(error.text)
     return [*troubles, *_end_guard(Path(place))]

@@ -18,7 +18,7 @@ from replicaplan import clone, standing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
-from . import datadir, discovery, holds
+from . import datadir, discovery, holds, running
 from . import unit as units
 
 NAME = "installation"
@@ -107,7 +107,16 @@ def _stop(hold, found):
     """A server whose data was lost cannot be started again by whoever takes this back."""
     unit = found.unit
     startable = unit.runs and os.path.isdir(found.datadir)
-    hold.undo.register("unit", unit=unit.name, was_active=startable, was_masked=unit.masked)
+    was = running.note(found) if startable else None
+    if was:
+        settings = found.settings
+        hold.undo.register(
+            "running", socket=found.socket, user=settings.user, defaults_file=settings.defaults_file, was=was
+        )
+    hold.undo.register(
+        "unit", unit=unit.name, was_active=startable, was_masked=unit.masked, datadir=found.datadir,
+        options=running.options(was) if was else [], before=units.options(unit.name),
+    )
     units.stop(unit.name)
     units.mask(unit.name)
 
@@ -122,7 +131,7 @@ def _exchange(hold, found, prepared, kept):
 def summary(hold):
     """What a hold of an installation says of itself."""
     known = hold.document
-    names = ("step", "datadir", "kept", "prepared", "unit", "backup", "lease")
+    names = ("step", "datadir", "kept", "prepared", "unit", "backup", "lease", "trouble")
     told = {name: known.get(name) for name in names}
     return {**told, "kept": known.get("kept") if known.get("had_data") else None}
 
@@ -202,12 +211,19 @@ def last(state_dir):
     return documents.load(_record(state_dir))
 
 
-def roll_back(state_dir):
-    """Put everything back; what was installed has its former name again."""
+def roll_back(state_dir, lost=""):
+    """Put everything back; what was installed has its former name again. `lost` is old data that is gone for good."""
     hold = holds.find(state_dir, NAME)
     told = summary(hold)
-    hold.take_back()
-    return told
+    if lost:
+        _check_lost(told["kept"], lost)
+    return {**told, "told": hold.take_back(without=("datadir", "running") if lost else ())}
+
+
+def _check_lost(kept, lost):
+    if lost != kept or os.path.lexists(lost):
+        there = "it is there" if lost == kept else f"the old data is in {kept}"
+        raise ReplicaRefused([f"lost names old data that is gone for good, such as {lost} is not: {there}."])
 
 
 def discard(found, state_dir):

@@ -34,6 +34,12 @@ CREATE USER reader@'10.%' IDENTIFIED BY 'secret of a reader'; GRANT SELECT ON sh
 """
 
 
+def changeable(told):
+    """What statements can make of a server, and a restart forgets."""
+    threads = [(each["name"], each["io"] != "No", each["sql"] != "No") for each in told["channels"]]
+    return {name: told["variables"][name] for name in ("read_only", "event_scheduler")}, threads
+
+
 class Pair:
     """db1, which is the primary, and db2, its replica."""
 
@@ -77,6 +83,7 @@ class Pair:
         now = self.call("replica.info")
         assert (now["datadir"], now["installation"], now["unit"]["masked"]) == (before["datadir"], None, False)
         assert now["unit"]["active"] == "active"
+        assert changeable(now) == changeable(before)
         assert self.call("replica.info")["channels"][0]["primary"] == self.primary.machine.ip
         assert self.replicates()
         assert eventually(lambda: self.leftovers() == "")

@@ -70,6 +70,45 @@ def test_old_data_that_somebody_moved_away_is_missed_in_words(places):
         datadir.put_back(data, new, kept, old_id, new_id)
 
 
+def test_a_name_that_somebody_took_meanwhile_keeps_no_old_data_away(places):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.exchange(data, new, kept)
+    os.mkdir(new)
+    told = datadir.put_back(data, new, kept, old_id, new_id)
+    (beside,) = [name for name in os.listdir(os.path.dirname(new)) if name.startswith("new-")]
+    assert f"/{beside}, because {new} is taken" in told
+    assert (content(data), content(new), content(f"{new[:-3]}{beside}")) == (["data"], [], ["new"])
+    assert datadir.put_back(data, new, kept, old_id, new_id) is None
+
+
+def test_what_came_to_the_place_of_the_old_data_is_told_and_left_alone(places):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.exchange(data, new, kept)
+    os.rename(data, new)
+    os.mkdir(data)
+    with pytest.raises(RollbackIncomplete, match="is neither the old data nor the new: move it away"):
+        datadir.put_back(data, new, kept, old_id, new_id)
+    assert content(kept) == ["data"]
+
+
+def test_the_number_of_a_device_may_be_another_after_a_boot(places, monkeypatch):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.exchange(data, new, kept)
+    stat, lstat = os.stat, os.lstat
+
+    def renumbered(found):
+        return os.stat_result((*found[:2], found.st_dev + 1, *found[3:10]))
+
+    with monkeypatch.context() as boot:
+        boot.setattr(os, "stat", lambda path, **how: renumbered(stat(path, **how)))
+        boot.setattr(os, "lstat", lambda path, **how: renumbered(lstat(path, **how)))
+        datadir.put_back(data, new, kept, old_id, new_id)
+    assert (content(data), content(new)) == (["data"], ["new"])
+
+
 def test_who_a_server_was_does_not_come_along(tmp_path):
     for name in ("auto.cnf", "master.info", "db1-relay-bin.000001", "relay-log.info", "ibdata1", "grastate.dat"):
         (tmp_path / name).touch()

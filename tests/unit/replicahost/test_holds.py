@@ -168,19 +168,73 @@ def test_another_boot_is_the_end_of_every_lease(hold):
     assert hold.overdue
 
 
-def test_what_cannot_be_undone_stays_and_is_tried_again(hold, undone, monkeypatch):
+@pytest.fixture
+def stuck(hold, undone, monkeypatch):
+    """A hold of which the middle change cannot be undone; `free` mends that."""
+
     def fail(**_):
         raise OSError("busy")
 
     monkeypatch.setitem(undoing.HANDLERS, "datadir", fail)
+    for what, number in (("unit", 1), ("datadir", 2), ("unit", 3)):
+        hold.undo.register(what, number=number)
+    hold.free = lambda: monkeypatch.setitem(undoing.HANDLERS, "datadir", lambda **_: None)
+    return hold
+
+
+def test_what_lies_under_a_change_that_cannot_be_undone_waits_for_it(stuck, undone):
+    """A server whose data cannot be put back must not be started again: that would run on the new data."""
+    with pytest.raises(RollbackIncomplete, match=r"datadir: OSError\('busy'\) Until then these wait: unit\."):
+        stuck.take_back()
+    assert (undone, stuck.path.exists()) == ([{"number": 3}], True)
+    stuck.free()
+    stuck.take_back()
+    assert (undone, stuck.path.exists()) == ([{"number": 3}, {"number": 1}], False)
+
+
+@pytest.mark.parametrize("step", ["working", "minding", "ending"])
+def test_with_what_is_half_undone_nobody_goes_on(stuck, step):
+    with pytest.raises(RollbackIncomplete):
+        stuck.take_back()
+    with pytest.raises(ReplicaRefused, match="is being taken back: datadir.*busy"), getattr(stuck, step)():
+        pass
+    assert stuck.path.exists()
+
+
+def test_what_is_half_undone_is_tried_again_by_the_timer_without_waiting_for_its_lease(stuck, undone):
+    with pytest.raises(StartFailed, match="not run Taking it back did not work wholly: .*busy"), stuck.working():
+        raise StartFailed("it does not run")
+    (trouble,) = holds.take_back_overdue(stuck.path.parent)
+    assert "busy" in trouble
+    stuck.free()
+    assert holds.take_back_overdue(stuck.path.parent) == []
+    assert (undone, stuck.path.exists()) == ([{"number": 3}, {"number": 1}], False)
+
+
+def test_what_cannot_be_undone_for_good_is_given_up_by_its_name(stuck, undone):
+    assert stuck.take_back(without=("datadir",)) == ["datadir was given up: OSError('busy')"]
+    assert (undone, stuck.path.exists()) == ([{"number": 3}, {"number": 1}], False)
+
+
+def test_a_full_disk_keeps_nothing_from_being_undone(hold, undone, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
     hold.undo.register("unit", number=1)
-    hold.undo.register("datadir", number=2)
-    with pytest.raises(RollbackIncomplete, match="busy"):
-        hold.take_back()
-    assert (undone, hold.path.exists()) == ([{"number": 1}], True)
-    monkeypatch.setitem(undoing.HANDLERS, "datadir", lambda **_: None)
-    hold.take_back()
-    assert (undone, hold.path.exists()) == ([{"number": 1}], False)
+    hold.undo.register("unit", number=2)
+    monkeypatch.setattr(hold, "note", full)
+    monkeypatch.setattr(hold.undo, "done", full)
+    assert hold.take_back() == []
+    assert (undone, hold.path.exists()) == ([{"number": 2}, {"number": 1}], False)
+
+
+def test_what_is_not_quite_as_it_was_is_told(hold, undone, monkeypatch):
+    monkeypatch.setitem(undoing.HANDLERS, "datadir", lambda **_: "The new data is elsewhere.")
+    hold.undo.register("datadir")
+    said = []
+    expire(hold)
+    assert holds.take_back_overdue(hold.path.parent, said.append) == []
+    assert said == ["The new data is elsewhere."]
 
 
 def test_there_is_one_of_a_name_and_a_missing_one_is_told(tmp_path, hold):

@@ -7,7 +7,7 @@ import pytest
 
 from hosttools.backups import Coordinates
 from replicahost import discovery, holds, installing, settings
-from replicaplan.errors import NothingToUndo, ReplicaRefused
+from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 from tests.unit.replicaplan.facts import replica
 
 LOGIN = settings.Replication("repl", "it's a \\secret", True)
@@ -120,3 +120,22 @@ def test_what_was_not_proved_is_not_settled_and_can_still_be_taken_back(tmp_path
         installing.settle(tmp_path)
     assert (started_with, installing.last(tmp_path)) == ([], None)
     assert installing.roll_back(tmp_path)["step"] == "replicating"
+
+
+def test_old_data_that_is_gone_for_good_is_given_up_by_its_name_alone(tmp_path, hold):
+    for wrong, words in (("/d.before-2", "the old data is in /d.before-1"), ("/d", "the old data is in")):
+        with pytest.raises(ReplicaRefused, match=words):
+            installing.roll_back(tmp_path, wrong)
+    hold.undo.register("datadir", datadir="/d", prepared="/d.incoming", kept="/d.before-1", old=7, new=8)
+    with pytest.raises(RollbackIncomplete, match="look for it in /d.before-1"):
+        installing.roll_back(tmp_path)
+    assert "look for it in" in installing.summary(hold)["trouble"]
+    (told,) = installing.roll_back(tmp_path, "/d.before-1")["told"]
+    assert told.startswith("datadir was given up: /d is not the data")
+    assert not hold.path.exists()
+
+
+def test_old_data_that_is_there_is_not_given_up(tmp_path, hold):
+    hold.note(kept=str(tmp_path))
+    with pytest.raises(ReplicaRefused, match="it is there"):
+        installing.roll_back(tmp_path, str(tmp_path))

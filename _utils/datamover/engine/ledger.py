@@ -17,6 +17,10 @@ from .stop import Changes, Stopped
 
 OPEN_LANDINGS = 65_536
 """Files of which a part has landed; each costs memory. A source that reads file after file has a handful."""
+OPEN_BLOCKS = 262_144
+"""Blocks of which a part has landed, or that wait for one before them in their file; each costs memory. A source has
+one for each stream, and at 4 MiB each a TiB may overtake a stream that stands still.
+"""
 
 
 class State(IntEnum):
@@ -45,6 +49,15 @@ class Landing:
     @property
     def complete(self):
         return self.landed == self.entry.size
+
+    @property
+    def open_blocks(self):
+        """Blocks that are not complete, or wait for one before them."""
+        return len(self._filled)
+
+    def overtakes(self, piece):
+        """Whether a piece begins a block beyond one that is not complete."""
+        return piece.offset % self._block_size == 0 and piece.offset > self.frontier
 
     @property
     def held(self):
@@ -104,6 +117,7 @@ class Ledger:
         self._states = bytearray()
         self._tries = {}
         self._landings = {}
+        self._open_blocks = 0
         self._halves = Halves(journal)
 
     # What the source tells
@@ -136,7 +150,7 @@ class Ledger:
             number, state = entry.number, self._states[entry.number]
             if try_ != self._tries.get(number, 1) + 1:
                 raise ProtocolError(f"{entry} begins try {try_} after try {self._tries.get(number, 1)}")
-            yield state, self._landings.pop(number, None)
+            yield state, self._close(number)
             self._halves.drop(number)
             self._tries[number] = try_
             self._states[number] = min(state, State.ANNOUNCED)
@@ -190,6 +204,10 @@ class Ledger:
                 return None
             landing = self._landings.get(piece.entry) or self._new_landing(piece, make_builder)
             landing.check(piece)
+            if self._open_blocks >= OPEN_BLOCKS and landing.overtakes(piece):
+                raise ProtocolError(
+                    f"{piece} begins one more block while {OPEN_BLOCKS} others are not complete or wait for one before"
+                )
             return landing
 
     def _new_landing(self, piece, make_builder):
@@ -205,12 +223,20 @@ class Ledger:
             raise ProtocolError(f"bytes came for {self._journal.entry(number)}, which is complete or no file")
         return self._journal.entry(number)
 
+    def _close(self, number):
+        """What has landed of a file needs no account any more; its Landing, or None."""
+        landing = self._landings.pop(number, None)
+        self._open_blocks -= landing.open_blocks if landing else 0
+        return landing
+
     def add(self, landing, piece):
         """A piece has been written; False if its try became void meanwhile."""
         with self._lock:
             current = self._landings.get(landing.entry.number) is landing
             if current:
+                before = landing.open_blocks
                 landing.add(piece)
+                self._open_blocks += landing.open_blocks - before
                 if self._shared:
                     self._grown.notify_all()
             return current
@@ -234,7 +260,7 @@ class Ledger:
             current = self._is_coming(number, try_)
             yield current
             if current:
-                self._landings.pop(number, None)
+                self._close(number)
                 self._states[number] = State.LANDED
                 self._tell_on()
 

@@ -263,6 +263,31 @@ def test_no_more_files_are_open_at_once_than_memory_is_meant_for(ledger, journal
         ledger.landing(piece(3, 0, 5), lambda: None)
 
 
+def bring(ledger, *pieces):
+    for each in pieces:
+        ledger.add(ledger.landing(each, lambda: None), each)
+
+
+def test_no_more_blocks_are_open_at_once_than_memory_is_meant_for(ledger, journal, monkeypatch):
+    monkeypatch.setattr("datamover.engine.ledger.OPEN_BLOCKS", 3)
+    announce(ledger, journal, ROOT, *(file(number, 10 * BLOCK) for number in (1, 2)))
+    bring(ledger, piece(1, 900, 1), piece(1, 500, BLOCK), piece(2, 100, 1), piece(1, 901, 1))
+    with pytest.raises(ProtocolError, match="one more block while 3 others are not complete or wait for one before"):
+        ledger.landing(piece(2, 200, 1), lambda: None)
+    bring(ledger, *(piece(1, block * BLOCK, BLOCK) for block in range(4)))
+
+
+def test_blocks_that_are_complete_or_void_are_not_counted_as_open(ledger, journal, monkeypatch):
+    monkeypatch.setattr("datamover.engine.ledger.OPEN_BLOCKS", 3)
+    announce(ledger, journal, ROOT, *(file(number, 4 * BLOCK) for number in (1, 2)))
+    for _ in range(3):
+        bring(ledger, *(piece(2, block * BLOCK, 1, try_=ledger._tries.get(2, 1)) for block in (1, 2, 3)))
+        restart(ledger, journal, file(2, 4 * BLOCK), ledger._tries.get(2, 1) + 1)
+    bring(ledger, *(piece(1, block * BLOCK, BLOCK) for block in (3, 2, 1, 0)))
+    assert land(ledger, 1)
+    bring(ledger, *(piece(2, block * BLOCK, 1, try_=4) for block in (1, 2, 3)))
+
+
 def test_what_was_never_announced_cannot_begin_again(ledger, journal):
     announce(ledger, journal, ROOT)
     with pytest.raises(ProtocolError, match="only 1 were announced"), ledger.restarting(file(1, 250), 2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,8 @@ import saltface
 from replicaplan.errors import ReplicaError, ReplicationLate
 from transfermaster.asking import believe
 from transferplan.request import Member
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 SHORT, LONG = 180.0, 7 * 86400.0
@@ -75,19 +78,24 @@ class Hosts:
 def kept(hosts: Hosts, host: str, what: str, lease: float) -> Iterator[None]:
     """Let what is held on a host not lapse while something long is done elsewhere. If this process dies, it does."""
     over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(lease / 3):
-            with contextlib.suppress(ReplicaError):
-                hosts.ask(host, "renew", lease, what=what)
-
-    keeper = threading.Thread(target=renew, daemon=True)
+    keeper = threading.Thread(target=_renew, args=(hosts, host, what, lease / 4, over), daemon=True)
     keeper.start()
     try:
         yield
     finally:
         over.set()
-        keeper.join()
+        keeper.join(PATIENCE)  # whoever interrupts this does not wait for a host that is silent
+
+
+def _renew(hosts: Hosts, host: str, what: str, pause: float, over: threading.Event) -> None:
+    """Until it is over; a host that is busy or silent is asked again, for it may hear in time."""
+    while not over.wait(pause):
+        try:
+            hosts.ask(host, "renew", max(pause, PATIENCE), what=what)
+        except ReplicaError as error:
+            log.info("the %s of %s was not renewed this time: %s", what, host, error.text)
+        except Exception:  # what nobody foresaw must not end it silently either
+            log.exception("the %s of %s was not renewed this time", what, host)
 
 
 def waited(hosts: Hosts, host: str, timeout: float, part: float, **what: Any) -> Any:

@@ -82,6 +82,19 @@ def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
 
 
 @pytest.mark.slow
+@REPLICATED
+def test_a_proof_that_takes_longer_than_the_lease_is_not_taken_back(fleet):
+    """The primary cannot be counted while somebody has locked a table of it."""
+    with ThreadPoolExecutor(1) as pool, fleet.bus() as bus:
+        cloned = pool.submit(clone, fleet, lease=15)
+        bus.await_event("salt/replica/prove", 120)
+        fleet.databases["db1"].sql("LOCK TABLES item WRITE; DO SLEEP(45)", "shop")
+        done = cloned.result()
+    assert (done.returncode, done.data["result"]) == (0, "ok"), done.data
+    assert done.data["seconds"]["prove"] > 45
+
+
+@pytest.mark.slow
 def test_who_loses_the_backup_on_its_way_costs_the_other_nothing(fleet):
     lost = fleet.machine("db3")
     options = {"compress": "none", "order": "given", "limit": "1MB/s"}

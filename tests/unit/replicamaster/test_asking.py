@@ -1,5 +1,8 @@
 """Asking hosts again and again: what is waited for in parts, and what is kept meanwhile."""
 
+import queue
+import threading
+
 import pytest
 
 from replicamaster import asking
@@ -39,3 +42,54 @@ def test_the_time_is_over_when_all_parts_of_it_are():
     with pytest.raises(ReplicationLate, match="After 0 s in all: db2: The lag is 99 s."):
         asking.waited(hosts, "db2", 0, 300, lag=10)
     assert hosts.parts == [("wait", 0, {"lag": 10})]
+
+
+class Renewing:
+    """A host that is asked to renew, and answers in this and that way; the last stays."""
+
+    def __init__(self, *answers):
+        self.asked, self.answers = queue.Queue(), list(answers)
+
+    def ask(self, host, function, patience=0, /, **arguments):
+        self.asked.put((host, function, arguments))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_what_is_held_is_renewed_again_and_again_while_something_else_is_done():
+    hosts = Renewing({})
+    with asking.kept(hosts, "db2", "pause", 0.01):
+        asked = [hosts.asked.get(timeout=10) for _ in range(3)]
+    assert asked == [("db2", "renew", {"what": "pause"})] * 3
+
+
+@pytest.mark.parametrize("trouble", [asking.HostSaid("db2", {"text": "it is busy"}), RuntimeError("no event loop")])
+def test_whatever_goes_wrong_with_one_renewal_the_next_one_is_tried(trouble):
+    hosts = Renewing(trouble, {})
+    with asking.kept(hosts, "db2", "installation", 0.01):
+        for _ in range(3):
+            hosts.asked.get(timeout=10)
+
+
+class Silent(Renewing):
+    """It hears and does not answer before it `may`."""
+
+    def __init__(self):
+        super().__init__({})
+        self.may = threading.Event()
+
+    def ask(self, host, function, patience=0, /, **arguments):
+        super().ask(host, function, patience, **arguments)
+        self.may.wait(60)
+
+
+def test_who_is_interrupted_does_not_wait_for_a_silent_host(monkeypatch):
+    monkeypatch.setattr(asking, "PATIENCE", 0.01)
+    hosts = Silent()
+    with pytest.raises(KeyboardInterrupt), asking.kept(hosts, "db2", "pause", 0.01):
+        hosts.asked.get(timeout=10)
+        raise KeyboardInterrupt
+    assert not hosts.may.is_set()
+    hosts.may.set()

@@ -53,13 +53,14 @@ def block_count(length: int, block_size: int) -> int:
     return -(-length // block_size)
 
 
-def check_blocks(length: int, block_size: int) -> None:
-    """Refuse a file that has too many blocks."""
+def check_blocks(length: int, block_size: int, name: str = "") -> None:
+    """Refuse a file that has too many blocks; `name` is how to call it."""
     count = block_count(length, block_size)
     if count > MOST_BLOCKS:
+        most = f"at most {MOST_BLOCKS} blocks ({MOST_BLOCKS * block_size} bytes) can be verified"
         raise ManifestInvalid(
-            f"a file of {length} bytes has {count} blocks of {block_size} bytes; at most {MOST_BLOCKS} blocks "
-            f"({MOST_BLOCKS * block_size} bytes) can be verified",
+            f"{name}{': ' if name else ''}a file of {length} bytes has {count} blocks of {block_size} bytes; {most}. "
+            "Blocks are chosen by the largest file that the plan has found: copy it by itself",
             length=length,
         )
 

@@ -73,6 +73,7 @@ class Unreadable:
 class Source:
     """What stands at the source: counted until the time for it was over, then `estimated` (at least this much).
 
+    `largest` is the size of its largest file.
     `identity` is its device and inode. `excluded` counts what the patterns leave out, a directory as one.
     """
 
@@ -84,6 +85,7 @@ class Source:
     directories: int = 0
     bytes: int = 0
     disk_bytes: int = 0
+    largest: int = 0
     excluded: int = 0
     estimated: bool = False
     real: Path | None = None

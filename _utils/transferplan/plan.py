@@ -13,6 +13,7 @@ from typing import Any
 
 from . import (
     address,
+    blocks,
     checks,
     compression,
     firewall,
@@ -50,7 +51,6 @@ from .version import PROJECT, VERSION
 FORMAT = 1
 GENERATION = EPOCH = 1
 LEAF = 0
-BLOCK_SIZE = 4 * 1024 * 1024
 STRONGEST_FIRST = ("blake3", "sha256")
 FRESH = 10.0
 SPARSE = 0.9
@@ -230,7 +230,7 @@ class Plan:
             "compress": asked.compress,
             "limit": self.limit,
             "nice": end.settings.nice,
-            "block_size": BLOCK_SIZE,
+            "block_size": blocks.USUAL if self.stream else blocks.size(self.found),
             "overwrite": asked.overwrite,
             **update,
             "owners": asked.owners,

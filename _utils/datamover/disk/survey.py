@@ -43,7 +43,7 @@ class _Look:
         self._counts = dict.fromkeys(
             ("files", "directories", "symlinks", "hardlinks", "fifos", "devices", "sockets"), 0
         )
-        self._bytes = self._disk_bytes = self._newest = 0
+        self._bytes = self._disk_bytes = self._largest = self._newest = 0
         self._unreadable = []
         self._mounts = []
         self._links = set()
@@ -138,6 +138,7 @@ class _Look:
 
     def _take_file(self, directory, name, path, status):
         self._bytes += status.st_size
+        self._largest = max(self._largest, status.st_size)
         self._disk_bytes += status.st_blocks * 512
         if not os.access(name, os.R_OK, dir_fd=directory, effective_ids=True):
             self._note(path, "no permission to read it")
@@ -170,6 +171,7 @@ class _Look:
             "directories": counts["directories"],
             "bytes": self._bytes,
             "disk_bytes": self._disk_bytes,
+            "largest": self._largest,
             "excluded": self._excluded,
             "estimated": self._estimated,
             "special": {name: self._shown(name) for name in (*special.NAMES, "sockets")},

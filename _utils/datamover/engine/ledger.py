@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from enum import IntEnum
 
-from ..blocks import block_range
+from ..blocks import block_range, check_blocks
 from ..errors import DigestMismatch, ProtocolError, shown
 from ..manifest import Kind, Lineage
 from ..wire import PieceKind, Span, ranges_of
@@ -126,6 +126,11 @@ class Ledger:
         """ManifestInvalid unless these can be the next entries."""
         for entry in entries:
             self._lineage.add(entry)
+            self._check_blocks(entry)
+
+    def _check_blocks(self, entry):
+        """Before anything of a file comes, and not when its digests do."""
+        check_blocks(entry.size, self._terms.block_size, shown(entry.name))
 
     def announce(self, entries, last):
         """Checked entries may land from now on."""
@@ -147,6 +152,7 @@ class Ledger:
         with self._changed:
             self._check_announced(entry.number)
             self._lineage.replace(entry)
+            self._check_blocks(entry)
             number, state = entry.number, self._states[entry.number]
             if try_ != self._tries.get(number, 1) + 1:
                 raise ProtocolError(f"{entry} begins try {try_} after try {self._tries.get(number, 1)}")

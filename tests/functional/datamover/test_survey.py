@@ -28,6 +28,7 @@ def test_a_tree_is_counted(root):
     assert [found[name] for name in ("entries", "files", "directories", "bytes")] == [7, 2, 3, 5001]
     assert found["counts"]["symlinks"] == 1 and found["counts"]["hardlinks"] == 1
     assert not found["estimated"] and found["disk_bytes"] > 0 and found["real"] == str(root)
+    assert found["largest"] == 5000
     assert 0 <= found["newest_mtime_age"] < 3600
 
 

@@ -60,6 +60,18 @@ def land(ledger, number, try_=1):
         return current
 
 
+def test_a_file_of_too_many_blocks_is_refused_before_anything_of_it_comes(ledger, journal, monkeypatch):
+    monkeypatch.setattr("datamover.blocks.MOST_BLOCKS", 3)
+    ledger.check([ROOT, file(1, 3 * BLOCK)])
+    with pytest.raises(ManifestInvalid, match="f2: a file of 301 bytes has 4 blocks .* copy it by itself"):
+        ledger.check([file(2, 3 * BLOCK + 1)])
+    announce_again = ledger.restarting(file(1, 3 * BLOCK + 1), 2)
+    journal.add([ROOT, file(1, 3 * BLOCK)])
+    ledger.announce([ROOT, file(1, 3 * BLOCK)], last=True)
+    with pytest.raises(ManifestInvalid, match="f1: a file of 301 bytes has 4 blocks"), announce_again:
+        pass
+
+
 # Landing
 
 

@@ -71,8 +71,10 @@ class Place:
 
     @property
     def server(self):
+        """Where its socket was only read from the server's files, the administrator's own file may name another."""
         settings = self.settings
-        return Server(self.socket, settings.user, settings.password, settings.defaults_file)
+        sure = self.running or bool(settings.socket)
+        return Server(self.socket, settings.user, settings.password, settings.defaults_file, sure=sure)
 
     @property
     def owner(self):

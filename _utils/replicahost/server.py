@@ -27,7 +27,10 @@ def find_tool(names, what):
 
 @dataclass(frozen=True)
 class Server:
-    """How to log in: a socket, a user, perhaps a password or the administrator's own defaults file."""
+    """How to log in: a socket, a user, perhaps a password, beside what the administrator's own defaults file says.
+
+    The user root counts only where that file names no other, and the socket as well unless it is `sure`.
+    """
 
     socket: str
     user: str = "root"
@@ -35,6 +38,7 @@ class Server:
     defaults_file: str = ""
     host: str = ""
     port: int = 0
+    sure: bool = True
 
     def rows(self, query, patience=PATIENCE):
         """The rows of one query, as dicts of words."""
@@ -61,9 +65,14 @@ class Server:
         return result.stdout
 
     @property
-    def _access(self):
+    def _options(self):
+        """The text of a defaults file; what comes later in it counts."""
         there = {"host": self.host, "port": self.port, "protocol": "tcp"} if self.host else {"socket": self.socket}
-        return {**there, "user": self.user, "password": self.password}
+        if not self.defaults_file:
+            return sql.defaults({**there, "user": self.user, "password": self.password})
+        named = {**(there if self.sure else {}), "user": "" if self.user == "root" else self.user}
+        included = f"!include {self.defaults_file}\n"
+        return f"{sql.defaults(there)}{included}{sql.defaults({**named, 'password': self.password})}"
 
     @property
     def where(self):
@@ -72,13 +81,12 @@ class Server:
     @contextlib.contextmanager
     def login(self):
         """A defaults file in memory only: no other process can open it, and it is gone with this one."""
-        if self.defaults_file:
-            yield self.defaults_file, ()
-            return
+        if self.defaults_file and not os.path.isfile(self.defaults_file):
+            raise NoDatabase(f"replica:defaults_file names {self.defaults_file}, which is no file of this host.")
         descriptor = os.memfd_create("login")
         try:
             os.fchmod(descriptor, 0o600)
-            os.write(descriptor, sql.defaults(self._access).encode())
+            os.write(descriptor, self._options.encode())
             yield f"/proc/self/fd/{descriptor}", (descriptor,)
         finally:
             os.close(descriptor)

@@ -1,9 +1,11 @@
 """replica and xtrabackup on real servers: what they tell, exchange, prove, and how all of it is taken back."""
 
+import contextlib
+
 import pytest
 from lab.database import REPLICATION_PASSWORD
 
-from tests.support.databases import Refused
+from tests.support.databases import Minion, Refused
 from tests.support.waiting import eventually
 
 from .conftest import INCOMING
@@ -48,6 +50,28 @@ def test_a_server_that_is_down_is_told_from_its_configuration(pair):
         assert told["was_replica"]
     finally:
         pair.replica.start()
+
+
+@pytest.fixture
+def admin(pair):
+    """An account with a password beside root, and a defaults file that names it and a socket where nobody listens."""
+    words = "CREATE USER admin@localhost IDENTIFIED BY 'x y'; GRANT ALL ON *.* TO admin@localhost"
+    pair.replica.sql(f"SET SESSION sql_log_bin=0; {words}")
+    own = pair.replica.machine.path("/root/own.cnf")
+    own.write_text("[client]\nuser=admin\npassword='x y'\nsocket=/run/nobody.sock\n")
+    yield "/root/own.cnf"
+    pair.replica.sql("SET SESSION sql_log_bin=0; DROP USER admin@localhost")
+
+
+def test_a_socket_that_is_named_counts_beside_a_defaults_file(pair, admin):
+    def told(**said):
+        with contextlib.closing(Minion(pair.replica.machine, replica={"defaults_file": admin, **said})) as minion:
+            return minion.call("replica.info")
+
+    assert not told()["running"]
+    assert told(socket="/run/mysqld/mysqld.sock")["role"] == "replica"
+    with pytest.raises(Refused, match="Access denied for user 'nobody'@'localhost'"):
+        told(socket="/run/mysqld/mysqld.sock", user="nobody")
 
 
 def test_a_backup_is_prepared_once_and_within_bounds(pair):

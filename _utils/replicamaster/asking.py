@@ -31,6 +31,10 @@ class HostSaid(ReplicaError):
         return dict(self.told)
 
 
+class HostSilent(HostSaid):
+    """A host gave no answer that counts: it may have done what was asked, or be doing it still."""
+
+
 class Hosts:
     """The databases of minions, asked by the functions of the module `replica`."""
 
@@ -38,7 +42,7 @@ class Hosts:
         self._opts = opts
 
     def ask(self, host: str, function: str, timeout: float = SHORT, /, **arguments: Any) -> Any:
-        """What one host answered; HostSaid if that is an error, or if it said nothing."""
+        """What one host answered; HostSaid if that is an error, HostSilent if it said nothing."""
         (answer,) = self._answers({host: arguments}, function, timeout).values()
         return _payload(answer)
 
@@ -114,7 +118,7 @@ def waited(hosts: Hosts, host: str, timeout: float, part: float, **what: Any) ->
 
 def _payload(answer: saltface.Answer) -> Any:
     if answer.trouble:
-        raise HostSaid(answer.host, answer.trouble.as_reason().as_dict())
+        raise HostSilent(answer.host, answer.trouble.as_reason().as_dict())
     if isinstance(answer.payload, Mapping) and isinstance(answer.payload.get("error"), Mapping):
         raise HostSaid(answer.host, answer.payload["error"])
     return answer.payload

@@ -15,10 +15,12 @@ from replicaplan import clone as planning
 from replicaplan import standing
 from replicaplan.errors import BackupUnfit, CopyFailed, NotProved, ReplicaError, ReplicaRefused
 
-from .asking import LONG, Hosts, kept, waited
+from .asking import LONG, Hosts, HostSilent, kept, waited
 from .proving import prove, short
 
 STARTING = 1200.0
+INSTALLING = 7200.0
+"""A server may take a quarter of an hour to stop, and where SELinux rules each file is labelled anew."""
 CATCHING_UP = LONG / 2
 Say = Callable[[str, Mapping[str, Any]], None]
 
@@ -157,7 +159,9 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
         undo.callback(_roll_back, hosts, host)
         with story.step("install", host=host):
             try:
-                hosts.ask(host, "install", STARTING, prepared=plan.incoming(host), confirm=host, **options)
+                hosts.ask(host, "install", INSTALLING, prepared=plan.incoming(host), confirm=host, **options)
+            except HostSilent:
+                raise
             except ReplicaError:
                 undo.pop_all()  # it refused, or has taken it back
                 raise

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from replicamaster import cloning
+from replicamaster.asking import HostSilent
 from replicaplan.errors import BackupUnfit, CopyFailed, ReplicaError, ReplicaRefused
 from tests.unit.replicaplan.facts import BACKUP
 
@@ -169,6 +170,16 @@ def test_the_proof_has_as_long_as_it_is_given():
     hosts.ask = remembering
     clone(hosts, cloning.Wish("db1", ("db2",), "db1", timeout=7200))
     assert ("advance", 7200) in given
+
+
+def test_a_host_that_says_nothing_of_an_installation_may_have_made_it():
+    def silent(host):
+        raise HostSilent(host, {"text": "no answer"})
+
+    hosts = Hosts("db2", install=silent)
+    with pytest.raises(HostSilent, match="db2: no answer"):
+        clone(hosts, cloning.Wish("db1", ("db2",), "db1"))
+    assert hosts.steps("db2") == ["prepare", "install", "roll_back", "discard"]
 
 
 @pytest.mark.parametrize("step", ["install", "point"])

@@ -59,9 +59,10 @@ class Wish:
 
 @dataclass
 class Story:
-    """What happened so far: the seconds of each step, and what became of each replica."""
+    """What happened so far: the seconds of each step, where the backup is, and what became of each replica."""
 
     say: Say
+    arrived: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     replicas: dict[str, Any] = field(default_factory=dict)
 
@@ -100,11 +101,11 @@ def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
     began = time.monotonic()
     with story.step("check"):
         plan = look(hosts, wish)
-    with _cleared(hosts, wish, story):
+    with _cleared(hosts, story):
         with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
             copied = copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
-        there = [host for host in wish.replicas if host not in copied.missing]
-        with story.step("prepare", replicas=there):
+        there = story.arrived = tuple(host for host in wish.replicas if host not in copied.missing)
+        with story.step("prepare", replicas=list(there)):
             prepared = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in there}
             backups = hosts.ask_each(prepared, "prepare", LONG)
         for host in there:
@@ -131,14 +132,16 @@ def _without(wish: Wish, copied: Copied, done: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
-    """What fails or is interrupted leaves no backup that arrived, and tells which replicas were done before."""
+def _cleared(hosts: Hosts, story: Story) -> Any:
+    """What fails or is interrupted leaves no backup that arrived, and tells which replicas were done before. Where this
+    one did not arrive, another's may be.
+    """
     try:
         yield
     except BaseException as error:
         if isinstance(error, ReplicaError):
             error.evidence["settled"] = list(story.replicas)
-        left = [host for host in wish.replicas if host not in story.replicas]
+        left = [host for host in story.arrived if host not in story.replicas]
         with contextlib.suppress(ReplicaError):
             hosts.ask_all(left, "discard", STARTING)
         raise

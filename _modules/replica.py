@@ -27,7 +27,7 @@ from hosttools.errors import HostToolError
 from replicahost import backup as backing
 from replicahost import counting, discovery, holds, installing, replicating
 from replicahost import settings as own
-from replicaplan import standing
+from replicaplan import logs, standing
 from replicaplan.errors import ReplicaError, ReplicaRefused
 from transferplan import settings, statement, units
 from transferplan.errors import PlanError
@@ -122,7 +122,7 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         host = __opts__["id"]
         meant = host if host in (confirm_in or ()) else confirm
         against = standing.against_replacing(told, host, meant, in_service, discard_own_writes)
-        against += standing.against_place(told, host)
+        against += [*standing.against_place(told, host), *logs.against_logs(told, host)]
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user
@@ -588,8 +588,8 @@ def settle(nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns what is known of the installation, with ``kept``: where the old data is, and ``proof``, which
-    ``replica.last`` tells from then on. The server keeps read_only, also at its next start, by a drop-in of its unit,
-    ``salt-transfer-replica.conf``; remove that when you promote it.
+    ``replica.last`` tells from then on. The server stays read-only and its event scheduler off, also at its next
+    start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote it.
 
     CLI Example:
 

@@ -12,6 +12,8 @@ from hosttools.commands import Command
 from replicaplan.errors import RollbackIncomplete
 
 DIRECTORY, FILE = 0o700, 0o660
+ENTERED_BY_OTHERS = 0o755
+SELINUX = "/sys/fs/selinux/booleans"
 # What says who a server was or whom it followed. A copy of it is somebody else.
 IDENTITY = ("auto.cnf", "master.info", "relay-log.info", "multi-master.info", "grastate.dat", "gvwstate.dat")
 RELAY_LOGS = ("*relay-bin.*", "master-*.info", "relay-log-*.info", "*-relay-bin.index")
@@ -76,7 +78,7 @@ def _is(path, wanted):
     return identity(path) == wanted and not os.path.ismount(path)
 
 
-def fit_for(directory, owner):
+def fit_for(directory, owner, mode=DIRECTORY):
     """Remove what belongs to the server that was backed up, and give all the rest to this host's server."""
     for name in IDENTITY:
         with contextlib.suppress(FileNotFoundError):
@@ -85,7 +87,15 @@ def fit_for(directory, owner):
         for path in Path(directory).glob(pattern):
             path.unlink()
     _give(directory, owner)
-    _relabel(directory)
+    os.chmod(directory, mode)
+
+
+def mode_of(directory):
+    """Who may enter it: clients of a server whose socket lies in its data directory have to. Nobody else may write."""
+    try:
+        return DIRECTORY | os.stat(directory).st_mode & ENTERED_BY_OTHERS
+    except FileNotFoundError:
+        return DIRECTORY
 
 
 def _give(directory, owner):
@@ -102,9 +112,9 @@ def _give(directory, owner):
     os.chown(directory, owner.pw_uid, owner.pw_gid)
 
 
-def _relabel(directory):
-    """Where SELinux rules, the labels that the policy wants below the new name."""
-    if os.path.isdir("/sys/fs/selinux/booleans"):
+def relabel(directory):
+    """Where SELinux rules, the labels that its policy wants there: it goes by the path."""
+    if os.path.isdir(SELINUX):
         process.run(Command(("restorecon", "-R", "--", directory), ok=None), 3600.0)
 
 

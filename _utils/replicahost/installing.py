@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datamover.disk import destination, mounts
 from datamover.host import documents
 from hosttools import backups, sql
-from replicaplan import clone, standing
+from replicaplan import clone, logs, standing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
@@ -23,7 +23,7 @@ from . import unit as units
 
 NAME = "installation"
 ISOLATED = ("--skip-slave-start", "--read-only=1", "--event-scheduler=OFF")
-SETTLED = ("--read-only=1",)
+SETTLED = ("--read-only=1", "--event-scheduler=OFF")  # the events are the primary's, and enabled in a copy of it
 KEPT = ".before-"
 
 
@@ -42,6 +42,7 @@ def reasons(found, wish, host):
     """Every reason not to install, as sentences."""
     told = discovery.look(found)
     against = standing.against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
+    against += logs.against_logs(told, host)
     return [*against, *_about_places(found.datadir, wish.prepared), *_about_backup(wish.prepared, told)]
 
 
@@ -122,10 +123,11 @@ def _stop(hold, found):
 
 
 def _exchange(hold, found, prepared, kept):
-    datadir.fit_for(prepared, found.owner)
+    datadir.fit_for(prepared, found.owner, datadir.mode_of(found.datadir))
     old, new = datadir.identity(found.datadir), datadir.identity(prepared)
     hold.undo.register("datadir", datadir=found.datadir, prepared=prepared, kept=kept, old=old, new=new)
     datadir.exchange(found.datadir, prepared, kept)
+    datadir.relabel(found.datadir)
 
 
 def summary(hold):
@@ -190,7 +192,7 @@ def change_master(primary, port, coordinates, replication):
 
 
 def settle(state_dir):
-    """The new data stays: nothing takes it back any more. The server keeps read_only, now and at its next start."""
+    """Nothing takes the new data back any more. The server stays read-only, its events off, at its next start too."""
     hold = holds.find(state_dir, NAME)
     if hold.document.get("step") != "proved":
         raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])

@@ -118,3 +118,16 @@ def test_who_a_server_was_does_not_come_along(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["ibdata1", "link"]
     assert os.stat(tmp_path).st_mode & 0o777 == 0o700
     assert os.stat("/etc/passwd") == before
+
+
+def test_a_data_directory_that_is_not_there_lets_nobody_else_in(tmp_path):
+    assert datadir.mode_of(tmp_path / "gone") == 0o700
+
+
+@pytest.mark.parametrize("rules", [True, False])
+def test_labels_are_set_only_where_selinux_rules(tmp_path, monkeypatch, rules):
+    asked = []
+    monkeypatch.setattr(datadir, "SELINUX", str(tmp_path if rules else tmp_path / "no"))
+    monkeypatch.setattr(datadir.process, "run", lambda command, _patience: asked.append(command.argv))
+    datadir.relabel("/srv/mysql")
+    assert asked == [("restorecon", "-R", "--", "/srv/mysql")] * rules

@@ -1,6 +1,7 @@
 """The statements that make a replica, and the configuration that they need."""
 
 import os
+import pwd
 from types import SimpleNamespace
 
 import pytest
@@ -51,6 +52,12 @@ def against(monkeypatch):
         return " ".join(installing.reasons(SimpleNamespace(datadir=str(datadir)), wish, "db2"))
 
     return against
+
+
+def test_logs_outside_of_the_data_are_a_reason(against, tmp_path, monkeypatch):
+    elsewhere = {"log_bin": "ON", "log_bin_basename": "/var/log/mysql/bin"}
+    monkeypatch.setattr(discovery, "look", lambda _found: replica(variables=elsewhere))
+    assert "keeps its binary log outside of its data directory" in against(tmp_path / "data", tmp_path / "new")
 
 
 def link(place):
@@ -110,7 +117,7 @@ def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_p
     done = installing.settle(tmp_path)
     assert (done["kept"], done["proof"]) == ("/d.before-1", {"proved": True})
     assert installing.last(tmp_path) == done
-    assert started_with == [("m.service", "--read-only=1")]
+    assert started_with == [("m.service", "--read-only=1", "--event-scheduler=OFF")]
     with pytest.raises(NothingToUndo):
         installing.roll_back(tmp_path)
 
@@ -139,3 +146,30 @@ def test_old_data_that_is_there_is_not_given_up(tmp_path, hold):
     hold.note(kept=str(tmp_path))
     with pytest.raises(ReplicaRefused, match="it is there"):
         installing.roll_back(tmp_path, str(tmp_path))
+
+
+@pytest.fixture
+def exchanged(tmp_path, monkeypatch):
+    """(the data directory that was exchanged, what was done on the way)."""
+    done = []
+    data, new = tmp_path / "data", tmp_path / "new"
+    for place, mode in ((data, 0o775), (new, 0o700)):
+        place.mkdir()
+        place.chmod(mode)
+    (new / "ibdata1").touch()
+    monkeypatch.setattr(installing.datadir, "relabel", lambda path: done.append((path, os.listdir(path))))
+    found = SimpleNamespace(datadir=str(data), owner=pwd.getpwuid(os.getuid()))
+    undo = SimpleNamespace(register=lambda *_, **__: None)
+    installing._exchange(SimpleNamespace(undo=undo), found, str(new), f"{data}.before-1")
+    return data, done
+
+
+def test_labels_are_those_of_the_name_under_which_the_server_finds_its_data(exchanged):
+    """A policy goes by the path: labelled as a directory beside that, no server that it rules could open it."""
+    data, done = exchanged
+    assert done == [(str(data), ["ibdata1"])]
+
+
+def test_who_may_enter_the_data_directory_may_enter_the_new_one_and_nobody_writes_there(exchanged):
+    data, _ = exchanged
+    assert data.stat().st_mode & 0o777 == 0o755

@@ -1,6 +1,7 @@
 """The unit of systemd that runs the database: looked at, stopped, masked, started with options of ours."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from replicaplan.errors import NoDatabase, StartFailed
 
 DROP_INS = Path("/etc/systemd/system")
 DROP_IN = "salt-transfer-replica.conf"
+VARIABLE = "MYSQLD_OPTS"
 STOPPING, STARTING = 1000.0, 1000.0
 SHOWN = ("LoadState", "ActiveState", "SubState", "MainPID", "UnitFileState", "User", "FragmentPath")
 JOURNAL_LINES = 15
@@ -100,14 +102,31 @@ def drop_in(name):
 
 
 def set_options(name, *options):
-    """Let its next start be with these options of the server, through the variable that every MariaDB's unit takes."""
+    """Let its next start be with these options of the server, behind those that its administrator has given it.
+
+    They go through the variable that every MariaDB's unit takes, and which the last file that sets it decides.
+    """
+    if drop_in(name).exists():
+        clear_options(name)  # ours must not count as the administrator's
     place = drop_in(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_suffix(".part")
-    part.write_text(f'[Service]\nEnvironment="MYSQLD_OPTS={" ".join(options)}"\n')
+    value = _quoted(" ".join([*_given_options(name), *options]))
+    part.write_text(f'[Service]\nEnvironment="{VARIABLE}={value}"\n')
     os.replace(part, place)
     documents.flush_directory(place.parent)
     reload()
+
+
+def _given_options(name):
+    """What other files of the unit set the variable to, as words."""
+    shown = process.run(Command(("systemctl", "show", "--property=Environment", "--value", "--", name))).stdout
+    given = [word.partition("=") for word in shlex.split(shown.decode(errors="replace"))]
+    return next((value.split() for variable, _, value in reversed(given) if variable == VARIABLE), [])
+
+
+def _quoted(value):
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
 def options(name):

@@ -177,9 +177,24 @@ def test_new_data_is_installed_proved_and_settled(pair):
     assert pair.call("replica.discard") == {"removed": True}
 
 
+@pytest.fixture
+def override(pair):
+    """Options that the administrator has given the replica's unit."""
+    place = "/etc/systemd/system/mariadb.service.d/override.conf"
+    pair.replica.machine.run(["install", "-D", "/dev/stdin", place], input=OVERRIDE)
+    pair.replica.machine.run(["systemctl", "daemon-reload"])
+    yield
+    pair.replica.machine.run(["rm", place])
+    pair.replica.machine.run(["systemctl", "daemon-reload"])
+
+
+OVERRIDE = '[Service]\nEnvironment="MYSQLD_OPTS=--slow-query-log --long-query-time=7"\n'
+
+
 @pytest.mark.slow
-def test_settled_data_stays_and_the_old_is_dropped_by_its_name(pair):
+def test_settled_data_stays_and_the_old_is_dropped_by_its_name(pair, override):
     install_and_start(pair)
+    assert pair.replica.sql("SELECT @@slow_query_log, @@long_query_time") == [["1", "7.000000"]]
     pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
     pair.call("replica.start_replication")
     pair.call("replica.proved", {"by": "test"})
@@ -192,6 +207,7 @@ def test_settled_data_stays_and_the_old_is_dropped_by_its_name(pair):
     with configured(pair.replica, "event_scheduler = ON"):
         variables = pair.call("replica.info")["variables"]
         assert (variables["read_only"], variables["event_scheduler"]) == ("ON", "OFF")
+        assert pair.replica.value("SELECT @@slow_query_log") == "1"
     assert pair.replicates()
 
 

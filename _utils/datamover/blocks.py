@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from . import digests
-from .errors import LocalError, ManifestInvalid
+from .errors import LocalError, ManifestInvalid, shown
 
 BLOCK = 4 * 1024 * 1024
 DIGEST = 32
@@ -53,13 +53,14 @@ def block_count(length: int, block_size: int) -> int:
     return -(-length // block_size)
 
 
-def check_blocks(length: int, block_size: int, name: str = "") -> None:
-    """Refuse a file that has too many blocks; `name` is how to call it."""
+def check_blocks(length: int, block_size: int, name: bytes = b"") -> None:
+    """Refuse a file that has too many blocks."""
     count = block_count(length, block_size)
     if count > MOST_BLOCKS:
+        what = f"{shown(name)}: a file" if name else "a file"
         most = f"at most {MOST_BLOCKS} blocks ({MOST_BLOCKS * block_size} bytes) can be verified"
         raise ManifestInvalid(
-            f"{name}{': ' if name else ''}a file of {length} bytes has {count} blocks of {block_size} bytes; {most}. "
+            f"{what} of {length} bytes has {count} blocks of {block_size} bytes; {most}. "
             "Blocks are chosen by the largest file that the plan has found: copy it by itself",
             length=length,
         )

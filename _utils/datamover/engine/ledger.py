@@ -130,7 +130,7 @@ class Ledger:
 
     def _check_blocks(self, entry):
         """Before anything of a file comes, and not when its digests do."""
-        check_blocks(entry.size, self._terms.block_size, shown(entry.name))
+        check_blocks(entry.size, self._terms.block_size, entry.name)
 
     def announce(self, entries, last):
         """Checked entries may land from now on."""

@@ -8,7 +8,7 @@ or the configuration of this minion; what is not given is found out::
       unit: mariadb.service
       user: root                # at the socket; the unix_socket plugin needs no password
       defaults_file: /root/.my.cnf
-      replication: {user: repl, password: ..., ssl: true}
+      replication: {user: repl, password: ..., ssl_ca: /etc/mysql/authority.pem}    # ssl, ssl_verify: see the docs
 
 An installation is a hold: until ``replica.settle`` the old data comes back, and the server runs as it did, when a step
 fails, when ``replica.roll_back`` is called, and when nobody goes on with it within its lease, whatever died meanwhile.
@@ -134,7 +134,8 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
 
 def login(primary, port=3306, nonce=None):
     """
-    Try whether this host can log in at a primary with what it would replicate with. Changes nothing.
+    Try whether this host can follow a primary with what it would replicate with: whether it is admitted, encrypted as
+    its settings say, and may read the binary log. Changes nothing.
 
     primary
         Its address.

@@ -18,7 +18,7 @@ from replicaplan import clone, logs, standing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
-from . import datadir, discovery, holds, running
+from . import datadir, discovery, holds, running, tls
 from . import unit as units
 
 NAME = "installation"
@@ -179,7 +179,7 @@ def change_master(primary, port, coordinates, replication):
     """The statements that set coordinates. Beside a GTID position file and number would be ignored: left out."""
     login = [
         ("HOST", sql.quote(primary)), ("PORT", str(int(port))), ("USER", sql.quote(replication.user)),
-        ("PASSWORD", sql.quote(replication.password)), ("SSL", str(int(bool(replication.ssl)))),
+        ("PASSWORD", sql.quote(replication.password)), *tls.of_channel(replication),
     ]
     if backups.is_gtid(coordinates.gtid):
         place = [("USE_GTID", "slave_pos")]

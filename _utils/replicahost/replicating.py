@@ -1,16 +1,22 @@
 """Replication on this host: started, waited for, halted at one position and let go on."""
 
+import os
 import time
 
 from hosttools import backups, sql
 from replicaplan import standing
 from replicaplan.errors import ReplicaError, ReplicaRefused, ReplicationBroken, ReplicationLate
 
-from . import discovery, holds
+from . import discovery, holds, tls
 from .server import Server
 from .undoing import resume
 
 PAUSE_NAME = "pause"
+ADMITTED = """SELECT JSON_OBJECT('user', CURRENT_USER(), 'role', COALESCE(CURRENT_ROLE(), ''), 'cipher', (SELECT
+    variable_value FROM information_schema.session_status WHERE variable_name = 'SSL_CIPHER'), 'may', EXISTS(SELECT 1
+    FROM information_schema.user_privileges WHERE privilege_type = 'REPLICATION SLAVE'
+    AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')))"""
+"""Of a session: who it is, how its connection is encrypted, whether it may read a binary log."""
 LOOK = 0.2  # nothing tells when a thread changes its state
 GTID_LOOK = 2.0  # so often a wait for a position looks whether the threads have given up
 SLACK = 30.0
@@ -21,13 +27,32 @@ def _pace():
 
 
 def login_trouble(replication, primary, port):
-    """Why a replica could not log in at its primary with this; empty if it can."""
-    remote = Server("", replication.user, replication.password, host=primary, port=port)
+    """Why a replica could not follow its primary with this login; empty if it can."""
+    if replication.ssl_ca and not os.path.isfile(replication.ssl_ca):
+        return f"{replication.ssl_ca}, which replica:replication:ssl_ca names, is no file on this host."
+    options = tls.of_client(replication)
+    remote = Server("", replication.user, replication.password, host=primary, port=port, options=options)
     try:
-        remote.do("DO 1", patience=SLACK)
+        told = remote.document(ADMITTED, patience=SLACK)
     except ReplicaError as error:
         return error.text
-    return ""
+    return " ".join(_against_login(replication, remote.where, told))
+
+
+def _against_login(replication, where, told):
+    """What speaks against following with a login that was admitted."""
+    against = []
+    if not told["may"] and not told["role"]:  # what a role permits is not listed with what its users are permitted
+        against.append(
+            f"{replication.user} may log in at {where}, but lacks REPLICATION SLAVE: GRANT REPLICATION SLAVE ON *.* TO "
+            f"{told['user']} on the primary."
+        )
+    if tls.wanted(replication) and not told["cipher"]:
+        against.append(
+            f"The database at {where} does not encrypt, and replica:replication asks for it: give that server a "
+            "certificate, or take ssl out."
+        )
+    return against
 
 
 def start(server, timeout):
@@ -104,7 +129,7 @@ def await_lag(server, most, samples, timeout):
 
 def pause(found, state_dir, lease):
     """Halt the applying thread for as long as somebody goes on with it. Returns where it stands."""
-    channel = await_running(found.server, 0)
+    channel = _only_channel(found.server)
     hold = holds.begin(state_dir, PAUSE_NAME, lease, channel=channel["name"])
     with hold.working():
         settings = found.settings
@@ -114,6 +139,16 @@ def pause(found, state_dir, lease):
         )
         found.server.do(f"SET @@default_master_connection={sql.quote(channel['name'])}; STOP SLAVE SQL_THREAD")
     return {"channel": channel["name"], "using_gtid": channel["using_gtid"], "executed": channel["executed"]}
+
+
+def _only_channel(server):
+    """The channel of a replica that can be compared with a primary: both threads run, and it follows no other."""
+    channels = discovery.replication(server)
+    if len(channels) > 1:
+        raise ReplicaRefused(
+            [f"It follows {len(channels)} primaries, so it holds more than any one of them: it is not compared."]
+        )
+    return await_running(server, 0)
 
 
 def advance(found, state_dir, mark, timeout):

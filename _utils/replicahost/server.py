@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datamover.host import process
@@ -39,6 +40,7 @@ class Server:
     host: str = ""
     port: int = 0
     sure: bool = True
+    options: Mapping = field(default_factory=dict)
 
     def rows(self, query, patience=PATIENCE):
         """The rows of one query, as dicts of words."""
@@ -69,7 +71,7 @@ class Server:
         """The text of a defaults file; what comes later in it counts."""
         there = {"host": self.host, "port": self.port, "protocol": "tcp"} if self.host else {"socket": self.socket}
         if not self.defaults_file:
-            return sql.defaults({**there, "user": self.user, "password": self.password})
+            return sql.defaults({**there, "user": self.user, "password": self.password, **self.options})
         named = {**(there if self.sure else {}), "user": "" if self.user == "root" else self.user}
         included = f"!include {self.defaults_file}\n"
         return f"{sql.defaults(there)}{included}{sql.defaults({**named, 'password': self.password})}"

@@ -14,7 +14,9 @@ class Replication:
 
     user: str = ""
     password: str = field(default="", repr=False)
-    ssl: bool = False
+    ssl: bool | None = None
+    ssl_ca: str = ""
+    ssl_verify: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,25 @@ def read(*layers):
     for_other_systems = known.pop("repair", None)  # what a master reads of a shared pillar
     del for_other_systems
     reasons = [*_strange(Settings, known, "replica"), *_strange(Replication, replication, "replica:replication")]
+    reasons = reasons or _against_encryption(replication)
     if reasons:
         raise ReplicaRefused(reasons)
     return Settings(**known, replication=Replication(**replication))
+
+
+def _against_encryption(replication):
+    """What is said of encryption and cannot be meant."""
+    found = [
+        f"replica:replication:{name} in this minion's configuration is true or false, not {replication[name]!r}."
+        for name in ("ssl", "ssl_verify")
+        if replication.get(name) is not None and not isinstance(replication[name], bool)
+    ]
+    authority = replication.get("ssl_ca") or ""
+    if not isinstance(authority, str) or (authority and not authority.startswith("/")):
+        found.append(f"replica:replication:ssl_ca has to be the absolute path of a file, not {authority!r}.")
+    if replication.get("ssl") is False and (authority or replication.get("ssl_verify")):
+        found.append("replica:replication has ssl: false beside ssl_ca or ssl_verify: one of them is not meant.")
+    return found
 
 
 def _strange(kind, found, where):

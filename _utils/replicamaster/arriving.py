@@ -1,0 +1,65 @@
+"""One backup for several replicas: copied, completed where it was lost on its way, prepared. All servers go on then.
+
+So a replica at which any of this fails is left out, and costs the others nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from replicaplan.clone import Plan
+
+from .asking import LONG, Hosts
+from .story import Story, Wish
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How the backup arrived: what the report tells of it, the replicas that it did not reach, and why in sentences.
+
+    `transfer` is what can be gone on with for them; empty if nothing can.
+    """
+
+    told: Mapping[str, Any]
+    missing: tuple[str, ...] = ()
+    why: str = ""
+    transfer: str = ""
+
+
+@dataclass(frozen=True)
+class Courier:
+    """How backups travel: from the source to several places, and from one of those to who is still missing."""
+
+    copy: Callable[[str, Sequence[str]], Copied]
+    complete: Callable[[Copied, str], Copied]
+
+
+def copied(courier: Courier, plan: Plan, wish: Wish, story: Story) -> Copied:
+    """The backup arrives, in the end from one that has it: before anything is prepared they are the same."""
+    with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
+        found = courier.copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
+    if found.missing and found.transfer:
+        sibling = _there(wish, found)[0]
+        with story.step("complete", source=sibling, replicas=list(found.missing)):
+            found = courier.complete(found, sibling)
+    words = f"The backup did not arrive at {', '.join(found.missing)}: {found.why}"
+    story.left.update(dict.fromkeys(found.missing, words))
+    return found
+
+
+def prepared(hosts: Hosts, plan: Plan, wish: Wish, found: Copied, story: Story) -> dict[str, Any]:
+    """{replica: what its prepared backup says}; raised is what went wrong only if it did so at all of them."""
+    there = _there(wish, found)
+    asked = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in there}
+    with story.step("prepare", replicas=there):
+        backups, failed = hosts.tell_each(asked, "prepare", LONG)
+    if not backups:
+        raise next(iter(failed.values()))
+    story.left.update({host: error.text for host, error in failed.items()})
+    return backups
+
+
+def _there(wish: Wish, found: Copied) -> list[str]:
+    return [host for host in wish.replicas if host not in found.missing]

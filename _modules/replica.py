@@ -28,6 +28,7 @@ from replicahost import backup as backing
 from replicahost import counting, discovery, holds, installing, replicating
 from replicahost import settings as own
 from replicaplan import logs, standing
+from replicaplan import memory as limit
 from replicaplan.errors import ReplicaError, ReplicaRefused
 from transferplan import settings, statement, units
 from transferplan.errors import PlanError
@@ -177,7 +178,7 @@ def prepare(target, memory=0, nonce=None):
     """
 
     def work():
-        changed = backing.prepare(target, units.parse_size(str(memory)), _own().open_files)
+        changed = backing.prepare(target, limit.chosen(memory, units.parse_size), _own().open_files)
         return {**backing.read(target).as_dict(), "changed": changed}
 
     return _answer(nonce, work)
@@ -357,7 +358,7 @@ def sample(nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``gtid`` (the last transaction of every domain that is logged here), ``state`` (of every domain and
-    server), ``file``, ``position``.
+    server), ``file``, ``position``, ``server_id``.
 
     CLI Example:
 
@@ -368,7 +369,7 @@ def sample(nonce=None):
 
     def work():
         server = _running().server
-        query = "SELECT JSON_OBJECT('gtid', @@gtid_binlog_pos, 'state', @@gtid_binlog_state)"
+        query = "SELECT JSON_OBJECT('gtid', @@gtid_binlog_pos, 'state', @@gtid_binlog_state, 'server_id', @@server_id)"
         (at,) = server.rows("SHOW MASTER STATUS") or [{"File": "", "Position": 0}]
         return {**server.document(query), "file": at["File"], "position": int(at["Position"])}
 

@@ -14,6 +14,7 @@ from hosttools.errors import HostToolError
 from replicahost import backup as backing
 from replicahost import discovery, streaming
 from replicahost import settings as own
+from replicaplan import memory as limit
 from replicaplan.errors import ReplicaError
 from transferplan import units
 
@@ -78,7 +79,7 @@ def prepare(target, memory=0):
     target
         An absolute path. Preparing changes the backup: never do it to the only copy of one.
 
-    memory : a quarter of what is available, from 32 MiB to 8 GiB
+    memory : a quarter of what is available, or of what the minion's unit may have, from 32 MiB to 8 GiB
         How much the tool may use, as a number of bytes or a size such as 2GiB.
 
     Returns what ``xtrabackup.info`` returns, and ``changed``. The limit of open files is raised for the tool. A
@@ -93,7 +94,7 @@ def prepare(target, memory=0):
     """
     with _told():
         settings = _settings()
-        changed = backing.prepare(target, _bytes(memory), settings.open_files)
+        changed = backing.prepare(target, limit.chosen(memory, units.parse_size), settings.open_files)
         return {**backing.read(target).as_dict(), "changed": changed}
 
 
@@ -135,10 +136,3 @@ def _told():
 
 def _settings():
     return own.read(__pillar__.get("replica"), __opts__.get("replica"))
-
-
-def _bytes(size):
-    try:
-        return units.parse_size(str(size))
-    except ValueError:
-        raise CommandExecutionError(f"memory={size!r} is no size: a number of bytes, 512MiB, 2GiB are.") from None

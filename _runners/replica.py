@@ -21,9 +21,11 @@ import saltface
 from replicamaster import cloning, looks, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
+from replicaplan import memory as limit
 from replicaplan import repair
 from replicaplan.errors import CopyFailed, RepairForbidden, ReplicaError, ReplicaRefused
 from transfermaster import calling, drive, telling
+from transferplan import units
 from transferplan.errors import PlanError
 
 __virtualname__ = "replica"
@@ -156,8 +158,8 @@ def clone(
     """
     wish = cloning.Wish(
         str(source), _names(replicas), str(primary or source), address, _number("port", port), _names(confirm or ()),
-        in_service, discard_own_writes, lock_others, keep_old, _number("lease", lease), memory,
-        timeout=_number("timeout", timeout),
+        in_service, discard_own_writes, lock_others, keep_old, _number("lease", lease),
+        limit.chosen(memory, units.parse_size), timeout=_number("timeout", timeout),
     )
     return _good(_planned(wish), "planned") if test else _good(_alone(wish, options or {}), "ok")
 
@@ -183,8 +185,8 @@ def prove(replica, primary, lock_others=False, timeout=3600):
 
     Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``proved``, ``checks`` (``what``, ``ok``,
     ``text``: that what the primary logged after the start arrived, that both were counted at one position, rows and
-    definitions equal, both threads run, read_only, no transactions of its own), ``compared`` (``mark``, ``root``,
-    ``tables``, ``rows``, ``objects``, ``seconds``), ``unproved`` (schema, table, engine).
+    definitions equal, both threads run, whom it follows, read_only, no transactions of its own), ``compared``
+    (``mark``, ``root``, ``tables``, ``rows``, ``objects``, ``seconds``), ``unproved`` (schema, table, engine).
 
     CLI Example:
 

@@ -75,6 +75,12 @@ def series(version: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """(10, 11, 19) of 10.11.19-MariaDB-log; what is no version is before all of them."""
+    found = re.match(r"\d+(\.\d+)+", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
 def vendor(version: str, comment: str = "") -> str:
     """Whose server this is: mariadb, percona or mysql."""
     words = f"{version} {comment}".lower()

@@ -31,6 +31,7 @@ def stream(tool: str, access: str, socket: str, datadir: str, scratch: str, para
         tool,
         f"--defaults-extra-file={access}",
         "--backup",
+        "--skip-no-lock",  # whatever the server's own configuration says: without locks no coordinates are right
         "--stream=xbstream",
         f"--parallel={parallel}",
         f"--socket={socket}",

@@ -2,21 +2,20 @@
 
 import os
 import resource
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamover.host import documents, process
+from datamover.host import children, documents, process
 from hosttools import backups
 from hosttools.commands import ANY, Command, words
+from replicaplan import memory
 from replicaplan.errors import BackupUnfit, PrepareFailed
 
 from .server import find_tool
 
 TOLD = 1500
-SMALLEST_MEMORY = 32 << 20
-MEMORY_SHARE, MOST_MEMORY = 4, 8 << 30
+LOOK = 3600.0
 CHECK_PATIENCE = 24 * 3600.0
 
 
@@ -123,7 +122,7 @@ def check_whole(backup):
         )
 
 
-def prepare(path, memory=0, open_files=1_000_000):
+def prepare(path, size=0, open_files=1_000_000):
     """Make a backup consistent; True if it was not before. Once begun it is either prepared or of no use."""
     backup = read(path)
     check_whole(backup)
@@ -132,10 +131,10 @@ def prepare(path, memory=0, open_files=1_000_000):
     begun = Path(path, BEGUN)
     if begun.exists():
         raise BackupUnfit(f"{path} was being prepared when that was interrupted: it may be neither. Take a new backup.")
-    _check_same_series(backup)
+    _check_tool(backup)
     begun.touch(0o600)
     documents.flush_directory(path)
-    _run_prepare(path, memory or default_memory(), open_files)
+    _run_prepare(path, size or default_memory(), open_files)
     if not read(path).prepared:
         raise PrepareFailed(f"{path} is not prepared though the tool said so: look at its checkpoints file.")
     begun.unlink()
@@ -146,41 +145,57 @@ def prepare(path, memory=0, open_files=1_000_000):
 BEGUN = ".salt-transfer-preparing"
 
 
-def _check_same_series(backup):
-    """The format of the redo log belongs to a series: another one may read it wrongly."""
+def _check_tool(backup):
+    """The format of the redo log belongs to a series, and an older tool of it may not know all of that."""
     tool = find_tool(backups.TOOLS, "backup tool")
     result = process.run(Command((tool, "--version"), ok=ANY))
     said = (result.stdout + result.stderr).decode("utf-8", "replace")
     own = next((word for word in said.split() if backups.series(word) != (0, 0)), "")
-    if backup.version and backups.series(own) != backups.series(backup.version):
-        raise BackupUnfit(
-            f"{backup.path} is of a server {backup.version}, and {tool} here is {own or 'of no known version'}: "
-            "prepare it with the tool of the same series."
-        )
+    if not backup.version:
+        return
+    whose = f"{backup.path} is of a server {backup.version}, and {tool} here is {own or 'of no known version'}"
+    if backups.series(own) != backups.series(backup.version):
+        raise BackupUnfit(f"{whose}: prepare it with the tool of the same series.")
+    if backups.numbers(own) < backups.numbers(backup.version):
+        raise BackupUnfit(f"{whose}: prepare it with a tool that is not older.")
 
 
 def default_memory():
-    """A quarter of what is free now: a server on the same host must not lose its own."""
+    """A quarter of what is available: on this host now, and to the unit in which we run at most."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
-            return max(SMALLEST_MEMORY, min(MOST_MEMORY, int(line.split()[1]) * 1024 // MEMORY_SHARE))
-    return SMALLEST_MEMORY
+            return memory.usual(int(line.split()[1]) * 1024, _limits())
+    return memory.SMALLEST
 
 
-def _run_prepare(path, memory, open_files):
+def _limits(own=Path("/proc/self/cgroup"), tree=Path("/sys/fs/cgroup")):
+    """What the control groups permit in which this process is."""
+    unified = [line[3:].strip("/") for line in own.read_text().splitlines() if line.startswith("0::")]
+    for place in unified:
+        for group in (tree / place, *(tree / place).parents):
+            limit = group / "memory.max"
+            if limit.is_file() and (words := limit.read_text().strip()).isdigit():
+                yield int(words)
+            if group == tree:
+                break
+
+
+def _run_prepare(path, size, open_files):
     tool = find_tool(backups.TOOLS, "backup tool")
-    command = backups.prepare(tool, path, memory, _allowed(open_files))
-    with tempfile.TemporaryFile() as said:
-        status = subprocess.run(
-            command.argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=process.ENVIRONMENT, cwd="/",
-            check=False,
-        ).returncode
-        said.seek(max(0, said.seek(0, os.SEEK_END) - 65536))
-        words_said = said.read()
+    command = backups.prepare(tool, path, size, _allowed(open_files))
+    with tempfile.TemporaryDirectory() as notes:
+        said = os.path.join(notes, "said")
+        child = children.Child(command.argv, said)
+        try:
+            while not child.ends_within(LOOK):
+                pass
+        finally:
+            child.end()
+        words_said = children.tail(said)
     lines = words_said.strip().splitlines()
-    if status != 0 or not lines or not lines[-1].endswith(backups.COMPLETED):
+    if child.status != 0 or not lines or not lines[-1].endswith(backups.COMPLETED):
         last = words_said.decode("utf-8", "replace").strip()[-TOLD:]
-        raise PrepareFailed(f"{path} could not be prepared: `{tool} --prepare` ended with status {status}: {last}")
+        raise PrepareFailed(f"{path} could not be prepared: `{tool} --prepare` {children.ended(child.status)}: {last}")
 
 
 def _allowed(open_files):

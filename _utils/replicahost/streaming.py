@@ -3,12 +3,11 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 
 from datamover.disk import kernel
-from datamover.host import documents, process
+from datamover.host import children, documents
 from hosttools import hotbackup
 from replicaplan.errors import BackupUnfit, ReplicaRefused
 
@@ -16,6 +15,7 @@ from . import backup as backing
 from . import datadir, server
 
 TOLD = 1500
+LOOK = 3600.0
 STAGING = ".salt-transfer-backup-"
 
 
@@ -54,24 +54,29 @@ def _stream(found, staging, parallel):
     """Both programs to their ends; what they say goes to files, because a full pipe would stop them."""
     tool = server.find_tool(hotbackup.TOOLS["mariadb"], "backup tool of MariaDB")
     unpacker = server.find_tool((hotbackup.UNPACKERS["mariadb"],), "unpacker of backups")
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as unpacked:
-        with found.server.login() as (path, descriptors), _scratch(staging) as scratch:
+    with tempfile.TemporaryDirectory() as notes, found.server.login() as (path, descriptors):
+        said, unpacked = os.path.join(notes, "said"), os.path.join(notes, "unpacked")
+        with _scratch(staging) as scratch:
             follows = bool(found.server.rows("SHOW ALL SLAVES STATUS"))
             argv = hotbackup.stream(tool, path, found.socket, found.datadir, scratch, parallel, follows)
-            producer = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=process.ENVIRONMENT, cwd="/",
-                pass_fds=descriptors,
-            )
-            with _ended(producer):
-                consumer = subprocess.run(
-                    hotbackup.unpack(unpacker, parallel), stdin=producer.stdout, stdout=unpacked, stderr=unpacked,
-                    env=process.ENVIRONMENT, cwd=staging, check=False,
-                )
-                producer.stdout.close()
-                producer.wait()
-        _check(tool, producer.returncode, said)
-        if consumer.returncode != 0:
-            raise BackupUnfit(f"`{unpacker} -x` ended with status {consumer.returncode}: {_end_of(unpacked)}")
+            producer, consumer = _run(argv, said, descriptors, hotbackup.unpack(unpacker, parallel), unpacked, staging)
+        _check(tool, producer, said)
+        if consumer != 0:
+            raise BackupUnfit(f"`{unpacker} -x` {children.ended(consumer)}: {_end_of(unpacked)}")
+
+
+def _run(argv, said, descriptors, unpack, unpacked, staging):
+    """(status, status) of the two; whatever happens here, and to us, neither runs on."""
+    with contextlib.ExitStack() as ends:
+        producer = children.Child(argv, said, stdout=subprocess.PIPE, pass_fds=descriptors)
+        ends.callback(producer.end)
+        consumer = children.Child(unpack, unpacked, stdin=producer.stdout, directory=staging)
+        ends.callback(consumer.end)
+        producer.stdout.close()  # else it would not notice that nobody reads any more
+        for child in (consumer, producer):
+            while not child.ends_within(LOOK):
+                pass
+    return producer.status, consumer.status
 
 
 def _scratch(staging):
@@ -79,30 +84,14 @@ def _scratch(staging):
     return tempfile.TemporaryDirectory(prefix=STAGING, dir=os.path.dirname(staging))
 
 
-@contextlib.contextmanager
-def _ended(producer):
-    """mariabackup takes no notice of SIGTERM: whatever happens here, it is ended by what it heeds."""
-    try:
-        yield
-    finally:
-        if producer.poll() is None:
-            producer.send_signal(signal.SIGINT)
-            try:
-                producer.wait(10)
-            except subprocess.TimeoutExpired:
-                producer.kill()
-                producer.wait()
-
-
 def _check(tool, status, said):
     words = _end_of(said)
     if status != 0 or not hotbackup.said_completed(words.encode()):
-        raise BackupUnfit(f"`{tool} --backup` ended with status {status}: {words}")
+        raise BackupUnfit(f"`{tool} --backup` {children.ended(status)}: {words}")
 
 
-def _end_of(file):
-    file.seek(max(0, file.seek(0, os.SEEK_END) - TOLD))
-    return file.read().decode("utf-8", "replace").strip()
+def _end_of(path):
+    return children.tail(path, TOLD).decode("utf-8", "replace").strip()
 
 
 def _sync(directory):

@@ -38,25 +38,27 @@ def short(proof: Mapping[str, Any]) -> dict[str, Any]:
 
 def prove(hosts: Hosts, primary: str, replica: str, lock_others: bool = False, timeout: float = 3600) -> dict[str, Any]:
     """The proof as a document; whatever is found, the replica replicates again afterwards as it did."""
-    checks = [_arrival(hosts, primary, replica, timeout)]
+    sampled = hosts.ask(primary, "sample")
+    checks = [_arrival(hosts, sampled["gtid"], replica, timeout)]
     counts: Mapping[str, Any] = {}
     differing: list[str] = []
     if checks[0].ok:
         counts, found, differing = _compare(hosts, primary, replica, lock_others, timeout)
         checks += found
     told = hosts.ask(replica, "info")
-    checks += proof.of_standing(told)
+    checks += proof.of_standing(told, primary, sampled["server_id"])
     checks.append(_writes(hosts, primary, replica, told))
     return {"primary": primary, "replica": replica, **proof.report(checks, counts, differing)}
 
 
-def _arrival(hosts: Hosts, primary: str, replica: str, timeout: float) -> proof.Check:
-    sampled = hosts.ask(primary, "sample")
+def _arrival(hosts: Hosts, gtid: str, replica: str, timeout: float) -> proof.Check:
+    if not gtid:
+        return proof.of_arrival(gtid)
     try:
-        waited(hosts, replica, timeout, LEASE / 2, gtid=sampled["gtid"])
+        waited(hosts, replica, timeout, LEASE / 2, gtid=gtid)
     except ReplicaError as error:
-        return proof.of_arrival(sampled["gtid"], error.text)
-    return proof.of_arrival(sampled["gtid"])
+        return proof.of_arrival(gtid, error.text)
+    return proof.of_arrival(gtid)
 
 
 def _writes(hosts: Hosts, primary: str, replica: str, told: Mapping[str, Any]) -> proof.Check:

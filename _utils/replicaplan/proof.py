@@ -23,20 +23,37 @@ class Check:
         return asdict(self)
 
 
-def of_standing(told: Mapping[str, Any]) -> list[Check]:
-    """That the replica replicates and cannot be written to; that it follows the right one is shown by what arrives."""
-    against = standing.against_replicating(told["channels"])
-    followed = ", ".join(each["primary"] for each in told["channels"])
+def of_standing(told: Mapping[str, Any], primary: str, primary_id: Any) -> list[Check]:
+    """That the replica replicates this primary alone and wholly, and cannot be written to."""
+    channels = told["channels"]
+    against = standing.against_replicating(channels)
+    followed = ", ".join(each["primary"] for each in channels)
     read_only = told["variables"].get("read_only")
     return [
         Check("threads", not against, " ".join(against) or f"both threads run, following {followed}"),
+        _of_source(channels, primary, primary_id),
         Check("read_only", read_only == "ON", f"read_only is {read_only}"),
     ]
 
 
+def _of_source(channels: Sequence[Mapping[str, Any]], primary: str, primary_id: Any) -> Check:
+    """What arrives shows that somebody is followed; that it is this primary, and all of it, the channel has to tell."""
+    strange = [each["primary_id"] for each in channels if str(each["primary_id"]) != str(primary_id)]
+    filters = sorted({name for each in channels for name in each["filters"]})
+    against = [
+        *([f"it follows {len(channels)} primaries"] if len(channels) > 1 else []),
+        *(f"it follows server {number}, and {primary} is server {primary_id}" for number in strange),
+        *([f"it applies only a part: {', '.join(filters)}"] if filters else []),
+    ]
+    good = f"it follows {primary} (server {primary_id}), without filters"
+    return Check("source", bool(channels) and not against, "; ".join(against) or (good if channels else "it has none"))
+
+
 def of_arrival(gtid: str, trouble: str = "") -> Check:
-    """That what the primary logged after the start has been applied."""
-    return Check("arrival", not trouble and bool(gtid), trouble or f"the primary's {gtid or 'GTID'} has been applied")
+    """That what the primary logged after the start has been applied; if nobody writes there, the last before it."""
+    if not gtid and not trouble:
+        return Check("arrival", False, "the primary has logged nothing yet, so nothing could arrive: write there first")
+    return Check("arrival", not trouble, trouble or f"the primary's {gtid} has been applied")
 
 
 def of_counts(primary: Mapping[str, Any], replica: Mapping[str, Any]) -> list[Check]:

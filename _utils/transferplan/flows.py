@@ -209,11 +209,22 @@ def _unpacking(place: Endpoint, backup: Backup | None, server: Server) -> Iterat
             "take keep_stream=True"
         )
     for name in TOOLS[server.vendor]:
-        if tools.get(name) and series(tools[name]) != series(server.version):
-            yield errors.UnfitHost.reason(
-                f"{name} on {place.host} is {tools[name]}, which cannot prepare a backup of {server.version}: "
-                "bring it to the donor's series"
-            )
+        if tools.get(name):
+            yield from _preparing(place, name, tools[name], server)
+
+
+def _preparing(place: Endpoint, name: str, version: str, server: Server) -> Iterator[Reason]:
+    """Whether a tool that is there could prepare the backup later."""
+    if series(version) != series(server.version):
+        yield errors.UnfitHost.reason(
+            f"{name} on {place.host} is {version}, which cannot prepare a backup of {server.version}: "
+            "bring it to the donor's series"
+        )
+    elif numbers(version) < numbers(server.version):
+        yield errors.UnfitHost.reason(
+            f"{name} on {place.host} is {version}, older than the donor's {server.version}: bring it to that version, "
+            "or the backup cannot be prepared there"
+        )
 
 
 def _format(place: Endpoint, facts: Facts, source: Facts) -> Iterator[Reason]:

@@ -44,6 +44,12 @@ def test_no_secret_is_among_the_words_of_the_call():
     assert hotbackup.unpack("mbstream", 3) == ("mbstream", "-x", "--parallel=3")
 
 
+def test_locks_are_taken_also_where_the_servers_configuration_says_otherwise():
+    """What is in a file counts less than what is called."""
+    argv = hotbackup.stream("mariabackup", *CALL[1:], "/run/s.sock", "/srv/mysql", "/scratch", 3, False)
+    assert "--skip-no-lock" in argv and "--no-lock" not in argv
+
+
 @pytest.mark.parametrize(
     "said, version",
     [

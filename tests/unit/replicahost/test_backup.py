@@ -48,3 +48,40 @@ def test_what_is_only_a_part_or_has_to_be_unpacked_first_is_not_prepared(tmp_pat
     with pytest.raises(BackupUnfit, match=f"is {more.split()[0]}"):
         backup.prepare(make(tmp_path, BEFORE, more=f"{more}\n"))
     assert not tmp_path.joinpath(backup.BEGUN).exists()
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """tool(version): the backup tool that is installed here."""
+
+    def tool(version):
+        said = f"mariabackup based on MariaDB server {version} debian-linux-gnu (x86_64)".encode()
+        monkeypatch.setattr(backup, "find_tool", lambda names, what: "mariabackup")
+        monkeypatch.setattr(backup.process, "run", lambda command: backup.process.Result(0, stderr=said))
+
+    return tool
+
+
+@pytest.mark.parametrize(
+    ("version", "words"), [("11.4.1-MariaDB", "that is not older"), ("10.11.9-MariaDB", "of the same series")]
+)
+def test_a_tool_that_may_not_know_the_donors_log_prepares_nothing(tmp_path, tool, version, words):
+    tool(version)
+    with pytest.raises(BackupUnfit, match=words):
+        backup._check_tool(backup.read(make(tmp_path, BEFORE)))
+
+
+@pytest.mark.parametrize("version", ["11.4.2-MariaDB", "11.4.10-MariaDB"])
+def test_a_tool_of_the_donors_version_or_a_newer_one_of_its_series_prepares(tmp_path, tool, version):
+    tool(version)
+    backup._check_tool(backup.read(make(tmp_path, BEFORE)))
+
+
+def test_what_the_units_around_us_may_have_counts(tmp_path):
+    own, tree = tmp_path / "own", tmp_path / "tree"
+    own.write_text("1:name=systemd:/other\n0::/system.slice/minion.service\n")
+    inner = tree / "system.slice/minion.service"
+    inner.mkdir(parents=True)
+    for place, limit in ((inner, "max\n"), (inner.parent, "1000000\n"), (tree.parent, "5\n")):
+        (place / "memory.max").write_text(limit)
+    assert [*backup._limits(own, tree)] == [1000000]

@@ -8,8 +8,8 @@ COUNT = {
     "unproved": [], "pages": 1, "seconds": 0.1,
 }
 PROVED = {
-    "sample": {"gtid": "0-1-7", "state": "0-1-7"}, "wait": {}, "pause": {}, "advance": {}, "go_on": {}, "count": COUNT,
-    "page": [["row", "x", "t", 3, "aa"]], "renew": {},
+    "sample": {"gtid": "0-1-7", "state": "0-1-7", "server_id": 1}, "wait": {}, "pause": {}, "advance": {}, "go_on": {},
+    "count": COUNT, "page": [["row", "x", "t", 3, "aa"]], "renew": {},
 }
 
 

@@ -41,7 +41,7 @@ def test_a_proof_is_told_with_all_that_was_checked():
     lines = looks.prove_lines(proof())
     assert lines[0] == "ok: db2 is proved equal to db1"
     assert f"  content: {CONTENT}" in lines and "  threads: both threads run, following 10.0.0.1" in lines
-    assert len(lines) == 7 and not [line for line in lines if "not compared" in line]
+    assert len(lines) == 8 and not [line for line in lines if "not compared" in line]
 
 
 def test_what_a_proof_left_out_is_told():

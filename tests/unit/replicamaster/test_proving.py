@@ -4,7 +4,7 @@ import pytest
 
 from replicamaster import proving
 from replicamaster.asking import HostSaid
-from tests.unit.replicaplan.facts import replica
+from tests.unit.replicaplan.facts import channel, replica
 
 from .fakes import COUNT, Hosts
 
@@ -47,3 +47,15 @@ def test_a_primary_whose_definitions_change_meanwhile_is_counted_three_times_at_
     told = proving.prove(Hosts("db2", count=count), "db1", "db2")
     assert told["proved"] is proved
     assert proved or "Definitions changed" in told["reasons"][0]
+
+
+def test_a_primary_that_logged_nothing_yet_is_not_waited_for():
+    hosts = Hosts("db2", sample={"gtid": "", "state": "", "server_id": 1})
+    (reason,) = proving.prove(hosts, "db1", "db2")["reasons"]
+    assert reason == "arrival: the primary has logged nothing yet, so nothing could arrive: write there first"
+    assert ("db2", "wait") not in hosts.asked
+
+
+def test_a_replica_of_another_server_with_the_same_data_is_not_proved():
+    told = proving.prove(Hosts("db2", infos={"db2": replica(2, channels=[channel(primary_id=9)])}), "db1", "db2")
+    assert told["reasons"] == ["source: it follows server 9, and db1 is server 1"]

@@ -1,5 +1,7 @@
 """What makes a proof, and what each difference does to it."""
 
+import pytest
+
 from replicaplan import proof
 
 from .facts import channel, replica
@@ -17,18 +19,35 @@ def test_another_root_or_another_position_is_no_proof():
     assert not proof.of_counts(COUNT, elsewhere)[0].ok
 
 
+def standing(**told):
+    """{what: whether it is so} of a replica of db1, which is server 1."""
+    return {each.what: each.ok for each in proof.of_standing(replica(**told), "db1", 1)}
+
+
 def test_threads_and_read_only_are_part_of_it():
-    assert all(each.ok for each in proof.of_standing(replica()))
-    writable = proof.of_standing(replica(variables={"read_only": "OFF"}))
-    assert [each.ok for each in writable] == [True, False]
-    stopped = proof.of_standing(replica(channels=[channel(sql="No", sql_error="dup")]))
-    assert [each.ok for each in stopped] == [False, True]
-    assert not proof.of_standing(replica(channels=[]))[0].ok
+    assert standing() == {"threads": True, "source": True, "read_only": True}
+    assert standing(variables={"read_only": "OFF"})["read_only"] is False
+    assert standing(channels=[channel(sql="No", sql_error="dup")])["threads"] is False
+    assert standing(channels=[]) == {"threads": False, "source": False, "read_only": True}
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [
+        ([channel(primary_id=7)], "it follows server 7, and db1 is server 1"),
+        ([channel(), channel(name="b")], "it follows 2 primaries"),
+        ([channel(filters={"Replicate_Do_DB": "shop"})], "it applies only a part: Replicate_Do_DB"),
+    ],
+)
+def test_who_follows_another_or_only_in_part_is_not_proved(channels, words):
+    (source,) = [each for each in proof.of_standing(replica(channels=channels), "db1", 1) if each.what == "source"]
+    assert (source.ok, source.text) == (False, words)
 
 
 def test_whom_it_follows_is_told_as_the_replica_tells_it():
-    threads, _ = proof.of_standing(replica(channels=[channel(primary="10.0.0.9")]))
+    threads, source, _ = proof.of_standing(replica(channels=[channel(primary="10.0.0.9")]), "db1", 1)
     assert threads.text == "both threads run, following 10.0.0.9"
+    assert source.text == "it follows db1 (server 1), without filters"
 
 
 def test_own_transactions_are_errant_unless_the_primary_knows_them():
@@ -39,7 +58,9 @@ def test_own_transactions_are_errant_unless_the_primary_knows_them():
 
 
 def test_nothing_sampled_is_no_arrival():
-    assert not proof.of_arrival("").ok
+    assert proof.of_arrival("") == proof.Check(
+        "arrival", False, "the primary has logged nothing yet, so nothing could arrive: write there first"
+    )
     assert not proof.of_arrival("0-1-2", "it is late").ok
 
 

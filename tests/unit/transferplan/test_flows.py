@@ -105,6 +105,7 @@ def test_a_replica_is_asked_for_its_place_at_its_primary():
         (donor(found={"exists": False}), there(), "where .* keeps its data, cannot be seen"),
         (donor(), there(unpackers=()), "has no mbstream"),
         (donor(), there(tools={"mariabackup": "11.4.1-MariaDB"}), "cannot prepare a backup of 10.11.19"),
+        (donor(), there(tools={"mariabackup": "10.11.9-MariaDB"}), "10.11.9-MariaDB, older than the donor's 10.11.19"),
         (donor(), there(destination(exists=True, kind="directory", empty=False)), "needs an empty or absent directory"),
         (donor(), there(destination(bytes_free=2 * GIB)), "has 2.0 GiB free"),
     ],

@@ -155,7 +155,12 @@ def login(primary, port=3306, nonce=None):
 
         salt db2 replica.login 192.0.2.10
     """
-    return _answer(nonce, lambda: {"trouble": replicating.login_trouble(_own().replication, primary, int(port))})
+
+    def work():
+        version = discovery.configuration().get("version", "")
+        return {"trouble": replicating.login_trouble(_own().replication, primary, int(port), version)}
+
+    return _answer(nonce, work)
 
 
 def prepare(target, memory=0, nonce=None):

@@ -13,8 +13,8 @@ from .undoing import resume
 
 PAUSE_NAME = "pause"
 ADMITTED = """SELECT JSON_OBJECT('user', CURRENT_USER(), 'role', COALESCE(CURRENT_ROLE(), ''), 'cipher', (SELECT
-    variable_value FROM information_schema.session_status WHERE variable_name = 'SSL_CIPHER'), 'may', EXISTS(SELECT 1
-    FROM information_schema.user_privileges WHERE privilege_type = 'REPLICATION SLAVE'
+    variable_value FROM information_schema.session_status WHERE variable_name = 'SSL_CIPHER'), 'privilege',
+    (SELECT MAX(privilege_type) FROM information_schema.user_privileges WHERE privilege_type = 'REPLICATION SLAVE'
     AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')))"""
 """Of a session: who it is, how its connection is encrypted, whether it may read a binary log."""
 LOOK = 0.2  # nothing tells when a thread changes its state
@@ -26,11 +26,11 @@ def _pace():
     time.sleep(LOOK)
 
 
-def login_trouble(replication, primary, port):
-    """Why a replica could not follow its primary with this login; empty if it can."""
+def login_trouble(replication, primary, port, version):
+    """Why a replica of this version could not follow its primary with this login; empty if it can."""
     if replication.ssl_ca and not os.path.isfile(replication.ssl_ca):
         return f"{replication.ssl_ca}, which replica:replication:ssl_ca names, is no file on this host."
-    options = tls.of_client(replication)
+    options = tls.of_client(replication, version)
     remote = Server("", replication.user, replication.password, host=primary, port=port, options=options)
     try:
         told = remote.document(ADMITTED, patience=SLACK)
@@ -42,7 +42,7 @@ def login_trouble(replication, primary, port):
 def _against_login(replication, where, told):
     """What speaks against following with a login that was admitted."""
     against = []
-    if not told["may"] and not told["role"]:  # what a role permits is not listed with what its users are permitted
+    if not told["privilege"] and not told["role"]:  # what a role permits is not listed for its users
         against.append(
             f"{replication.user} may log in at {where}, but lacks REPLICATION SLAVE: GRANT REPLICATION SLAVE ON *.* TO "
             f"{told['user']} on the primary."

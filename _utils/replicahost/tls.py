@@ -1,10 +1,12 @@
 """Encryption of the way to the primary: one wish, in the words of the client and in those of a channel.
 
-What the settings leave open is left to the program that connects: MariaDB encrypts by itself since 11.4, before it does
-not. Both connect alike, so what a login shows holds for replication too.
+What the settings leave open is left to the server, which encrypts by itself since 11.4, and before does not. The client
+is told to do as that does, so what a login shows holds for replication too.
 """
 
-from hosttools import sql
+from hosttools import backups, sql
+
+BY_ITSELF = (11, 4)
 
 
 def wanted(replication):
@@ -12,10 +14,11 @@ def wanted(replication):
     return bool(replication.ssl or replication.ssl_ca or replication.ssl_verify)
 
 
-def of_client(replication):
-    """The options of a client that connects as replication does, as lines of its defaults file."""
-    chosen = {"ssl": _switch(_ssl(replication)), "ssl-verify-server-cert": _switch(_verify(replication))}
-    return {**chosen, "ssl-ca": replication.ssl_ca}
+def of_client(replication, version):
+    """The options of a client that connects as a server of this version replicates, as lines of its defaults file."""
+    plain = _ssl(replication) is None and backups.series(version) < BY_ITSELF
+    switch = "0" if plain else _switch(_ssl(replication))
+    return {"ssl": switch, "ssl-verify-server-cert": _switch(_verify(replication)), "ssl-ca": replication.ssl_ca}
 
 
 def of_channel(replication):

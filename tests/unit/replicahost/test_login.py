@@ -8,7 +8,7 @@ from replicahost import discovery, replicating, settings
 from replicaplan.errors import DatabaseRefuses, ReplicaRefused
 from tests.unit.replicaplan.facts import channel
 
-ADMITTED = {"user": "repl@%", "role": "", "cipher": "", "may": 1}
+ADMITTED = {"user": "repl@%", "role": "", "cipher": "", "privilege": "REPLICATION SLAVE"}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def trouble(monkeypatch):
             return {**ADMITTED, **told}
 
         monkeypatch.setattr(replicating.Server, "document", document)
-        return replicating.login_trouble(settings.Replication("repl", "secret", **wish), "10.0.0.1", 3306)
+        return replicating.login_trouble(settings.Replication("repl", "secret", **wish), "10.0.0.1", 3306, "11.4.2")
 
     return trouble
 
@@ -37,11 +37,11 @@ def test_a_login_that_is_refused_is_told_in_the_servers_words(trouble):
 
 
 def test_a_login_that_may_not_read_the_log_names_the_grant(trouble):
-    assert "GRANT REPLICATION SLAVE ON *.* TO repl@%" in trouble({"may": 0})
+    assert "GRANT REPLICATION SLAVE ON *.* TO repl@%" in trouble({"privilege": None})
 
 
 def test_a_login_with_a_role_is_believed_because_its_privileges_are_not_listed(trouble):
-    assert trouble({"may": 0, "role": "replicas"}) == ""
+    assert trouble({"privilege": None, "role": "replicas"}) == ""
 
 
 @pytest.mark.parametrize("wish", [{"ssl": True}, {"ssl_verify": True}])

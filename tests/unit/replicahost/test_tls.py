@@ -9,10 +9,10 @@ from replicaplan.errors import ReplicaRefused
 CA = "/etc/mysql/ca.pem"
 
 
-def said(**wish):
+def said(version="11.4.2-MariaDB", **wish):
     """(lines of the client's defaults file, words of CHANGE MASTER), of a minion that says so."""
     replication = settings.read({"replication": {"user": "repl", **wish}}).replication
-    client = sql.defaults(tls.of_client(replication)).splitlines()[1:]
+    client = sql.defaults(tls.of_client(replication, version)).splitlines()[1:]
     return client, [f"{name}={value}" for name, value in tls.of_channel(replication)]
 
 
@@ -33,6 +33,12 @@ def said(**wish):
 )
 def test_the_login_is_tried_as_replication_connects_and_what_is_not_said_is_left_to_both(wish, client, channel):
     assert said(**wish) == (client, channel)
+    assert said("10.11.6-MariaDB", **wish) == (client or ['ssl="0"'], channel)
+
+
+def test_a_client_that_would_encrypt_by_itself_does_not_where_the_server_would_not():
+    """Else a user that needs encryption were admitted now, and refused when the old data is exchanged."""
+    assert said("10.11.6-MariaDB") == (['ssl="0"'], [])
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
     """
     The server runs on a prepared backup: isolated, until it replicates.
 
+    What is not proved and settled before the lease is over is taken back, and then this state installs it again: let
+    the lease be as long as the proof may take to come.
+
     name
         Any words.
 
@@ -86,7 +89,7 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
 
     def work():
         if _was_installed(prepared):
-            return {}, f"{prepared} has been installed.", None
+            return _started(prepared)
         options = {"confirm": confirm, "in_service": in_service, "discard_own_writes": discard_own_writes}
         found = __salt__["replica.check"](prepared, **options)
         if not found["fits"]:
@@ -100,6 +103,18 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
         return {"data": {"old": None, "new": prepared}}, f"{prepared} is installed now.", act
 
     return _state(name, work)
+
+
+def _started(prepared):
+    """Whoever installed it may not have come to start it."""
+    under_way = __salt__["replica.info"]()["installation"] or {}
+    if (under_way.get("prepared"), under_way.get("step")) != (prepared, "installed"):
+        return {}, f"{prepared} has been installed.", None
+
+    def act():
+        __salt__["replica.start_isolated"]()
+
+    return {"server": {"old": "stopped", "new": "started"}}, f"The server is started on {prepared} now.", act
 
 
 def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=None, timeout=600):
@@ -148,7 +163,7 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
     return _state(name, work)
 
 
-def proved(name, settle=True):
+def proved(name, settle=True, prepared=None):
     """
     The installation was proved to be equal to its primary, and is settled.
 
@@ -160,6 +175,10 @@ def proved(name, settle=True):
 
     settle : True
         End the possibility to take it back. The old data stays until ``replica.drop_old``.
+
+    prepared
+        The directory whose backup has to be what was settled, as ``replica.installed`` names it. Without it that is
+        the last one that was.
 
     Returns what states return; ``changes`` has ``settled``.
 
@@ -173,9 +192,7 @@ def proved(name, settle=True):
     def work():
         under_way = __salt__["replica.info"]()["installation"]
         if under_way is None:
-            if __salt__["replica.last"]():
-                return {}, "It was proved and is settled.", None
-            raise CommandExecutionError("Nothing was installed on this host that could be proved.")
+            return _settled(prepared)
         if under_way["step"] != "proved":
             raise CommandExecutionError(
                 f"The installation is {under_way['step']}, not proved: see salt-run -d replica.prove."
@@ -185,6 +202,18 @@ def proved(name, settle=True):
         return {"settled": {"old": False, "new": True}}, "It is settled now.", lambda: __salt__["replica.settle"]()
 
     return _state(name, work)
+
+
+def _settled(prepared):
+    """What was taken back has its former name again: then something else was settled, at another time."""
+    place = prepared or __salt__["replica.last"]().get("prepared")
+    if not place:
+        raise CommandExecutionError("Nothing was installed on this host that could be proved.")
+    if os.path.lexists(place):
+        raise CommandExecutionError(f"{place} is there and is not installed, or was taken back by its lease.")
+    if not _was_installed(place):
+        raise CommandExecutionError(f"{place} was not installed and settled on this host.")
+    return {}, "It was proved and is settled.", None
 
 
 # What they share.

@@ -109,7 +109,8 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
 
     Returns a dict: ``fits``, ``reasons`` (sentences), ``info`` (as ``replica.info`` has it), ``replication_user``
     (with which it would log in at a primary; empty if none is configured), ``free`` (bytes beside the data directory),
-    ``incoming_exists`` (whether the place in which a clone would arrive is taken).
+    ``incoming_exists`` (whether the place in which a clone would arrive is taken), ``old_data`` (where the old data of
+    earlier installations still is).
 
     CLI Example:
 
@@ -127,7 +128,7 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user
-        beside = installing.beside(told["datadir"])
+        beside = {**installing.beside(told["datadir"]), "old_data": installing.old_data(_state_dir())}
         return {"fits": not against, "reasons": against, "info": told, "replication_user": user, **beside}
 
     return _answer(nonce, work)
@@ -651,10 +652,10 @@ def discard(nonce=None):
 
 def drop_old(confirm, nonce=None):
     """
-    Remove the old data that a settled installation has kept.
+    Remove the old data that a settled installation has kept, the last one or one before.
 
     confirm
-        Its path, as ``replica.settle`` and ``replica.last`` tell it.
+        Its path, as ``replica.settle`` and ``replica.last`` tell it (``kept``, ``older``).
 
     nonce
         What the signed answer must repeat; see the module.

@@ -12,6 +12,7 @@ from hosttools.commands import ANY, Command, words
 from replicaplan import memory
 from replicaplan.errors import BackupUnfit, PrepareFailed
 
+from .claims import claimed
 from .server import find_tool
 
 TOLD = 1500
@@ -124,6 +125,12 @@ def check_whole(backup):
 
 def prepare(path, size=0, open_files=1_000_000):
     """Make a backup consistent; True if it was not before. Once begun it is either prepared or of no use."""
+    read(path)
+    with claimed(path):
+        return _prepare(path, size, open_files)
+
+
+def _prepare(path, size, open_files):
     backup = read(path)
     check_whole(backup)
     if backup.prepared:

@@ -20,6 +20,7 @@ from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
 from . import backup as backing
 from . import datadir, discovery, holds, running, tls
 from . import unit as units
+from .claims import claimed
 
 NAME = "installation"
 ISOLATED = ("--skip-slave-start", "--read-only=1", "--event-scheduler=OFF")
@@ -91,6 +92,11 @@ def install(found, wish, host, state_dir):
     against = reasons(found, wish, host)
     if against:
         raise ReplicaRefused(against)
+    with claimed(wish.prepared):
+        return _install(found, wish, state_dir)
+
+
+def _install(found, wish, state_dir):
     backup = backing.read(wish.prepared)
     kept = f"{found.datadir}{KEPT}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     hold = holds.begin(
@@ -199,8 +205,10 @@ def settle(state_dir):
     with hold.ending():
         known = hold.document
         units.set_options(known["unit"], *SETTLED)
-        evidence = {"proof": known.get("proof"), "settled_at": int(time.time())}
-        documents.save(_record(state_dir), {**summary(hold), **evidence})
+        told = summary(hold)
+        older = [path for path in old_data(state_dir) if path != told["kept"]]
+        evidence = {"proof": known.get("proof"), "settled_at": int(time.time()), "older": older}
+        documents.save(_record(state_dir), {**told, **evidence})
     return documents.load(_record(state_dir))
 
 
@@ -211,6 +219,12 @@ def _record(state_dir):
 def last(state_dir):
     """What was installed last and settled; None if nothing was."""
     return documents.load(_record(state_dir))
+
+
+def old_data(state_dir):
+    """Where the old data of installations that were settled still is, the last one's first."""
+    known = last(state_dir) or {}
+    return [path for path in (known.get("kept"), *known.get("older", ())) if path and os.path.isdir(path)]
 
 
 def roll_back(state_dir, lost=""):
@@ -236,20 +250,20 @@ def discard(found, state_dir):
     if not os.path.isdir(arrived) or os.path.islink(arrived):
         return False
     backing.read(arrived)
-    datadir.remove(arrived)
+    with claimed(arrived):
+        datadir.remove(arrived)
     return True
 
 
 def drop_old(state_dir, confirm):
-    """Remove the old data of the last installation; `confirm` repeats its path."""
+    """Remove the old data of an installation; `confirm` repeats its path."""
     if holds.directory(state_dir).joinpath(NAME).exists():
         raise ReplicaRefused(["An installation is under way: its old data may be needed until it is settled."])
-    known = last(state_dir)
-    kept = known and known.get("kept")
-    if not kept or not os.path.isdir(kept):
+    there = old_data(state_dir)
+    if not there:
         raise NothingToUndo("There is no old data of an installation on this host.")
-    if confirm != kept:
-        raise ReplicaRefused([f"confirm has to name what is removed: {kept}, not {confirm!r}."])
-    freed, files = datadir.size_of(kept)
-    datadir.remove(kept)
-    return {"removed": kept, "bytes": freed, "files": files}
+    if confirm not in there:
+        raise ReplicaRefused([f"confirm has to name what is removed: {' or '.join(there)}, not {confirm!r}."])
+    freed, files = datadir.size_of(confirm)
+    datadir.remove(confirm)
+    return {"removed": confirm, "bytes": freed, "files": files}

@@ -85,14 +85,23 @@ def _against_target(host: str, fitness: Mapping[str, Any], donor: Mapping[str, A
     if not fitness["replication_user"]:
         against.append(f"{host} has no replica:replication:user in its pillar or configuration.")
     if fitness["incoming_exists"]:
-        against.append(f"{host} has {fitness['info']['datadir']}{INCOMING} already: remove it, or move it away.")
+        against.append(
+            f"{host} has {fitness['info']['datadir']}{INCOMING} already. If it is a backup that something interrupted "
+            f"has left, salt {host} replica.discard removes it; otherwise move it away."
+        )
     wanted = int(donor.get("size", {}).get("bytes", 0) * SPARE)
     if fitness["free"] < wanted:
         against.append(
             f"{host} has {fitness['free']} bytes free beside {fitness['info']['datadir']}; about {wanted} are needed, "
-            "because the old data is kept until the new is proved."
+            f"because the old data is kept until the new is proved.{_of_old_data(host, fitness)}"
         )
     return against
+
+
+def _of_old_data(host: str, fitness: Mapping[str, Any]) -> str:
+    """What could make room."""
+    there = " and ".join(fitness.get("old_data", ()))
+    return f" salt {host} replica.drop_old removes old data of earlier installations: {there}." if there else ""
 
 
 def reached(head: Mapping[str, Any], target: Mapping[str, Any]) -> str:

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import discovery, holds, installing, settings
+from replicahost import claims, discovery, holds, installing, settings
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 from tests.unit.replicaplan.facts import replica
+
+from .test_backup import BEFORE, make
 
 LOGIN = settings.Replication("repl", "it's a \\secret", True)
 
@@ -173,3 +175,36 @@ def test_labels_are_those_of_the_name_under_which_the_server_finds_its_data(exch
 def test_who_may_enter_the_data_directory_may_enter_the_new_one_and_nobody_writes_there(exchanged):
     data, _ = exchanged
     assert data.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_backup_that_is_just_being_prepared_is_not_removed(tmp_path):
+    arrived = tmp_path / "data.incoming"
+    arrived.mkdir()
+    make(arrived, BEFORE)
+    found = SimpleNamespace(datadir=str(tmp_path / "data"))
+    with claims.claimed(arrived), pytest.raises(ReplicaRefused, match="is just being prepared"):
+        installing.discard(found, tmp_path)
+    assert (arrived.is_dir(), installing.discard(found, tmp_path), arrived.exists()) == (True, True, False)
+    assert not installing.discard(found, tmp_path)
+
+
+def settled(state_dir, kept):
+    """An installation that was settled, and has kept its old data there."""
+    kept.mkdir()
+    hold = holds.begin(state_dir, installing.NAME, 30, unit="m.service", kept=str(kept), had_data=True, step="proved")
+    assert hold.path.exists()
+    return installing.settle(state_dir)
+
+
+def test_old_data_of_every_installation_can_be_dropped(tmp_path, started_with, monkeypatch):
+    monkeypatch.setattr(holds, "_begin_guard", lambda place: None)
+    one, other = (tmp_path / f"data.before-{number}" for number in (1, 2))
+    settled(tmp_path, one)
+    assert settled(tmp_path, other)["older"] == [str(one)]
+    with pytest.raises(ReplicaRefused, match=f"{other} or {one}, not '/d'"):
+        installing.drop_old(tmp_path, "/d")
+    assert installing.drop_old(tmp_path, str(one))["removed"] == str(one)
+    assert installing.old_data(tmp_path) == [str(other)]
+    installing.drop_old(tmp_path, str(other))
+    with pytest.raises(NothingToUndo, match="no old data"):
+        installing.drop_old(tmp_path, str(other))

@@ -36,6 +36,13 @@ def test_every_reason_comes_at_once():
     assert len(against) == 6
 
 
+def test_what_is_in_the_way_is_named_with_what_removes_it():
+    fit = {"db2": fitness(free=5, incoming_exists=True, old_data=["/srv/mysql.before-1", "/srv/mysql.before-2"])}
+    taken, room = planned(fit=fit)[1]
+    assert "salt db2 replica.discard removes it" in taken
+    assert room.endswith("old data of earlier installations: /srv/mysql.before-1 and /srv/mysql.before-2.")
+
+
 def test_without_an_answer_there_is_no_plan():
     assert planned(silent={"db2": "db2 is silent"}) == (None, ["db2 is silent"])
 

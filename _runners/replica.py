@@ -11,14 +11,15 @@ Repairs that nobody asked for by hand are permitted in the master's configuratio
       approve: false        # true only proposes, until replica.approve
 
 Results are dicts with ``result``, ``reasons`` and ``retcode``, which is also the exit status: 0 if all is well, 2 for
-a failure, 3 for a refusal that has changed nothing, 6 if the runner was interrupted.
+a failure, 3 for a refusal that has changed nothing, 5 if some replicas were rebuilt and others left as they were, 6 if
+the runner was interrupted.
 """
 
 import contextlib
 import functools
 
 import saltface
-from replicamaster import cloning, looks, proving, repairing
+from replicamaster import arriving, cloning, looks, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
 from replicaplan import memory as limit
@@ -30,7 +31,7 @@ from transferplan.errors import PlanError
 
 __virtualname__ = "replica"
 
-OK, FAILED, REFUSED, UNKNOWN = 0, 2, 3, 6
+OK, FAILED, REFUSED, PARTIAL, UNKNOWN = 0, 2, 3, 5, 6
 
 # What people are told in words: how something ended that they waited for, always; all else, unless they ask for it in
 # another form.
@@ -109,8 +110,9 @@ def clone(
         The minion whose database is backed up; it goes on meanwhile.
 
     replicas
-        The minions to rebuild: a list, or words with commas. One after the other; the first that fails ends it. One
-        that lost the backup on its way is left as it was, and named when the others are done.
+        The minions to rebuild: a list, or words with commas. One that lost the backup on its way gets it from another
+        that has it; one that cannot have or prepare it is left as it was, and named when the others are done. Then one
+        after the other; the first that fails ends it, because each further server would be stopped for the same data.
 
     primary : the source
         The minion that the replicas shall follow, if the source is a replica itself.
@@ -146,9 +148,11 @@ def clone(
     options
         A mapping of further options of ``transfer.copy``.
 
-    Returns a dict: ``result`` (ok, failed, refused, planned), ``reasons``, ``retcode``, and if ok ``source``,
-    ``primary``, ``copy`` (the receipts of the copies), ``replicas`` (for each ``proof``, as ``replica.prove`` returns
-    it, ``datadir``, ``kept``), ``seconds`` (by step).
+    Returns a dict: ``result`` (ok, partial, failed, refused, planned), ``reasons``, ``retcode``, and if ok or partial
+    ``source``, ``primary``, ``copy`` (the receipts of the copies), ``replicas`` (for each ``proof``, as
+    ``replica.prove`` returns it, ``datadir``, ``kept``, and ``note`` if old data could not be removed), ``left`` (for
+    each that was left out the reason), ``seconds`` (by step). If failed, ``error`` tells in ``evidence`` which replicas
+    were ``settled`` before, and which are ``left``.
 
     CLI Example:
 
@@ -161,7 +165,10 @@ def clone(
         in_service, discard_own_writes, lock_others, keep_old, _number("lease", lease),
         limit.chosen(memory, units.parse_size), timeout=_number("timeout", timeout),
     )
-    return _good(_planned(wish), "planned") if test else _good(_alone(wish, options or {}), "ok")
+    if test:
+        return _good(_planned(wish), "planned")
+    report = _alone(wish, options or {})
+    return _result(report, "partial", report["reasons"], PARTIAL) if report["left"] else _good(report, "ok")
 
 
 @_face
@@ -324,34 +331,63 @@ def _clone(wish, options):
     def copy(source, destinations):
         return _copy(source, destinations, {"type": "xtrabackup", **options})
 
-    return cloning.clone(_hosts(), wish, copy, _tell)
+    return cloning.clone(_hosts(), wish, arriving.Courier(copy, _complete), _tell)
 
 
 def _copy(source, destinations, options):
-    done = __salt__["transfer.copy"](src=source, dst=list(destinations), quiet=True, **options)
-    told = done.get("data", done) if "outputter" in done else done
+    told = _document(__salt__["transfer.copy"](src=source, dst=list(destinations), quiet=True, **options))
     if told.get("result") == "unknown":
         raise CopyFailed(f"The backup for {', '.join(destinations)} was interrupted. {_cancelled(told['transfer'])}")
-    why = " ".join(each.get("text", str(each)) for each in told.get("reasons", ()))
+    why = _why(told)
     if told.get("result") not in ("ok", "partial"):
         raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {why}")
-    kept = ("transfer", "receipt", "phases", "bottleneck", "destinations")
     missing = {host: end for host, end in told.get("destinations", {}).items() if end["outcome"] != "ok"}
     silent = {end.get("transfer") or told["transfer"] for end in missing.values() if end["outcome"] == "unknown"}
     why = " ".join([why, *map(_cancelled, sorted(silent))])
-    return cloning.Copied({name: told[name] for name in kept if told.get(name)}, tuple(missing), why)
+    return arriving.Copied(_kept(told), tuple(missing), why, "" if silent else told.get("transfer") or "")
+
+
+def _complete(copied, sibling):
+    """From a replica that has the backup to those that lost it; what then still fails is given up there."""
+    told = _document(__salt__["transfer.resume"](copied.transfer, source=sibling, quiet=True))
+    if told.get("result") == "unknown":
+        raise CopyFailed(
+            f"The backup for {', '.join(copied.missing)} was interrupted on its way from {sibling}. "
+            f"{_cancelled(copied.transfer)}"
+        )
+    ends = told.get("destinations", {})
+    done = told.get("result") == "ok"
+    missing = () if done else tuple(host for host in copied.missing if ends.get(host, {}).get("outcome") != "ok")
+    report = {**copied.told, "completed": {"source": sibling, **_kept(told)}}
+    if not missing:
+        return arriving.Copied(report)
+    why = f"{copied.why} From {sibling}: {_why(told)} {_cancelled(copied.transfer)}"
+    return arriving.Copied(report if ends else copied.told, missing, why)
+
+
+def _document(told):
+    """What a runner function returned, whether it was to be shown or not."""
+    return told.get("data", told) if "outputter" in told else told
+
+
+def _why(told):
+    return " ".join(each.get("text", str(each)) for each in told.get("reasons", ()))
+
+
+def _kept(told):
+    """What the report of a clone has of a transfer."""
+    names = ("transfer", "receipt", "phases", "bottleneck", "destinations")
+    return {name: told[name] for name in names if told.get(name)}
 
 
 def _cancelled(transfer):
     """End a copy that nobody waits for any more, so that it arrives nowhere later; a sentence about that."""
-    told = __salt__["transfer.cancel"](transfer)
-    told = told.get("data", told) if "outputter" in told else told
+    told = _document(__salt__["transfer.cancel"](transfer))
     if told.get("retcode") == OK:
         return f"Its transfer {transfer} was cancelled."
-    reasons = " ".join(each.get("text", str(each)) for each in told.get("reasons", ()))
     return (
-        f"Its transfer {transfer} could not be cancelled everywhere ({reasons}): salt-run transfer.cancel {transfer} "
-        "ends it; else what arrives has to be removed before the next clone."
+        f"Its transfer {transfer} could not be cancelled everywhere ({_why(told)}): "
+        f"salt-run transfer.cancel {transfer} ends it; else what arrives has to be removed before the next clone."
     )
 
 

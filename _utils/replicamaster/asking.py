@@ -50,20 +50,29 @@ class Hosts:
         self, hosts: Iterable[str], function: str, timeout: float = SHORT, /, **arguments: Any
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """({host: answer}, {host: why there is none}), asked at the same time."""
-        answers = self._answers(dict.fromkeys(hosts, arguments), function, timeout)
-        told, silent = {}, {}
-        for host, answer in answers.items():
-            try:
-                told[host] = _payload(answer)
-            except HostSaid as error:
-                silent[host] = error.text
-        return told, silent
+        told, failed = self.tell_each(dict.fromkeys(hosts, arguments), function, timeout)
+        return told, {host: error.text for host, error in failed.items()}
 
     def ask_each(
         self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float = SHORT
     ) -> dict[str, Any]:
         """{host: answer}, each asked with arguments of its own at the same time; the first error is raised."""
-        return {host: _payload(each) for host, each in self._answers(arguments, function, timeout).items()}
+        told, failed = self.tell_each(arguments, function, timeout)
+        for error in failed.values():
+            raise error
+        return told
+
+    def tell_each(
+        self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float = SHORT
+    ) -> tuple[dict[str, Any], dict[str, HostSaid]]:
+        """({host: answer}, {host: its error}), each asked with arguments of its own at the same time."""
+        told, failed = {}, {}
+        for host, answer in self._answers(arguments, function, timeout).items():
+            try:
+                told[host] = _payload(answer)
+            except HostSaid as error:
+                failed[host] = error
+        return told, failed
 
     def _answers(
         self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float

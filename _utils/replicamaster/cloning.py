@@ -7,73 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from replicaplan import clone as planning
-from replicaplan import standing
-from replicaplan.errors import BackupUnfit, CopyFailed, NotProved, ReplicaError, ReplicaRefused
+from replicaplan import following, standing
+from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefused
 
+from . import arriving
 from .asking import LONG, Hosts, HostSilent, kept, waited
 from .proving import prove, short
+from .story import Say, Story, Wish
 
 STARTING = 1200.0
 INSTALLING = 7200.0
 """A server may take a quarter of an hour to stop, and where SELinux rules each file is labelled anew."""
 CATCHING_UP = LONG / 2
-Say = Callable[[str, Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Copied:
-    """How the backup arrived: what the report tells of it, the replicas that it did not reach, and why in sentences."""
-
-    told: Mapping[str, Any]
-    missing: tuple[str, ...] = ()
-    why: str = ""
-
-
-Copy = Callable[[str, Sequence[str]], Copied]
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What shall be cloned onto what."""
-
-    source: str
-    replicas: tuple[str, ...]
-    primary: str
-    address: str = ""
-    port: int = 0
-    confirm: tuple[str, ...] = ()
-    in_service: bool = False
-    discard_own_writes: bool = False
-    lock_others: bool = False
-    keep_old: bool = True
-    lease: int = 600
-    memory: Any = 0
-    lag: float = 10.0
-    timeout: float = 3600
-
-
-@dataclass
-class Story:
-    """What happened so far: the seconds of each step, where the backup is, and what became of each replica."""
-
-    say: Say
-    arrived: tuple[str, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-    replicas: dict[str, Any] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def step(self, name: str, **details: Any) -> Any:
-        self.say(name, details)
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
 
 
 def look(hosts: Hosts, wish: Wish) -> planning.Plan:
@@ -84,6 +33,7 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
         discard_own_writes=wish.discard_own_writes,
     )
     plan, against = planning.plan(wish.source, wish.primary, told, fit, {**silent, **quiet}, wish.address, wish.port)
+    against += [] if plan is None else _about_following(wish, told, fit)
     if against or plan is None:
         raise ReplicaRefused(against)
     logins = {host: {"primary": plan.addresses[host], "port": plan.port} for host in wish.replicas}
@@ -95,61 +45,65 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
     return plan
 
 
-def clone(hosts: Hosts, wish: Wish, copy: Copy, say: Say) -> dict[str, Any]:
-    """The whole of it; the report as a document. What fails is raised, and taken back first."""
+def _about_following(wish: Wish, told: Mapping[str, Any], fit: Mapping[str, Any]) -> list[str]:
+    lost = [reason for host, each in fit.items() for reason in following.lost_by_cloning(each["info"], host)]
+    return lost if wish.source == wish.primary else [*lost, *following.against_untold(told[wish.source], wish.source)]
+
+
+def clone(hosts: Hosts, wish: Wish, courier: arriving.Courier, say: Say) -> dict[str, Any]:
+    """The whole of it; the report as a document, also if some were left out. What fails is raised, and taken back."""
     story = Story(say)
     began = time.monotonic()
     with story.step("check"):
         plan = look(hosts, wish)
-    with _cleared(hosts, story):
-        with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
-            copied = copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
-        there = story.arrived = tuple(host for host in wish.replicas if host not in copied.missing)
-        with story.step("prepare", replicas=list(there)):
-            prepared = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in there}
-            backups = hosts.ask_each(prepared, "prepare", LONG)
-        for host in there:
-            _check_log(hosts, plan, wish, backups[host])
+    with _cleared(hosts, wish, story):
+        found = arriving.copied(courier, plan, wish, story)
+        for host, backup in arriving.prepared(hosts, plan, wish, story).items():
+            _check_place(hosts, plan, wish, backup)
             story.replicas[host] = _rebuild(hosts, plan, wish, host, story)
-        if copied.missing:
-            raise CopyFailed(_without(wish, copied, there))
     total = round(time.monotonic() - began, 3)
     return {
-        "source": wish.source, "primary": wish.primary, "copy": dict(copied.told), "replicas": story.replicas,
-        "seconds": {**story.seconds, "total": total},
+        "source": wish.source, "primary": wish.primary, "copy": dict(found.told), "replicas": story.replicas,
+        "left": story.left, "reasons": _what_is_left(wish, story), "seconds": {**story.seconds, "total": total},
     }
 
 
-def _without(wish: Wish, copied: Copied, done: Sequence[str]) -> str:
-    """Whom the backup did not reach, whom it did, and how to go on."""
-    lost, several = ",".join(copied.missing), len(copied.missing) > 1
-    return (
-        f"The backup did not arrive at {', '.join(copied.missing)}: {copied.why} "
-        f"{'They are as they were' if several else 'It is as it was'}; {', '.join(done)} "
-        f"{'were' if len(done) > 1 else 'was'} rebuilt and proved. salt-run replica.clone {wish.source} {lost} "
-        f"confirm={lost}, with the other options as they were, rebuilds what is left."
-    )
+def _what_is_left(wish: Wish, story: Story) -> list[str]:
+    """Who was left out and why, and how to go on."""
+    if not story.left:
+        return []
+    lost, done = list(story.left), list(story.replicas)
+    names = ",".join(lost)
+    return [
+        *dict.fromkeys(story.left.values()),
+        f"{' and '.join(lost)} {'are as they were' if len(lost) > 1 else 'is as it was'}; {' and '.join(done)} "
+        f"{'were' if len(done) > 1 else 'was'} rebuilt and proved. salt-run replica.clone {wish.source} {names} "
+        f"confirm={names}, with the other options as they were, rebuilds what is left.",
+    ]
 
 
 @contextlib.contextmanager
-def _cleared(hosts: Hosts, story: Story) -> Any:
-    """What fails or is interrupted leaves no backup that arrived, and tells which replicas were done before. Where this
-    one did not arrive, another's may be.
+def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
+    """No backup that arrived and was not installed stays, however this ends; where it did not arrive, another's may be.
+    What fails tells which replicas were done before.
     """
     try:
         yield
-    except BaseException as error:
-        if isinstance(error, ReplicaError):
-            error.evidence["settled"] = list(story.replicas)
-        left = [host for host in story.arrived if host not in story.replicas]
-        with contextlib.suppress(ReplicaError):
-            hosts.ask_all(left, "discard", STARTING)
+    except ReplicaError as error:
+        error.evidence.update(settled=list(story.replicas), left=story.undone(wish))
         raise
+    finally:
+        unused = [host for host in story.arrived if host not in story.replicas]
+        with contextlib.suppress(ReplicaError):
+            hosts.ask_all(unused, "discard", STARTING)
 
 
-def _check_log(hosts: Hosts, plan: planning.Plan, wish: Wish, backup: Mapping[str, Any]) -> None:
-    """While the old server still runs: the primary must have kept its log since the backup."""
+def _check_place(hosts: Hosts, plan: planning.Plan, wish: Wish, backup: Mapping[str, Any]) -> None:
+    """While the old server still runs: where it would go on is believed, and the primary has kept its log since."""
     found, against = standing.coordinates(backup, plan.donor_is_primary)
+    if not plan.donor_is_primary:
+        donor = hosts.ask(wish.source, "info")
+        against += following.against_position(donor["channels"], backup, wish.source)
     against += [] if against else standing.against_log(found, hosts.ask(wish.primary, "log"), wish.primary)
     if against:
         raise BackupUnfit(" ".join(against))
@@ -162,7 +116,7 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
         undo.callback(_roll_back, hosts, host)
         with story.step("install", host=host):
             try:
-                hosts.ask(host, "install", INSTALLING, prepared=plan.incoming(host), confirm=host, **options)
+                begun = hosts.ask(host, "install", INSTALLING, prepared=plan.incoming(host), confirm=host, **options)
             except HostSilent:
                 raise
             except ReplicaError:
@@ -170,11 +124,32 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
                 raise
         proof = _bring_up(hosts, plan, wish, host, story)
         hosts.ask(host, "proved", proof=short(proof))
-        settled = hosts.ask(host, "settle")
+        settled = _settle(hosts, host, begun)
         undo.pop_all()
-    kept = settled["kept"]
-    dropped = hosts.ask(host, "drop_old", STARTING, confirm=kept) if kept and not wish.keep_old else None
-    return {"proof": proof, "kept": None if dropped else kept, "datadir": settled["datadir"]}
+    told = {"proof": proof, "kept": settled["kept"], "datadir": settled["datadir"]}
+    return told if wish.keep_old or not told["kept"] else {**told, **_drop_old(hosts, host, told["kept"])}
+
+
+def _settle(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the host told of it, also if its answer was lost: then it knows that it has settled this installation."""
+    try:
+        return hosts.ask(host, "settle")
+    except ReplicaError:
+        with contextlib.suppress(ReplicaError):
+            last = hosts.ask(host, "last")
+            if last and all(last.get(name) == begun.get(name) for name in ("datadir", "kept", "backup")):
+                return last
+        raise
+
+
+def _drop_old(hosts: Hosts, host: str, place: str) -> dict[str, Any]:
+    """A replica that is settled stays so, whatever becomes of its old data."""
+    try:
+        hosts.ask(host, "drop_old", STARTING, confirm=place)
+    except ReplicaError as error:
+        note = f"{error.text} The old data stays: salt {host} replica.drop_old confirm={place} removes it."
+        return {"kept": place, "note": note}
+    return {"kept": None}
 
 
 def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: Story) -> dict[str, Any]:

@@ -31,8 +31,9 @@ def clone_lines(answer: Answer) -> list[str]:
         return [*map(printable, _planned(answer))]
     if "copy" not in answer:
         return [*map(printable, _unfinished(answer["result"], answer))]
-    head = f"ok: {answer['source']} was cloned to {units.some([*answer['replicas']])}"
-    return [*map(printable, (head, *_report(answer)))]
+    head = f"{answer['result']}: {answer['source']} was cloned to {units.some([*answer['replicas']])}"
+    reasons = (f"  {reason}" for reason in answer["reasons"])
+    return [*map(printable, (head, *reasons, *_report(answer)))]
 
 
 def prove_lines(answer: Answer) -> list[str]:
@@ -79,15 +80,17 @@ def _unfinished(head: str, answer: Answer) -> Iterator[str]:
     """What was refused, forbidden or failed."""
     yield head
     yield from (f"  {reason}" for reason in answer["reasons"])
-    if settled := ((answer.get("error") or {}).get("evidence") or {}).get("settled"):
+    evidence = (answer.get("error") or {}).get("evidence") or {}
+    if settled := evidence.get("settled"):
         yield f"  done before, and left as they are: {', '.join(settled)}"
+        yield f"  not rebuilt: {', '.join(evidence.get('left', ()))}"
 
 
 def _report(report: Answer) -> Iterator[str]:
     """What a clone did at each replica, and how long it took."""
     for host, each in report["replicas"].items():
         yield f"  {host}: proved equal to {report['primary']}, {_content(each['proof'])}; {_places(each)}"
-        yield from (f"  {line}" for line in _unproved(each["proof"]))
+        yield from (f"  {line}" for line in (*_unproved(each["proof"]), *_notes(each)))
     steps = {name: seconds for name, seconds in report["seconds"].items() if name != "total"}
     took = ", ".join(f"{name} {units.span(seconds)}" for name, seconds in steps.items())
     backup = f"; the backup was transfer {transfer}" if (transfer := report["copy"].get("transfer")) else ""
@@ -101,6 +104,10 @@ def _content(proof: Answer) -> str:
 def _places(replica: Answer) -> str:
     old = f"the old in {replica['kept']}" if replica["kept"] else "no old data is kept"
     return f"data in {replica['datadir']}, {old}"
+
+
+def _notes(replica: Answer) -> Iterable[str]:
+    return [f"  {replica['note']}"] if replica.get("note") else []
 
 
 def _unproved(proof: Answer) -> Iterable[str]:

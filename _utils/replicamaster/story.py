@@ -33,9 +33,10 @@ class Wish:
 
 @dataclass
 class Story:
-    """The seconds of each step, what became of each replica, and why some were left as they were."""
+    """The seconds of each step, where the backup is, what became of each replica, and why some were left out."""
 
     say: Say
+    arrived: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     replicas: dict[str, Any] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)

@@ -114,9 +114,7 @@ class RollbackIncomplete(ReplicaError):
 
 
 class CopyFailed(ReplicaError):
-    """The backup did not arrive at a replica; nothing was changed there. The text has the reasons of the transfer, and
-    the command for what is left where others have been rebuilt.
-    """
+    """The backup did not arrive at any replica; nothing was changed. The text has the reasons of the transfer."""
 
     code, name = 143, "backup-not-arrived"
 

@@ -95,7 +95,8 @@ def test_a_proof_that_takes_longer_than_the_lease_is_not_taken_back(fleet):
 
 
 @pytest.mark.slow
-def test_who_loses_the_backup_on_its_way_costs_the_other_nothing(fleet):
+def test_who_loses_the_backup_on_its_way_has_it_from_the_other(fleet):
+    """Before anything is prepared there, so both are made of the same."""
     lost = fleet.machine("db3")
     options = {"compress": "none", "order": "given", "limit": "1MB/s"}
     both = {"confirm": "db2,db3", "discard_own_writes": True, "options": options}
@@ -104,12 +105,33 @@ def test_who_loses_the_backup_on_its_way_costs_the_other_nothing(fleet):
         assert eventually(lambda: lost.output("find", "/srv", "-path", "*/.salt-transfer-*/ibdata1"), 120)
         lost.run(["systemctl", "kill", "--signal=KILL", "salt-transfer-*.service"])
         done = cloned.result()
-    assert (done.returncode, done.data["result"]) == (2, "failed"), done.data
-    assert "did not arrive at db3" in done.data["reasons"][0]
-    assert "salt-run replica.clone db1 db3 confirm=db3" in done.data["reasons"][0]
-    assert done.data["error"]["evidence"]["settled"] == ["db2"]
-    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
-    assert lost.output("ls", "/srv") == "mysql"
+    assert (done.returncode, done.data["result"]) == (0, "ok"), done.data
+    assert done.data["copy"]["completed"]["source"] == "db2"
+    assert all(each["proof"]["proved"] for each in done.data["replicas"].values())
+    for name in ("db2", "db3"):
+        assert fleet.run_runner("replica.prove", name, "db1").data["proved"]
+    beside = ["find", "/srv", "-mindepth", "1", "-maxdepth", "1", "!", "-name", "mysql.before-*"]
+    assert lost.output(*beside) == "/srv/mysql"
+
+
+ARRIVED = "/srv/mysql.incoming"
+SPOILS = f"until [ -e {ARRIVED}/xtrabackup_info ]; do sleep 0.02; done; truncate -s 4096 {ARRIVED}/ibdata1"
+
+
+@pytest.mark.slow
+def test_who_cannot_prepare_its_backup_is_left_as_it_was_and_costs_the_other_nothing(fleet):
+    spoilt = fleet.machine("db3")
+    before = spoilt.output("systemctl", "show", "--property=MainPID", "mariadb")
+    spoiler = spoilt.popen(["sh", "-c", SPOILS])
+    both = {"confirm": "db2,db3", "discard_own_writes": True}
+    done = fleet.run_runner("replica.clone", "db1", "db2,db3", **both)
+    assert spoiler.wait() == 0
+    assert (done.returncode, done.data["result"]) == (5, "partial"), done.data
+    assert done.data["replicas"]["db2"]["proof"]["proved"]
+    assert "could not be prepared" in done.data["left"]["db3"]
+    assert "salt-run replica.clone db1 db3 confirm=db3" in done.data["reasons"][-1]
+    assert spoilt.output("systemctl", "show", "--property=MainPID", "mariadb") == before
+    assert spoilt.run(["ls", ARRIVED], check=False).returncode
 
 
 def standing(database):

@@ -34,6 +34,7 @@ def run(opts, fleet, context, state):
         ("clone", {"source": "alpha"}, "missing a required argument: 'replicas'; it takes source, replicas, primary"),
         ("clone", {"source": "alpha", "replicas": "beta", "leese": 5}, "unexpected keyword argument 'leese'"),
         ("clone", {"source": "alpha", "replicas": "beta", "lease": "long"}, "lease has to be a whole number"),
+        ("clone", {"source": "alpha", "replicas": "beta", "memory": "much"}, "memory='much' is no size"),
         ("prove", {"replica": "beta", "primary": "alpha", "timeout": "x"}, "timeout has to be a whole number"),
         ("patrol", {"hosts": "beta"}, "it takes nothing"),
         ("approve", {"proposal": "0123"}, "There is no proposal 0123"),
@@ -98,14 +99,16 @@ def test_a_copy_that_nobody_watches_any_more_is_ended(opts, fleet, context, monk
 ENDED = {"retcode": 0, "reasons": []}
 
 
-def copy_that(opts, context, monkeypatch, ended=ENDED, reasons=(), destinations=None, **told):
-    """How replica.clone copies, where transfer.copy tells this; and what it cancels."""
+def copy_that(opts, context, monkeypatch, ended=ENDED, reasons=(), destinations=None, resume=None, **told):
+    """How replica.clone copies, where transfer.copy and then transfer.resume tell this; and what it cancels."""
     cancelled = []
     reasons = [{"text": text} for text in reasons]
     copied = {"transfer": "0" * 32, "reasons": reasons, "destinations": destinations or {}, **told}
     copy = inspect.unwrap(salt.loader.runner(opts, context=context)["replica.clone"]).__globals__["_copy"]
+    resumed = {**copied, **(resume or {})}
     faces = {
         "transfer.copy": lambda **_options: copied,
+        "transfer.resume": lambda _transfer, **_options: resumed,
         "transfer.cancel": lambda transfer: cancelled.append(transfer) or ended,
     }
     monkeypatch.setitem(copy.__globals__, "__salt__", faces)
@@ -121,7 +124,7 @@ def test_a_backup_that_one_of_several_lost_is_there_at_the_others(opts, fleet, c
     copy, cancelled = copy_that(opts, context, monkeypatch, **told)
     copied = copy("alpha:/x", ["beta:/y", "gamma:/y"], {})
     assert (copied.missing, copied.why, cancelled) == (("beta",), "beta: it died.", [])
-    assert copied.told["transfer"] == "0" * 32
+    assert copied.told["transfer"] == copied.transfer == "0" * 32
 
 
 def test_what_is_out_of_sight_is_ended_so_that_it_does_not_arrive_later(opts, fleet, context, monkeypatch):
@@ -129,15 +132,55 @@ def test_what_is_out_of_sight_is_ended_so_that_it_does_not_arrive_later(opts, fl
     copy, cancelled = copy_that(opts, context, monkeypatch, **told)
     copied = copy("alpha:/x", ["beta:/y", "gamma:/y"], {})
     assert (copied.missing, cancelled) == (("beta",), ["0" * 32])
-    assert copied.why == f"beta is silent. Its transfer {'0' * 32} was cancelled."
+    assert (copied.why, copied.transfer) == (f"beta is silent. Its transfer {'0' * 32} was cancelled.", "")
 
 
 def test_one_after_the_other_each_transfer_is_ended_that_is_out_of_sight(opts, fleet, context, monkeypatch):
     ends = outcomes(beta="unknown", gamma="ok")
     ends = {host: {**end, "transfer": host[0] * 32} for host, end in ends.items()}
     copy, cancelled = copy_that(opts, context, monkeypatch, result="partial", transfer=None, destinations=ends)
-    assert copy("alpha:/x", ["beta:/y", "gamma:/y"], {}).missing == ("beta",)
+    copied = copy("alpha:/x", ["beta:/y", "gamma:/y"], {})
+    assert (copied.missing, copied.transfer) == (("beta",), "")
     assert cancelled == ["b" * 32]
+
+
+LOST = {"result": "partial", "destinations": outcomes(beta="failed", gamma="ok"), "reasons": ["beta: it died."]}
+
+
+def test_who_lost_the_backup_has_it_from_the_other(opts, fleet, context, monkeypatch):
+    done = {"result": "ok", "destinations": outcomes(beta="ok"), "reasons": []}
+    copy, cancelled = copy_that(opts, context, monkeypatch, resume=done, **LOST)
+    copied = copy.__globals__["_complete"](copy("alpha:/x", ["beta:/y", "gamma:/y"], {}), "gamma")
+    assert (copied.missing, copied.why, cancelled) == ((), "", [])
+    assert copied.told["completed"]["source"] == "gamma"
+
+
+@pytest.mark.parametrize(
+    "resumed",
+    [
+        {"result": "failed", "destinations": outcomes(beta="failed"), "reasons": [{"text": "no room."}]},
+        {"result": "refused", "destinations": {}, "reasons": [{"text": "no room."}]},
+    ],
+)
+def test_what_cannot_be_completed_is_given_up(opts, fleet, context, monkeypatch, resumed):
+    """Else what had come of it would stay on the disk of that host."""
+    copy, cancelled = copy_that(opts, context, monkeypatch, resume=resumed, **LOST)
+    copied = copy.__globals__["_complete"](copy("alpha:/x", ["beta:/y", "gamma:/y"], {}), "gamma")
+    assert (copied.missing, cancelled) == (("beta",), ["0" * 32])
+    assert copied.why == f"beta: it died. From gamma: no room. Its transfer {'0' * 32} was cancelled."
+
+
+def test_who_interrupts_while_one_is_completed_ends_the_clone(opts, fleet, context, monkeypatch):
+    copy, cancelled = copy_that(opts, context, monkeypatch, resume={"result": "unknown"}, **LOST)
+    with pytest.raises(CopyFailed, match="interrupted on its way from gamma"):
+        copy.__globals__["_complete"](copy("alpha:/x", ["beta:/y", "gamma:/y"], {}), "gamma")
+    assert cancelled == ["0" * 32]
+
+
+def test_a_clone_that_left_some_out_has_a_status_of_its_own(run, monkeypatch):
+    report = {"left": {"beta": "no room"}, "reasons": ["no room"], "replicas": {}}
+    monkeypatch.setattr(cloning, "clone", lambda *_: report)
+    assert run("clone", "alpha", "beta", confirm="beta") == ("partial", 5, "no room")
 
 
 def test_a_backup_that_arrived_nowhere_fails(opts, fleet, context, monkeypatch):

@@ -30,7 +30,7 @@ class Hosts:
             **PROVED, "login": {"trouble": ""}, "prepare": BACKUP, "log": {"files": ["b.1"], "begins": ""},
             "install": {}, "start_isolated": {}, "point": {},
             "start_replication": {}, "proved": {}, "settle": {"kept": "/srv/mysql.before-1", "datadir": "/srv/mysql"},
-            "roll_back": {}, "discard": {"removed": True}, "drop_old": {"removed": "x"}, **answers,
+            "roll_back": {}, "discard": {"removed": True}, "drop_old": {"removed": "x"}, "last": {}, **answers,
         }
         self.asked = []
         self.paused = set()
@@ -57,18 +57,22 @@ class Hosts:
             self.paused.discard(host)
 
     def ask_all(self, hosts, function, timeout=0, /, **arguments):
-        told, silent = {}, {}
-        for host in hosts:
-            try:
-                told[host] = self.ask(host, function, timeout, **arguments)
-            except HostSaid as error:
-                silent[host] = error.text
-        return told, silent
+        told, failed = self.tell_each(dict.fromkeys(hosts, arguments), function, timeout)
+        return told, {host: error.text for host, error in failed.items()}
 
     def ask_each(self, arguments, function, timeout=0):
         return {host: self.ask(host, function, timeout, **own) for host, own in arguments.items()}
 
+    def tell_each(self, arguments, function, timeout=0):
+        told, failed = {}, {}
+        for host, own in arguments.items():
+            try:
+                told[host] = self.ask(host, function, timeout, **own)
+            except HostSaid as error:
+                failed[host] = error
+        return told, failed
+
     def steps(self, host):
         """What a host was asked, without what changes nothing."""
-        harmless = {"info", "fitness", "login", "sample", "wait", "page", "renew", "count", "log"}
+        harmless = {"info", "fitness", "login", "sample", "wait", "page", "renew", "count", "log", "last"}
         return [function for each, function in self.asked if each == host and function not in harmless]

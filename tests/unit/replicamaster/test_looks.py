@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from replicamaster import cloning, looks, proving
+from replicamaster import arriving, cloning, looks, proving
 from tests.conftest import CHECKOUT
 from tests.support import runners
 
@@ -22,10 +22,11 @@ def proof(**answers):
     return ended("ok" if told["proved"] else "failed", **told)
 
 
-def cloned(*replicas, **wish):
-    hosts = Hosts(*replicas)
+def cloned(*replicas, fails=(), **wish):
+    hosts = Hosts(*replicas, fails=fails)
     asked = cloning.Wish("db1", replicas, "db1", **wish)
-    return cloning.clone(hosts, asked, lambda *_: cloning.Copied({"transfer": "0" * 32}), lambda *_: None)
+    courier = arriving.Courier(lambda *_: arriving.Copied({"transfer": "0" * 32}), None)
+    return cloning.clone(hosts, asked, courier, lambda *_: None)
 
 
 CONTENT = "1 tables with 3 rows and 2 definitions are equal at 0-1-7"
@@ -63,15 +64,37 @@ def test_what_is_not_equal_is_told_before_what_is():
 
 
 def test_a_clone_is_told_with_its_proofs_its_places_and_its_time():
-    told = ended("ok", **cloned("db2", "db3")) | {"seconds": {"check": 0.5, "copy": 61.0, "total": 70.0}}
+    told = cloned("db2", "db3") | ended("ok") | {"seconds": {"check": 0.5, "copy": 61.0, "total": 70.0}}
     assert looks.clone_lines(told) == [
         "ok: db1 was cloned to db2 and db3",
         f"  db2: proved equal to db1, {CONTENT}; data in /srv/mysql, the old in /srv/mysql.before-1",
         f"  db3: proved equal to db1, {CONTENT}; data in /srv/mysql, the old in /srv/mysql.before-1",
         f"  1 min 10 s in all: check 0.5 s, copy 1 min 01 s; the backup was transfer {'0' * 32}",
     ]
-    gone = looks.clone_lines(ended("ok", **cloned("db2", keep_old=False)))
+    gone = looks.clone_lines(cloned("db2", keep_old=False) | ended("ok"))
     assert gone[1].endswith("; data in /srv/mysql, no old data is kept")
+
+
+def test_old_data_that_could_not_be_removed_is_a_note_and_the_clone_is_well():
+    told = cloned("db2", keep_old=False, fails=[("db2", "drop_old")]) | ended("ok")
+    lines = looks.clone_lines(told)
+    assert lines[0] == "ok: db1 was cloned to db2"
+    assert lines[1].endswith("the old in /srv/mysql.before-1")
+    assert lines[2] == (
+        "    db2: drop_old failed The old data stays: salt db2 replica.drop_old confirm=/srv/mysql.before-1 removes it."
+    )
+
+
+def test_a_clone_that_left_some_out_says_why_before_what_was_done():
+    report = cloned("db2", "db3", fails=[("db3", "prepare")])
+    lines = looks.clone_lines(report | ended("partial", 5, report["reasons"]))
+    assert lines[:3] == [
+        "partial: db1 was cloned to db2",
+        "  db3: prepare failed",
+        "  db3 is as it was; db2 was rebuilt and proved. salt-run replica.clone db1 db3 confirm=db3, with the other "
+        "options as they were, rebuilds what is left.",
+    ]
+    assert lines[3].startswith("  db2: proved equal to db1")
 
 
 def test_a_clone_that_is_only_planned_is_told_with_its_places():
@@ -91,9 +114,9 @@ def test_every_reason_is_a_line_and_none_steers_a_terminal():
 
 
 def test_replicas_that_were_done_before_a_clone_failed_are_named():
-    error = {"text": "no", "evidence": {"settled": ["db2"]}}
+    error = {"text": "no", "evidence": {"settled": ["db2"], "left": ["db3", "db4"]}}
     lines = looks.clone_lines(ended("failed", 2, ["no"], error=error))
-    assert lines == ["failed", "  no", "  done before, and left as they are: db2"]
+    assert lines == ["failed", "  no", "  done before, and left as they are: db2", "  not rebuilt: db3, db4"]
 
 
 @pytest.mark.parametrize(

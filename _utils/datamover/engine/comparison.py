@@ -6,7 +6,6 @@ and it has not changed since, the block need not even be read.
 
 from itertools import groupby
 
-from .. import digests
 from ..blocks import ContentBuilder, block_range
 from ..errors import SourceChanged
 from .loads import cut
@@ -15,14 +14,14 @@ from .loads import cut
 class Comparison:
     """`told` says what the destination has; `pieces` queues pieces (see Supply)."""
 
-    def __init__(self, terms, told, pieces):
+    def __init__(self, terms, told, new_hasher, pieces):
         self.held_bytes = 0
         self.resent_bytes = 0
         self._terms = terms
         self._told = told
         self._pieces = pieces
         self._block_size = terms.block_size
-        self._new_hasher = digests.constructor(terms.algorithm)
+        self._new_hasher = new_hasher
         self._block = None
 
     def asks(self, entry, try_):

@@ -70,7 +70,7 @@ class Holdings:
         self._say = say
         self._step = step
         self._times = times
-        self._new_hasher = digests.constructor(terms.algorithm)
+        self._new_hasher = times.hashing(digests.constructor(terms.algorithm))
         self._lane = Lane(WAITING, stop)
         self._lock = threading.Lock()
         self._readings = {}

@@ -107,7 +107,8 @@ class Reading(Sending):
     def _is_same(self, entry):
         self._progress.step()
         self._rechecked += entry.size
-        return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
+        with self._times.on("read"):
+            return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
 
     def _record(self, number, try_, content: Content):
         if self._told.keeps(number):

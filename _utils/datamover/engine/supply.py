@@ -37,11 +37,10 @@ class Supply:
         self._record = record
         self._restart = restart
         self._times = times
-        self._new_hasher = digests.constructor(terms.algorithm)
-        self._timed_hasher = times.hashing(self._new_hasher)
+        self._new_hasher = times.hashing(digests.constructor(terms.algorithm))
         self.read_bytes = self.reread_bytes = 0
         self._told = told
-        self._comparison = Comparison(terms, told, self)
+        self._comparison = Comparison(terms, told, self._new_hasher, self)
         self._pack = None
         self._held = HeldPack()
         self._queued = 0
@@ -167,7 +166,7 @@ class Supply:
         return content
 
     def _send_pieces(self, file, try_):
-        builder = ContentBuilder(self._timed_hasher, self._terms.block_size)
+        builder = ContentBuilder(self._new_hasher, self._terms.block_size)
         if self._comparison.asks(file.entry, try_):
             return self._comparison.send(file, builder, self._remembered(file.entry))
         for part in cut(file.extents(), self._terms.block_size):

@@ -1,16 +1,23 @@
 """Whole transfers in which one stage is slow for real: the accounts of both ends, joined, name it."""
 
 import os
+import ssl
+import threading
 import time
 
 import pytest
 
+from datamover import codecs, digests
 from datamover.disk.staging import Staging
 from datamover.disk.tree import SourceTree
+from datamover.engine import sealing
+from datamover.engine.stages import WORTH_A_LOOK as LARGE
+from tests.functional.datamover.attempts import Attempts
 from tests.functional.datamover.ends import Ends, Wrapped
 from tests.functional.datamover.networks import private_network
 from tests.functional.datamover.places import plant, run
 from tests.functional.datamover.test_transfer_compressed import rows
+from tests.functional.datamover.updates import Updates
 from transferplan import bottleneck
 
 MIB = 1024 * 1024
@@ -22,10 +29,14 @@ def slowest(root, folder, data, **changes):
     """(stage, host) that is named after moving a file with this data."""
     plant(root, {"file": data})
     settings = {"digest": "blake3", **changes}
-    sent, received = Ends(root, folder, **settings).run()
+    return find(*Ends(root, folder, **settings).run(), **settings)
+
+
+def find(sent, received, streams=1, verify="readback", **_settings):
+    """(stage, host) that is named where both ended so."""
     assert (sent.error, received.error) == (None, None)
     ends = (bottleneck.End(host, each.stages.as_dict()) for host, each in (("alpha", sent), ("beta", received)))
-    found = bottleneck.find(*ends, settings.get("streams", 1), settings.get("verify", "readback"))
+    found = bottleneck.find(*ends, streams, verify)
     return found.stage, found.host
 
 
@@ -84,3 +95,109 @@ def slow(method, seconds):
 def test_a_slow_disk_at_the_destination(root, folder, monkeypatch, method, seconds, stage):
     monkeypatch.setattr("datamover.engine.verifier.RANGE", MIB)
     assert slowest(root, folder, os.urandom(6 * MIB), staging=slow(method, seconds)) == (stage, "beta")
+
+
+class SlowList(SourceTree):
+    def walk(self):
+        time.sleep(10 * SLOW)
+        yield from super().walk()
+
+
+def test_a_tree_that_is_slow_to_walk(root, folder):
+    assert slowest(root, folder, os.urandom(MIB), tree=SlowList) == ("list", "alpha")
+
+
+def delay(monkeypatch, kind, method, seconds=SLOW):
+    original = getattr(kind, method)
+
+    def slowly(*arguments):
+        time.sleep(seconds)
+        return original(*arguments)
+
+    monkeypatch.setattr(kind, method, slowly)
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "named"),
+    [(sealing.Sealer, "seal", ("encrypt", "alpha")), (sealing.Unsealer, "open", ("decrypt", "beta"))],
+)
+def test_slow_sealing(root, folder, monkeypatch, kind, method, named):
+    delay(monkeypatch, kind, method)
+    assert slowest(root, folder, os.urandom(4 * MIB)) == named
+
+
+def slow_tls(method, bytes_):
+    """TLS of which one method takes its time with so many bytes or more."""
+
+    def slowly(tls, what, *rest):
+        if (what if method == "read" else len(what)) >= bytes_:
+            time.sleep(SLOW / 20)
+        return getattr(ssl.SSLObject, method)(tls, what, *rest)
+
+    return type("SlowTls", (ssl.SSLObject,), {method: slowly})
+
+
+@pytest.mark.parametrize(("method", "named"), [("write", ("encrypt", "alpha")), ("read", ("decrypt", "beta"))])
+def test_slow_tls(root, folder, monkeypatch, method, named):
+    monkeypatch.setattr(sealing, "available", lambda: False)
+    monkeypatch.setattr(ssl.SSLContext, "sslobject_class", slow_tls(method, 64 * 1024))
+    assert slowest(root, folder, os.urandom(8 * MIB), verify="flight") == named
+
+
+def test_slow_expanding(root, folder, monkeypatch):
+    delay(monkeypatch, codecs.Zlib, "unpack", 2 * SLOW)
+    assert slowest(root, folder, rows(4 * MIB), compress="zlib:1") == ("decompress", "beta")
+
+
+class SlowHasher:
+    """Takes its time with what is large, at one end."""
+
+    def __init__(self, hasher, host):
+        self._hasher = hasher
+        self._host = host
+
+    def copy(self):
+        return SlowHasher(self._hasher.copy(), self._host)
+
+    def update(self, data):
+        at_destination = threading.current_thread().name.startswith("destination ")
+        if len(data) >= LARGE and at_destination == (self._host == "beta"):
+            time.sleep(SLOW / 3)
+        self._hasher.update(data)
+
+    def digest(self):
+        return self._hasher.digest()
+
+
+@pytest.fixture(params=["alpha", "beta"])
+def slow_host(request, monkeypatch):
+    """The one of the two whose digesting is slow."""
+    new = digests.constructor("blake3")
+    monkeypatch.setitem(digests._ALGORITHMS, "blake3", lambda *data: SlowHasher(new(*data), request.param))
+    return request.param
+
+
+@pytest.mark.parametrize("verify", ["readback", "flight"])
+def test_slow_digesting(root, folder, slow_host, verify):
+    assert slowest(root, folder, os.urandom(4 * MIB), verify=verify) == ("digest", slow_host)
+
+
+def test_slow_digesting_of_small_files(root, folder, slow_host):
+    plant(root, {f"{number}": os.urandom(LARGE) for number in range(40)})
+    assert slowest(root, folder, b"") == ("digest", slow_host)
+
+
+def test_slow_digesting_of_what_is_held(root, folder, slow_host):
+    plant(root, {"file": os.urandom(12 * MIB)})
+    attempts = Attempts(root, folder, digest="blake3")
+    attempts.cut(0.9)
+    _, sent, received = attempts.complete()
+    assert find(sent, received) == ("digest", slow_host)
+
+
+def test_slow_digesting_of_what_stands_there(root, folder, slow_host):
+    plant(root, {"file": os.urandom(6 * MIB)})
+    (folder / "final").mkdir()
+    plant(folder / "final", {"file": os.urandom(6 * MIB)})
+    sent, received = Updates(root, folder, compare="digest", digest="blake3").run()
+    assert find(sent, received) == ("digest", slow_host)

@@ -92,5 +92,27 @@ def test_a_counted_hasher_digests_as_any_other(times, clock):
     assert times.stages() == Stages(digest=4)
 
 
+def test_a_copy_of_a_counted_hasher_goes_on_by_itself_and_is_counted_too(times, clock):
+    class Hasher:
+        def __init__(self, data=b""):
+            self.data = data
+
+        def copy(self):
+            return Hasher(self.data)
+
+        def update(self, data):
+            clock.passes(2)
+            self.data += data
+
+        def digest(self):
+            return self.data
+
+    hasher = times.hashing(Hasher)()
+    copy = hasher.copy()
+    copy.update(bytes(WORTH_A_LOOK))
+    assert (len(hasher.digest()), len(copy.digest())) == (0, WORTH_A_LOOK)
+    assert times.stages() == Stages(digest=2)
+
+
 def test_only_what_took_time_is_told():
     assert Stages(read=1.23456, wait=0.0001).as_dict() == {"read": 1.235}

@@ -93,9 +93,9 @@ def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
         error.evidence.update(settled=list(story.replicas), left=story.undone(wish))
         raise
     finally:
-        unused = [host for host in story.arrived if host not in story.replicas]
-        with contextlib.suppress(ReplicaError):
-            hosts.ask_all(unused, "discard", STARTING)
+        if unused := [host for host in story.arrived if host not in story.replicas]:
+            with contextlib.suppress(ReplicaError):
+                hosts.ask_all(unused, "discard", STARTING)
 
 
 def _check_place(hosts: Hosts, plan: planning.Plan, wish: Wish, backup: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import standing
+from . import following, standing
 from .errors import ReplicaRefused
 
 DAY = 86400
@@ -190,6 +190,7 @@ def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[
     followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host])]
     if followers:
         against.append(f"{', '.join(followers)} follow {host}.")
+    against += following.lost_by_cloning(told[host], host)
     return against + _against_primary(cluster.primary, told[cluster.primary])
 
 

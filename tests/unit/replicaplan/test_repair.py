@@ -85,6 +85,8 @@ def test_a_stranger_is_never_touched():
         ({"broken": BROKEN[2], "db1": server(1, running=False)}, "The primary db1 does not run"),
         ({"broken": BROKEN[2], "db1": replica(1)}, "is not the primary any more"),
         ({"broken": {**BROKEN[1], "unit": {"name": "m", "active": "failed", "masked": True}}}, "is masked"),
+        ({"broken": replica(channels=[{**STOPPED, "delay": 3600}])}, "behind its primary on purpose"),
+        ({"broken": replica(channels=[{**STOPPED, "filters": {"Replicate_Do_DB": "x"}}])}, "only a part"),
     ],
 )
 def test_a_guard_holds_back(options, words):

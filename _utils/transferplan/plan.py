@@ -230,7 +230,7 @@ class Plan:
             "compress": asked.compress,
             "limit": self.limit,
             "nice": end.settings.nice,
-            "block_size": blocks.USUAL if self.stream else blocks.size(self.found),
+            "block_size": self._block_size(),
             "overwrite": asked.overwrite,
             **update,
             "owners": asked.owners,
@@ -243,6 +243,10 @@ class Plan:
             "reserve_bytes": kept.bytes,
             "reserve_inodes": kept.inodes,
         }
+
+    def _block_size(self) -> int:
+        chosen = blocks.USUAL if self.stream else blocks.size(self.found)
+        return self.request.block_size or chosen
 
     def summary(self) -> dict[str, Any]:
         """The plan for people and programs: what `transfer.plan` returns."""

@@ -241,6 +241,7 @@ def next_attempt(
         reasons=(*request.reasons, *_changed(found, request), *_made_once(found), *_more_than_sealed(found)),
         attempt=found.attempt + 1,
         asked_by=asked_by,
+        block_size=found.source.spec.settings.get("block_size", 0),
         notes=tuple(_of_the_others(found)),
     )
 

@@ -64,7 +64,8 @@ class Request:
     """What is asked for; with `reasons` against it, it can still be asked what else speaks against it.
 
     `asked_by` says who asked, as far as Salt tells: `user`, and `via` which way. `notes` are for the plan to tell.
-    `asked_at` is when, by the master's clock: who waits is served in this order.
+    `asked_at` is when, by the master's clock: who waits is served in this order. `block_size` is that of what has
+    arrived already; 0 where nothing has.
     """
 
     transfer: str
@@ -76,6 +77,7 @@ class Request:
     asked_by: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     asked_at: float = 0.0
+    block_size: int = 0
 
     def ends(self) -> dict[Member, Endpoint]:
         """Every end of the transfer with its place, the source first."""

@@ -18,6 +18,7 @@ from .samples import (
     failed_records,
     failure,
     record,
+    source,
     specs,
     verdict,
 )
@@ -64,6 +65,14 @@ def test_a_limit_that_was_changed_while_it_ran_holds_for_another_attempt():
     limited[ALPHA]["status"]["limit"] = 20_000_000
     assert again(ends(limited)).settings.limit == 20_000_000
     assert again(ends(limited), limit=0).settings.limit == 0
+
+
+@pytest.mark.parametrize("before, now", [(0, 20 * 2**40), (20 * 2**40, 0)])
+def test_blocks_stay_as_large_as_what_has_arrived_was_made_with(before, now):
+    made = plan.make(asked(), {ALPHA: alpha(source(largest=before)), BETA: beta()}).specs()
+    payloads = {member: record(spec, verdict=failure()) for member, spec in made.items()}
+    following = plan.make(again(ends(payloads)), {ALPHA: alpha(source(largest=now)), BETA: beta()}).specs()
+    assert following[BETA]["settings"]["block_size"] == made[BETA]["settings"]["block_size"]
 
 
 def test_its_specs_differ_from_the_last_in_what_may_differ():

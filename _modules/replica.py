@@ -27,7 +27,7 @@ from hosttools.errors import HostToolError
 from replicahost import backup as backing
 from replicahost import counting, discovery, holds, installing, replicating
 from replicahost import settings as own
-from replicaplan import logs, standing
+from replicaplan import logs, serving, standing
 from replicaplan import memory as limit
 from replicaplan.errors import ReplicaError, ReplicaRefused
 from transferplan import settings, statement, units
@@ -124,7 +124,8 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         host = __opts__["id"]
         meant = host if host in (confirm_in or ()) else confirm
         against = standing.against_replacing(told, host, meant, in_service, discard_own_writes)
-        against += [*standing.against_place(told, host), *logs.against_logs(told, host)]
+        against += [*installing.about_datadir(told["datadir"], host), *logs.against_logs(told, host)]
+        against += serving.against_unit(told, host)
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user

@@ -22,6 +22,7 @@ import saltface
 from replicamaster import arriving, cloning, looks, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.ledger import Book
+from replicaplan import lease as duration
 from replicaplan import memory as limit
 from replicaplan import repair
 from replicaplan.errors import CopyFailed, RepairForbidden, ReplicaError, ReplicaRefused
@@ -162,7 +163,7 @@ def clone(
     """
     wish = cloning.Wish(
         str(source), _names(replicas), str(primary or source), address, _number("port", port), _names(confirm or ()),
-        in_service, discard_own_writes, lock_others, keep_old, _number("lease", lease),
+        in_service, discard_own_writes, lock_others, keep_old, duration.checked(lease),
         limit.chosen(memory, units.parse_size), timeout=_number("timeout", timeout),
     )
     if test:

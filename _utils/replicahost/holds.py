@@ -19,6 +19,7 @@ from datamover.host.lease import Deadline
 from datamover.host.undo import UndoLog
 from hosttools.commands import Command, words
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
+from replicaplan.lease import checked
 
 from . import undoing
 from . import unit as units
@@ -29,7 +30,6 @@ UNITS = Path("/etc/systemd/system")
 INTERVAL = 5
 ENDING = 40.0
 NAMES = ("installation", "pause")
-SHORTEST_LEASE, LONGEST_LEASE = 5, 7 * 86400
 
 SERVICE = """\
 [Unit]
@@ -204,7 +204,7 @@ def directory(state_dir):
 
 def begin(state_dir, name, lease, **details):
     """A new hold; ReplicaRefused if there is one of this name."""
-    lease = checked_lease(lease)
+    lease = checked(lease)
     path = directory(state_dir) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _guard_lock(path.parent):
@@ -224,13 +224,6 @@ def _appear(path, lease, details):
     Hold(new).renew(lease)
     os.rename(new, path)
     documents.flush_directory(path.parent)
-
-
-def checked_lease(lease):
-    """A lease in whole seconds; ReplicaRefused if it cannot be one."""
-    if not str(lease).isdigit() or not SHORTEST_LEASE <= int(lease) <= LONGEST_LEASE:
-        raise ReplicaRefused([f"lease={lease!r} is no number of seconds from {SHORTEST_LEASE} to {LONGEST_LEASE}."])
-    return int(lease)
 
 
 def find(state_dir, name):

@@ -6,6 +6,7 @@ Until `settle` everything is a hold: whatever fails, whoever dies, the old data 
 it did before. `settle` ends that; the old data stays beside the new until `drop_old`.
 """
 
+import contextlib
 import os
 import secrets
 import time
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from datamover.disk import destination, mounts
 from datamover.host import documents
 from hosttools import backups, sql
-from replicaplan import clone, logs, standing
-from replicaplan.errors import NothingToUndo, ReplicaRefused, StartFailed
+from replicaplan import clone, logs, serving, standing
+from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
 from . import datadir, discovery, holds, running, tls
@@ -43,16 +44,18 @@ def reasons(found, wish, host):
     """Every reason not to install, as sentences."""
     told = discovery.look(found)
     against = standing.against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
-    against += logs.against_logs(told, host)
-    return [*against, *_about_places(found.datadir, wish.prepared), *_about_backup(wish.prepared, told)]
+    against += [*logs.against_logs(told, host), *serving.against_unit(told, host)]
+    places = [*about_datadir(found.datadir, host), *_about_rename(found.datadir, wish.prepared)]
+    return [*against, *places, *_mounted_below(wish.prepared), *_about_backup(wish.prepared, told)]
 
 
-def _about_places(target, prepared):
+def about_datadir(target, host):
+    """Why no rename can exchange the data directory, whatever is to come there."""
     if os.path.ismount(target):
-        return standing.against_place({"datadir": target, "datadir_is_mount": True}, "this host")
+        return standing.against_place({"datadir": target, "datadir_is_mount": True}, host)
     if os.path.islink(target):
-        return [f"The data directory {target} is a symbolic link: let datadir name where it leads."]
-    return [*_about_rename(target, prepared), *_about_mounts(target, prepared)]
+        return [f"The data directory {target} of {host} is a symbolic link: let datadir name where it leads."]
+    return _mounted_below(target)
 
 
 def _about_rename(target, prepared):
@@ -64,10 +67,9 @@ def _about_rename(target, prepared):
     return [f"{prepared} lies on another file system than {target}: put it beside it, such as {target}.new."]
 
 
-def _about_mounts(target, prepared):
+def _mounted_below(place):
     return [
         f"{os.fsdecode(found)} is mounted below {place}: a data directory with mount points in it is not exchanged."
-        for place in (target, prepared)
         for found in mounts.at_or_below(os.fsencode(place))
     ]
 
@@ -126,6 +128,17 @@ def _stop(hold, found):
     )
     units.stop(unit.name)
     units.mask(unit.name)
+    _check_gone(found)
+
+
+def _check_gone(found):
+    """systemd gives up on a server that takes too long to end, and knows nothing of one that it did not start."""
+    name = found.unit.name
+    if found.unit.pid and os.path.exists(f"/proc/{found.unit.pid}"):
+        raise StartFailed(f"{name} was stopped, but its process {found.unit.pid} lives on: its data was not touched.")
+    with contextlib.suppress(DatabaseSilent):
+        found.server.do("DO 1")
+        raise StartFailed(f"{name} was stopped, but a database answers at {found.socket}: its data was not touched.")
 
 
 def _exchange(hold, found, prepared, kept):

@@ -33,8 +33,9 @@ def run(opts, fleet, context, state):
     [
         ("clone", {"source": "alpha"}, "missing a required argument: 'replicas'; it takes source, replicas, primary"),
         ("clone", {"source": "alpha", "replicas": "beta", "leese": 5}, "unexpected keyword argument 'leese'"),
-        ("clone", {"source": "alpha", "replicas": "beta", "lease": "long"}, "lease has to be a whole number"),
         ("clone", {"source": "alpha", "replicas": "beta", "memory": "much"}, "memory='much' is no size"),
+        ("clone", {"source": "alpha", "replicas": "beta", "lease": "long"}, "lease='long' is no number of seconds"),
+        ("clone", {"source": "alpha", "replicas": "beta", "lease": 3}, "lease=3 is no number of seconds from 5"),
         ("prove", {"replica": "beta", "primary": "alpha", "timeout": "x"}, "timeout has to be a whole number"),
         ("patrol", {"hosts": "beta"}, "it takes nothing"),
         ("approve", {"proposal": "0123"}, "There is no proposal 0123"),

@@ -8,7 +8,7 @@ import pytest
 
 from hosttools.backups import Coordinates
 from replicahost import claims, discovery, holds, installing, settings
-from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
+from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
 from tests.unit.replicaplan.facts import replica
 
 from .test_backup import BEFORE, make
@@ -94,6 +94,39 @@ def test_a_place_with_mounts_below_it_is_refused(against, tmp_path, monkeypatch)
 def test_a_backup_beside_the_data_has_its_place(against, tmp_path):
     """What is missing then is the backup alone."""
     assert against(tmp_path / "data", tmp_path / "new") == f"{tmp_path}/new is no directory."
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Look whether a server of this pid, which answers or not, is gone after its unit was stopped."""
+
+    def stopping(pid, answers):
+        def do(_statement):
+            if not answers:
+                raise DatabaseSilent("nobody is there")
+
+        unit = SimpleNamespace(name="m.service", pid=pid)
+        installing._check_gone(SimpleNamespace(unit=unit, server=SimpleNamespace(do=do), socket="/run/s.sock"))
+
+    return stopping
+
+
+GONE = 2**22 + 1
+"""No process has such a number."""
+
+
+def test_a_server_that_is_gone_after_its_unit_was_stopped_can_be_replaced(stopping):
+    stopping(0, answers=False)
+    stopping(GONE, answers=False)
+
+
+@pytest.mark.parametrize(
+    ("pid", "answers", "words"),
+    [(os.getpid(), False, "lives on"), (GONE, True, "answers at /run/s.sock"), (0, True, "answers at /run/s.sock")],
+)
+def test_a_server_that_outlives_its_unit_keeps_its_data(stopping, pid, answers, words):
+    with pytest.raises(StartFailed, match=words):
+        stopping(pid, answers)
 
 
 @pytest.fixture

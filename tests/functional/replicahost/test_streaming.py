@@ -1,4 +1,4 @@
-"""The two programs by which a host takes a backup of its own server: real processes in their place."""
+"""The programs by which a host takes a backup of its own server and prepares one: real processes in their place."""
 
 import contextlib
 import os
@@ -77,23 +77,33 @@ def test_what_either_of_them_fails_at_is_told_and_nothing_is_left(take, tmp_path
     assert os.listdir(tmp_path / "srv") == []
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from tests.functional.replicahost.test_streaming import FOUND, NEVER_ENDS, place_tools
-from replicahost import server, streaming
-place = Path(sys.argv[1])
-never = NEVER_ENDS.format(pids=place / "pids")
-server.find_tool = place_tools(place, never, never)
+TAKES = """
+server.find_tool = place_tools(place, NEVER_ENDS.format(pids=place / "pids"), NEVER_ENDS.format(pids=place / "pids"))
 streaming.take(FOUND, str(place / "backup"), 1)
 """
+PREPARES = """
+backup.find_tool = place_tools(place, VERSION + NEVER_ENDS.format(pids=place / "pids"), "")
+(place / "backup").mkdir()
+(place / "backup/xtrabackup_info").write_text(INFO)
+(place / "backup/xtrabackup_checkpoints").write_text(CHECKPOINTS)
+backup.prepare(str(place / "backup"))
+"""
+JOB = """
+import sys
+from pathlib import Path
+from tests.functional.replicahost.test_streaming import *
+from replicahost import backup
+place = Path(sys.argv[1])
+"""
+VERSION = "[ $1 = --version ] && echo 'based on MariaDB server 10.11.6-MariaDB' && exit\n"
 
 
-def test_neither_of_them_outlives_a_job_that_is_killed(tmp_path):
+@pytest.mark.parametrize(("work", "programs"), [(TAKES, 2), (PREPARES, 1)])
+def test_no_program_outlives_a_job_that_is_killed(tmp_path, work, programs):
     (tmp_path / "pids").mkdir()
     paths = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "_utils")])
-    job = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], env={**os.environ, "PYTHONPATH": paths})
-    assert eventually(lambda: len(os.listdir(tmp_path / "pids")) == 2)
+    job = subprocess.Popen([sys.executable, "-c", JOB + work, tmp_path], env={**os.environ, "PYTHONPATH": paths})
+    assert eventually(lambda: len(os.listdir(tmp_path / "pids")) == programs)
     pids = [int(name) for name in os.listdir(tmp_path / "pids")]
     assert all(os.path.exists(f"/proc/{pid}") for pid in pids)
     os.kill(job.pid, signal.SIGKILL)

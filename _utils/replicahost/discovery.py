@@ -1,5 +1,6 @@
 """What the database of this host is, asked of itself while it runs and of its configuration while it does not."""
 
+import contextlib
 import ipaddress
 import os
 import pwd
@@ -78,12 +79,20 @@ class Place:
 
     @property
     def owner(self):
-        """The user that the server runs as."""
-        name = self.unit.user or self.options.get("user") or "mysql"
+        """The user that the server runs as. Where its unit names none, or is masked, it is whose the data is."""
+        name = self.unit.user or _whose(self.datadir) or "mysql"
         try:
             return pwd.getpwnam(name)
         except KeyError:
             raise NoDatabase(f"The database's unit runs as {name}, but this host has no such user.") from None
+
+
+def _whose(directory):
+    """Who owns a directory; nobody's name if it is not there, or root's, as which no server runs."""
+    with contextlib.suppress(FileNotFoundError, KeyError):
+        owner = os.stat(directory).st_uid
+        return pwd.getpwuid(owner).pw_name if owner else ""
+    return ""
 
 
 def place(settings):

@@ -105,8 +105,11 @@ def _of_old_data(host: str, fitness: Mapping[str, Any]) -> str:
 
 
 def reached(head: Mapping[str, Any], target: Mapping[str, Any]) -> str:
-    """The primary's address in a network of the target's, else its first; empty if it has none."""
-    own = [ipaddress.ip_interface(each).network for each in target["networks"]]
+    """The primary's address in a network of the target's, else its first; empty if it has none. An address that both
+    have, as bridges for containers do, is the target itself.
+    """
+    own = [ipaddress.ip_interface(each) for each in target["networks"]]
     addresses = [ipaddress.ip_interface(each).ip for each in head["networks"]]
-    near = [str(each) for each in addresses if any(each in network for network in own)]
-    return next(iter([*near, *map(str, addresses)]), "")
+    others = [each for each in addresses if each not in [interface.ip for interface in own]]
+    near = [str(each) for each in others if any(each in interface.network for interface in own)]
+    return next(iter([*near, *map(str, others)]), "")

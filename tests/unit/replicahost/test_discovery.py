@@ -1,5 +1,6 @@
 """What is made of the words of a server."""
 
+import os
 import pwd
 from types import SimpleNamespace
 
@@ -73,3 +74,20 @@ def dataless(tmp_path, monkeypatch):
 def test_a_server_whose_data_was_removed_while_it_runs_is_told_as_that(dataless):
     told = discovery.look(dataless)
     assert (told["running"], told["datadir_exists"], told["role"], told["schemas"]) == (True, False, "replica", [])
+
+
+@pytest.mark.parametrize(
+    ("unit", "owner", "user"),
+    [("daemon", 0, "daemon"), ("", 2, pwd.getpwuid(2).pw_name), ("", 0, "mysql"), ("", None, "mysql")],
+)
+def test_whose_the_data_is_counts_where_the_unit_names_no_user(monkeypatch, unit, owner, user):
+    """The options are read as nobody, since no server tells them to root."""
+    def stat(_path):
+        if owner is None:
+            raise FileNotFoundError
+        return SimpleNamespace(st_uid=owner)
+
+    monkeypatch.setattr(discovery, "os", SimpleNamespace(stat=stat, path=os.path))
+    monkeypatch.setattr(discovery, "pwd", SimpleNamespace(getpwnam=str, getpwuid=pwd.getpwuid))
+    options = {"datadir": "/srv/mysql", "user": "nobody"}
+    assert discovery.Place(None, SimpleNamespace(user=unit), options, False).owner == user

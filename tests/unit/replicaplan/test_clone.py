@@ -62,3 +62,11 @@ def test_the_address_is_one_in_the_replicas_own_network():
     assert clone.reached(head, replica(2)) == "10.0.0.1"
     assert clone.reached(server(1, networks=["172.16.0.1/16"]), replica(2)) == "172.16.0.1"
     assert clone.reached(server(1, networks=[]), replica(2)) == ""
+
+
+def test_an_address_that_both_have_is_the_replica_itself():
+    bridge = "172.17.0.1/16"
+    head = server(1, networks=[bridge, "10.0.0.1/24"])
+    assert clone.reached(head, replica(2, networks=[bridge, "10.0.0.2/24"])) == "10.0.0.1"
+    assert clone.reached(head, replica(2, networks=[bridge, "192.168.7.2/24"])) == "10.0.0.1"
+    assert clone.reached(server(1, networks=[bridge]), replica(2, networks=[bridge])) == ""

@@ -27,8 +27,8 @@ from hosttools.errors import HostToolError
 from replicahost import backup as backing
 from replicahost import counting, discovery, holds, installing, replicating
 from replicahost import settings as own
-from replicaplan import logs, serving, standing
 from replicaplan import memory as limit
+from replicaplan import replacing, standing
 from replicaplan.errors import ReplicaError, ReplicaRefused
 from transferplan import settings, statement, units
 from transferplan.errors import PlanError
@@ -49,14 +49,17 @@ def info(nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``vendor``, ``version``, ``unit`` (``name``, ``active``, ``masked``, ``enabled``, ``pid``),
-    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``socket``, ``user``,
-    ``variables`` (by name), ``tools`` (backup tools and their versions), ``role`` (down, alone, primary, replica,
-    relay: a replica with replicas), ``channels`` (for each: ``name``, ``primary``, ``port``, ``primary_id``,
-    ``user``, ``io``, ``sql``, ``lag`` in seconds or None, ``using_gtid``, ``read`` and ``executed`` (file, position),
-    ``delay``, ``io_errno``, ``io_error``, ``sql_errno``, ``sql_error``, ``filters``), ``replicas`` (``server_id``,
-    ``host``), ``clients`` (how many are connected), and of a running one ``galera``, ``schemas``, ``size``
-    (``schemas``, ``tables``, ``bytes``), ``plugins``, ``binlog`` (file, position). ``installation`` is what is under
-    way, else None.
+    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``files`` (what those in the
+    data directory tell: ``schemas``, ``channels`` that name a primary, ``galera``, ``elsewhere``: what leads out of
+    it), ``processes`` (of servers that work in it), ``options_known`` (whether the options with which its unit starts
+    it could be read), ``socket``, ``user``, ``variables`` (by name), ``tools`` (backup tools and their versions),
+    ``role`` (down, alone, primary, replica, relay: a replica with replicas), ``channels`` (for each: ``name``,
+    ``primary``, ``port``, ``primary_id``, ``user``, ``io``, ``sql``, ``lag`` in seconds or None, ``using_gtid``,
+    ``read`` and ``executed`` (file, position), ``delay``, ``io_errno``, ``io_error``, ``sql_errno``, ``sql_error``,
+    ``filters``), ``replicas`` (``server_id``, ``host``), ``clients`` (how many are connected), and of a running one
+    ``galera``, ``schemas``, ``size`` (``schemas``, ``tables``, ``bytes``), ``plugins``, ``binlog`` (file, position),
+    ``binlog_filters``. ``installation`` is what is under way, else None; ``settled`` whether a clone was settled in
+    this data directory.
 
     CLI Example:
 
@@ -64,7 +67,13 @@ def info(nonce=None):
 
         salt 'db*' replica.info
     """
-    return _answer(nonce, lambda: {**discovery.look(_place()), "installation": _under_way()})
+
+    def work():
+        told, last = discovery.look(_place()), installing.last(_state_dir())
+        settled = bool(last) and last["datadir"] == told["datadir"]
+        return {**told, "installation": _under_way(), "settled": settled}
+
+    return _answer(nonce, work)
 
 
 def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonce=None):
@@ -123,9 +132,8 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         told = discovery.look(_place())
         host = __opts__["id"]
         meant = host if host in (confirm_in or ()) else confirm
-        against = standing.against_replacing(told, host, meant, in_service, discard_own_writes)
-        against += [*installing.about_datadir(told["datadir"], host), *logs.against_logs(told, host)]
-        against += serving.against_unit(told, host)
+        against = replacing.against(told, host, meant, in_service, discard_own_writes)
+        against += installing.about_datadir(told["datadir"], host)
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user
@@ -208,7 +216,7 @@ def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=F
         Also if clients are connected.
 
     discard_own_writes : False
-        Also if it has transactions that nobody else has.
+        Also if it has transactions that nobody else has, or is down and may have been a primary.
 
     nonce
         What the signed answer must repeat; see the module.

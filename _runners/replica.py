@@ -220,9 +220,9 @@ def recover(host, test=False):
 
     Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, failed), ``host``, ``reasons``,
     ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Unsettled: for a minute
-    it, or its primary, could not be asked, or systemd was starting or stopping it. Forbidden: a primary, a server with
-    replicas, one that was stopped or masked by a person, a second repair in its cluster, one within the cooldown or
-    beyond the daily number. Each attempt counts, also one that fails.
+    it, or its primary, could not be asked, or systemd was starting or stopping it. Forbidden: a primary, or what may be
+    or have been one, a server with replicas, one that follows nobody, one that was masked by a person, a second repair
+    in its cluster, one within the cooldown or beyond the daily number. Each attempt counts, also one that fails.
 
     CLI Example:
 

@@ -31,7 +31,6 @@ COLUMNS = f"""SELECT JSON_OBJECT('schema', table_schema, 'table', table_name, 'n
     'virtual', extra LIKE '%VIRTUAL GENERATED%') FROM information_schema.columns WHERE table_schema NOT IN ({_HIDDEN})
     ORDER BY table_schema, table_name, ordinal_position;"""
 
-OLDEST = (10, 8)
 # A derived table that is kept is computed once; merged, it would be for every sum over it.
 BEGIN = "SET SESSION wait_timeout=604800, net_write_timeout=3600, optimizer_switch='derived_merge=off';"
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT;"

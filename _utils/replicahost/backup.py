@@ -47,7 +47,7 @@ class Backup:
     @property
     def schemas(self):
         """The directories in it that are schemas, in the server's own encoding of names."""
-        return sorted(entry.name for entry in os.scandir(self.path) if entry.is_dir() and entry.name not in SYSTEM)
+        return schemas_in(self.path)
 
     def as_dict(self):
         return {
@@ -70,7 +70,16 @@ class Backup:
 
 
 LIMITS = ("partial", "compressed", "encrypted")
-SYSTEM = ("mysql", "performance_schema", "sys", "lost+found", "#innodb_redo", "#innodb_temp")
+SYSTEM = ("mysql", "performance_schema", "sys", "lost+found")
+NO_SCHEMA = ("#", ".")
+"""With what the names of other directories begin, such as #innodb_redo or .rocksdb; of schemas these are encoded."""
+
+
+def schemas_in(directory):
+    """The directories in one that are schemas of users, in the server's own encoding of names."""
+    with os.scandir(directory) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    return sorted(name for name in names if name not in SYSTEM and not name.startswith(NO_SCHEMA))
 
 
 def read(path):

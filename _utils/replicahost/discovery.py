@@ -5,8 +5,7 @@ import ipaddress
 import os
 import pwd
 import socket
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -15,21 +14,24 @@ from hosttools import backups, sql
 from hosttools.commands import Command
 from replicaplan.errors import DatabaseSilent, NoDatabase
 
+from . import starting, traces
 from . import unit as units
 from .server import Server, find_tool
 
 PROGRAMS = ("mariadbd", "mysqld")
+# What decides, and what people want to know who look at a server.
 VARIABLES = (
     "version", "version_comment", "datadir", "socket", "port", "server_id", "read_only", "log_bin", "log_bin_basename",
     "log_slave_updates", "binlog_format", "binlog_expire_logs_seconds", "gtid_strict_mode", "gtid_domain_id",
-    "gtid_slave_pos", "gtid_binlog_pos", "gtid_binlog_state", "gtid_current_pos", "innodb_page_size",
-    "innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "innodb_data_file_path", "tmpdir",
-    "innodb_buffer_pool_size", "innodb_encrypt_tables", "innodb_log_file_size", "lower_case_table_names",
-    "event_scheduler", "skip_networking", "have_ssl", "wsrep_on", "basedir", "pid_file", "relay_log",
+    "gtid_slave_pos", "gtid_binlog_pos", "gtid_binlog_state", "innodb_page_size", "innodb_data_home_dir",
+    "innodb_log_group_home_dir", "innodb_undo_directory", "innodb_data_file_path", "aria_log_dir_path",
+    "innodb_buffer_pool_size", "innodb_encrypt_tables", "lower_case_table_names", "event_scheduler", "wsrep_on",
+    "relay_log", "replicate_do_db", "replicate_ignore_db", "replicate_do_table", "replicate_ignore_table",
+    "replicate_wild_do_table", "replicate_wild_ignore_table", "replicate_rewrite_db",
 )
 NUMBERS = (
     "port", "server_id", "gtid_domain_id", "innodb_page_size", "innodb_buffer_pool_size", "lower_case_table_names",
-    "binlog_expire_logs_seconds", "innodb_log_file_size",
+    "binlog_expire_logs_seconds",
 )
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
 SYSTEM_LIST = ", ".join(f"'{name}'" for name in SYSTEM)
@@ -51,6 +53,7 @@ FILTERS = (
     "Replicate_Wild_Ignore_Table", "Replicate_Rewrite_DB", "Replicate_Ignore_Server_Ids", "Replicate_Do_Domain_Ids",
     "Replicate_Ignore_Domain_Ids",
 )
+LOG_FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Place:
     unit: units.Unit
     options: dict
     running: bool
+    options_known: bool = True
 
     @property
     def datadir(self):
@@ -98,23 +102,26 @@ def _whose(directory):
 def place(settings):
     """Find the database of this host. A server that runs is asked, for it may have been started with other options."""
     unit = units.find(settings.units)
-    configured = configuration()
+    start = starting.of(unit.name)
+    configured = configuration(start)
     path = settings.socket or configured.get("socket") or "/run/mysqld/mysqld.sock"
-    found = Place(settings, unit, {**configured, "socket": path}, False)
+    found = Place(settings, unit, {**configured, "socket": path}, False, start is not None)
     try:
         found.server.do("DO 1", patience=15.0)
     except DatabaseSilent:
         return found
-    return Place(settings, unit, {**configured, **variables(found.server)}, True)
+    return replace(found, options={**configured, **variables(found.server)}, running=True)
 
 
-def configuration():
-    """The variables that the server would start with, from all its configuration files."""
-    program = find_tool(PROGRAMS, "database server")
-    result = process.run(Command((program, "--verbose", "--help", "--user=nobody")), 60.0)
+def configuration(start=None):
+    """The variables that the server would start with, from all configuration files and what its unit tells it."""
+    program = start.program if start else find_tool(PROGRAMS, "database server")
+    options = start.options if start else ()
+    result = process.run(Command((program, *options, "--verbose", "--help", "--user=nobody")), 60.0)
     found = backups.option_table(result.stdout.decode("utf-8", "replace"))
     if "datadir" not in found:
-        raise NoDatabase(f"`{program} --verbose --help` does not tell where the data of the database is.")
+        called = " ".join((program, *options))
+        raise NoDatabase(f"`{called} --verbose --help` does not tell where the data of the database is.")
     return found
 
 
@@ -126,6 +133,7 @@ def variables(server):
 
 def look(found):
     """All that `replica.info` tells."""
+    files = traces.files(found.datadir)
     told = {
         "vendor": backups.vendor(found.options.get("version", ""), found.options.get("version_comment", "")),
         "version": found.options.get("version", ""),
@@ -134,7 +142,10 @@ def look(found):
         "datadir": found.datadir,
         "datadir_exists": os.path.isdir(found.datadir),
         "datadir_is_mount": os.path.ismount(found.datadir),
-        "was_replica": Path(found.datadir, "master.info").exists(),
+        "was_replica": files["channels"] > 0,
+        "files": files,
+        "processes": traces.servers_in(found.datadir),
+        "options_known": found.options_known,
         "socket": found.socket,
         "user": found.owner.pw_name,
         "variables": _typed({name: found.options[name] for name in VARIABLES if name in found.options}),
@@ -187,7 +198,7 @@ def _of_running(server):
         "galera": _is_galera(server),
         "clients": _clients(server),
         "plugins": server.documents(PLUGINS),
-        "binlog": _binlog(server),
+        **log_position(server),
     }
 
 
@@ -256,9 +267,11 @@ def _is_galera(server):
     return any(row["Value"] == "ON" for row in server.rows("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'"))
 
 
-def _binlog(server):
-    found = server.rows("SHOW MASTER STATUS")
-    return [found[0]["File"], int(found[0]["Position"] or 0)] if found else ["", 0]
+def log_position(server):
+    """Where its binary log is, and which schemas it logs, if not all."""
+    (found,) = server.rows("SHOW MASTER STATUS") or [{}]
+    filters = {name: found[name] for name in LOG_FILTERS if found.get(name)}
+    return {"binlog": [found.get("File") or "", int(found.get("Position") or 0)], "binlog_filters": filters}
 
 
 def log(server):

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datamover.disk import destination, mounts
 from datamover.host import documents
 from hosttools import backups, sql
-from replicaplan import clone, logs, serving, standing
+from replicaplan import clone, replacing, standing
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
-from . import datadir, discovery, holds, running, tls
+from . import datadir, discovery, holds, running, tls, traces
 from . import unit as units
 from .claims import claimed
 
@@ -43,8 +43,7 @@ class Wish:
 def reasons(found, wish, host):
     """Every reason not to install, as sentences."""
     told = discovery.look(found)
-    against = standing.against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
-    against += [*logs.against_logs(told, host), *serving.against_unit(told, host)]
+    against = replacing.against(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
     places = [*about_datadir(found.datadir, host), *_about_rename(found.datadir, wish.prepared)]
     return [*against, *places, *_mounted_below(wish.prepared), *_about_backup(wish.prepared, told)]
 
@@ -52,7 +51,7 @@ def reasons(found, wish, host):
 def about_datadir(target, host):
     """Why no rename can exchange the data directory, whatever is to come there."""
     if os.path.ismount(target):
-        return standing.against_place({"datadir": target, "datadir_is_mount": True}, host)
+        return replacing.against_place({"datadir": target, "datadir_is_mount": True}, host)
     if os.path.islink(target):
         return [f"The data directory {target} of {host} is a symbolic link: let datadir name where it leads."]
     return _mounted_below(target)
@@ -80,7 +79,9 @@ def _about_backup(prepared, told):
         backing.check_whole(backup)
     except Exception as error:
         return [getattr(error, "text", str(error))]
-    return standing.against_backup(backup.as_dict(), told)
+    elsewhere = traces.elsewhere(prepared)
+    leads = [standing.against_elsewhere(prepared, elsewhere)] if elsewhere else []
+    return [*standing.against_backup(backup.as_dict(), told), *leads]
 
 
 def beside(target):

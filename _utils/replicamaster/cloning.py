@@ -33,7 +33,7 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
         discard_own_writes=wish.discard_own_writes,
     )
     plan, against = planning.plan(wish.source, wish.primary, told, fit, {**silent, **quiet}, wish.address, wish.port)
-    against += [] if plan is None else _about_following(wish, told, fit)
+    against += [] if plan is None else _about_following(wish, told)
     if against or plan is None:
         raise ReplicaRefused(against)
     logins = {host: {"primary": plan.addresses[host], "port": plan.port} for host in wish.replicas}
@@ -45,9 +45,8 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
     return plan
 
 
-def _about_following(wish: Wish, told: Mapping[str, Any], fit: Mapping[str, Any]) -> list[str]:
-    lost = [reason for host, each in fit.items() for reason in following.lost_by_cloning(each["info"], host)]
-    return lost if wish.source == wish.primary else [*lost, *following.against_untold(told[wish.source], wish.source)]
+def _about_following(wish: Wish, told: Mapping[str, Any]) -> list[str]:
+    return [] if wish.source == wish.primary else following.against_untold(told[wish.source], wish.source)
 
 
 def clone(hosts: Hosts, wish: Wish, courier: arriving.Courier, say: Say) -> dict[str, Any]:

@@ -51,12 +51,21 @@ def plan(
     against += _against_head(head, primary, donor, source)
     for host, fitness in fit.items():
         against += [*fitness["reasons"], *_against_target(host, fitness, donor)]
-    against += standing.same_ids({primary: head, **{host: each["info"] for host, each in fit.items()}})
+    against += _against_together(source, primary, told, {host: each["info"] for host, each in fit.items()})
     number = port or int(head["variables"].get("port") or 3306)
     addresses = {host: address or reached(head, each["info"]) for host, each in fit.items()}
     against += [f"{primary} has no address that {host} could reach: name it." for host in fit if not addresses[host]]
     datadirs = {host: each["info"]["datadir"] for host, each in fit.items()}
     return Plan(source, donor["socket"], source == primary, number, addresses, datadirs), against
+
+
+def _against_together(
+    source: str, primary: str, told: Mapping[str, Any], targets: Mapping[str, Any]
+) -> list[str]:
+    """What is wrong with these servers in one cluster."""
+    everyone = {primary: told[primary], source: told[source], **targets}
+    against = [*standing.same_ids(everyone), *_taken_ids(told[primary], primary, targets)]
+    return against + [reason for host, each in everyone.items() for reason in standing.too_old(each, host)]
 
 
 def _against_places(source: str, primary: str, fit: Mapping[str, Any]) -> list[str]:
@@ -74,10 +83,30 @@ def _against_head(head: Mapping[str, Any], primary: str, donor: Mapping[str, Any
         against.append(f"{primary} follows somebody itself; primary has to name whom the replicas shall follow.")
     if str(head["variables"].get("log_bin")) != "ON":
         against.append(f"The primary {primary} has no binary log (log_bin): nobody can follow it.")
+    if filters := head.get("binlog_filters"):
+        named = ", ".join(f"{name}={each}" for name, each in filters.items())
+        against.append(f"The primary {primary} logs only a part ({named}): nobody who follows it stays equal.")
     wanted = head["variables"].get("server_id")
     if source != primary and wanted not in [channel["primary_id"] for channel in donor["channels"]]:
         against.append(f"{source} does not follow {primary} (server_id {wanted}).")
     return against
+
+
+def _taken_ids(head: Mapping[str, Any], primary: str, targets: Mapping[str, Any]) -> list[str]:
+    """Targets whose number another replica of the primary has. One that follows it, or is down, may be listed itself.
+    """
+    listed = {each["server_id"] for each in head["replicas"]} - {0}
+    return [
+        f"{primary} has a replica with server_id {number} already, and {host}, which has that number too, does not "
+        "follow it: of two with one number neither can stay. If it did until just now, come back in a minute."
+        for host, told in targets.items()
+        if told["running"] and (number := told["variables"].get("server_id")) in listed and not _follows(told, head)
+    ]
+
+
+def _follows(told: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
+    """Whether one may follow the other: which server it reaches is 0 until it has reached it."""
+    return any(each["primary_id"] in (0, head["variables"].get("server_id")) for each in told["channels"])
 
 
 def _against_target(host: str, fitness: Mapping[str, Any], donor: Mapping[str, Any]) -> list[str]:

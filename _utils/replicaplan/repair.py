@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import following, standing
+from . import replacing, serving, standing
 from .errors import ReplicaRefused
 
 DAY = 86400
 HEALTHY, BROKEN, UNSETTLED, FORBIDDEN = "healthy", "broken", "unsettled", "forbidden"
-CHANGING = ("activating", "deactivating", "reloading", "active")
 BEGUN, REPAIRED = "begun", "repaired"
+LATE = 600.0
+"""A replica that is farther behind than so many seconds is a worse donor than the primary."""
+
 SETTINGS = {"clusters": dict, "cooldown": int, "daily": int, "approve": bool, "state": str}
 PARTS = {"primary": str, "replicas": list, "donor": str}
 
@@ -134,12 +136,12 @@ def decide(
     unheard = [f"{name} cannot be asked: {silent[name]}" for name in (host, cluster.primary) if name in silent]
     if unheard:
         return Decision(UNSETTLED, tuple(dict.fromkeys(unheard)))
-    broken = troubles(told[host], host) or _left_down(told[host], host, ledger)
-    if not broken and is_changing(told[host]):
+    if serving.is_changing(told[host]):
         unit = told[host]["unit"]
         return Decision(UNSETTLED, (f"{unit['name']} of {host} is {unit['active']}, but nobody answers there yet.",))
+    broken = troubles(told[host], host) or _left_down(told[host], host, ledger)
     if not broken:
-        return Decision(HEALTHY, (f"{host} needs no repair: what was said of it is not so, or not any more.",))
+        return _of_sound(cluster, host, told[host])
     donor, no_donor = choose_donor(cluster, host, told)
     against = [
         *_against_host(cluster, host, told), *_against_time(cluster, host, ledger, rules_now, now), *no_donor
@@ -149,10 +151,19 @@ def decide(
     return Decision(BROKEN, tuple(broken), donor, down=not told[host]["running"])
 
 
+def _of_sound(cluster: Cluster, host: str, told: Mapping[str, Any]) -> Decision:
+    """Of one that shows no error. Somebody may have made another primary of it, or its data anew."""
+    if host in cluster.replicas and is_on_its_own(told):
+        return Decision(FORBIDDEN, (f"{host} runs and follows nobody, as no replica does: a person has to look.",))
+    return Decision(HEALTHY, (f"{host} needs no repair: what was said of it is not so, or not any more.",))
+
+
 def troubles(told: Mapping[str, Any], host: str) -> list[str]:
     """What is broken about a replica. What a person stopped is not broken."""
     if not told["datadir_exists"]:
         return [f"The data directory {told['datadir']} of {host} is gone."]
+    if was_emptied(told):
+        return [f"{host} runs on empty data and follows nobody, though a clone was settled there: its data was lost."]
     if not told["running"]:
         unit = told["unit"]
         return [f"{unit['name']} of {host} has failed."] if unit["active"] == "failed" else []
@@ -166,31 +177,36 @@ def troubles(told: Mapping[str, Any], host: str) -> list[str]:
 
 def _left_down(told: Mapping[str, Any], host: str, ledger: Ledger) -> list[str]:
     """A crash that a repair could not mend: what was failed is only inactive since that was taken back."""
-    if told["running"] or is_changing(told) or not ledger.left_down(host):
+    if told["running"] or not ledger.left_down(host):
         return []
     return [f"{host} is down as it was before its last repair, which did not end well."]
 
 
-def is_changing(told: Mapping[str, Any]) -> bool:
-    """Whether systemd is about to start or to stop it: what becomes of it is not known yet."""
-    return not told["running"] and told["unit"]["active"] in CHANGING
+def is_on_its_own(told: Mapping[str, Any]) -> bool:
+    """Whether a server runs without any primary that it could follow, and nobody is installing it just now."""
+    return bool(told["running"]) and not told["channels"] and not told.get("installation")
+
+
+def was_emptied(told: Mapping[str, Any]) -> bool:
+    """Whether a clone that was settled here is gone, and nothing was done with the new, empty data since: some units
+    make a data directory when there is none.
+    """
+    held = told["schemas"] or told["variables"].get("gtid_binlog_state")
+    return bool(told.get("settled")) and is_on_its_own(told) and not held
 
 
 def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[str]:
-    """Never a primary, never one that somebody follows."""
-    against = []
+    """Never a primary, never one that somebody follows, never what a person would have to permit; clients of a broken
+    one do not count.
+    """
+    against = replacing.against(told[host], host, confirm=host, in_service=True)
     if host == cluster.primary:
         against.append(f"{host} is the primary of {cluster.name}.")
-    if told[host]["replicas"]:
-        against.append(f"{host} has replicas of its own.")
-    if told[host]["running"] and standing.is_writable_primary(told[host]):
-        against.append(f"{host} is writable and follows nobody: it may be a primary.")
-    if told[host]["unit"]["masked"]:
-        against.append(f"{told[host]['unit']['name']} of {host} is masked: somebody works there.")
+    if told[host].get("installation"):
+        against.append(f"{host} has an installation under way, which ends or is taken back.")
     followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host])]
     if followers:
         against.append(f"{', '.join(followers)} follow {host}.")
-    against += following.lost_by_cloning(told[host], host)
     return against + _against_primary(cluster.primary, told[cluster.primary])
 
 
@@ -205,6 +221,8 @@ def _against_primary(primary: str, told: Mapping[str, Any]) -> list[str]:
         return [f"The primary {primary} does not run."]
     if told["channels"]:
         return [f"{primary} follows somebody: it is not the primary any more."]
+    if told["variables"].get("read_only") in replacing.ON:
+        return [f"{primary} is read-only: it is not the primary, or somebody is about to make another one of it."]
     return []
 
 
@@ -225,13 +243,24 @@ def choose_donor(cluster: Cluster, host: str, told: Mapping[str, Any]) -> tuple[
     fit = {
         other: told[other]
         for other in cluster.hosts
-        if other != host and other in told and not standing.against_donor(told[other], other)
+        if other != host and other in told and not _against_donor(told[other], other, cluster.primary)
     }
     if cluster.donor:
         missing = [] if cluster.donor in fit else [f"The donor {cluster.donor} is not fit to be cloned now."]
         return cluster.donor, missing
-    candidates: Sequence[str] = sorted(fit, key=lambda other: (other == cluster.primary, _lag(fit[other]), other))
+    candidates: Sequence[str] = sorted(fit, key=lambda other: _by_choice(other, fit[other], cluster.primary))
     return (candidates[0], []) if candidates else ("", [f"{cluster.name} has no server that could be cloned now."])
+
+
+def _against_donor(told: Mapping[str, Any], other: str, primary: str) -> list[str]:
+    """A replica whose threads stand has old data, whatever the reason."""
+    against = standing.against_donor(told, other)
+    return against if against or other == primary else standing.against_replicating(told["channels"])
+
+
+def _by_choice(other: str, told: Mapping[str, Any], primary: str) -> tuple[bool, bool, float, str]:
+    lag = _lag(told)
+    return lag > LATE, other == primary, lag, other
 
 
 def _lag(told: Mapping[str, Any]) -> float:

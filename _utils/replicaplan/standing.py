@@ -1,4 +1,4 @@
-"""Whether a database may be replaced, cloned from, or trusted in its place: facts in, sentences out."""
+"""Whether a database may be cloned from, or trusted in its place: facts in, sentences out."""
 
 from __future__ import annotations
 
@@ -9,106 +9,14 @@ Facts = Mapping[str, Any]
 
 # What must be the same at both ends, or the data files cannot be read.
 SAME = ("innodb_page_size", "lower_case_table_names")
-INSIDE = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory")
-
-
-def against_replacing(
-    told: Facts, host: str, confirm: str, in_service: bool = False, discard_own_writes: bool = False
-) -> list[str]:
-    """Why the data of this server must not be replaced."""
-    against = []
-    if confirm != host:
-        against.append(f"confirm has to name the host whose data is replaced: {host}, not {confirm!r}.")
-    if told["vendor"] != "mariadb":
-        against.append(f"{host} runs {told['vendor']} {told['version']}; this version replaces only MariaDB's data.")
-    against += _outside(told, host)
-    if not told["running"]:
-        return against
-    against += _of_running(told, host, in_service)
-    return against if discard_own_writes else against + own_writes(told, host)
-
-
-def _outside(told: Facts, host: str) -> list[str]:
-    """Files of the server that a renamed directory would not take along."""
-    variables, datadir = told["variables"], told["datadir"].rstrip("/")
-    return [
-        f"{host} has {name}={variables[name]}, outside of its data directory {datadir}: such a server is not replaced."
-        for name in INSIDE
-        if _is_outside(str(variables.get(name) or ""), datadir)
-    ]
-
-
-def _is_outside(path: str, datadir: str) -> bool:
-    inside = path in ("", ".", "./") or f"{path.rstrip('/')}/".startswith(f"{datadir}/")
-    return path.startswith("/") and not inside
-
-
-def _of_running(told: Facts, host: str, in_service: bool) -> list[str]:
-    against = []
-    if told["replicas"]:
-        names = ", ".join(sorted({each["host"] or f"server {each['server_id']}" for each in told["replicas"]}))
-        against.append(f"{host} has replicas of its own ({names}): it is not replaced while anybody follows it.")
-    if told.get("galera"):
-        against.append(f"{host} is a node of a Galera cluster, which rebuilds its nodes itself.")
-    if is_writable_primary(told):
-        against.append(
-            f"{host} holds {len(told['schemas'])} schemas, follows nobody and is writable: it may be a primary. "
-            "If it is not, set read_only=1 there and come back."
-        )
-    if len(told["channels"]) > 1:
-        against.append(f"{host} follows {len(told['channels'])} primaries, which no one backup replaces.")
-    if told["clients"] and not in_service:
-        against.append(
-            f"{host} has {told['clients']} clients connected; take it out of service, or say in_service=True."
-        )
-    return against
-
-
-def against_place(told: Facts, host: str) -> list[str]:
-    """Why no directory can take the place of the data directory by a rename."""
-    if told["datadir_is_mount"]:
-        return [
-            f"The data directory {told['datadir']} of {host} is a mount point and cannot be exchanged by a rename: let "
-            f"datadir be a directory below it, such as {told['datadir']}/data."
-        ]
-    return []
-
-
-def is_writable_primary(told: Facts) -> bool:
-    """Whether it looks as if somebody writes here at first hand. Whose data is gone cannot tell what it held."""
-    writable = told["variables"].get("read_only") in ("OFF", "FALSE", "0")
-    holds = bool(told["schemas"]) or not told["datadir_exists"]
-    return holds and not told["channels"] and writable
-
-
-def own_writes(told: Facts, host: str) -> list[str]:
-    """Transactions that were first made on this replica: they are nowhere else and would be lost."""
-    if not told["channels"]:
-        return []
-    state = str(told["variables"].get("gtid_binlog_state") or "")
-    own = str(told["variables"].get("server_id"))
-    received = gtids(str(told["variables"].get("gtid_slave_pos") or ""))
-    found = [
-        gtid for gtid in filter(None, state.split(",")) if gtid.split("-")[1] == own and not _covers(received, gtid)
-    ]
-    if not found:
-        return []
-    return [
-        f"{host} has transactions of its own that nobody else has ({', '.join(found)}): look at them, and say "
-        "discard_own_writes=True if they may go."
-    ]
+# The oldest series that can be counted, and so proved.
+OLDEST = (10, 8)
 
 
 def gtids(position: str) -> dict[str, tuple[int, int]]:
     """{domain: (server, number)} of a GTID position of MariaDB."""
     parts = [part.strip().split("-") for part in position.split(",") if part.strip()]
     return {domain: (int(server), int(number)) for domain, server, number in parts}
-
-
-def _covers(position: Mapping[str, tuple[int, int]], gtid: str) -> bool:
-    """Whether what was received reaches this one: then it came round through the primary."""
-    domain, _, number = gtid.split("-")
-    return domain in position and position[domain][1] >= int(number)
 
 
 def against_backup(backup: Facts, told: Facts) -> list[str]:
@@ -137,6 +45,7 @@ def against_isolation(told: Facts, datadir: str, backup: Facts) -> list[str]:
         against.append(f"The server runs on {told['datadir']}, not on {datadir}.")
     if told["variables"].get("read_only") != "ON":
         against.append("The server did not start read-only: does its unit take MYSQLD_OPTS?")
+    against += against_filters(told, "The server")
     if told["variables"].get("event_scheduler") == "ON":
         against.append("The event scheduler runs on the new data: does the server's unit take MYSQLD_OPTS?")
     if any(each["io"] != "No" or each["sql"] != "No" for each in told["channels"]):
@@ -146,6 +55,13 @@ def against_isolation(told: Facts, datadir: str, backup: Facts) -> list[str]:
             f"The server shows {len(told['schemas'])} schemas where the backup has {len(backup['schemas'])}."
         )
     return against
+
+
+def against_filters(told: Facts, host: str) -> list[str]:
+    """Why a server does not become a copy: its configuration has it apply only a part of what it receives."""
+    known = told["variables"]
+    found = [f"{name}={known[name]}" for name in sorted(known) if name.startswith("replicate_") and known[name]]
+    return [f"{host} is set to replicate only a part ({', '.join(found)}): it would not stay equal."] if found else []
 
 
 def coordinates(backup: Facts, donor_is_primary: bool, multi_source: bool = False) -> tuple[dict[str, Any], list[str]]:
@@ -205,6 +121,8 @@ def against_donor(told: Facts, host: str) -> list[str]:
         against.append(f"{host} holds no schema but the server's own.")
     if str(told["variables"].get("log_bin")) != "ON" and not told["channels"]:
         against.append(f"{host} has no binary log (log_bin): nobody can follow it.")
+    if told["files"]["elsewhere"]:
+        against.append(against_elsewhere(told["datadir"], told["files"]["elsewhere"], host))
     if told.get("installation"):
         against.append(f"{host} has an installation under way, which is not settled yet: its data may not stay.")
     for channel in told["channels"]:
@@ -214,6 +132,15 @@ def against_donor(told: Facts, host: str) -> list[str]:
     if told.get("galera"):
         against.append(f"{host} is a node of a Galera cluster; its state is not cloned into an asynchronous replica.")
     return against
+
+
+def against_elsewhere(directory: str, names: Sequence[str], host: str = "") -> str:
+    """Links and .isl files lead to files that a rename leaves where they are: two servers would write them."""
+    more = ", ..." if len(names) > 1 else ""
+    return (
+        f"{directory}{f' of {host}' if host else ''} holds {names[0]}{more}, which leads to data outside of it (DATA "
+        "DIRECTORY, or a link): such data cannot be exchanged by a rename."
+    )
 
 
 def _against_channel(channel: Facts, host: str) -> list[str]:
@@ -244,6 +171,13 @@ def against_pair(donor: Facts, target: Facts, host: str) -> list[str]:
     if missing and target["running"]:
         against.append(f"{host} lacks plugins that the donor has: {', '.join(missing)}.")
     return against
+
+
+def too_old(told: Facts, host: str) -> list[str]:
+    """Why a copy of this server, or on this server, could not be proved."""
+    if told["vendor"] != "mariadb" or series(told["version"]) >= OLDEST:
+        return []
+    return [f"{host} runs MariaDB {told['version']}: replicas are proved from {'.'.join(map(str, OLDEST))} on."]
 
 
 def same_ids(told: Mapping[str, Facts]) -> list[str]:

@@ -30,6 +30,12 @@ def test_the_names_of_info_files_before_and_since_11_1_are_read(tmp_path, prefix
     assert (told["upstream"]["gtid"], told["channels"]) == ("0-1-70", 1)
 
 
+def test_directories_of_storage_engines_and_hidden_ones_are_no_schemas(tmp_path):
+    for name in ("shop", "@0023odd", "mysql", "sys", "#rocksdb", "#innodb_redo", ".rocksdb", "lost+found"):
+        (tmp_path / name).mkdir()
+    assert backup.read(make(tmp_path, BEFORE)).schemas == ["@0023odd", "shop"]
+
+
 def test_what_was_interrupted_while_it_was_prepared_is_neither(tmp_path):
     path = make(tmp_path, BEFORE)
     tmp_path.joinpath(backup.BEGUN).touch()

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from replicahost import discovery
-from replicaplan.errors import DatabaseRefuses
+from replicahost import discovery, starting
+from replicahost.settings import Settings
+from replicaplan.errors import DatabaseRefuses, DatabaseSilent
 
 STATUS = {
     "Connection_name": "",
@@ -67,7 +68,7 @@ def dataless(tmp_path, monkeypatch):
     unit = SimpleNamespace(as_dict=dict)
     return SimpleNamespace(
         options={}, unit=unit, running=True, datadir=str(tmp_path / "gone"), socket="/run/s.sock",
-        owner=pwd.getpwuid(0), server=Dataless(),
+        owner=pwd.getpwuid(0), server=Dataless(), options_known=True,
     )
 
 
@@ -91,3 +92,66 @@ def test_whose_the_data_is_counts_where_the_unit_names_no_user(monkeypatch, unit
     monkeypatch.setattr(discovery, "pwd", SimpleNamespace(getpwnam=str, getpwuid=pwd.getpwuid))
     options = {"datadir": "/srv/mysql", "user": "nobody"}
     assert discovery.Place(None, SimpleNamespace(user=unit), options, False).owner == user
+
+
+TABLE = """
+Variables (--variable-name=value)
+and boolean options {FALSE|TRUE}  Value (after reading options)
+--------------------------------- -----------------------------
+datadir                           /srv/b/
+socket                            /run/b.sock
+"""
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A host on which nobody answers, whose unit starts the server in this way; the calls of programs that were made.
+    """
+    calls = []
+
+    def run(command, _patience=0):
+        calls.append(command.argv)
+        return discovery.process.Result(0, TABLE.encode())
+
+    def arrange(start):
+        monkeypatch.setattr(discovery.units, "find", lambda names: SimpleNamespace(name=names[0], user=""))
+        monkeypatch.setattr(discovery.starting, "of", lambda _unit: start)
+        monkeypatch.setattr(discovery, "find_tool", lambda names, _what: names[0])
+        monkeypatch.setattr(discovery.process, "run", run)
+        monkeypatch.setattr(discovery.Server, "do", refuse)
+        return calls
+
+    return arrange
+
+
+def refuse(*_args, **_options):
+    raise DatabaseSilent("nobody is there")
+
+
+def test_the_configuration_of_a_server_that_is_down_is_read_with_the_options_of_its_unit(silent):
+    """Of several servers on one host each has its own; without them the data of another one would be told."""
+    calls = silent(starting.Start("/usr/sbin/mariadbd", ("--defaults-group-suffix=.b",)))
+    found = discovery.place(Settings(unit="mariadb@b.service"))
+    assert calls == [("/usr/sbin/mariadbd", "--defaults-group-suffix=.b", "--verbose", "--help", "--user=nobody")]
+    assert (found.running, found.options_known, found.datadir, found.socket) == (False, True, "/srv/b", "/run/b.sock")
+
+
+def test_where_the_options_of_the_unit_cannot_be_read_that_is_told(silent):
+    calls = silent(None)
+    found = discovery.place(Settings())
+    assert calls == [("mariadbd", "--verbose", "--help", "--user=nobody")]
+    assert (found.running, found.options_known) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([], {"binlog": ["", 0], "binlog_filters": {}}),
+        (
+            [{"File": "b.1", "Position": "4", "Binlog_Do_DB": "shop", "Binlog_Ignore_DB": ""}],
+            {"binlog": ["b.1", 4], "binlog_filters": {"Binlog_Do_DB": "shop"}},
+        ),
+    ],
+)
+def test_what_a_primary_does_not_log_is_told(rows, told):
+    assert discovery.log_position(Server(*rows)) == told

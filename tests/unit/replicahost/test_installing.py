@@ -96,6 +96,17 @@ def test_a_backup_beside_the_data_has_its_place(against, tmp_path):
     assert against(tmp_path / "data", tmp_path / "new") == f"{tmp_path}/new is no directory."
 
 
+def test_a_backup_with_data_that_belongs_elsewhere_is_refused(against, tmp_path):
+    """The new server would open, and write, the file of the old one."""
+    new = tmp_path / "new"
+    (new / "shop").mkdir(parents=True)
+    (new / "shop/remote.isl").write_text("/fast/shop/remote.ibd")
+    for name, text in (("info", "end_time = 2026\nserver_version = 10.11.6-MariaDB\n"),
+                       ("checkpoints", "backup_type = log-applied\n")):
+        new.joinpath(f"xtrabackup_{name}").write_text(text)
+    assert f"{new} holds shop/remote.isl, which leads to data outside of it" in against(tmp_path / "data", new)
+
+
 @pytest.fixture
 def stopping(monkeypatch):
     """Look whether a server of this pid, which answers or not, is gone after its unit was stopped."""

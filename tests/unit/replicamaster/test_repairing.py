@@ -10,12 +10,11 @@ from replicamaster.ledger import Book
 from replicaplan import repair
 from replicaplan.errors import RepairForbidden, ReplicaError
 from tests.support.waiting import eventually, is_waited_for
-from tests.unit.replicaplan.facts import channel, replica
+from tests.unit.replicaplan.facts import channel, down, replica
 
 from .fakes import Hosts
 
-STARTING = replica(running=False, channels=[], unit={"name": "m", "active": "activating", "masked": False})
-FAILED = replica(running=False, channels=[], unit={"name": "m", "active": "failed", "masked": False})
+STARTING, FAILED = down(replica(), "activating"), down(replica(), "failed")
 BROKEN = replica(2, channels=[channel(sql="No", sql_errno=1032, sql_error="row not found")])
 
 
@@ -162,7 +161,7 @@ def test_an_alert_that_comes_while_a_server_ends_is_judged_by_what_becomes_of_it
 def test_a_server_that_starts_for_too_long_is_told_as_that(rules):
     _, decision = repairing.settled(Changing(STARTING), rules(), "db2", patience=0)
     assert decision.verdict == "unsettled"
-    assert "m of db2 is activating" in decision.reasons[0]
+    assert "mariadb.service of db2 is activating" in decision.reasons[0]
 
 
 def test_of_a_flood_of_alerts_one_looks_one_waits_and_none_is_lost(rules):

@@ -9,6 +9,17 @@ def channel(**other):
     }
 
 
+def unit(active="inactive", masked=False):
+    """The unit as systemd knows it; one that is active has a process."""
+    runs = 77 if active == "active" else 0
+    return {"name": "mariadb.service", "active": active, "pid": runs, "masked": masked}
+
+
+def files(**other):
+    """What those in a data directory tell of its server."""
+    return {"schemas": 1, "channels": 0, "galera": False, "elsewhere": [], **other}
+
+
 def server(number=1, variables=None, **other):
     """A primary that runs and holds data."""
     known = {
@@ -20,15 +31,21 @@ def server(number=1, variables=None, **other):
         "datadir_exists": True, "datadir_is_mount": False, "role": "primary", "channels": [], "replicas": [],
         "clients": 0, "galera": False, "schemas": ["shop"], "size": {"bytes": 1000}, "plugins": [], "networks":
         [f"10.0.0.{number}/24"], "socket": "/run/s.sock", "tools": {"mariabackup": "10.11.6"},
-        "unit": {"name": "mariadb.service", "active": "active", "masked": False},
+        "unit": unit("active"), "processes": [77], "options_known": True, "files": files(),
         "variables": {**known, **(variables or {})}, **other,
     }
 
 
 def replica(number=2, variables=None, **other):
     """A healthy replica of the server above."""
-    told = {"role": "replica", "channels": [channel()], **other}
+    told = {"role": "replica", "channels": [channel()], "files": files(channels=1), **other}
     return server(number, {"read_only": "ON", **(variables or {})}, **told)
+
+
+def down(told, active="inactive", **other):
+    """The same server, when it cannot be asked."""
+    return {**told, "running": False, "role": "down", "channels": [], "replicas": [], "clients": 0,
+            "unit": unit(active), "processes": [], **other}
 
 
 BACKUP = {

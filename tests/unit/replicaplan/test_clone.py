@@ -1,8 +1,10 @@
 """The plan of a clone."""
 
+import pytest
+
 from replicaplan import clone
 
-from .facts import channel, replica, server
+from .facts import channel, down, replica, server
 
 
 def fitness(number=2, info=None, **other):
@@ -55,6 +57,37 @@ def test_nobody_is_cloned_onto_itself():
 def test_two_replicas_of_one_server_id_are_refused():
     _, against = planned(fit={"db2": fitness(2), "db3": fitness(3, replica(2))})
     assert against == ["db2 and db3 have the same server_id 2."]
+
+
+def test_a_donor_has_a_server_id_of_its_own_too():
+    _, against = planned({"db3": replica(2)}, source="db3")
+    assert against == ["db2 and db3 have the same server_id 2."]
+
+
+FOLLOWED = [{"server_id": 2, "host": ""}, {"server_id": 0, "host": "10.0.0.9"}]
+
+
+def test_a_server_id_that_another_replica_of_the_primary_has_is_refused():
+    _, (sentence,) = planned({"db1": server(1, replicas=FOLLOWED)}, {"db2": fitness(info=server(2, schemas=[]))})
+    assert "db1 has a replica with server_id 2 already, and db2, which has that number too" in sentence
+
+
+@pytest.mark.parametrize(
+    "told", [replica(2), replica(2, channels=[channel(primary_id=0)]), down(replica(2)), replica(4)]
+)
+def test_a_replica_that_follows_the_primary_or_is_down_may_be_the_one_that_has_the_number(told):
+    assert planned({"db1": server(1, replicas=FOLLOWED)}, {"db2": fitness(info=told)})[1] == []
+
+
+def test_a_primary_that_logs_only_a_part_is_refused():
+    _, against = planned({"db1": server(1, binlog_filters={"Binlog_Do_DB": "shop"})})
+    assert against == ["The primary db1 logs only a part (Binlog_Do_DB=shop): nobody who follows it stays equal."]
+
+
+def test_versions_that_cannot_be_proved_are_refused_before_anything():
+    old = "10.6.16-MariaDB"
+    _, against = planned({"db1": server(1, version=old)}, {"db2": fitness(info=replica(2, version=old))})
+    assert [sentence.split(":")[0] for sentence in against] == [f"db1 runs MariaDB {old}", f"db2 runs MariaDB {old}"]
 
 
 def test_the_address_is_one_in_the_replicas_own_network():

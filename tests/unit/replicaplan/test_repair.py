@@ -8,12 +8,13 @@ import salt.utils.args
 from replicaplan import repair
 from replicaplan.errors import ReplicaRefused
 
-from .facts import channel, replica, server
+from .facts import channel, down, files, replica, server, unit
 
 CLUSTER = repair.Cluster("main", "db1", ("db2", "db3"))
 RULES = repair.Rules((CLUSTER,), cooldown=600, daily=2)
 NOW = 1_000_000.0
 STOPPED = channel(sql="No", sql_errno=1062, sql_error="Duplicate entry")
+WOUNDED = replica(channels=[STOPPED])
 
 
 def decide(host="db2", broken=None, ledger=None, silent=None, cluster=CLUSTER, **others):
@@ -25,8 +26,10 @@ def decide(host="db2", broken=None, ledger=None, silent=None, cluster=CLUSTER, *
 
 BROKEN = [
     replica(datadir_exists=False),
-    replica(running=False, role="down", channels=[], unit={"name": "m", "active": "failed", "masked": False}),
-    replica(channels=[STOPPED]),
+    down(replica(), "failed"),
+    down(replica(datadir_exists=False, files=files(schemas=0)), "failed"),
+    server(2, schemas=[], settled=True),
+    WOUNDED,
     replica(channels=[channel(io="No", io_errno=1236, io_error="Could not find first log file")]),
 ]
 
@@ -41,7 +44,8 @@ HEALTHY = [
     replica(),
     replica(channels=[channel(io="No", sql="No")]),
     replica(channels=[channel(io="Connecting", io_errno=2003, io_error="cannot connect")]),
-    replica(running=False, channels=[], unit={"name": "m", "active": "inactive", "masked": False}),
+    down(replica()),
+    server(2, installation={"step": "started"}),
 ]
 
 
@@ -51,7 +55,7 @@ def test_what_is_well_or_was_stopped_by_a_person_is_left_alone(told):
 
 
 CRASHED = repair.Attempt("db2", "main", NOW - 10_000, "failed: no way", down=True)
-BACK_DOWN = replica(running=False, channels=[], unit={"name": "m", "active": "inactive", "masked": False})
+BACK_DOWN = down(replica())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ BACK_DOWN = replica(running=False, channels=[], unit={"name": "m", "active": "in
         (replace(CRASHED, result="repaired"), BACK_DOWN, "healthy"),
         (replace(CRASHED, down=False), BACK_DOWN, "healthy"),
         (CRASHED, replica(), "healthy"),
-        (CRASHED, {**BACK_DOWN, "unit": {"name": "m", "active": "inactive", "masked": True}}, "forbidden"),
+        (CRASHED, {**BACK_DOWN, "unit": unit(masked=True)}, "forbidden"),
     ],
 )
 def test_a_crash_that_a_repair_did_not_mend_is_one_still(attempt, told, verdict):
@@ -81,10 +85,20 @@ def test_a_stranger_is_never_touched():
         ({"broken": replica(channels=[STOPPED], replicas=[{"server_id": 9, "host": "x"}])}, "has replicas of its own"),
         ({"broken": server(2, datadir_exists=False)}, "may be a primary"),
         ({"broken": server(2, datadir_exists=False, schemas=[])}, "may be a primary"),
-        ({"broken": BROKEN[2], "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
-        ({"broken": BROKEN[2], "db1": server(1, running=False)}, "The primary db1 does not run"),
-        ({"broken": BROKEN[2], "db1": replica(1)}, "is not the primary any more"),
-        ({"broken": {**BROKEN[1], "unit": {"name": "m", "active": "failed", "masked": True}}}, "is masked"),
+        ({"broken": WOUNDED, "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
+        ({"broken": WOUNDED, "db1": server(1, running=False)}, "The primary db1 does not run"),
+        ({"broken": WOUNDED, "db1": replica(1)}, "is not the primary any more"),
+        ({"broken": down(replica(), unit=unit("failed", masked=True))}, "is masked"),
+        ({"broken": replica(channels=[STOPPED], installation={"step": "started"})}, "has an installation under way"),
+        ({"broken": down(server(2), "failed")}, "it may have been a primary"),
+        ({"broken": down(server(2, files=files(galera=True)), "failed")}, "a node of a Galera cluster"),
+        ({"broken": down(replica(), "failed", options_known=False)}, "is started in a way that is not understood"),
+        ({"broken": down(replica(), "failed", processes=[5])}, "A server (process 5) works in /srv/mysql"),
+        ({"broken": BROKEN[0], "db1": server(1, {"read_only": "ON"})}, "db1 is read-only"),
+        ({"broken": server(2)}, "db2 runs and follows nobody"),
+        ({"broken": server(2, schemas=[])}, "db2 runs and follows nobody"),
+        ({"broken": server(2, settled=True)}, "db2 runs and follows nobody"),
+        ({"broken": server(2, {"gtid_binlog_state": "0-2-1"}, schemas=[], settled=True)}, "follows nobody"),
         ({"broken": replica(channels=[{**STOPPED, "delay": 3600}])}, "behind its primary on purpose"),
         ({"broken": replica(channels=[{**STOPPED, "filters": {"Replicate_Do_DB": "x"}}])}, "only a part"),
     ],
@@ -97,13 +111,13 @@ def test_a_guard_holds_back(options, words):
 
 def test_a_flapping_replica_cools_down_and_a_cluster_has_a_daily_number():
     begun = repair.Attempt("db2", "main", NOW - 60)
-    decision = decide(broken=BROKEN[2], ledger=repair.Ledger((begun,)))
+    decision = decide(broken=WOUNDED, ledger=repair.Ledger((begun,)))
     assert "cooldown goes on for 540 s" in decision.reasons[-1]
     others = tuple(repair.Attempt("db3", "main", NOW - age) for age in (7000, 8000))
-    decision = decide(broken=BROKEN[2], ledger=repair.Ledger(others))
+    decision = decide(broken=WOUNDED, ledger=repair.Ledger(others))
     assert "2 automatic repairs within a day" in decision.reasons[-1]
     old = tuple(repair.Attempt("db2", "main", NOW - age) for age in (90_000, 95_000))
-    assert decide(broken=BROKEN[2], ledger=repair.Ledger(old)).verdict == "broken"
+    assert decide(broken=WOUNDED, ledger=repair.Ledger(old)).verdict == "broken"
 
 
 @pytest.mark.parametrize(
@@ -119,26 +133,42 @@ def test_what_a_dead_repair_left_is_there_until_one_goes_well(results, left):
 
 @pytest.mark.parametrize("active", ["activating", "deactivating", "active"])
 def test_a_server_that_is_about_to_become_something_is_unsettled(active):
-    told = replica(running=False, channels=[], unit={"name": "m", "active": active, "masked": False})
-    assert decide(broken=told).verdict == "unsettled"
+    assert decide(broken=down(replica(), active)).verdict == "unsettled"
+    assert decide(broken=down(replica(datadir_exists=False), active)).verdict == "unsettled"
 
 
 @pytest.mark.parametrize("who", ["db1", "db2"])
 def test_who_cannot_be_asked_is_asked_again(who):
-    decision = decide(broken=BROKEN[2], silent={who: "no answer"})
+    decision = decide(broken=WOUNDED, silent={who: "no answer"})
     assert (decision.verdict, decision.reasons) == ("unsettled", (f"{who} cannot be asked: no answer",))
 
 
 def test_the_primary_is_the_last_choice_for_a_donor():
-    assert decide(broken=BROKEN[2], db3=replica(3, running=False)).donor == "db1"
+    assert decide(broken=WOUNDED, db3=down(replica(3))).donor == "db1"
     late = replica(3, channels=[channel(lag=500)])
     four = repair.Cluster("main", "db1", ("db2", "db3", "db4"))
-    assert decide(broken=BROKEN[2], db3=late, db4=replica(4), cluster=four).donor == "db4"
+    assert decide(broken=WOUNDED, db3=late, db4=replica(4), cluster=four).donor == "db4"
+
+
+STANDS = replica(3, channels=[channel(io="No", sql="No", lag=None)])
+CONNECTING = replica(3, channels=[channel(io="Connecting", lag=None)])
+
+
+@pytest.mark.parametrize("other", [STANDS, CONNECTING, replica(3, channels=[channel(lag=repair.LATE + 1)])])
+def test_a_replica_that_stands_or_is_far_behind_is_a_worse_donor_than_the_primary(other):
+    assert decide(broken=WOUNDED, db3=other).donor == "db1"
+
+
+def test_where_the_primary_may_not_be_cloned_a_late_replica_is_better_than_none_but_not_one_that_stands():
+    galera = server(1, galera=True)
+    late = replica(3, channels=[channel(lag=repair.LATE + 1)])
+    assert decide(broken=WOUNDED, db1=galera, db3=late).donor == "db3"
+    assert decide(broken=WOUNDED, db1=galera, db3=STANDS).verdict == "forbidden"
 
 
 def test_a_configured_donor_is_not_replaced_by_another():
     chosen = repair.Cluster("main", "db1", ("db2", "db3"), donor="db3")
-    assert decide(broken=BROKEN[2], db3=replica(3, running=False), cluster=chosen).verdict == "forbidden"
+    assert decide(broken=WOUNDED, db3=down(replica(3)), cluster=chosen).verdict == "forbidden"
 
 
 def test_rules_are_read_and_everything_wrong_is_named():

@@ -1,76 +1,10 @@
-"""Whose data may be replaced, who may be cloned, from where a new replica goes on."""
+"""Who may be cloned, from where a new replica goes on."""
 
 import pytest
 
 from replicaplan import standing
 
-from .facts import BACKUP, channel, replica, server
-
-
-def against(told, **options):
-    return standing.against_replacing(told, "db2", "db2", **options)
-
-
-def test_a_healthy_replica_may_be_replaced():
-    assert against(replica()) == []
-
-
-def test_a_server_that_is_down_may_be_replaced():
-    assert against(replica(running=False)) == []
-
-
-def test_an_empty_server_may_be_replaced():
-    assert against(server(schemas=[])) == []
-
-
-def test_the_name_of_the_host_has_to_be_repeated():
-    (sentence,) = standing.against_replacing(replica(), "db2", "")
-    assert "confirm has to name the host whose data is replaced: db2" in sentence
-
-
-@pytest.mark.parametrize(
-    ("told", "words"),
-    [
-        (server(), "it may be a primary"),
-        (replica(replicas=[{"server_id": 3, "host": "db3"}]), "has replicas of its own (db3)"),
-        (replica(galera=True), "Galera"),
-        (replica(channels=[channel(), channel(name="two")]), "follows 2 primaries"),
-        (replica(clients=4), "has 4 clients connected"),
-        (replica(vendor="percona"), "only MariaDB"),
-        (replica(variables={"innodb_undo_directory": "/fast/undo"}), "innodb_undo_directory=/fast/undo"),
-        (replica(variables={"gtid_binlog_state": "0-1-9,0-2-11", "gtid_slave_pos": "0-1-9"}), "0-2-11"),
-    ],
-)
-def test_what_must_not_be_lost_is_refused(told, words):
-    (sentence,) = against(told)
-    assert words in sentence
-
-
-def test_every_reason_is_told_at_once():
-    assert len(against(server(replicas=[{"server_id": 3, "host": "db3"}], clients=2, galera=True))) == 4
-
-
-def test_what_a_person_permits_is_permitted():
-    assert against(replica(clients=4), in_service=True) == []
-    own = replica(variables={"gtid_binlog_state": "0-2-11", "gtid_slave_pos": "0-1-9"})
-    assert against(own, discard_own_writes=True) == []
-
-
-def test_directories_inside_the_data_directory_are_no_reason():
-    inside = {"innodb_undo_directory": "./", "innodb_log_group_home_dir": "/srv/mysql/log"}
-    assert against(replica(variables=inside)) == []
-    assert len(against(replica(variables={"innodb_data_home_dir": "/srv/mysql-other"}))) == 1
-
-
-def test_a_mount_point_is_refused_with_a_place_that_would_do():
-    assert standing.against_place(replica(), "db2") == []
-    (sentence,) = standing.against_place(replica(datadir_is_mount=True), "db2")
-    assert "a mount point and cannot be exchanged" in sentence and "such as /srv/mysql/data" in sentence
-
-
-def test_own_writes_that_came_round_through_the_primary_are_none():
-    told = replica(variables={"gtid_binlog_state": "0-2-5,0-1-9", "gtid_slave_pos": "0-1-9"})
-    assert standing.own_writes(told, "db2") == []
+from .facts import BACKUP, channel, down, files, replica, server
 
 
 def test_coordinates_of_a_primarys_backup_are_those_of_its_own_log():
@@ -120,7 +54,7 @@ def test_without_coordinates_nothing_is_guessed():
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (server(running=False), "does not run"),
+        (down(server()), "does not run"),
         (server(schemas=[]), "holds no schema"),
         (server(variables={"log_bin": "OFF"}), "log_bin"),
         (server(galera=True), "Galera"),
@@ -128,6 +62,7 @@ def test_without_coordinates_nothing_is_guessed():
         (replica(channels=[channel(filters={"Replicate_Do_DB": "x"})]), "only a part"),
         (replica(channels=[channel(delay=3600)]), "3600 s behind its primary on purpose"),
         (replica(channels=[channel(), channel()]), "several primaries"),
+        (server(files=files(elsewhere=["shop/t.isl"])), "holds shop/t.isl, which leads to data outside of it"),
         (replica(installation={"step": "replicating"}), "not settled yet"),
     ],
 )
@@ -156,4 +91,7 @@ def test_a_server_is_isolated_when_it_is_all_it_should_be():
     assert standing.against_isolation(told, "/srv/other", BACKUP) != []
     assert standing.against_isolation(server(), "/srv/mysql", BACKUP) != []
     assert standing.against_isolation({**told, "schemas": []}, "/srv/mysql", BACKUP) != []
+    partly = server(variables={"read_only": "ON", "replicate_do_db": "shop", "replicate_ignore_db": ""})
+    (sentence,) = standing.against_isolation(partly, "/srv/mysql", BACKUP)
+    assert "only a part (replicate_do_db=shop)" in sentence
     assert standing.against_isolation({**told, "channels": [channel()]}, "/srv/mysql", BACKUP) != []

@@ -1,6 +1,7 @@
 """Hosts that answer from a table and remember what they were asked."""
 
 from replicamaster.asking import HostSaid
+from replicaplan import replacing
 from tests.unit.replicaplan.facts import BACKUP, replica, server
 
 COUNT = {
@@ -43,7 +44,8 @@ class Hosts:
         if function == "info":
             return self.infos[host]
         if function == "fitness":
-            return {"reasons": [], "info": self.infos[host], "replication_user": "repl", "free": 10**9,
+            against = replacing.against(self.infos[host], host, host)
+            return {"reasons": against, "info": self.infos[host], "replication_user": "repl", "free": 10**9,
                     "incoming_exists": False}
         answer = self.answers[function]
         return answer(host) if callable(answer) else answer

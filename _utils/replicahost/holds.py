@@ -7,47 +7,19 @@ nothing is held any more, its next run ends it.
 """
 
 import contextlib
-import filecmp
 import os
 import shutil
-import sys
 from pathlib import Path
 
-import datamover
-from datamover.host import documents, flock, process
+from datamover.host import documents, flock
 from datamover.host.lease import Deadline
 from datamover.host.undo import UndoLog
-from hosttools.commands import Command, words
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 from replicaplan.lease import checked
 
-from . import undoing
-from . import unit as units
+from . import guard, undoing
 
-GUARD = "salt-transfer-replica"
-PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
-UNITS = Path("/etc/systemd/system")
-INTERVAL = 5
-ENDING = 40.0
 NAMES = ("installation", "pause")
-
-SERVICE = """\
-[Unit]
-Description=Take back changes to the database that nobody goes on with
-[Service]
-Type=oneshot
-ExecStart={command}
-"""
-TIMER = """\
-[Unit]
-Description=Look for changes to the database that nobody goes on with
-[Timer]
-OnActiveSec={interval}
-OnUnitInactiveSec={interval}
-AccuracySec=1
-[Install]
-WantedBy=timers.target
-"""
 
 
 class Hold:
@@ -207,10 +179,10 @@ def begin(state_dir, name, lease, **details):
     lease = checked(lease)
     path = directory(state_dir) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _guard_lock(path.parent):
+    with guard.lock(path.parent):
         if path.exists():
             raise ReplicaRefused([f"This host has one {name} under way already: go on with it, or take it back."])
-        _begin_guard(path.parent)
+        guard.begin(path.parent)
         _appear(path, lease, details)
     return Hold(path)
 
@@ -242,7 +214,7 @@ def all_of(place):
 def take_back_overdue(place, say=lambda sentence: None):
     """Undo those whose lease is over and at which nobody works; returns sentences about what did not work."""
     troubles = []
-    with _guard_lock(Path(place)):
+    with guard.lock(Path(place)):
         begun = all_of(Path(place))  # none of them half made: who begins one has the lock
     for hold in begun:
         with contextlib.suppress(ReplicaRefused, NothingToUndo):
@@ -255,68 +227,7 @@ def take_back_overdue(place, say=lambda sentence: None):
     return [*troubles, *_end_guard(Path(place))]
 
 
-# The guard.
-
-
-def _begin_guard(place):
-    _copy_code(place / "code")
-    program = place / "code" / "replicahost" / "__main__.py"
-    command = " ".join(_quoted(word) for word in (sys.executable, "-I", "-B", str(program), str(place)))
-    (UNITS / f"{GUARD}.service").write_text(SERVICE.format(command=command))
-    (UNITS / f"{GUARD}.timer").write_text(TIMER.format(interval=INTERVAL))
-    units.reload()
-    result = process.run(Command(("systemctl", "enable", "--quiet", "--now", f"{GUARD}.timer")))
-    if result.status != 0:
-        raise RollbackIncomplete(f"The timer that would take changes back cannot be started: {words(result)}")
-
-
-def _quoted(word):
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("%", "%%")
-    return f'"{escaped}"'
-
-
-def _copy_code(place):
-    """The program as it is now: a later sync of the minion's modules must not change it."""
-    origin = Path(datamover.__file__).resolve().parents[1]
-    options = {"ignore": shutil.ignore_patterns("__pycache__"), "copy_function": _renew_file, "dirs_exist_ok": True}
-    for package in PACKAGES:
-        shutil.copytree(origin / package, place / package, **options)
-
-
-def _renew_file(source, target):
-    """Only if it differs, and whole: the timer's program may just be reading it."""
-    if os.path.exists(target) and filecmp.cmp(source, target, shallow=False):
-        return
-    part = f"{target}.part"
-    shutil.copyfile(source, part)
-    os.replace(part, target)
-
-
-@contextlib.contextmanager
-def _guard_lock(place):
-    """Nobody removes the timer while somebody begins to need it."""
-    held = flock.hold(place / "guard.lock", 60.0)
-    if held is None:
-        raise ReplicaRefused([f"{place / 'guard.lock'} is locked by somebody for longer than it should be."])
-    with held:
-        yield
-
-
 def _end_guard(place):
     """Remove the timer when nothing is held any more; returns a sentence if that does not work now."""
-    with _guard_lock(place):
-        return [] if all_of(place) else _remove_guard(place)
-
-
-def _remove_guard(place):
-    """It stays whole until systemd has let go of the timer: then its next run tries again."""
-    result = process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{GUARD}.timer")), ENDING)
-    if result.status != 0:
-        return [f"The timer that takes changes back cannot be ended yet: {words(result)}"]
-    for suffix in ("service", "timer"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(UNITS / f"{GUARD}.{suffix}")
-    for path in (place / "code", *place.glob(".*.new"), *place.glob(".*.over")):
-        shutil.rmtree(path, ignore_errors=True)
-    units.reload()
-    return []
+    with guard.lock(place):
+        return [] if all_of(place) else guard.remove(place)

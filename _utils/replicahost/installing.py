@@ -127,8 +127,7 @@ def _stop(hold, found):
         "unit", unit=unit.name, was_active=startable, was_masked=unit.masked, datadir=found.datadir,
         options=running.options(was) if was else [], before=units.options(unit.name),
     )
-    units.stop(unit.name)
-    units.mask(unit.name)
+    units.hold_down(unit.name)
     _check_gone(found)
 
 

@@ -62,8 +62,7 @@ def start_again(unit, was_active, was_masked, datadir="", options=(), before="")
 
 def end_isolation(unit, before):
     """The server that was started on new data is stopped, and nobody starts it until its own data is back."""
-    units.stop(unit)
-    units.mask(unit)
+    units.hold_down(unit)
     units.restore_options(unit, before)
 
 

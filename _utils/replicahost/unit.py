@@ -77,6 +77,18 @@ def mask(name):
     _systemctl("mask", name)
 
 
+def hold_down(name):
+    """Stop it and let nobody start it, who has not done so in between.
+
+    Not masked first: what its file says of being stopped, with how much patience for one, would not count then.
+    """
+    stop(name)
+    mask(name)
+    if look(name).runs:
+        unmask(name)
+        raise StartFailed(f"{name} was started by somebody at the moment at which it was stopped.")
+
+
 def unmask(name):
     _systemctl("unmask", name)
 

@@ -9,7 +9,7 @@ import pytest
 
 from datamover.host import flock, process
 from datamover.host.lease import Deadline
-from replicahost import holds, undoing
+from replicahost import guard, holds, undoing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
 
 
@@ -17,8 +17,8 @@ from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 def undone(monkeypatch):
     """What was undone, in order; the guard of systemd is left out."""
     seen = []
-    monkeypatch.setattr(holds, "_begin_guard", lambda place: None)
-    monkeypatch.setattr(holds, "_remove_guard", lambda place: [])
+    monkeypatch.setattr(guard, "begin", lambda place: None)
+    monkeypatch.setattr(guard, "remove", lambda place: [])
     monkeypatch.setitem(undoing.HANDLERS, "unit", lambda **details: seen.append(details))
     return seen
 
@@ -156,7 +156,7 @@ def test_one_that_cannot_be_guarded_is_not_begun(tmp_path, undone, monkeypatch):
     def fail(_place):
         raise RollbackIncomplete("systemd does not answer")
 
-    monkeypatch.setattr(holds, "_begin_guard", fail)
+    monkeypatch.setattr(guard, "begin", fail)
     with pytest.raises(RollbackIncomplete):
         holds.begin(tmp_path, "pause", 30)
     with pytest.raises(NothingToUndo):
@@ -279,7 +279,7 @@ def units(tmp_path, monkeypatch):
     """Where units are."""
     place = tmp_path / "units"
     place.mkdir()
-    monkeypatch.setattr(holds, "UNITS", place)
+    monkeypatch.setattr(guard, "UNITS", place)
     return place
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import claims, discovery, holds, installing, settings
+from replicahost import claims, discovery, guard, holds, installing, settings
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
 from tests.unit.replicaplan.facts import replica
 
@@ -143,7 +143,7 @@ def test_a_server_that_outlives_its_unit_keeps_its_data(stopping, pid, answers, 
 @pytest.fixture
 def hold(tmp_path, monkeypatch):
     """An installation that replicates; the guard of systemd is left out."""
-    monkeypatch.setattr(holds, "_begin_guard", lambda place: None)
+    monkeypatch.setattr(guard, "begin", lambda place: None)
     return holds.begin(
         tmp_path, installing.NAME, 30, unit="m.service", datadir="/d", prepared="/d.incoming", kept="/d.before-1",
         had_data=True, backup={}, step="replicating",
@@ -241,7 +241,7 @@ def settled(state_dir, kept):
 
 
 def test_old_data_of_every_installation_can_be_dropped(tmp_path, started_with, monkeypatch):
-    monkeypatch.setattr(holds, "_begin_guard", lambda place: None)
+    monkeypatch.setattr(guard, "begin", lambda place: None)
     one, other = (tmp_path / f"data.before-{number}" for number in (1, 2))
     settled(tmp_path, one)
     assert settled(tmp_path, other)["older"] == [str(one)]

@@ -10,14 +10,14 @@ from replicaplan.errors import DatabaseRefuses, DatabaseSilent
 def done(monkeypatch):
     """What the unit was told to do, in order."""
     seen = []
-    for verb in ("stop", "mask", "unmask", "start", "set_options", "restore_options"):
+    for verb in ("hold_down", "mask", "unmask", "start", "set_options", "restore_options"):
         monkeypatch.setattr(undoing.units, verb, lambda name, *words, verb=verb: seen.append((verb, *words)))
     return seen
 
 
 def test_nobody_can_start_the_server_until_its_own_data_is_back(done):
     undoing.end_isolation("m.service", "before")
-    assert done == [("stop",), ("mask",), ("restore_options", "before")]
+    assert done == [("hold_down",), ("restore_options", "before")]
 
 
 @pytest.mark.parametrize(

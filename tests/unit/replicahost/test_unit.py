@@ -6,6 +6,7 @@ import pytest
 
 from datamover.host import process
 from replicahost import unit as units
+from replicaplan.errors import StartFailed
 
 NAME = "m.service"
 
@@ -14,9 +15,12 @@ class Systemd:
     """A unit whose variable other files set, and ours after them."""
 
     def __init__(self):
-        self.others = ""
+        self.others, self.active, self.asked = "", "inactive", []
 
     def run(self, command, _timeout=0):
+        self.asked.append(command.argv[1])
+        if "ActiveState" in " ".join(command.argv):
+            return process.Result(0, f"ActiveState={self.active}\n".encode(), b"")
         shown = self.others if "show" in command.argv and not units.drop_in(NAME).exists() else ""
         return process.Result(0, f"{shown}\n".encode(), b"")
 
@@ -57,3 +61,16 @@ def test_what_was_there_before_is_there_again(systemd, tmp_path):
     assert units.options(NAME) == before
     units.restore_options(NAME, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_held_down_is_stopped_as_its_file_says_and_then_masked(systemd):
+    units.hold_down(NAME)
+    assert systemd.asked == ["stop", "mask", "show"]
+
+
+def test_what_somebody_starts_just_then_is_not_held_down(systemd):
+    """It runs on: data must not change hands under it."""
+    systemd.active = "activating"
+    with pytest.raises(StartFailed, match="was started by somebody"):
+        units.hold_down(NAME)
+    assert systemd.asked[-1] == "unmask"

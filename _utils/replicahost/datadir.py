@@ -13,6 +13,7 @@ from replicaplan.errors import RollbackIncomplete
 
 DIRECTORY, FILE = 0o700, 0o660
 ENTERED_BY_OTHERS = 0o755
+PROGRAMS = ("mariadbd", "mysqld")
 SELINUX = "/sys/fs/selinux/booleans"
 # What says who a server was or whom it followed. A copy of it is somebody else.
 IDENTITY = ("auto.cnf", "master.info", "relay-log.info", "multi-master.info", "grastate.dat", "gvwstate.dat")
@@ -30,6 +31,7 @@ def put_back(datadir, prepared, kept, old, new):
     """Undo an exchange, however far it came; `old` and `new` are the identities of the two directories."""
     told = _move_away(datadir, prepared) if _is(datadir, new) else None
     if old and _is(kept, old):
+        _check_left(kept)
         _check_free(datadir, kept)
         rename(kept, datadir)
     if old and not _is(datadir, old):
@@ -39,9 +41,35 @@ def put_back(datadir, prepared, kept, old, new):
 
 def _move_away(datadir, prepared):
     """The new data gets its former name, or one beside that where somebody has taken it."""
+    _check_left(datadir)
     place = f"{prepared}-{secrets.token_hex(2)}" if os.path.lexists(prepared) else prepared
     rename(datadir, place)
     return None if place == prepared else f"The new data is in {place}, because {prepared} is taken by something else."
+
+
+def _check_left(directory):
+    """A directory that gets another name takes the server that works in it along."""
+    pids = servers_in(directory)
+    if pids:
+        numbers = ", ".join(map(str, pids))
+        raise RollbackIncomplete(f"The unit was stopped, but a server works on in {directory}: process {numbers}.")
+
+
+def servers_in(directory):
+    """The numbers of the processes that are a database server of which this is the data directory: it works there."""
+    try:
+        wanted = os.stat(directory)
+    except FileNotFoundError:
+        return []
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _serves(entry, wanted)]
+
+
+def _serves(entry, wanted):
+    try:
+        program = entry.joinpath("comm").read_text().strip()
+        return program in PROGRAMS and os.path.samestat(os.stat(entry / "cwd"), wanted)
+    except OSError:  # it has just ended, or is nobody's that could be looked at
+        return False
 
 
 def _check_free(datadir, kept):

@@ -1,7 +1,10 @@
 """The exchange of a data directory, and its undoing from wherever it was left."""
 
+import contextlib
 import os
 import pwd
+import shutil
+import subprocess
 
 import pytest
 
@@ -80,6 +83,42 @@ def test_a_name_that_somebody_took_meanwhile_keeps_no_old_data_away(places):
     assert f"/{beside}, because {new} is taken" in told
     assert (content(data), content(new), content(f"{new[:-3]}{beside}")) == (["data"], [], ["new"])
     assert datadir.put_back(data, new, kept, old_id, new_id) is None
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Begin a process that looks like a database server which works in a directory."""
+    program = tmp_path / "mariadbd"
+    shutil.copy(shutil.which("cat"), program)
+    with contextlib.ExitStack() as stack:
+
+        def server(place):
+            process = stack.enter_context(subprocess.Popen([program], stdin=subprocess.PIPE, cwd=place))
+            stack.callback(process.communicate)
+            return process
+
+        yield server
+
+
+def test_under_a_server_that_outlives_its_unit_nothing_is_renamed(places, server):
+    data, new, kept = places
+    old_id, new_id = identities(places)
+    datadir.exchange(data, new, kept)
+    alive = server(data)
+    with pytest.raises(RollbackIncomplete, match=f"a server works on in {data}: process {alive.pid}\\."):
+        datadir.put_back(data, new, kept, old_id, new_id)
+    assert (content(data), content(kept)) == (["new"], ["data"])
+    alive.communicate()
+    datadir.put_back(data, new, kept, old_id, new_id)
+    server(data)  # on its own data again: whoever asks twice has nothing to move
+    datadir.put_back(data, new, kept, old_id, new_id)
+    assert (content(data), content(new)) == (["data"], ["new"])
+
+
+def test_who_only_looks_at_a_data_directory_is_no_server(tmp_path):
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=tmp_path) as somebody:
+        assert datadir.servers_in(tmp_path) == []
+        somebody.communicate()
 
 
 def test_what_came_to_the_place_of_the_old_data_is_told_and_left_alone(places):

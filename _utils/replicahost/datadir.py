@@ -11,9 +11,10 @@ from datamover.host import documents, process
 from hosttools.commands import Command
 from replicaplan.errors import RollbackIncomplete
 
+from .traces import servers_in
+
 DIRECTORY, FILE = 0o700, 0o660
 ENTERED_BY_OTHERS = 0o755
-PROGRAMS = ("mariadbd", "mysqld")
 SELINUX = "/sys/fs/selinux/booleans"
 # What says who a server was or whom it followed. A copy of it is somebody else.
 IDENTITY = ("auto.cnf", "master.info", "relay-log.info", "multi-master.info", "grastate.dat", "gvwstate.dat")
@@ -53,23 +54,6 @@ def _check_left(directory):
     if pids:
         numbers = ", ".join(map(str, pids))
         raise RollbackIncomplete(f"The unit was stopped, but a server works on in {directory}: process {numbers}.")
-
-
-def servers_in(directory):
-    """The numbers of the processes that are a database server of which this is the data directory: it works there."""
-    try:
-        wanted = os.stat(directory)
-    except FileNotFoundError:
-        return []
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _serves(entry, wanted)]
-
-
-def _serves(entry, wanted):
-    try:
-        program = entry.joinpath("comm").read_text().strip()
-        return program in PROGRAMS and os.path.samestat(os.stat(entry / "cwd"), wanted)
-    except OSError:  # it has just ended, or is nobody's that could be looked at
-        return False
 
 
 def _check_free(datadir, kept):

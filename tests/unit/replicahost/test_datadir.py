@@ -115,12 +115,6 @@ def test_under_a_server_that_outlives_its_unit_nothing_is_renamed(places, server
     assert (content(data), content(new)) == (["data"], ["new"])
 
 
-def test_who_only_looks_at_a_data_directory_is_no_server(tmp_path):
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=tmp_path) as somebody:
-        assert datadir.servers_in(tmp_path) == []
-        somebody.communicate()
-
-
 def test_what_came_to_the_place_of_the_old_data_is_told_and_left_alone(places):
     data, new, kept = places
     old_id, new_id = identities(places)

@@ -57,13 +57,13 @@ def _entries(directory):
 
 
 def servers_in(datadir):
-    """The processes of servers that work in a data directory, also after it was removed."""
-    own = os.path.realpath(datadir)
+    """The processes of servers that work in a data directory, by whatever path, also after it was removed."""
     servers = [each.pid for each in psutil.process_iter(["name"]) if each.info["name"] in SERVERS]
-    return sorted(pid for pid in servers if _works_in(pid) == own)
+    return sorted(pid for pid in servers if _works_in(pid, os.path.realpath(datadir)))
 
 
-def _works_in(pid):
-    with contextlib.suppress(OSError):
-        return os.readlink(f"/proc/{pid}/cwd").removesuffix(DELETED)
-    return ""
+def _works_in(pid, datadir):
+    place = f"/proc/{pid}/cwd"
+    with contextlib.suppress(OSError):  # it has just ended, or the directory is not there
+        return os.readlink(place).removesuffix(DELETED) == datadir or os.path.samefile(place, datadir)
+    return False

@@ -83,6 +83,14 @@ def test_a_server_is_found_by_where_it_works_also_after_its_data_was_removed(dat
     assert traces.servers_in(str(datadir)) == [server.pid]
 
 
+def test_a_server_is_found_by_the_directory_itself_where_it_knows_that_by_another_path(datadir, server, monkeypatch):
+    """As through a mount of its own."""
+    assert eventually(lambda: traces.servers_in(str(datadir)) == [server.pid])
+    monkeypatch.setattr(traces.os, "readlink", lambda _place: "/var/lib/elsewhere")
+    assert traces.servers_in(str(datadir)) == [server.pid]
+    assert traces.servers_in(str(datadir.parent)) == []
+
+
 def test_whoever_else_works_there_is_no_server(datadir):
     with subprocess.Popen(["sleep", "600"], cwd=datadir) as other:
         assert eventually(lambda: os.readlink(f"/proc/{other.pid}/cwd") == str(datadir))

@@ -216,13 +216,18 @@ def settle(state_dir):
     if hold.document.get("step") != "proved":
         raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
     with hold.ending():
-        known = hold.document
-        units.set_options(known["unit"], *SETTLED)
-        told = summary(hold)
-        older = [path for path in old_data(state_dir) if path != told["kept"]]
-        evidence = {"proof": known.get("proof"), "settled_at": int(time.time()), "older": older}
-        documents.save(_record(state_dir), {**told, **evidence})
-    return documents.load(_record(state_dir))
+        units.set_options(hold.document["unit"], *SETTLED)
+        _save_record(hold, state_dir)
+    return last(state_dir)
+
+
+def _save_record(hold, state_dir):
+    """Before the hold is over, so that it cannot get lost; where that does not end then, it is none."""
+    hold.undo.register("record", path=str(_record(state_dir)), before=last(state_dir))
+    told = summary(hold)
+    older = [path for path in old_data(state_dir) if path != told["kept"]]
+    evidence = {"proof": hold.document.get("proof"), "settled_at": int(time.time()), "older": older}
+    documents.save(_record(state_dir), {**told, **evidence})
 
 
 def _record(state_dir):

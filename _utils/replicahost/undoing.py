@@ -7,6 +7,7 @@ what is not quite as it was.
 import contextlib
 import os
 
+from datamover.host import documents
 from replicaplan.errors import DatabaseRefuses
 
 from . import running
@@ -81,6 +82,21 @@ def run_as_before(socket, user, defaults_file, was):
     return None
 
 
+def forget_record(path, before):
+    """What was not settled after all is not told as settled. For that alone no old data is kept waiting."""
+    try:
+        if before is None:
+            os.unlink(path)
+        else:
+            documents.save(path, before)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{path} tells an installation that was taken back: {error}"
+    return None
+
+
 HANDLERS = {
-    "unit": start_again, "datadir": put_back, "isolation": end_isolation, "paused": go_on, "running": run_as_before,
+    "running": run_as_before, "unit": start_again, "datadir": put_back, "isolation": end_isolation,
+    "record": forget_record, "paused": go_on,
 }

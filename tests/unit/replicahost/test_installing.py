@@ -252,3 +252,14 @@ def test_old_data_of_every_installation_can_be_dropped(tmp_path, started_with, m
     installing.drop_old(tmp_path, str(other))
     with pytest.raises(NothingToUndo, match="no old data"):
         installing.drop_old(tmp_path, str(other))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_a_power_cut_keeps_from_being_settled_is_not_told_as_settled(tmp_path, started_with, monkeypatch, first):
+    monkeypatch.setattr(guard, "begin", lambda place: None)
+    before = None if first else settled(tmp_path, tmp_path / "data.before-1")
+    with monkeypatch.context() as power:
+        power.setattr(holds.Hold, "forget", lambda hold: None)
+        assert settled(tmp_path, tmp_path / "data.before-2") != before
+    installing.roll_back(tmp_path)
+    assert installing.last(tmp_path) == before

@@ -54,3 +54,8 @@ def test_a_server_that_lets_nobody_in_is_told_and_one_that_is_silent_is_asked_ag
     monkeypatch.setattr(undoing.running, "restore", lambda *_: fail(DatabaseSilent("nobody there")))
     with pytest.raises(DatabaseSilent):
         undoing.run_as_before("/s", "root", "", {})
+
+
+def test_a_record_that_cannot_be_written_keeps_no_old_data_waiting(tmp_path):
+    assert "tells an installation that was taken back" in undoing.forget_record(str(tmp_path), {"kept": "/d"})
+    assert undoing.forget_record(str(tmp_path / "none"), None) is None

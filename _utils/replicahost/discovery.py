@@ -242,9 +242,14 @@ def _channel(row):
         "io_errno": int(row["Last_IO_Errno"] or 0),
         "io_error": row["Last_IO_Error"] or "",
         "sql_errno": int(row["Last_SQL_Errno"] or 0),
-        "sql_error": row["Last_SQL_Error"] or "",
+        "sql_error": _without_statement(row["Last_SQL_Error"] or ""),
         "filters": {name: row[name] for name in FILTERS if row.get(name)},
     }
+
+
+def _without_statement(words):
+    """What is told of an error goes to events and ledgers; in a statement is anybody's data."""
+    return words.partition(" Query: '")[0]
 
 
 def followers(server):

@@ -82,7 +82,7 @@ class Hold:
     @contextlib.contextmanager
     def waiting(self, seconds):
         """Keep its lease while somebody waits so long, without its lock: who takes it back need not wait for that."""
-        with self._locked():
+        with self._whole():
             self.note(deadline=_in(max(seconds, self.document["lease"])))
         try:
             yield self

@@ -19,7 +19,7 @@ from replicaplan import clone, replacing, standing
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, StartFailed
 
 from . import backup as backing
-from . import datadir, discovery, holds, running, tls, traces
+from . import datadir, discovery, holds, replicating, running, tls, traces
 from . import unit as units
 from .claims import claimed
 
@@ -90,9 +90,16 @@ def beside(target):
     return {"free": room.f_bavail * room.f_frsize, "incoming_exists": os.path.lexists(target + clone.INCOMING)}
 
 
+def _about_pause(state_dir):
+    """Its undo log would start replication again, on whatever data is there by then."""
+    if holds.directory(state_dir).joinpath(replicating.PAUSE_NAME).exists():
+        return ["Replication is halted here for a comparison: replica.go_on ends that, its lease does too."]
+    return []
+
+
 def install(found, wish, host, state_dir):
     """Stop and mask the server, exchange the data; returns what was done. The server does not run then."""
-    against = reasons(found, wish, host)
+    against = [*reasons(found, wish, host), *_about_pause(state_dir)]
     if against:
         raise ReplicaRefused(against)
     with claimed(wish.prepared):

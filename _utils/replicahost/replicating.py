@@ -7,7 +7,7 @@ from hosttools import backups, sql
 from replicaplan import standing
 from replicaplan.errors import ReplicaError, ReplicaRefused, ReplicationBroken, ReplicationLate
 
-from . import discovery, holds, tls
+from . import datadir, discovery, holds, tls
 from .server import Server
 from .undoing import resume
 
@@ -135,7 +135,8 @@ def pause(found, state_dir, lease):
         settings = found.settings
         hold.undo.register(
             "paused", socket=found.socket, user=settings.user, defaults_file=settings.defaults_file,
-            channel=channel["name"], was_io=True, was_sql=True,
+            channel=channel["name"], was_io=True, was_sql=True, datadir=found.datadir,
+            data=datadir.identity(found.datadir),
         )
         found.server.do(f"SET @@default_master_connection={sql.quote(channel['name'])}; STOP SLAVE SQL_THREAD")
     return {"channel": channel["name"], "using_gtid": channel["using_gtid"], "executed": channel["executed"]}

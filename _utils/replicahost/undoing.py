@@ -12,7 +12,7 @@ from replicaplan.errors import DatabaseRefuses
 
 from . import running
 from . import unit as units
-from .datadir import put_back
+from .datadir import identity, put_back
 from .running import resume
 from .server import Server
 
@@ -67,8 +67,10 @@ def end_isolation(unit, before):
     units.restore_options(unit, before)
 
 
-def go_on(socket, user, defaults_file, channel, was_io, was_sql):
-    """Replication that we stopped runs again, as far as it ran before."""
+def go_on(socket, user, defaults_file, channel, was_io, was_sql, datadir="", data=None):
+    """Replication that we stopped runs again, as far as it ran before; not that of other data that is there since."""
+    if datadir and identity(datadir) != data:
+        return
     server = Server(socket, user, defaults_file=defaults_file)
     resume(server, channel, was_io, was_sql)
 

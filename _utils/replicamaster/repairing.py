@@ -73,12 +73,13 @@ def _repair(
     cluster, decision = settled(hosts, rules, host)
     if cluster is None or decision.verdict != repair.BROKEN:
         return _told(decision.verdict, host, decision)
-    _clear(hosts, book, host)
+    left = book.read().left_behind(host)
     attempt = repair.Attempt(host, cluster.name, time.time(), down=decision.down)
     book.begun(attempt)
     book.withdraw(host)
     tell("repair", {"host": host, "donor": decision.donor, "reasons": list(decision.reasons)})
     try:
+        _clear(hosts, host, left)
         report = rebuild(cluster, host, decision.donor)
     except ReplicaError as error:
         book.ended(attempt, f"failed: {error.text}"[:500])
@@ -89,9 +90,9 @@ def _repair(
     return {**_told(repair.REPAIRED, host, decision), "report": dict(report)}
 
 
-def _clear(hosts: Hosts, book: Book, host: str) -> None:
+def _clear(hosts: Hosts, host: str, left: bool) -> None:
     """A repair whose process died on the way has left a backup that arrived, where the next one is to arrive."""
-    if book.read().left_behind(host):
+    if left:
         hosts.ask(host, "discard", LONG)
 
 

@@ -269,7 +269,8 @@ def _lag(told: Mapping[str, Any]) -> float:
 
 
 def proposal_id(host: str, reasons: Sequence[str]) -> str:
-    """The name of a proposal: the same trouble of the same host is proposed once. A letter first, or Salt's command
-    line takes some of them for numbers.
+    """The name of a proposal: the same trouble of the same host is proposed once, whatever else its words tell, such as
+    places in a log. A letter first, or Salt's command line takes some of them for numbers.
     """
-    return f"r{hashlib.sha256(chr(10).join([host, *reasons]).encode()).hexdigest()[:11]}"
+    kinds = [reason.partition(": ")[0] for reason in reasons]
+    return f"r{hashlib.sha256(chr(10).join([host, *kinds]).encode()).hexdigest()[:11]}"

@@ -74,7 +74,7 @@ def test_a_socket_that_is_named_counts_beside_a_defaults_file(pair, admin):
         told(socket="/run/mysqld/mysqld.sock", user="nobody")
 
 
-def test_a_backup_is_prepared_once_and_within_bounds(pair):
+def test_a_backup_is_prepared_once(pair):
     pair.bring(prepare=False)
     assert not pair.call("xtrabackup.info", INCOMING)["prepared"]
     done = pair.call("xtrabackup.prepare", INCOMING, memory="64MiB")

@@ -47,6 +47,13 @@ def test_the_place_that_was_applied_pairs_the_file_with_its_own_position():
     assert channel["lag"] is None
 
 
+def test_the_statement_in_an_error_is_told_to_nobody():
+    words = "Error 'Duplicate entry '7' for key 'PRIMARY'' on query. Default database: 'shop'."
+    row = {**STATUS, "Last_SQL_Errno": "1062", "Last_SQL_Error": f"{words} Query: 'INSERT INTO item VALUES (7, 'me')'"}
+    (channel,) = discovery.replication(Server(row))
+    assert channel["sql_error"] == words
+
+
 class Dataless(Server):
     """Runs on, but its files are gone: it answers from memory alone."""
 

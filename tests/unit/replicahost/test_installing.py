@@ -107,6 +107,15 @@ def test_a_backup_with_data_that_belongs_elsewhere_is_refused(against, tmp_path)
     assert f"{new} holds shop/remote.isl, which leads to data outside of it" in against(tmp_path / "data", new)
 
 
+def test_nothing_is_installed_while_replication_is_halted_for_a_comparison(tmp_path, monkeypatch):
+    monkeypatch.setattr(guard, "begin", lambda place: None)
+    monkeypatch.setattr(discovery, "look", lambda _found: replica())
+    holds.begin(tmp_path, "pause", 30)
+    found = SimpleNamespace(datadir=str(tmp_path / "data"))
+    with pytest.raises(ReplicaRefused, match="halted here for a comparison: replica.go_on ends that"):
+        installing.install(found, installing.Wish(str(tmp_path / "new"), "db2", 30), "db2", tmp_path)
+
+
 @pytest.fixture
 def stopping(monkeypatch):
     """Look whether a server of this pid, which answers or not, is gone after its unit was stopped."""

@@ -3,6 +3,7 @@
 import pytest
 
 from replicahost import undoing
+from replicahost.datadir import identity
 from replicaplan.errors import DatabaseRefuses, DatabaseSilent
 
 
@@ -59,3 +60,15 @@ def test_a_server_that_lets_nobody_in_is_told_and_one_that_is_silent_is_asked_ag
 def test_a_record_that_cannot_be_written_keeps_no_old_data_waiting(tmp_path):
     assert "tells an installation that was taken back" in undoing.forget_record(str(tmp_path), {"kept": "/d"})
     assert undoing.forget_record(str(tmp_path / "none"), None) is None
+
+
+def test_a_pause_of_data_that_was_exchanged_since_is_over(monkeypatch, tmp_path):
+    """The old data that came back replicates as it did before, and perhaps a person had stopped it."""
+    resumed = []
+    monkeypatch.setattr(undoing, "resume", lambda *told: resumed.append(told[1:]))
+    known = {"socket": "/s", "user": "root", "defaults_file": "", "channel": "", "was_io": True, "was_sql": True}
+    undoing.go_on(**known, datadir=str(tmp_path), data=identity(tmp_path) + 1)
+    assert resumed == []
+    undoing.go_on(**known, datadir=str(tmp_path), data=identity(tmp_path))
+    undoing.go_on(**known)
+    assert resumed == [("", True, True)] * 2

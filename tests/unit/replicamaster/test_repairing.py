@@ -52,7 +52,7 @@ def test_an_alert_for_one_that_is_well_changes_nothing(rules, host):
     assert (result["result"] in ("healthy", "forbidden"), rebuilt, told) == (True, [], [])
 
 
-def test_a_second_alert_meets_the_cooldown_in_another_process_too(rules):
+def test_a_second_alert_meets_the_cooldown_that_the_ledger_keeps(rules):
     recover(rules(), infos={"db2": BROKEN})
     result, rebuilt, _ = recover(rules(), infos={"db2": BROKEN})
     assert (result["result"], rebuilt) == ("forbidden", [])
@@ -186,3 +186,13 @@ def test_what_a_repair_left_whose_process_died_is_cleared_before_the_next(rules)
     hosts.asked.clear()
     repairing.recover(hosts, rules(cooldown=0), "db2", lambda *_: {}, lambda *_: None)
     assert ("db2", "discard") not in hosts.asked
+
+
+def test_what_cannot_be_cleared_is_an_attempt_that_failed_and_is_not_tried_for_ever(rules):
+    hosts = Hosts("db2", "db3", infos={"db2": BROKEN}, fails=[("db2", "discard")])
+    book = Book(rules().state)
+    book.begun(repair.Attempt("db2", "main", 1.0))
+    told = []
+    with pytest.raises(ReplicaError, match="discard failed"):
+        repairing.recover(hosts, rules(), "db2", lambda *_: {}, lambda what, _: told.append(what))
+    assert (told, book.read().attempts[-1].result) == (["repair", "failed"], "failed: db2: discard failed")

@@ -191,3 +191,11 @@ def test_the_name_of_a_proposal_is_a_word_however_it_is_typed():
 
 def test_the_same_trouble_is_proposed_once():
     assert repair.proposal_id("db2", ["a"]) == repair.proposal_id("db2", ["a"]) != repair.proposal_id("db3", ["a"])
+
+
+def test_what_differs_only_in_a_place_of_the_log_is_the_same_trouble():
+    one, other, another = (
+        repair.troubles(replica(channels=[channel(sql="No", sql_errno=number, sql_error=f"at {place}")]), "db2")
+        for number, place in ((1032, 4711), (1032, 4812), (1062, 4711))
+    )
+    assert repair.proposal_id("db2", one) == repair.proposal_id("db2", other) != repair.proposal_id("db2", another)

@@ -25,7 +25,7 @@ from datamover.errors import DiskError, MoverError
 from hosttools.backups import Coordinates
 from hosttools.errors import HostToolError
 from replicahost import backup as backing
-from replicahost import counting, discovery, holds, installing, replicating
+from replicahost import counting, discovery, holds, installing, records, replicating
 from replicahost import settings as own
 from replicaplan import memory as limit
 from replicaplan import replacing, standing
@@ -69,7 +69,7 @@ def info(nonce=None):
     """
 
     def work():
-        told, last = discovery.look(_place()), installing.last(_state_dir())
+        told, last = discovery.look(_place()), records.last(_state_dir())
         settled = bool(last) and last["datadir"] == told["datadir"]
         return {**told, "installation": _under_way(), "settled": settled}
 
@@ -137,7 +137,7 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user
-        beside = {**installing.beside(told["datadir"]), "old_data": installing.old_data(_state_dir())}
+        beside = {**installing.beside(told["datadir"]), "old_data": records.old_data(_state_dir())}
         return {"fits": not against, "reasons": against, "info": told, "replication_user": user, **beside}
 
     return _answer(nonce, work)
@@ -677,7 +677,7 @@ def drop_old(confirm, nonce=None):
 
         salt db2 replica.drop_old confirm=/srv/mysql.before-20260101-120000-a1b2
     """
-    return _answer(nonce, lambda: installing.drop_old(_state_dir(), confirm))
+    return _answer(nonce, lambda: records.drop_old(_state_dir(), confirm))
 
 
 def last(nonce=None):
@@ -695,7 +695,7 @@ def last(nonce=None):
 
         salt db2 replica.last
     """
-    return _answer(nonce, lambda: installing.last(_state_dir()) or {})
+    return _answer(nonce, lambda: records.last(_state_dir()) or {})
 
 
 # What they share.

@@ -9,7 +9,7 @@ from pathlib import Path
 from datamover.disk import kernel
 from datamover.host import documents, process
 from hosttools.commands import Command
-from replicaplan.errors import RollbackIncomplete
+from replicaplan.errors import ReplicaRefused, RollbackIncomplete
 
 from .traces import servers_in
 
@@ -139,6 +139,9 @@ def size_of(directory):
 
 
 def remove(directory):
-    """Remove an old data directory, whole."""
+    """Remove a directory of data, whole; ReplicaRefused while a server works in it."""
+    pids = servers_in(directory)
+    if pids:
+        raise ReplicaRefused([f"A server works in {directory}: process {', '.join(map(str, pids))}."])
     shutil.rmtree(directory)
     documents.flush_directory(os.path.dirname(directory))

@@ -13,13 +13,12 @@ import time
 from dataclasses import dataclass
 
 from datamover.disk import destination, mounts
-from datamover.host import documents
 from hosttools import backups, sql
 from replicaplan import clone, replacing, standing
-from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, StartFailed
+from replicaplan.errors import DatabaseSilent, ReplicaRefused, StartFailed
 
 from . import backup as backing
-from . import datadir, discovery, holds, replicating, running, tls, traces
+from . import datadir, discovery, holds, records, replicating, running, tls, traces
 from . import unit as units
 from .claims import claimed
 
@@ -224,32 +223,8 @@ def settle(state_dir):
         raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
     with hold.ending():
         units.set_options(hold.document["unit"], *SETTLED)
-        _save_record(hold, state_dir)
-    return last(state_dir)
-
-
-def _save_record(hold, state_dir):
-    """Before the hold is over, so that it cannot get lost; where that does not end then, it is none."""
-    hold.undo.register("record", path=str(_record(state_dir)), before=last(state_dir))
-    told = summary(hold)
-    older = [path for path in old_data(state_dir) if path != told["kept"]]
-    evidence = {"proof": hold.document.get("proof"), "settled_at": int(time.time()), "older": older}
-    documents.save(_record(state_dir), {**told, **evidence})
-
-
-def _record(state_dir):
-    return holds.directory(state_dir).parent / "installed.json"
-
-
-def last(state_dir):
-    """What was installed last and settled; None if nothing was."""
-    return documents.load(_record(state_dir))
-
-
-def old_data(state_dir):
-    """Where the old data of installations that were settled still is, the last one's first."""
-    known = last(state_dir) or {}
-    return [path for path in (known.get("kept"), *known.get("older", ())) if path and os.path.isdir(path)]
+        records.save(state_dir, hold.undo, {**summary(hold), "proof": hold.document.get("proof")})
+    return records.last(state_dir)
 
 
 def roll_back(state_dir, lost=""):
@@ -278,17 +253,3 @@ def discard(found, state_dir):
     with claimed(arrived):
         datadir.remove(arrived)
     return True
-
-
-def drop_old(state_dir, confirm):
-    """Remove the old data of an installation; `confirm` repeats its path."""
-    if holds.directory(state_dir).joinpath(NAME).exists():
-        raise ReplicaRefused(["An installation is under way: its old data may be needed until it is settled."])
-    there = old_data(state_dir)
-    if not there:
-        raise NothingToUndo("There is no old data of an installation on this host.")
-    if confirm not in there:
-        raise ReplicaRefused([f"confirm has to name what is removed: {' or '.join(there)}, not {confirm!r}."])
-    freed, files = datadir.size_of(confirm)
-    datadir.remove(confirm)
-    return {"removed": confirm, "bytes": freed, "files": files}

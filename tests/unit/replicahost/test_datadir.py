@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from replicahost import datadir
-from replicaplan.errors import RollbackIncomplete
+from replicaplan.errors import ReplicaRefused, RollbackIncomplete
 
 
 @pytest.fixture
@@ -113,6 +113,16 @@ def test_under_a_server_that_outlives_its_unit_nothing_is_renamed(places, server
     server(data)  # on its own data again: whoever asks twice has nothing to move
     datadir.put_back(data, new, kept, old_id, new_id)
     assert (content(data), content(new)) == (["data"], ["new"])
+
+
+def test_data_is_not_removed_while_a_server_works_in_it(places, server):
+    data, *_ = places
+    alive = server(data)
+    with pytest.raises(ReplicaRefused, match=f"A server works in {data}: process {alive.pid}"):
+        datadir.remove(data)
+    alive.communicate()
+    datadir.remove(data)
+    assert not os.path.exists(data)
 
 
 def test_what_came_to_the_place_of_the_old_data_is_told_and_left_alone(places):

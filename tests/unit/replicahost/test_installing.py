@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import claims, discovery, guard, holds, installing, settings
+from replicahost import claims, discovery, guard, holds, installing, records, settings
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
 from tests.unit.replicaplan.facts import replica
 
@@ -171,7 +171,7 @@ def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_p
     hold.note(step="proved", proof={"proved": True})
     done = installing.settle(tmp_path)
     assert (done["kept"], done["proof"]) == ("/d.before-1", {"proved": True})
-    assert installing.last(tmp_path) == done
+    assert records.last(tmp_path) == done
     assert started_with == [("m.service", "--read-only=1", "--event-scheduler=OFF")]
     with pytest.raises(NothingToUndo):
         installing.roll_back(tmp_path)
@@ -180,7 +180,7 @@ def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_p
 def test_what_was_not_proved_is_not_settled_and_can_still_be_taken_back(tmp_path, hold, started_with):
     with pytest.raises(ReplicaRefused, match="was not proved yet"):
         installing.settle(tmp_path)
-    assert (started_with, installing.last(tmp_path)) == ([], None)
+    assert (started_with, records.last(tmp_path)) == ([], None)
     assert installing.roll_back(tmp_path)["step"] == "replicating"
 
 
@@ -239,36 +239,3 @@ def test_a_backup_that_is_just_being_prepared_is_not_removed(tmp_path):
         installing.discard(found, tmp_path)
     assert (arrived.is_dir(), installing.discard(found, tmp_path), arrived.exists()) == (True, True, False)
     assert not installing.discard(found, tmp_path)
-
-
-def settled(state_dir, kept):
-    """An installation that was settled, and has kept its old data there."""
-    kept.mkdir()
-    hold = holds.begin(state_dir, installing.NAME, 30, unit="m.service", kept=str(kept), had_data=True, step="proved")
-    assert hold.path.exists()
-    return installing.settle(state_dir)
-
-
-def test_old_data_of_every_installation_can_be_dropped(tmp_path, started_with, monkeypatch):
-    monkeypatch.setattr(guard, "begin", lambda place: None)
-    one, other = (tmp_path / f"data.before-{number}" for number in (1, 2))
-    settled(tmp_path, one)
-    assert settled(tmp_path, other)["older"] == [str(one)]
-    with pytest.raises(ReplicaRefused, match=f"{other} or {one}, not '/d'"):
-        installing.drop_old(tmp_path, "/d")
-    assert installing.drop_old(tmp_path, str(one))["removed"] == str(one)
-    assert installing.old_data(tmp_path) == [str(other)]
-    installing.drop_old(tmp_path, str(other))
-    with pytest.raises(NothingToUndo, match="no old data"):
-        installing.drop_old(tmp_path, str(other))
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_what_a_power_cut_keeps_from_being_settled_is_not_told_as_settled(tmp_path, started_with, monkeypatch, first):
-    monkeypatch.setattr(guard, "begin", lambda place: None)
-    before = None if first else settled(tmp_path, tmp_path / "data.before-1")
-    with monkeypatch.context() as power:
-        power.setattr(holds.Hold, "forget", lambda hold: None)
-        assert settled(tmp_path, tmp_path / "data.before-2") != before
-    installing.roll_back(tmp_path)
-    assert installing.last(tmp_path) == before

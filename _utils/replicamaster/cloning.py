@@ -135,10 +135,18 @@ def _settle(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, A
         return hosts.ask(host, "settle")
     except ReplicaError:
         with contextlib.suppress(ReplicaError):
-            last = hosts.ask(host, "last")
-            if last and all(last.get(name) == begun.get(name) for name in ("datadir", "kept", "backup")):
-                return last
+            if found := _settled(hosts, host, begun):
+                return found
         raise
+
+
+def _settled(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What is noted of this installation as settled. While it is under way that may still be taken back."""
+    if hosts.ask(host, "info").get("installation"):
+        return None
+    last: Mapping[str, Any] = hosts.ask(host, "last")
+    same = last and all(last.get(name) == begun.get(name) for name in ("datadir", "kept", "backup"))
+    return last if same else None
 
 
 def _drop_old(hosts: Hosts, host: str, place: str) -> dict[str, Any]:

@@ -221,6 +221,16 @@ def test_what_was_settled_before_is_not_taken_for_this_installation():
     assert hosts.steps("db2")[-2:] == ["roll_back", "discard"]
 
 
+def test_what_is_still_under_way_is_not_settled_whatever_is_noted():
+    """A host that dies in the middle of settling takes it back when it is there again."""
+    begun = {"datadir": "/srv/mysql", "kept": "/srv/mysql.before-1", "backup": BACKUP}
+    infos = {"db2": replica(2, installation={"step": "proved"})}
+    hosts = Hosts("db2", fails=[("db2", "settle")], install=begun, last=begun, infos=infos)
+    with pytest.raises(ReplicaError, match="settle failed"):
+        clone(hosts, cloning.Wish("db1", ("db2",), "db1"))
+    assert "roll_back" in hosts.steps("db2")
+
+
 def test_old_data_that_cannot_be_removed_does_not_unmake_a_replica():
     hosts = Hosts("db2", fails=[("db2", "drop_old")])
     report, _, _ = clone(hosts, cloning.Wish("db1", ("db2",), "db1", keep_old=False))

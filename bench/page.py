@@ -28,7 +28,9 @@ processor at work. After each run, outside of the clock, every byte that arrived
   rows without those words show the tool as people type it, which proves nothing. No peer reads back what is on the
   disk; ours does, unless it says `flight`. The plain rows compare with ours unencrypted.
 - **transferpy** is reconstructed from its release 1.2 with its own paths, cipher, buffer and iterations. What drives
-  its two hosts and its 3 s of sleep are left out of the clock, to its advantage.
+  its two hosts and its 3 s of sleep are left out of the clock, to its advantage but for one thing: its digests of the
+  source begin before that sleep, and here with the rest.
+- **rsync** is flushed once for all, like everybody else; its own `--fsync` is asked for by few, and flushes each file.
 - **CPU s/GiB** is processor time of both ends together, user and system, with all processes that came of the command;
   ours without its start. It carries over to other machines better than MB/s.
 - **Peak MiB** is the sum over the processes of an end, of the largest resident set of each; source + destination.

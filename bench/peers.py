@@ -132,6 +132,10 @@ SSH = "ssh -F {things}/ssh_config -p {port}"
 OVER_SSH = {"serves": True, "encrypts": True}
 RSYNCD = "rsync --daemon --no-detach --config={things}/rsyncd.conf --address={address} --port={port}"
 BOTH = (FILE, TREE)
+FLUSHED = "&& sync -f {place}"
+"""All at once, as with the other peers and with ours: `rsync --fsync` would do it for each of many small files. Both
+ends are on one host, so the sender can ask for it.
+"""
 WDT = "wdt -start_port={port} -num_ports=4"
 
 
@@ -149,7 +153,7 @@ _ALL = (
     *(peer for pipe in (NC, TCP, TLS) for peer in of_pipe(pipe)),
     Peer(
         "rsync daemon",
-        "rsync -a --fsync {source} rsync://{address}:{port}/place/",
+        f"rsync -a {{source}} rsync://{{address}}:{{port}}/place/ {FLUSHED}",
         RSYNCD,
         "plain, its own digest, flushed",
         BOTH,
@@ -159,7 +163,7 @@ _ALL = (
     ),
     Peer(
         "rsync ssh",
-        f"rsync -a --fsync -e '{SSH}' {{source}} {{address}}:{{place}}/",
+        f"rsync -a -e '{SSH}' {{source}} {{address}}:{{place}}/ {FLUSHED}",
         SSHD,
         "ssh, its own digest, flushed",
         BOTH,

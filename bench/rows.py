@@ -123,6 +123,8 @@ ENCRYPTED_ROWS = of_group(
     "one file, encrypted",
     one("socat TLS" + EFFORT, (1.0, 1.3), quick=True),
     one("rsync ssh", (4.0, 8.0), amount="for_slow", quick=True),
+    one("socat TLS" + EFFORT, (1.0, 1.3), data="database"),
+    one("rsync ssh", (4.0, 8.0), data="database", amount="for_slow"),
     one("WDT aes128gcm", (0.75, 1.0), bridge=Bridge("socat TLS", 1.34)),
     one("socat TLS", quick=True),
     one("scp", amount="for_slow"),

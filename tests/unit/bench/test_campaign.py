@@ -1,9 +1,12 @@
 """How a campaign spends its time, and what it says of rows."""
 
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from bench.campaign import DOUBTS, NO_TIME, Campaign, Clock, NoTime, doubts, in_short, is_due, rounds_for
+from bench.figures import ROLES, Load, Run
 from bench.record import Record
 from bench.rows import QUICK, Row
 
@@ -119,3 +122,33 @@ def test_a_row_is_told_in_one_line():
     assert in_short(result(goal=(1.0, 3.0))) == "1074 against 537 MB/s: 2.00 (goal 1: met), in 9 s"
     assert in_short({"failed": "it died"}) == "it died"
     assert in_short({"left_out": "no time"}) == "no time"
+
+
+class Side:
+    """Notes its turns; each run takes a second longer than the one before."""
+
+    apart = ""
+    effort = "nothing"
+
+    def __init__(self, name, turns):
+        self.name, self._turns, self._runs = name, turns, 0
+
+    def arrival(self, _place, _name):
+        return None
+
+    def run(self, _stage):
+        self._turns.append(self.name)
+        self._runs += 1
+        return Run(float(self._runs), dict.fromkeys(ROLES, 0.0), dict.fromkeys(ROLES, 0), {})
+
+
+def test_sides_alternate_and_the_first_run_of_each_only_warms_up(monkeypatch, tmp_path):
+    turns = []
+    network = SimpleNamespace(over=lambda _link: nullcontext({}))
+    grounds = SimpleNamespace(fresh=lambda _place, _load: nullcontext(tmp_path), things=tmp_path)
+    monkeypatch.setattr("bench.campaign.check_equal", lambda _source, _target: None)
+    campaign = Campaign(network, grounds, QUICK, 5, Record(None, ABOUT), Clock.of(None), lambda text: None)
+    row = Row("a group", "incompressible", "big", "ours", "theirs", goal=GOAL)
+    measured = campaign._alternate(row, [Side(name, turns) for name in ("ours", "theirs")], tmp_path, Load(1))
+    assert turns == ["ours", "theirs"] * 6
+    assert [[run.seconds for run in runs] for runs in measured] == [[2.0, 3.0, 4.0, 5.0, 6.0]] * 2

@@ -22,7 +22,7 @@ def test_quick_means_the_main_rows_and_little_data():
     assert scale_of(options("--quick")) == QUICK
 
 
-def test_quick_is_under_five_minutes_however_slow_the_machine_unless_more_is_given():
+def test_quick_begins_no_row_after_five_minutes_unless_more_is_given():
     assert budget(options("--quick")) < 300
     assert budget(options("--quick", "--time-budget", "20m")) == 1200
     assert budget(options()) is None

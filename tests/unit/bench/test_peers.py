@@ -47,6 +47,13 @@ def test_transferpy_receives_a_tree_as_its_release_does():
     )
 
 
+@pytest.mark.parametrize("name", ["rsync daemon", "rsync ssh", "tar, socat TLS, same effort (blake3)"])
+def test_a_tree_is_flushed_once_and_not_file_by_file(name):
+    lines = [line(name, end) for end in ("put", "get")]
+    assert sum("sync -f /to/place" in each for each in lines) == 1
+    assert not any("--fsync" in each for each in lines)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

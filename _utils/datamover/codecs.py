@@ -107,6 +107,8 @@ elif _zstandard is not None:
     _CODECS = {"zstd": Zstandard, **_CODECS}
 LEVELS = {"zstd": (1, 19, 1), "zlib": (1, 9, 1)}
 """The lowest and the highest level of each, and the one that is taken where nobody asks for another."""
+THOROUGH = {"zstd": 3, "zlib": 6}
+"""The levels at which half as much again of processor time makes payloads about a tenth smaller."""
 
 
 def available():

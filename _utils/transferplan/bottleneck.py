@@ -78,7 +78,7 @@ _WORDS = {
     "compress": "compressing: try compress=none or a lower level, or more streams",
     "encrypt": "encrypting: try more streams; encrypt=False only where nobody else can listen",
     "limit": "the limit that was set: salt-run transfer.limit changes it while a transfer runs",
-    NETWORK: "the network between the hosts: try compress=zstd:3, more streams on a long way, or another network",
+    NETWORK: "the network between the hosts: try compress=zstd:6, more streams on a long way, or another network",
     "decrypt": "decrypting: try more streams; encrypt=False only where nobody else can listen",
     "decompress": "decompressing: try compress=none, or more streams",
     "write": "writing: its storage or file system sets the pace; another place may be faster",

@@ -60,6 +60,11 @@ class Policy:
     def compress(self):
         return self.worth.compress or not self._adaptive
 
+    @property
+    def thorough(self):
+        """Whether to make more effort than usual."""
+        return self.worth.thorough and self._adaptive
+
     def compressed(self, raw, packed, seconds):
         """A payload was compressed."""
         with self._lock:
@@ -98,7 +103,8 @@ class Compressor:
 
     def __init__(self, codec, level, policy, times, clock=time.monotonic):
         self._code = Codec[codec.upper()]
-        self._codec = codecs.new(codec, level)
+        self._usual = codecs.new(codec, level)
+        self._thorough = codecs.new(codec, codecs.THOROUGH[codec])
         self._policy = policy
         self._times = times
         self._clock = clock
@@ -123,7 +129,7 @@ class Compressor:
         if not self._promises(payload):
             return None
         began = self._clock()
-        packed = self._codec.pack(payload)
+        packed = (self._thorough if self._policy.thorough else self._usual).pack(payload)
         self._policy.compressed(len(payload), len(packed), self._clock() - began)
         return packed if len(packed) < SMALLER * len(payload) else None
 
@@ -133,7 +139,7 @@ class Compressor:
             return True
         step = len(payload) // SAMPLES
         sample = b"".join(payload[at : at + SAMPLE] for at in range(0, step * SAMPLES, step))
-        return len(self._codec.pack(sample)) < SMALLER * len(sample)
+        return len(self._usual.pack(sample)) < SMALLER * len(sample)
 
 
 class Expander:

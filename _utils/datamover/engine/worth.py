@@ -16,6 +16,8 @@ SAME = 0.8
 """A way that takes so much of what it took before is the limit still."""
 DOUBTS = 2
 """So many times in a row it must look wrong before a decision is changed that was made knowing the way."""
+AMPLE, ENOUGH = 3.0, 1.5
+"""So many times faster than what passes compressors must be to make more effort, and to go on with that."""
 HOPE = 0.5
 """The ratio that is assumed until one was seen."""
 FIRST_PAUSE = 1.0
@@ -40,10 +42,12 @@ class Span:
 class Worth:
     """The present decision and what it rests on. Rates are in bytes a second, 0 where none is known yet.
 
-    `way` is what the way takes, `speed` what all compressors together can take in, `ratio` what they make of it.
+    `way` is what the way takes, `speed` what all compressors together can take in, `ratio` what they make of it. With
+    `thorough` they make more effort, because the way is so slow that they mostly wait for it.
     """
 
     compress: bool = True
+    thorough: bool = False
     way: float = 0.0
     speed: float = 0.0
     ratio: float = HOPE
@@ -64,17 +68,23 @@ class Worth:
         """
         if not self.compress:
             return self
+        if self.thorough:
+            return replace(self, thorough=False)
         if self.way and span.raw / span.seconds < self.way:
             return self._doubt(self._wait(now, compress=False))
         return self if now < self.again_at else self._doubt(replace(self, compress=False, doubts=0))
 
     def _held_compressing(self, span, now):
         if not self.way:
-            return self if now < FIRST_PAUSE else replace(self, compress=False)
+            return self._busy(span) if now < FIRST_PAUSE else replace(self, compress=False)
         taken = span.wire / span.seconds
         if taken >= SAME * self.way or span.raw / span.seconds >= GAIN * self.way:
-            return replace(self, pause=PAUSE, doubts=0)
+            return replace(self._busy(span), pause=PAUSE, doubts=0)
         return self._doubt(self._wait(now, compress=False))
+
+    def _busy(self, span):
+        """With more effort where compressors could take in so much more than what passes that it costs no time."""
+        return replace(self, thorough=self.speed >= (ENOUGH if self.thorough else AMPLE) * span.raw / span.seconds)
 
     def _doubt(self, other):
         """The other decision, if there was doubt before or nothing is known of the way."""

@@ -120,8 +120,8 @@ def test_a_payload_that_is_not_what_it_announces_is_refused(root, folder, monkey
         def _pack(self, payload):
             whole = bytes(payload)
             return {
-                "shorter": lambda: self._codec.pack(whole[:-1]),
-                "longer": lambda: self._codec.pack(whole + bytes(64 * MIB)),
+                "shorter": lambda: self._usual.pack(whole[:-1]),
+                "longer": lambda: self._usual.pack(whole + bytes(64 * MIB)),
                 "noise": lambda: os.urandom(1000),
             }[spoil]()
 

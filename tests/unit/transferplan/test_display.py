@@ -145,7 +145,7 @@ def test_the_receipt_is_shown_with_its_proof():
         "proved by readback: 1,000 files, 3 directories, 10.0 GiB",
         f"blake3 root {ROOT}, the same on both ends",
         "beta: 12 s in all; moved 10.0 GiB in 10 s (1.0 GiB/s); 4.0 GiB travelled, compressed",
-        "slowest, 6.0 s: the network between the hosts: try compress=zstd:3, more streams on a long way, or another "
+        "slowest, 6.0 s: the network between the hosts: try compress=zstd:6, more streams on a long way, or another "
         "network",
         f"transfer {TRANSFER}",
     ]

@@ -1,6 +1,8 @@
 """What is compressed and what is not: samples, packs, small payloads, and a decision that follows what was measured."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -70,9 +72,9 @@ def test_noise_is_known_by_a_sample_alone(monkeypatch):
     packed, packer = [], compressor()
 
     class Noting:
-        pack = staticmethod(lambda data, real=packer._codec: packed.append(len(data)) or real.pack(data))
+        pack = staticmethod(lambda data, real=packer._usual: packed.append(len(data)) or real.pack(data))
 
-    monkeypatch.setattr(packer, "_codec", Noting)
+    monkeypatch.setattr(packer, "_usual", Noting)
     packer.smaller(*load(os.urandom(MIB)))
     assert sum(packed) <= 16 * 1024
 
@@ -133,6 +135,28 @@ def test_it_follows_a_way_that_changes(clock):
 def test_an_order_is_not_reconsidered(clock):
     policy = Policy(False, 1, clock)
     assert live(policy, clock, way=5000e6)
+    policy.worth = replace(policy.worth, thorough=True)
+    assert not policy.thorough
+
+
+def test_who_mostly_waits_for_a_slow_way_makes_more_effort_until_the_way_gets_faster(clock):
+    policy = Policy(True, 1, clock)
+    for way, thorough in ((12.5e6, True), (100e6, False), (12.5e6, True)):
+        assert live(policy, clock, way, spans=400)
+        assert policy.thorough == thorough
+
+
+@pytest.mark.parametrize("name", ["zstd", "zlib"])
+def test_more_effort_makes_text_smaller_and_the_other_end_needs_not_know(name):
+    text = Path(compressing.__file__).read_bytes() * 30
+    usual, thorough = Policy(True, 1), Policy(True, 1)
+    thorough.worth = replace(thorough.worth, thorough=True)
+    sizes = []
+    for policy in (usual, thorough):
+        piece, data = compressor(name, policy).smaller(*load(text))
+        assert Expander([f"codec-{name}"], Timesheet()).whole(piece, data[PIECE_PREFIX:]) == text
+        sizes.append(piece.payload)
+    assert sizes[1] < sizes[0]
 
 
 def test_what_was_queued_before_a_change_is_not_counted_after_it(clock):

@@ -1,6 +1,6 @@
 """Whether compressing pays, on ways and hosts as they may be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -93,6 +93,23 @@ def test_another_end_that_is_slow_gets_no_extra_work():
     assert once.after(World(way=100 * MB, rest=10**9).span(True), 10.2).doubts == 0, "it was one"
     twice = once.after(slow.span(True), 10.2)
     assert not twice.compress and twice.again_at == 10.2 + PAUSE
+
+
+def test_more_effort_is_made_only_where_compressors_have_time_for_it():
+    slow, quick = World(way=12.5 * MB).span(True), World(way=125 * MB).span(True)
+    known = Worth(way=12.5 * MB, speed=350 * MB, ratio=RATIO, again_at=100.0)
+    assert known.after(slow, 10.0).thorough
+    assert not replace(known, way=125 * MB).after(quick, 10.0).thorough
+    assert replace(known, way=0.0).after(slow, 0.5).thorough, "before anything else was tried"
+    busy = replace(known, speed=2 * slow.raw / slow.seconds)
+    assert not busy.after(slow, 10.0).thorough
+    assert replace(busy, thorough=True).after(slow, 10.0).thorough, "begun, it goes on with half of that"
+
+
+def test_where_more_effort_is_the_limit_the_usual_one_is_tried_before_none():
+    thorough = Worth(thorough=True, way=12.5 * MB, speed=40 * MB, ratio=RATIO)
+    after = thorough.after(Span(10**7, 3 * 10**6, 0.25, 0.0), 10.0)
+    assert after.compress and not after.thorough
 
 
 def test_on_a_busy_host_compressing_ends_as_soon_as_it_is_seen_to_hinder():

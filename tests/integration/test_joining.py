@@ -11,6 +11,9 @@ from tests.support.versions import other_version
 from tests.support.waiting import eventually
 from transferplan.version import VERSION
 
+BLOCK = 4 << 20
+SOME_BLOCKS = 3 * BLOCK
+"""So much has arrived that at least one block is whole, also over two streams."""
 PLACES = {"src": "alpha:/srv/big", "dst": "beta:/srv/"}
 
 
@@ -21,6 +24,11 @@ def kill_runner(lab, copying):
 
 def assert_same_file(lab):
     assert digest(lab.machine("alpha"), "/srv/big") == digest(lab.machine("beta"), "/srv/big")
+
+
+def held(done):
+    """What was there already and was not sent again."""
+    return done.data["destinations"]["beta"]["held_bytes"]
 
 
 def states(run, minions="alpha,beta"):
@@ -170,7 +178,7 @@ def test_list_tells_by_what_it_sees_whether_one_is_orphaned_rests_or_can_go_on(c
 @pytest.fixture
 def died(clean_lab, copying):
     """The id of a transfer whose destination was killed in the middle; the runner has told so."""
-    copying.await_arrived()
+    copying.await_arrived(SOME_BLOCKS)
     pid, *_ = worker(clean_lab.machine("beta"), copying.transfer, "destination")
     clean_lab.machine("beta").run(["kill", "-9", pid])
     heal(clean_lab)
@@ -184,6 +192,7 @@ def test_after_a_killed_worker_resume_completes(clean_lab, died, run):
     done = run("resume", transfer=died)
     assert outcome(done) == (0, "ok"), done.stdout
     assert (done.data["transfer"], done.data["attempt"]) == (died, 2)
+    assert held(done) >= BLOCK
     assert_same_file(clean_lab)
     assert names(run("resume", transfer=died)) == {"not-resumable"}
 
@@ -193,6 +202,7 @@ def test_after_a_killed_worker_the_same_copy_again_goes_on(clean_lab, died, run)
     done = run("copy", **PLACES)
     assert outcome(done) == (0, "ok"), done.stdout
     assert (done.data["transfer"], done.data["joined"]) == (died, "resumed")
+    assert held(done) >= BLOCK
     assert_same_file(clean_lab)
 
 
@@ -211,10 +221,11 @@ def test_what_rests_is_found_by_doctor_and_given_up_by_cancel(clean_lab, died, r
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["alpha", "beta"])
 def test_after_a_reboot_resume_completes(clean_lab, copying, run, victim):
-    copying.await_arrived()
+    copying.await_arrived(SOME_BLOCKS)
     clean_lab.reboot(victim)
     heal(clean_lab)
     assert copying.finish().returncode != 0
     done = run("resume", transfer=copying.transfer)
     assert outcome(done) == (0, "ok"), done.stdout
+    assert held(done) >= BLOCK
     assert_same_file(clean_lab)

@@ -44,9 +44,9 @@ class Copying:
         """Return when bytes move."""
         self.await_event("phase", role="source", phase="moving")
 
-    def await_arrived(self):
-        """Return when the destination has told of bytes that it has."""
-        while not self.await_event("progress", role="destination")["bytes_done"]:
+    def await_arrived(self, count=1):
+        """Return when the destination has told of so many bytes that it has."""
+        while self.await_event("progress", role="destination")["bytes_done"] < count:
             pass
 
     def finish(self, timeout=300):

@@ -12,6 +12,7 @@ from datamover.engine import sealing
 from datamover.selection import Selection
 from tests.functional.datamover.ends import Ends
 from tests.functional.datamover.places import age, independent_differences, plant, run
+from tests.support.waiting import PATIENCE
 
 MIB = 1024 * 1024
 
@@ -133,20 +134,26 @@ def test_ipv6(root, folder):
 
 def test_a_file_of_many_ranges_is_read_back_while_it_arrives(root, folder, monkeypatch):
     monkeypatch.setattr("datamover.engine.verifier.RANGE", 2 * MIB)
-    plant(root, {"file": os.urandom(13 * MIB + 7)})
+    size = 13 * MIB + 7
+    plant(root, {"file": os.urandom(size)})
     ends = Ends(root, folder, streams=2)
-    ranges = []
+    ranges, some_read = [], threading.Event()
     ends_receiver = ends.receiver()
-    read = ends.staging.read_back_range
+    read, write = ends.staging.read_back_range, ends.staging.write
 
     def read_back_range(number, offset, length, builder):
-        ranges.append((offset, length))
         read(number, offset, length, builder)
+        ranges.append((offset, length))
+        some_read.set()
 
-    ends.staging.read_back_range = read_back_range
+    def write_the_last_when_some_was_read(number, try_, offset, view):
+        assert offset + len(view) < size or some_read.wait(PATIENCE), "nothing was read back before all was there"
+        return write(number, try_, offset, view)
+
+    ends.staging.read_back_range, ends.staging.write = read_back_range, write_the_last_when_some_was_read
     ends.receiver = lambda: ends_receiver
     arrived(ends)
-    assert len(ranges) >= 5 and sum(length for _, length in ranges) == 13 * MIB + 7
+    assert len(ranges) >= 5 and sum(length for _, length in ranges) == size
 
 
 def test_phases_and_counters_are_told_at_both_ends(root, folder):

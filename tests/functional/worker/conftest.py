@@ -74,18 +74,18 @@ def big(tmp_path):
 
 @pytest.fixture
 def halted(transfer, big, network):
-    """halted(**changes) -> a transfer in the middle of its data: the source's worker stands still.
+    """halted(arrived, **changes) -> a transfer of which so much has arrived: the source's worker stands still.
 
     It is stopped by SIGSTOP, so that the moment is certain and not a matter of luck.
     """
     network.limit("40mbit")
     stopped = []
 
-    def halt(**changes):
+    def halt(arrived=1, **changes):
         pair = transfer(src=big, **changes).begin()
         pair.follow_until("destination", "moving")
         # Counters are no events, so nobody announces the first byte.
-        assert eventually(lambda: pair.destination.ask("status", pair.transfer)["progress"]["bytes_done"])
+        assert eventually(lambda: pair.destination.ask("status", pair.transfer)["progress"]["bytes_done"] >= arrived)
         pair.worker("source").suspend()
         stopped.append(pair.worker("source"))
         return pair

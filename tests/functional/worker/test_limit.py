@@ -48,4 +48,4 @@ def test_what_is_limited_takes_as_long_as_the_limit_says_and_does_not_stall(slow
     alpha.ask("limit", slow.transfer, SIZE // 12)
     source, _ = slow.verdicts()
     assert source["error"] is None
-    assert source["seconds"]["move"] >= 10
+    assert source["seconds"]["move"] >= 0.95 * 12

@@ -14,8 +14,10 @@ from tests.functional.worker.test_copy import equal, is_free, nothing_open
 from tests.support.waiting import PATIENCE, eventually
 from transferworker import facts
 
-KEEP = {"settings__keep_partial": 3600, "settings__block_size": 64 * 1024}
+BLOCK = 64 * 1024
+KEEP = {"settings__keep_partial": 3600, "settings__block_size": BLOCK}
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 
 @pytest.fixture
@@ -47,6 +49,10 @@ def rests(pair, srv, *beside):
     assert [each["what"] for each in told["found"]] == ["partial data"] and told["removed"] == []
 
 
+def bytes_done(pair):
+    return pair.destination.ask("status", pair.transfer, "destination")["progress"]["bytes_done"]
+
+
 def published(pair):
     source, destination = pair.verdicts()
     assert (source["result"], destination["result"]) == ("published", "published"), (source, destination)
@@ -56,7 +62,8 @@ def published(pair):
 
 @pytest.mark.parametrize("role", ["source", "destination"])
 def test_what_arrived_before_a_kill_minus_9_is_kept_and_gone_on_with(halted, network, big, srv, role):
-    pair = halted(**KEEP)
+    pair = halted(arrived=8 * MIB, **KEEP)
+    arrived = bytes_done(pair)
     pair.kill(role)
     if role == "destination":
         assert pair.verdict(role)["error"]["name"] == "worker-died"
@@ -65,7 +72,7 @@ def test_what_arrived_before_a_kill_minus_9_is_kept_and_gone_on_with(halted, net
     rests(pair, srv)
     network.unlimit()
     source, destination = published(pair.again())
-    assert destination["held_bytes"] >= 64 * 1024
+    assert destination["held_bytes"] > arrived - BLOCK
     assert destination["held_bytes"] + destination["moved_bytes"] == big.stat().st_size
     assert source["held_bytes"] == destination["held_bytes"] and landed["held_bytes"] == 0
     assert (srv / "data").read_bytes() == big.read_bytes()
@@ -241,13 +248,44 @@ def cut_down(transfer, network, tree, srv, role, portions):
 
 
 def kill_at(pair, role, count):
+    """Kill one end's worker when so much has arrived; how much that was."""
     def far_enough():
         status = pair.destination.ask("status", pair.transfer, "destination")
         return status["verdict"] or status["progress"]["bytes_done"] >= count
 
     assert eventually(far_enough)
+    arrived = bytes_done(pair)
     pair.kill(role)
     assert all(verdict["result"] == "failed" for verdict in pair.verdicts())
+    return arrived
+
+
+@pytest.fixture
+def gibibyte(tmp_path):
+    path = tmp_path / "gibibyte"
+    with open(path, "wb") as file:
+        for _ in range(64):
+            file.write(os.urandom(16 * MIB))
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "streams"), [("destination", 1), ("destination", 4), ("source", 4)])
+def test_of_a_gibibyte_that_was_cut_at_nine_tenths_only_the_rest_is_sent(
+    transfer, network, gibibyte, srv, role, streams
+):
+    block = 4 * MIB
+    sizes = {"settings__block_size": block, "settings__streams": streams}
+    pair = transfer(src=gibibyte, settings__keep_partial=3600, **sizes)
+    network.limit("800mbit")
+    pair.begin()
+    arrived = kill_at(pair, role, 0.9 * GIB)
+    network.unlimit()
+    source, destination = published(pair.again())
+    assert destination["held_bytes"] > arrived - streams * block
+    assert destination["held_bytes"] + destination["moved_bytes"] == GIB
+    assert source["resent_bytes"] == destination["resent_bytes"] <= 2 * streams * block
+    assert (srv / "data").stat().st_size == GIB
 
 
 MOMENTS = [sorted(dice.uniform(0, 0.9) for _ in range(2)) for dice in map(random.Random, range(10))]

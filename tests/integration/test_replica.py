@@ -1,11 +1,13 @@
 """Replicas from the master, with real servers: cloned, proved, found to differ, repaired by themselves."""
 
 import re
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lab.database import REPLICATION_PASSWORD
+from lab.salt import CONFIG_DIRECTORY
 
 from tests.support.replicas import REACTOR, attempts, clone, stop_by_an_error, until_repaired, written_to
 from tests.support.waiting import eventually
@@ -79,6 +81,27 @@ def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
     for name in NAMES:
         beside = ["find", "/srv", "-mindepth", "1", "-maxdepth", "1", "!", "-name", "mysql.before-*"]
         assert fleet.machine(name).output(*beside) == "/srv/mysql"
+
+
+@pytest.mark.slow
+@REPLICATED
+@pytest.mark.parametrize("step", ["replicate", "prove"])
+def test_when_the_runner_is_killed_on_the_way_the_old_data_is_back_within_the_lease(fleet, step):
+    options = ["db1", "db2", "confirm=db2", "discard_own_writes=True", "lease=10"]
+    argv = ["salt-run", f"--config-dir={CONFIG_DIRECTORY}", "replica.clone", *options]
+    with fleet.bus() as bus:
+        runner = fleet.master.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        bus.await_event(f"salt/replica/{step}", 120)
+        fleet.master.signal(runner, signal.SIGKILL)
+        runner.wait()
+
+    def told():
+        return fleet.run_module("db2", "replica.info").data["db2"]
+
+    assert eventually(lambda: told()["installation"] is None and told()["running"], 60)
+    assert (told()["datadir"], told()["unit"]["masked"]) == ("/srv/mysql", False)
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+    assert fleet.run_module("db2", "replica.discard").data["db2"] == {"removed": True}
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from replicahost import server
 from replicahost.server import Server
 from replicaplan.errors import NoDatabase
 
@@ -59,3 +60,19 @@ def test_without_a_file_all_is_what_is_said():
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(NoDatabase, match="which is no file of this host"), Server("/s", defaults_file="/no/f").login():
         pass
+
+
+def test_no_secret_and_no_statement_is_in_an_argv_or_an_environment(monkeypatch):
+    seen = []
+
+    def run(argv, **given):
+        seen.append((argv, given["env"], given["input"]))
+        return subprocess.CompletedProcess(argv, 0, b"", b"")
+
+    monkeypatch.setattr(server.subprocess, "run", run)
+    monkeypatch.setattr(server, "find_tool", lambda *_: "mariadb")
+    Server("/s", "repl", "my secret").do("CHANGE MASTER TO MASTER_PASSWORD='of replication'")
+    ((argv, environment, given),) = seen
+    assert b"of replication" in given
+    for secret in ("my secret", "of replication"):
+        assert secret not in " ".join((*argv, *environment, *environment.values()))

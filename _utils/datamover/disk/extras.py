@@ -1,5 +1,7 @@
 """What stands at the destination and is not in the source's list: found for delete=True, with all that protects it.
 
+The same protects what is in a directory that something of another kind shall take the place of.
+
 Never found, so never deleted: staging directories, what something is mounted on and all below that, sockets (which
 never travel, so that no list has them), what the request leaves out (`protected`), and every directory that holds one
 of these. What is found inside a directory comes before the directory.
@@ -152,14 +154,14 @@ class Extras:
 
     def _deletable(self, directory, name, path):
         """The lstat of something that may be deleted, None if it may not."""
-        if name.startswith(PREFIX) or self._standing.is_mounted(path):
-            return None
         with suppress(FileNotFoundError):
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            return None if self._is_protected(path, status) else status
+            return None if self._stays(name, path, status) else status
         return None
 
-    def _is_protected(self, path, status):
+    def _stays(self, name, path, status):
+        if name.startswith(PREFIX) or self._standing.is_mounted(path):
+            return True
         never_listed = status.st_dev != self._device or stat.S_ISSOCK(status.st_mode)
         return never_listed or self._protected(path, stat.S_ISDIR(status.st_mode))
 
@@ -168,6 +170,31 @@ class Extras:
         self.count += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(path)
+
+
+class Replaced(Extras):
+    """A directory that something of another kind takes the place of: all that is in it goes too, if it may.
+
+    `kept` is the path of something that may not.
+    """
+
+    def __init__(self, standing, protected, step):
+        super().__init__(standing, None, None, protected, step)
+        self.kept = None
+
+    def look_through(self, directory, name, path, device):
+        """Look for what may not go."""
+        self._device = device
+        self._walk(directory, None, name, path)
+
+    def _stays(self, name, path, status):
+        stays = super()._stays(name, path, status)
+        if stays and self.kept is None:
+            self.kept = path
+        return stays
+
+    def _add(self, parent, path, is_directory):
+        """All of it goes at one stroke."""
 
 
 def _names_below(directory, name):

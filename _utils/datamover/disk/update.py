@@ -17,7 +17,7 @@ from ..manifest import Kind
 from ..selection import Selection
 from . import metadata, overlay, planning, sparse
 from .bases import Base, Bases
-from .extras import Extras, Limit, nothing_protected
+from .extras import Extras, Limit, Replaced, nothing_protected
 from .holdings import HeldFile, blocks_there
 from .removal import clear
 from .safepath import Descriptors, descend, split_final, within
@@ -152,8 +152,34 @@ class UpdateStaging(Staging):
 
     def _refuse_clashes(self, found):
         clashes = [(entry, status) for entry, status in found if self._is_other(entry, status)]
-        if self.asked.overwrite or not clashes:
-            return
+        if self.asked.overwrite:
+            self._refuse_losses(clashes)
+        elif clashes:
+            self._refuse_other_kinds(clashes)
+
+    def _refuse_losses(self, clashes):
+        """What is in a directory that is replaced goes with it; not what no deletion would touch."""
+        for entry, status in clashes:
+            kept = self._kept_in(entry, status.st_dev) if stat.S_ISDIR(status.st_mode) else None
+            if kept is not None:
+                raise KindClash(self._loss(entry, status, kept), path=kept)
+
+    def _kept_in(self, entry, device):
+        """The path of something in the directory that stands there which may not go; None if all of it may."""
+        replaced = Replaced(self.standing, self.asked.protected, self.step)
+        path = self._journal.path(entry.number)
+        with self._on_disk("look through", entry.number):
+            self.standing.within(entry, lambda at, name, _: replaced.look_through(at, name, path, device))
+        return replaced.kept
+
+    def _loss(self, entry, status, kept):
+        return (
+            f"{self._clash(entry, status)}, and in it is {shown(kept)}, which stays: it is left out by include or "
+            "exclude, a socket, another transfer's, or on another file system. Nothing was changed: move it away, or "
+            "give the file another name"
+        )
+
+    def _refuse_other_kinds(self, clashes):
         words = [self._clash(*each) for each in clashes[:CLASHES_SHOWN]]
         more = f" and {len(clashes) - CLASHES_SHOWN} more" if len(clashes) > CLASHES_SHOWN else ""
         text = f"{'; '.join(words)}{more}. Nothing was changed: remove them at the destination, or add overwrite=True"

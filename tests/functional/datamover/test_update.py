@@ -172,6 +172,26 @@ def test_another_kind_is_refused_unless_it_may_be_overwritten(root, final, chang
     assert independent_differences(root, final) == []
 
 
+KEPT = {
+    "left out": {"deep": {"keep.me": b"k"}},
+    "another transfer's": {"deep": {".salt-transfer-" + "ef" * 16: {"about.json": b"{}"}}},
+}
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_a_directory_with_something_in_it_that_stays_is_not_replaced(root, final, kept):
+    plant(final, {"small-one": KEPT[kept]})
+    plant(root, {"small-one": b"a file"})
+    protected = {"protected": lambda path, _: path.endswith(b"keep.me")}
+    with pytest.raises(KindClash, match="small-one is a directory there and a file .*, and in it is small-one/deep/"):
+        update(root, final, overwrite=True, **protected)
+    assert (final / "small-one" / "deep").is_dir() and names(final.parent) == ["final"]
+    run("rm", "-r", final / "small-one" / "deep")
+    plant(final, {"small-one": {"other": {"a": b"a"}}})
+    update(root, final, overwrite=True, **protected)
+    assert independent_differences(root, final) == []
+
+
 def test_a_directory_that_became_a_link_out_of_the_tree_is_never_followed(root, final, tmp_path):
     plant(tmp_path, {"outside": {"deep": {"last": b"precious"}}})
     run("mv", final / "dir", tmp_path / "moved")

@@ -223,7 +223,7 @@ class UpdateStaging(Staging):
         with self._guard(number):
             if try_ < self._journal.known(number).try_:
                 return False
-            self._held.setdefault((number, try_), []).append((offset, length))
+            remember(self._held.setdefault((number, try_), []), offset, length)
         self._complete_what_began(number, try_)
         return True
 
@@ -339,6 +339,14 @@ class UpdateStaging(Staging):
             return metadata.differences(entry, status, attributes, target, self._owners, self.granularity)
 
         return self.standing.within(entry, differences)
+
+
+def remember(ranges, offset, length):
+    """Add a range; one that follows on the last makes that longer, so that millions of blocks cost little."""
+    if ranges and sum(ranges[-1]) == offset:
+        before, known = ranges.pop()
+        offset, length = before, known + length
+    ranges.append((offset, length))
 
 
 def _may_share_a_block(size, standing, block_size):

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from datamover.disk import update
 from datamover.disk.extras import Limit
 from datamover.disk.standing import Finding, compare
 from datamover.disk.steps import Do, Step
@@ -81,3 +82,10 @@ def test_a_limit_is_a_share_or_a_number(limit, deleted, standing, permitted):
 )
 def test_a_step_is_read_as_it_was_written(step):
     assert Step.from_dict(step.as_dict()) == step
+
+
+def test_ranges_that_are_held_one_after_another_are_remembered_as_one():
+    ranges = []
+    for offset in (0, 100, 200, 400, 500, 300):
+        update.remember(ranges, offset, 100)
+    assert ranges == [(0, 300), (400, 200), (300, 100)]

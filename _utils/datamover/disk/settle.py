@@ -134,9 +134,14 @@ class Settler:
             case Do.LINK:
                 self._link(step, directory, name)
             case Do.DELETE:
-                _delete(directory, name)
+                self._delete(directory, name)
             case Do.TEND:
                 self._tend(step.entry, step.path, directory, name)
+
+    def _delete(self, directory, name):
+        """What was found to be deleted; not what has been mounted over it since."""
+        if os.fstat(directory).st_dev == self._intent.device:
+            _delete(directory, name)
 
     def _make_directory(self, step, directory, name):
         if _is_directory(_look(directory, name)):

@@ -3,7 +3,7 @@
 import os
 import socket
 import stat
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -329,6 +329,24 @@ def bound_case(root, final, elsewhere):
 @pytest.mark.root
 def test_a_directory_of_the_same_file_system_that_is_mounted_there_is_not_entered(root, final, tmp_path):
     bound_case(root, final, tmp_path / "elsewhere")
+
+
+@private_mounts
+def late_mount_case(root, final):
+    plant(final, {"dir": {"old": b"old"}})
+    with standing(final, delete=True) as (staging, journal):
+        bring(root, staging, journal)
+        intent = settle.intend(staging, "names")
+        tmpfs(final / "dir", "size=1m")
+        plant(final / "dir", {"old": b"precious"})
+        with suppress(PublishFailed):
+            settle.publish(staging, intent)
+    assert (final / "dir" / "old").read_bytes() == b"precious"
+
+
+@pytest.mark.root
+def test_what_is_mounted_only_after_all_was_compared_is_not_entered_either(root, final):
+    late_mount_case(root, final)
 
 
 def test_a_socket_never_travels_and_so_is_never_deleted(root, final):

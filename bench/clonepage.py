@@ -22,7 +22,7 @@ machines of the lab that share {cores} cores and one disk. **By hand** is
 `mariabackup --backup --stream=xbstream | socat` on the donor, `socat | mbstream -x` and `mariabackup --prepare` on the
 replica; for two replicas one stream after the other, and both prepared at once. No digest, no encryption, no flush, no
 check. **Ours** is `salt-run replica.clone` from the moment it is typed. Both use {threads} threads and {memory} MiB for
-preparing. The ways alternate; medians.
+preparing. The ways alternate; medians of so many runs as stand there.
 
 {table}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from .places import is_below
 
 # As a running server tells it, and as its configuration does while it is down; a running one says log_bin=ON.
 KINDS = {"log_bin_basename": "binary log", "log_bin": "binary log", "relay_log": "relay log"}
@@ -24,14 +25,8 @@ def against_logs(told: Mapping[str, Any], host: str) -> list[str]:
 def _outside(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, kind in KINDS.items():
         value = str(told["variables"].get(name) or "")
-        if value not in NO_PATHS and not _is_inside(value, told["datadir"]):
+        if value not in NO_PATHS and not is_below(told["datadir"], value):
             yield name, kind, value
-
-
-def _is_inside(value: str, datadir: str) -> bool:
-    """A relative path begins in the data directory."""
-    whole = posixpath.normpath(posixpath.join(datadir, value))
-    return whole.startswith(f"{posixpath.normpath(datadir)}/")
 
 
 def _option(name: str) -> str:

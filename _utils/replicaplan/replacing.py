@@ -6,6 +6,7 @@ import posixpath
 
 from .following import lost_by_cloning
 from .logs import against_logs
+from .places import is_below
 from .serving import against_unit
 from .standing import Facts, against_elsewhere, against_filters, gtids
 
@@ -39,7 +40,7 @@ def _outside(told: Facts, host: str) -> list[str]:
     return [
         f"{host} has {name}={place}, outside of its data directory {datadir}: such a server is not replaced."
         for name, place in found
-        if _is_outside(place, datadir)
+        if not is_below(datadir, place)
     ]
 
 
@@ -48,12 +49,6 @@ def _data_files(variables: Facts) -> list[str]:
     home = str(variables.get("innodb_data_home_dir") or "")
     names = [each.partition(":")[0] for each in str(variables.get("innodb_data_file_path") or "").split(";")]
     return [posixpath.join(home, name) for name in names if "/" in name]
-
-
-def _is_outside(place: str, datadir: str) -> bool:
-    """Relative ones count from the data directory, in which a server works."""
-    there, own = posixpath.normpath(posixpath.join(datadir, place)), posixpath.normpath(datadir)
-    return not f"{there}/".startswith(f"{own.rstrip('/')}/")
 
 
 def _of_running(told: Facts, host: str, in_service: bool) -> list[str]:

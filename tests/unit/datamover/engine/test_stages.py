@@ -1,6 +1,7 @@
 """Timesheets of time: each thread is in one stage at a time, and all of them add up."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -72,19 +73,25 @@ def test_getting_the_next_item_is_spent_on_its_stage(times, clock):
     assert times.stages() == Stages(list=3)
 
 
+class SlowHasher:
+    """Digests to what it was given; each update takes two seconds."""
+
+    def __init__(self, clock, data=b""):
+        self.clock, self.data = clock, data
+
+    def copy(self):
+        return SlowHasher(self.clock, self.data)
+
+    def update(self, data):
+        self.clock.passes(2)
+        self.data += data
+
+    def digest(self):
+        return self.data
+
+
 def test_a_counted_hasher_digests_as_any_other(times, clock):
-    class Hasher:
-        def __init__(self):
-            self.data = b""
-
-        def update(self, data):
-            clock.passes(2)
-            self.data += data
-
-        def digest(self):
-            return self.data
-
-    hasher = times.hashing(Hasher)()
+    hasher = times.hashing(partial(SlowHasher, clock))()
     hasher.update(bytes(WORTH_A_LOOK))
     hasher.update(bytes(WORTH_A_LOOK))
     hasher.update(b"as good as nothing")
@@ -93,21 +100,7 @@ def test_a_counted_hasher_digests_as_any_other(times, clock):
 
 
 def test_a_copy_of_a_counted_hasher_goes_on_by_itself_and_is_counted_too(times, clock):
-    class Hasher:
-        def __init__(self, data=b""):
-            self.data = data
-
-        def copy(self):
-            return Hasher(self.data)
-
-        def update(self, data):
-            clock.passes(2)
-            self.data += data
-
-        def digest(self):
-            return self.data
-
-    hasher = times.hashing(Hasher)()
+    hasher = times.hashing(partial(SlowHasher, clock))()
     copy = hasher.copy()
     copy.update(bytes(WORTH_A_LOOK))
     assert (len(hasher.digest()), len(copy.digest())) == (0, WORTH_A_LOOK)

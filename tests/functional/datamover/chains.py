@@ -1,6 +1,7 @@
 """A chain of hosts in this process, or each in a process of its own: real sockets, real TLS, real files."""
 
 import os
+import threading
 from pathlib import Path
 
 from datamover.disk import publish, settle
@@ -173,6 +174,13 @@ def halting(staging_class, room, goes_on):
             return super().write(number, try_, offset, view)
 
     return Halting
+
+
+def hang_until_delta_has_it(chain, staging_class):
+    """gamma's disk is one that waits for the `gate` of its class, which opens when delta has published."""
+    staging_class.gate = threading.Event()
+    chain.nodes["gamma"].staging_class = staging_class
+    chain.nodes["delta"].end.at_phase("published", staging_class.gate.set)
 
 
 def hurry(relay):

@@ -18,7 +18,17 @@ from datamover.disk.update import UpdateStaging
 from datamover.engine import pace
 from datamover.engine.stop import Countdown
 from datamover.errors import Cancelled, ConnectionLost, NoSpace, SourceChanged
-from tests.functional.datamover.chains import HOSTS, Chains, OverPassing, halting, hurry, lie, lost, named_dead
+from tests.functional.datamover.chains import (
+    HOSTS,
+    Chains,
+    OverPassing,
+    halting,
+    hang_until_delta_has_it,
+    hurry,
+    lie,
+    lost,
+    named_dead,
+)
 from tests.functional.datamover.ends import DATASET, Disturbed, OwnProcess, Running, Wrapped
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_transfer import mixed_tree
@@ -314,9 +324,7 @@ class Hanging(Staging):
 def test_one_whose_disk_hangs_is_passed_by_long_before_all_would_be_given_up(large, folder):
     """Its heartbeats go on."""
     chain = Chains(large, folder, stall_timeout=18)
-    Hanging.gate = threading.Event()
-    chain.nodes["gamma"].staging_class = Hanging
-    chain.nodes["delta"].end.at_phase("published", Hanging.gate.set)
+    hang_until_delta_has_it(chain, Hanging)
     outcomes = chain.run()
     check(chain, outcomes, lost=["gamma"])
     assert outcomes["gamma"].error is not None

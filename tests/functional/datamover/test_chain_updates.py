@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import threading
 
 import pytest
 
@@ -11,7 +10,7 @@ from datamover.disk import settle
 from datamover.disk.publish import Found
 from datamover.disk.staging import Staging
 from datamover.disk.update import UpdateStaging
-from tests.functional.datamover.chains import HOSTS, halting, hurry, lost, named_dead
+from tests.functional.datamover.chains import HOSTS, halting, hang_until_delta_has_it, hurry, lost, named_dead
 from tests.functional.datamover.ends import TRANSFER, Nth, kill_this_process
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_chain import at_share, check, lay, updated
@@ -114,9 +113,7 @@ class HangsComparing(UpdateStaging):
 def test_one_whose_disk_hangs_while_it_compares_is_given_up_and_who_waits_for_it_is_not(root, folder, older):
     """Who serves it waits for what it holds, and does not take itself for what stands still."""
     chain = updated(root, folder, stall_timeout=18)
-    HangsComparing.gate = threading.Event()
-    chain.nodes["gamma"].staging_class = HangsComparing
-    chain.nodes["delta"].end.at_phase("published", HangsComparing.gate.set)
+    hang_until_delta_has_it(chain, HangsComparing)
     outcomes = chain.run()
     check(chain, outcomes, lost=["gamma"])
     assert outcomes["beta"].chain.lost == ("gamma",)

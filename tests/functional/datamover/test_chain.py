@@ -22,7 +22,6 @@ from tests.functional.datamover.chains import (
     HOSTS,
     Chains,
     OverPassing,
-    halting,
     hang_until_delta_has_it,
     hurry,
     lie,
@@ -344,18 +343,46 @@ def when_published(relay, host, action):
     relay.heard_of = heard
 
 
+class HangsHalfway(OverPassing):
+    """What has arrived at a relay, on a disk that hangs once it has given 24 MiB of it, until `gate` is open."""
+
+    def __init__(self, passing, gate):
+        super().__init__(passing)
+        self._gate = gate
+        self._left = 24 * MIB
+
+    def open(self, entry):
+        file = self._passing.open(entry)
+        read_into = file.read_into
+
+        def hanging(offset, view):
+            self._left -= len(view)
+            assert self._left >= 0 or self._gate.wait(60)
+            return read_into(offset, view)
+
+        file.read_into = hanging
+        return file
+
+
+def publish_with_half_passed_on(gate):
+    """How a relay is prepared that publishes while who comes behind it lacks half, whatever buffers lie between."""
+
+    def prepare(relay):
+        hurry(relay)
+        relay._passing = HangsHalfway(relay._passing, gate)
+
+    return prepare
+
+
 @pytest.mark.slow
 def test_one_that_stands_still_once_it_has_published_is_passed_by(large, folder):
     """Who comes behind it lacks half, and everybody has heard that it is well."""
     chain = Chains(large, folder, stall_timeout=18)
-    still = threading.Event()
-    chain.nodes["delta"].staging_class = halting(Staging, 24 * MIB, still.is_set)
-    chain.nodes["gamma"].prepare = hurry
+    chain.nodes["gamma"].prepare = publish_with_half_passed_on(threading.Event())
     with chain.apart("gamma") as other:
 
         def halt():
             os.kill(other.process.pid, signal.SIGSTOP)
-            still.set()
 
         chain.nodes["beta"].prepare = lambda relay: when_published(relay, "gamma", halt)
         outcomes = chain.run(but=["gamma"])
@@ -365,43 +392,12 @@ def test_one_that_stands_still_once_it_has_published_is_passed_by(large, folder)
     assert independent_differences(chain.root.decode(), chain.nodes["gamma"].data) == []
 
 
-class HangsOncePublished(OverPassing):
-    """What has arrived at a relay, on a disk that hangs once that is published, until `gate` is open."""
-
-    def __init__(self, passing, gate):
-        super().__init__(passing)
-        self._gate = gate
-        self._is_published = False
-
-    def while_moving(self, publish):
-        self._passing.while_moving(publish)
-        self._is_published = True
-
-    def open(self, entry):
-        self._read()
-        file = self._passing.open(entry)
-        read_into = file.read_into
-        file.read_into = lambda offset, view: self._read() or read_into(offset, view)
-        return file
-
-    def _read(self):
-        assert not self._is_published or self._gate.wait(60)
-
-
-def test_one_whose_disk_hangs_once_it_has_published_is_passed_by(large, folder):
+def test_one_whose_disk_hangs_and_that_has_published_is_passed_by(large, folder):
     """Its heartbeats go on, it owes nobody anything, and who comes behind it lacks half."""
     chain = Chains(large, folder, stall_timeout=24)
-    gate, published = threading.Event(), threading.Event()
-
-    def prepare(relay):
-        hurry(relay)
-        relay._passing = HangsOncePublished(relay._passing, gate)
-
-    gamma, delta = chain.nodes["gamma"], chain.nodes["delta"]
-    gamma.prepare = prepare
-    gamma.end.at_phase("published", published.set)
-    delta.staging_class = halting(Staging, 24 * MIB, published.is_set)
-    delta.end.at_phase("published", gate.set)
+    gate = threading.Event()
+    chain.nodes["gamma"].prepare = publish_with_half_passed_on(gate)
+    chain.nodes["delta"].end.at_phase("published", gate.set)
     outcomes = chain.run()
     check(chain, outcomes)
     assert outcomes["delta"].chain.predecessors == (("gamma", 1), ("beta", 65537))

@@ -350,8 +350,9 @@ def _copy(source, destinations, options):
 
 def _complete(copied, sibling):
     """From a replica that has the backup to those that lost it; what then still fails is given up there."""
-    told = _document(__salt__["transfer.resume"](copied.transfer, source=sibling, quiet=True))
-    if told.get("result") == "unknown":
+    with saltface.Signals() as signals:
+        told = _document(__salt__["transfer.resume"](copied.transfer, source=sibling, quiet=True))
+    if signals.take() and told.get("result") != "ok":
         raise CopyFailed(
             f"The backup for {', '.join(copied.missing)} was interrupted on its way from {sibling}. "
             f"{_cancelled(copied.transfer)}"

@@ -423,7 +423,7 @@ def in_background(opts: Mapping, function: str, arguments: Mapping[str, Any], us
 class Signals:
     """Hears what would end the process, so that it ends where it can. Salt swallows an exit raised at the wrong moment.
 
-    Only the main thread can; elsewhere signals are as they were.
+    Only the main thread can; elsewhere signals are as they were. What one hears, those hear too in which it is nested.
     """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -443,6 +443,9 @@ class Signals:
 
     def _hear(self, number: int, *_: object) -> None:
         self._heard.append(number)
+        around = getattr(self._before.get(number), "__self__", None)
+        if isinstance(around, Signals):
+            around._hear(number)
 
     def take(self) -> int:
         """The next one that was not taken yet; 0 if none has come."""

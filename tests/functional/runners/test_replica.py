@@ -1,10 +1,13 @@
 """The runner `replica` as Salt calls it: whatever it is given and whatever happens, its exit status is true."""
 
 import inspect
+import os
+import signal
 
 import pytest
 import salt.loader
 
+import saltface
 from replicamaster import cloning
 from replicamaster.ledger import Book
 from replicaplan.errors import CopyFailed
@@ -161,18 +164,31 @@ def test_who_lost_the_backup_has_it_from_the_other(opts, fleet, context, monkeyp
     [
         {"result": "failed", "destinations": outcomes(beta="failed"), "reasons": [{"text": "no room."}]},
         {"result": "refused", "destinations": {}, "reasons": [{"text": "no room."}]},
+        {"result": "unknown", "destinations": outcomes(beta="unknown"), "reasons": [{"text": "no room."}]},
     ],
+    ids=lambda resumed: resumed["result"],
 )
 def test_what_cannot_be_completed_is_given_up(opts, fleet, context, monkeypatch, resumed):
-    """Else what had come of it would stay on the disk of that host."""
+    """Else what had come of it would stay on the disk of that host. One that falls silent costs the others nothing."""
     copy, cancelled = copy_that(opts, context, monkeypatch, resume=resumed, **LOST)
     copied = copy.__globals__["_complete"](copy("alpha:/x", ["beta:/y", "gamma:/y"], {}), "gamma")
     assert (copied.missing, cancelled) == (("beta",), ["0" * 32])
     assert copied.why == f"beta: it died. From gamma: no room. Its transfer {'0' * 32} was cancelled."
 
 
-def test_who_interrupts_while_one_is_completed_ends_the_clone(opts, fleet, context, monkeypatch):
-    copy, cancelled = copy_that(opts, context, monkeypatch, resume={"result": "unknown"}, **LOST)
+@pytest.mark.parametrize("result", ["unknown", "cancelled"])
+def test_who_interrupts_while_one_is_completed_ends_the_clone(opts, fleet, context, monkeypatch, result):
+    """A runner that hears it in time ends well all the same."""
+    copy, cancelled = copy_that(opts, context, monkeypatch, **LOST)
+    faces = copy.__globals__["__salt__"]
+
+    def interrupted(_transfer, **_options):
+        with saltface.Signals() as signals:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert signals.take() == signal.SIGINT
+        return {"transfer": "0" * 32, "result": result, "reasons": []}
+
+    faces["transfer.resume"] = interrupted
     with pytest.raises(CopyFailed, match="interrupted on its way from gamma"):
         copy.__globals__["_complete"](copy("alpha:/x", ["beta:/y", "gamma:/y"], {}), "gamma")
     assert cancelled == ["0" * 32]

@@ -24,14 +24,14 @@ class Minion:
 
     def start(self):
         """Start it, also anew after the machine has lost its power."""
-        argv = ["python", "-B", SHELL, json.dumps(self._opts)]
+        argv = ["python", "-B", SHELL]
         self._process = self._machine.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._say(self._opts)
         self._heard()
 
     def call(self, function, *args, **kwargs):
         """What the function returned; Refused if it raised."""
-        self._process.stdin.write(json.dumps({"function": function, "args": args, "kwargs": kwargs}) + "\n")
-        self._process.stdin.flush()
+        self._say({"function": function, "args": args, "kwargs": kwargs})
         answer = self._heard()
         if "error" in answer:
             raise Refused(answer["error"])
@@ -41,6 +41,10 @@ class Minion:
         """What one state returned, without what Salt adds to it."""
         (told,) = self.call("state.single", function, name, **options).values()
         return {key: told[key] for key in ("result", "changes", "comment")}
+
+    def _say(self, document):
+        self._process.stdin.write(json.dumps(document) + "\n")
+        self._process.stdin.flush()
 
     def _heard(self):
         while line := self._process.stdout.readline():

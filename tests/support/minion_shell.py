@@ -1,6 +1,6 @@
 """A minion without a master: run inside a machine, it carries out calls of execution modules that come line by line.
 
-    python minion_shell.py OPTS
+    {its options} -> {"ready"}
     {"function", "args", "kwargs"} -> {"returned"} or {"error"}, a JSON document a line
 """
 import json
@@ -28,7 +28,7 @@ def loaded(given):
 
 
 def main():
-    modules = loaded(json.loads(sys.argv[1]))
+    modules = loaded(json.loads(sys.stdin.readline()))
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(modules, json.loads(line))), flush=True)

@@ -8,6 +8,8 @@ from tests.support.databases import databases
 from tests.support.waiting import eventually
 
 INCOMING = "/srv/mysql.incoming"
+KEEPER = {"user": "keeper", "password": "a \"word\""}
+"""An account with which a minion may do all that root may at the socket."""
 
 CONTENT = r"""
 CREATE DATABASE shop; USE shop;
@@ -49,6 +51,7 @@ class Pair:
     def build(self):
         self.primary.allow_replication()
         self.primary.sql(CONTENT)
+        self.primary.sql(f"GRANT ALL ON *.* TO keeper@localhost IDENTIFIED BY '{KEEPER['password']}'")
         self.replica.follow(self.primary)
         self.call("replica.wait", gtid=self.sample()["gtid"], timeout=30)
         self.back_up()

@@ -6,9 +6,10 @@ import pytest
 from lab.database import REPLICATION_PASSWORD
 
 from tests.support.databases import Minion, Refused
+from tests.support.doorkeeper import overlooked
 from tests.support.waiting import eventually
 
-from .conftest import INCOMING
+from .conftest import INCOMING, KEEPER
 
 pytestmark = pytest.mark.root
 
@@ -341,15 +342,38 @@ def test_tables_of_other_engines_are_compared_too_under_a_lock(pair, writable):
     writable("UPDATE old SET id=1")
 
 
-def test_no_secret_is_left_anywhere(pair):
-    install_and_start(pair)
-    pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
-    pair.replica.sql("STOP SLAVE")
-    with pytest.raises(Refused) as error:
-        pair.call("replica.point", "x" * 300, donor_is_primary=True)
-    assert REPLICATION_PASSWORD not in str(error.value)
+@pytest.fixture
+def keeper(pair):
+    """A minion on the replica that logs in with a password."""
+    config = {**KEEPER, "replication": {"user": "repl", "password": REPLICATION_PASSWORD}}
+    with contextlib.closing(Minion(pair.replica.machine, replica=config)) as minion:
+        yield minion
+
+
+def test_no_secret_is_shown_to_anybody_while_it_is_used_nor_left_anywhere(pair, keeper):
+    pair.bring()
+    with overlooked(pair.replica.machine) as shown:
+        keeper.call("replica.login", pair.primary.machine.ip)
+        keeper.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True)
+        keeper.call("replica.start_isolated")
+        keeper.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
+        keeper.call("replica.start_replication")
+        keeper.call("replica.wait", gtid=pair.sample()["gtid"], timeout=30)
+        keeper.call("replica.pause")
+        keeper.call("replica.go_on")
+        pair.replica.sql("STOP SLAVE")
+        with pytest.raises(Refused) as error:
+            keeper.call("replica.point", "x" * 300, donor_is_primary=True)
+    assert any(b"mariadb\0--defaults-file=" in each for each in shown)
+    for secret in (REPLICATION_PASSWORD, KEEPER["password"]):
+        assert [each for each in shown if secret.encode() in each] == []
+        assert secret not in str(error.value)
+        assert_forgotten(pair.replica.machine, secret)
+
+
+def assert_forgotten(machine, secret):
     places = ["/var/lib/salt-transfer", "/etc", "/tmp", "/run", "/var/log"]
     own = "--exclude-dir=__pycache__"  # of a checkout in /tmp, where the lab's own code is
-    searched = ["grep", "-rlF", "--devices=skip", own, "--", REPLICATION_PASSWORD, *places]
-    assert pair.replica.machine.run(searched, check=False).stdout == ""
-    assert REPLICATION_PASSWORD not in pair.replica.machine.run(["journalctl", "--no-pager"]).stdout
+    searched = ["grep", "-rlF", "--devices=skip", own, "--", secret, *places]
+    assert machine.run(searched, check=False).stdout == ""
+    assert secret not in machine.run(["journalctl", "--no-pager"]).stdout

@@ -191,8 +191,12 @@ def was_emptied(told: Mapping[str, Any]) -> bool:
     """Whether a clone that was settled here is gone, and nothing was done with the new, empty data since: some units
     make a data directory when there is none.
     """
-    held = told["schemas"] or told["variables"].get("gtid_binlog_state")
-    return bool(told.get("settled")) and is_on_its_own(told) and not held
+    return bool(told.get("settled")) and is_on_its_own(told) and not _holds_anything(told)
+
+
+def _holds_anything(told: Mapping[str, Any]) -> bool:
+    """Whether a server that runs has a schema, or has ever logged anything."""
+    return bool(told["schemas"] or told["variables"].get("gtid_binlog_state"))
 
 
 def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[str]:

@@ -42,8 +42,13 @@ def replica(number=2, variables=None, **other):
     return server(number, {"read_only": "ON", **(variables or {})}, **told)
 
 
+ASKED = ("galera", "schemas", "size", "plugins", "binlog", "binlog_filters")
+"""What is told of a server that runs alone."""
+
+
 def down(told, active="inactive", **other):
-    """The same server, when it cannot be asked."""
+    """The same server, when it cannot be asked: only what its files and its unit tell."""
+    told = {name: value for name, value in told.items() if name not in ASKED}
     return {**told, "running": False, "role": "down", "channels": [], "replicas": [], "clients": 0,
             "unit": unit(active), "processes": [], **other}
 

@@ -25,7 +25,7 @@ from datamover.errors import DiskError, MoverError
 from hosttools.backups import Coordinates
 from hosttools.errors import HostToolError
 from replicahost import backup as backing
-from replicahost import counting, discovery, holds, installing, records, replicating
+from replicahost import counting, discovery, holds, installing, logfiles, records, replicating
 from replicahost import settings as own
 from replicaplan import memory as limit
 from replicaplan import replacing, standing
@@ -49,17 +49,20 @@ def info(nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``vendor``, ``version``, ``unit`` (``name``, ``active``, ``masked``, ``enabled``, ``pid``),
-    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``files`` (what those in the
-    data directory tell: ``schemas``, ``channels`` that name a primary, ``galera``, ``elsewhere``: what leads out of
-    it), ``processes`` (of servers that work in it), ``options_known`` (whether the options with which its unit starts
-    it could be read), ``socket``, ``user``, ``variables`` (by name), ``tools`` (backup tools and their versions),
+    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``files`` (what those in
+    the data directory tell: ``schemas``, ``channels`` that name a primary, ``galera``, ``elsewhere``: what leads
+    out of it), ``logs`` (binary log and relay log, where they lie outside of it: ``kind``, ``base``, with which the
+    names of their files begin, ``files``, ``bytes``, ``directory_exists``, ``directory_is`` (without links),
+    ``writable``, ``strange`` (names of what is no file of the server's), ``open_by`` (other processes)),
+    ``processes`` (of servers that work in it), ``options_known`` (whether the options with which its unit starts it
+    could be read), ``socket``, ``user``, ``variables`` (by name), ``tools`` (backup tools and their versions),
     ``role`` (down, alone, primary, replica, relay: a replica with replicas), ``channels`` (for each: ``name``,
     ``primary``, ``port``, ``primary_id``, ``user``, ``io``, ``sql``, ``lag`` in seconds or None, ``using_gtid``,
     ``read`` and ``executed`` (file, position), ``delay``, ``io_errno``, ``io_error``, ``sql_errno``, ``sql_error``,
     ``filters``), ``replicas`` (``server_id``, ``host``), ``clients`` (how many are connected), and of a running one
-    ``galera``, ``schemas``, ``size`` (``schemas``, ``tables``, ``bytes``), ``plugins``, ``binlog`` (file, position),
-    ``binlog_filters``. ``installation`` is what is under way, else None; ``settled`` whether a clone was settled in
-    this data directory.
+    ``galera``, ``schemas``, ``size`` (``schemas``, ``tables``, ``bytes``), ``plugins``, ``binlog`` (file,
+    position), ``binlog_filters``. ``installation`` is what is under way, else None; ``settled`` whether a clone was
+    settled in this data directory.
 
     CLI Example:
 
@@ -86,7 +89,8 @@ def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonc
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``fits``, ``reasons`` (sentences).
+    Returns a dict: ``fits``, ``reasons`` (sentences), ``logs`` (as ``replica.info`` has them: what lies outside of the
+    data directory, and is moved aside).
 
     CLI Example:
 
@@ -97,8 +101,9 @@ def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonc
     wish = installing.Wish(prepared, confirm, 0, in_service, discard_own_writes)
 
     def work():
-        against = installing.reasons(_place(), wish, __opts__["id"])
-        return {"fits": not against, "reasons": against}
+        found = _place()
+        against = installing.reasons(found, wish, __opts__["id"])
+        return {"fits": not against, "reasons": against, "logs": logfiles.look(found)}
 
     return _answer(nonce, work)
 
@@ -201,7 +206,8 @@ def prepare(target, memory=0, nonce=None):
 
 def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=False, nonce=None):
     """
-    Stop and mask the server, and exchange its data directory for a prepared backup; the old one is kept beside it.
+    Stop and mask the server, and exchange its data directory for a prepared backup; the old one is kept beside it. A
+    binary log or relay log that lies outside of it is moved aside, into a directory of its own beside it.
 
     prepared
         The directory with the prepared backup, on the file system of the data directory. It takes the name of that.
@@ -221,10 +227,11 @@ def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=F
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``step``, ``datadir``, ``kept`` (where the old data is; None if there was none), ``prepared``,
-    ``unit``, ``lease``, ``backup`` (as ``xtrabackup.info`` has it). Refused with every reason, before anything is
-    changed: a writable primary, a server with replicas, a node of Galera, a data directory that is a mount point,
-    another file system, a backup that is not prepared or of a newer server.
+    Returns a dict: ``step``, ``datadir``, ``kept`` (where the old data is; None if there was none), ``kept_logs``
+    (directories with the old logs that lay outside of it), ``prepared``, ``unit``, ``lease``, ``backup`` (as
+    ``xtrabackup.info`` has it). Refused with every reason, before anything is changed: a writable primary, a server
+    with replicas, a node of Galera, a data directory that is a mount point, another file system, a backup that is
+    not prepared or of a newer server.
 
     CLI Example:
 
@@ -604,9 +611,10 @@ def settle(nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what is known of the installation, with ``kept``: where the old data is, and ``proof``, which
-    ``replica.last`` tells from then on. The server stays read-only and its event scheduler off, also at its next
-    start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote it.
+    Returns what is known of the installation, with ``kept`` and ``kept_logs``: where the old data is, and
+    ``proof``, which ``replica.last`` tells from then on. The server stays read-only and its event scheduler off,
+    also at its next start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote
+    it.
 
     CLI Example:
 
@@ -623,7 +631,7 @@ def roll_back(lost="", nonce=None):
 
     lost
         The path of the old data, as ``kept`` tells it, if that is gone for good: all else is taken back then, and the
-        server stays down. Refused while it is there.
+        server stays down. Or one of ``kept_logs``: the server then runs without those. Refused while it is there.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -661,15 +669,16 @@ def discard(nonce=None):
 
 def drop_old(confirm, nonce=None):
     """
-    Remove the old data that a settled installation has kept, the last one or one before.
+    Remove the old data that a settled installation has kept, the last one or one before, and its logs with it.
 
     confirm
-        Its path, as ``replica.settle`` and ``replica.last`` tell it (``kept``, ``older``).
+        Its path, as ``replica.settle`` and ``replica.last`` tell it (``kept``, ``older``). Logs whose data is gone have
+        the path of their own directory.
 
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``removed``, ``bytes``, ``files``.
+    Returns a dict: ``removed``, ``logs`` (directories that went with it), ``bytes`` and ``files`` (of all of it).
 
     CLI Example:
 

@@ -151,9 +151,10 @@ def clone(
 
     Returns a dict: ``result`` (ok, partial, failed, refused, planned), ``reasons``, ``retcode``, and if ok or partial
     ``source``, ``primary``, ``copy`` (the receipts of the copies), ``replicas`` (for each ``proof``, as
-    ``replica.prove`` returns it, ``datadir``, ``kept``, and ``note`` if old data could not be removed), ``left`` (for
-    each that was left out the reason), ``seconds`` (by step). If failed, ``error`` tells in ``evidence`` which replicas
-    were ``settled`` before, and which are ``left``.
+    ``replica.prove`` returns it, ``datadir``, ``kept``, ``kept_logs`` (of the old data, where they lay outside of it),
+    and ``note`` if old data could not be removed), ``left`` (for each that was left out the reason), ``seconds`` (by
+    step). If failed, ``error`` tells in ``evidence`` which replicas were ``settled`` before, and which are ``left``. If
+    planned, ``addresses`` (of the primary, by replica) and ``logs`` (by replica, what will be moved aside).
 
     CLI Example:
 
@@ -297,7 +298,8 @@ def approve(proposal):
 def _planned(wish):
     plan = cloning.look(_hosts(), wish)
     places = [plan.target_place(host) for host in wish.replicas]
-    return {"source": plan.source_place, "replicas": places, "addresses": dict(plan.addresses)}
+    logs = {host: list(moved) for host, moved in plan.logs.items() if moved}
+    return {"source": plan.source_place, "replicas": places, "addresses": dict(plan.addresses), "logs": logs}
 
 
 def _alone(wish, options):

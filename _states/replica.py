@@ -29,6 +29,9 @@ from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "replica"
 
+EXTRA = ("kept", "kept_logs")
+"""Changes that are known only when they were made."""
+
 
 def __virtual__():
     return __virtualname__
@@ -77,7 +80,9 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
     prepared, confirm, lease, in_service, discard_own_writes
         As for ``replica.install``.
 
-    Returns what states return; ``changes`` has ``data`` (what is installed) and ``kept`` (where the old data is).
+    Returns what states return; ``changes`` has ``data`` (what is installed) and ``kept`` (where the old data is). Of a
+    server with logs outside of its data directory also ``logs`` (with what the names of those begin that are moved
+    aside) and ``kept_logs`` (where they are then).
 
     .. code-block:: yaml
 
@@ -98,11 +103,16 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
         def act():
             done = __salt__["replica.install"](prepared, lease=lease, **options)
             __salt__["replica.start_isolated"]()
-            return {"kept": {"old": None, "new": done["kept"]}}
+            return {"kept": {"old": None, "new": done["kept"]}, **_of_logs("kept_logs", done["kept_logs"])}
 
-        return {"data": {"old": None, "new": prepared}}, f"{prepared} is installed now.", act
+        logs = _of_logs("logs", [each["base"] for each in found["logs"]])
+        return {"data": {"old": None, "new": prepared}, **logs}, f"{prepared} is installed now.", act
 
     return _state(name, work)
+
+
+def _of_logs(name, places):
+    return {name: {"old": None, "new": places}} if places else {}
 
 
 def _started(prepared):
@@ -235,7 +245,7 @@ def _state(name, work):
         if act is not None and __opts__["test"]:
             return {**told, "changes": changes, "result": None, "comment": words.replace(" now.", " then.")}
         more = (act() or {}) if act else {}
-        extra = {key: each for key, each in more.items() if key == "kept" and isinstance(each, dict)}
+        extra = {key: each for key, each in more.items() if key in EXTRA and isinstance(each, dict)}
         return {**told, "changes": {**changes, **extra}, "comment": words}
     except CommandExecutionError as error:
         return {**told, "result": False, "comment": str(error)}

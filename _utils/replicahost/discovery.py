@@ -14,7 +14,7 @@ from hosttools import backups, sql
 from hosttools.commands import Command
 from replicaplan.errors import DatabaseSilent, NoDatabase
 
-from . import starting, traces
+from . import logfiles, starting, traces
 from . import unit as units
 from .server import Server, find_tool
 
@@ -26,7 +26,8 @@ VARIABLES = (
     "gtid_slave_pos", "gtid_binlog_pos", "gtid_binlog_state", "innodb_page_size", "innodb_data_home_dir",
     "innodb_log_group_home_dir", "innodb_undo_directory", "innodb_data_file_path", "aria_log_dir_path",
     "innodb_buffer_pool_size", "innodb_encrypt_tables", "lower_case_table_names", "event_scheduler", "wsrep_on",
-    "relay_log", "replicate_do_db", "replicate_ignore_db", "replicate_do_table", "replicate_ignore_table",
+    "log_bin_index", "relay_log", "relay_log_basename", "relay_log_index", "relay_log_info_file", "master_info_file",
+    "replicate_do_db", "replicate_ignore_db", "replicate_do_table", "replicate_ignore_table",
     "replicate_wild_do_table", "replicate_wild_ignore_table", "replicate_rewrite_db",
 )
 NUMBERS = (
@@ -144,6 +145,7 @@ def look(found):
         "datadir_is_mount": os.path.ismount(found.datadir),
         "was_replica": files["channels"] > 0,
         "files": files,
+        "logs": logfiles.look(found),
         "processes": traces.servers_in(found.datadir),
         "options_known": found.options_known,
         "socket": found.socket,

@@ -18,7 +18,7 @@ from replicaplan import clone, replacing, standing
 from replicaplan.errors import DatabaseSilent, ReplicaRefused, StartFailed
 
 from . import backup as backing
-from . import datadir, discovery, holds, records, replicating, running, tls, traces
+from . import datadir, discovery, holds, logfiles, records, replicating, running, tls, traces
 from . import unit as units
 from .claims import claimed
 
@@ -107,13 +107,15 @@ def install(found, wish, host, state_dir):
 
 def _install(found, wish, state_dir):
     backup = backing.read(wish.prepared)
-    kept = f"{found.datadir}{KEPT}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    mark = f"{KEPT}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    kept = found.datadir + mark
     hold = holds.begin(
         state_dir, NAME, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept, unit=found.unit.name,
         prepared=wish.prepared, had_data=os.path.isdir(found.datadir),
     )
     with hold.working():
         _stop(hold, found)
+        logfiles.move_aside(hold, found, mark, wish.confirm)
         _exchange(hold, found, wish.prepared, kept)
         hold.note(step="installed")
     return summary(hold)
@@ -160,7 +162,8 @@ def summary(hold):
     known = hold.document
     names = ("step", "datadir", "kept", "prepared", "unit", "backup", "lease", "trouble")
     told = {name: known.get(name) for name in names}
-    return {**told, "kept": known.get("kept") if known.get("had_data") else None}
+    kept = known.get("kept") if known.get("had_data") else None
+    return {**told, "kept": kept, "kept_logs": known.get("kept_logs") or []}
 
 
 def start_isolated(settings, state_dir):
@@ -228,18 +231,19 @@ def settle(state_dir):
 
 
 def roll_back(state_dir, lost=""):
-    """Put everything back; what was installed has its former name again. `lost` is old data that is gone for good."""
+    """Put everything back; what was installed has its former name again. `lost` is what is gone for good of the old."""
     hold = holds.find(state_dir, NAME)
     told = summary(hold)
-    if lost:
-        _check_lost(told["kept"], lost)
-    return {**told, "told": hold.take_back(without=("datadir", "running") if lost else ())}
+    return {**told, "told": hold.take_back(without=_given_up(told, lost) if lost else ())}
 
 
-def _check_lost(kept, lost):
-    if lost != kept or os.path.lexists(lost):
-        there = "it is there" if lost == kept else f"the old data is in {kept}"
+def _given_up(told, lost):
+    """The kinds of change that cannot be undone without what is gone for good."""
+    kept, logs = told["kept"], told["kept_logs"]
+    if lost not in (kept, *logs) or os.path.lexists(lost):
+        there = "it is there" if lost in (kept, *logs) else f"the old data is in {' and '.join([str(kept), *logs])}"
         raise ReplicaRefused([f"lost names old data that is gone for good, such as {lost} is not: {there}."])
+    return ("datadir", "running", "logs") if lost == kept else ("logs",)
 
 
 def discard(found, state_dir):

@@ -21,25 +21,44 @@ def last(state_dir):
 def save(state_dir, undo, told):
     """Note an installation before its hold is over, so that it cannot get lost; where that does not end, it is none."""
     undo.register("record", path=str(_record(state_dir)), before=last(state_dir))
-    older = [path for path in old_data(state_dir) if path != told["kept"]]
-    documents.save(_record(state_dir), {**told, "settled_at": int(time.time()), "older": older})
+    older = {data: logs for data, logs in _there(state_dir).items() if data not in _noted(told)}
+    record = {**told, "settled_at": int(time.time()), "older": [*older], "older_logs": older}
+    documents.save(_record(state_dir), record)
+
+
+def _noted(known):
+    """{old data: the logs of it that lay elsewhere}, the last first; logs without data stand for themselves."""
+    logs = known.get("kept_logs") or []
+    own = {known["kept"]: logs} if known.get("kept") else {each: [] for each in logs}
+    return {**own, **{each: known.get("older_logs", {}).get(each, []) for each in known.get("older", ())}}
+
+
+def _there(state_dir):
+    """The same, of what is still there."""
+    found = {}
+    for data, noted in _noted(last(state_dir) or {}).items():
+        logs = [each for each in noted if os.path.isdir(each)]
+        found |= {data: logs} if os.path.isdir(data) else {each: [] for each in logs}
+    return found
 
 
 def old_data(state_dir):
     """Where the old data of installations that were settled still is, the last one's first."""
-    known = last(state_dir) or {}
-    return [path for path in (known.get("kept"), *known.get("older", ())) if path and os.path.isdir(path)]
+    return [*_there(state_dir)]
 
 
 def drop_old(state_dir, confirm):
-    """Remove the old data of an installation; `confirm` repeats its path."""
+    """Remove the old data of an installation, and its logs; `confirm` repeats its path."""
     if holds.directory(state_dir).joinpath("installation").exists():
         raise ReplicaRefused(["An installation is under way: its old data may be needed until it is settled."])
-    there = old_data(state_dir)
+    there = _there(state_dir)
     if not there:
         raise NothingToUndo("There is no old data of an installation on this host.")
     if confirm not in there:
         raise ReplicaRefused([f"confirm has to name what is removed: {' or '.join(there)}, not {confirm!r}."])
-    freed, files = datadir.size_of(confirm)
-    datadir.remove(confirm)
-    return {"removed": confirm, "bytes": freed, "files": files}
+    places = (confirm, *there[confirm])  # what is left if this ends between them can still be named
+    sizes = [datadir.size_of(each) for each in places]
+    for each in places:
+        datadir.remove(each)
+    freed, files = (sum(part) for part in zip(*sizes, strict=True))
+    return {"removed": confirm, "logs": there[confirm], "bytes": freed, "files": files}

@@ -10,7 +10,7 @@ import os
 from datamover.host import documents
 from replicaplan.errors import DatabaseRefuses
 
-from . import running
+from . import logfiles, running
 from . import unit as units
 from .datadir import identity, put_back
 from .running import resume
@@ -100,5 +100,5 @@ def forget_record(path, before):
 
 HANDLERS = {
     "running": run_as_before, "unit": start_again, "datadir": put_back, "isolation": end_isolation,
-    "record": forget_record, "paused": go_on,
+    "record": forget_record, "paused": go_on, "logs": logfiles.put_back, "new_logs": logfiles.remove_new,
 }

@@ -125,8 +125,9 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
         hosts.ask(host, "proved", proof=short(proof))
         settled = _settle(hosts, host, begun)
         undo.pop_all()
-    told = {"proof": proof, "kept": settled["kept"], "datadir": settled["datadir"]}
-    return told if wish.keep_old or not told["kept"] else {**told, **_drop_old(hosts, host, told["kept"])}
+    logs = settled.get("kept_logs") or []
+    told = {"proof": proof, "kept": settled["kept"], "kept_logs": logs, "datadir": settled["datadir"]}
+    return told if wish.keep_old else {**told, **_dropped(hosts, host, told)}
 
 
 def _settle(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -149,14 +150,16 @@ def _settled(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, 
     return last if same else None
 
 
-def _drop_old(hosts: Hosts, host: str, place: str) -> dict[str, Any]:
-    """A replica that is settled stays so, whatever becomes of its old data."""
-    try:
-        hosts.ask(host, "drop_old", STARTING, confirm=place)
-    except ReplicaError as error:
-        note = f"{error.text} The old data stays: salt {host} replica.drop_old confirm={place} removes it."
-        return {"kept": place, "note": note}
-    return {"kept": None}
+def _dropped(hosts: Hosts, host: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """A replica that is settled stays so, whatever becomes of its old data. Logs go with it; without it, by themselves.
+    """
+    for place in [told["kept"]] if told["kept"] else told["kept_logs"]:
+        try:
+            hosts.ask(host, "drop_old", STARTING, confirm=place)
+        except ReplicaError as error:
+            note = f"{error.text} The old data stays: salt {host} replica.drop_old confirm={place} removes it."
+            return {"note": note}
+    return {"kept": None, "kept_logs": []}
 
 
 def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: Story) -> dict[str, Any]:

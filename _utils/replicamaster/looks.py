@@ -74,6 +74,8 @@ def _planned(answer: Answer) -> Iterator[str]:
     yield f"planned: {answer['source']} to {', '.join(answer['replicas'])}; nothing was changed"
     for host, address in answer["addresses"].items():
         yield f"  {host} would reach its primary at {address}"
+    for host, moved in answer["logs"].items():
+        yield f"  {host} has logs outside of its data directory, which would be moved aside: {', '.join(moved)}"
 
 
 def _unfinished(head: str, answer: Answer) -> Iterator[str]:
@@ -103,7 +105,8 @@ def _content(proof: Answer) -> str:
 
 def _places(replica: Answer) -> str:
     old = f"the old in {replica['kept']}" if replica["kept"] else "no old data is kept"
-    return f"data in {replica['datadir']}, {old}"
+    logs = f", the old logs in {' and '.join(replica['kept_logs'])}" if replica.get("kept_logs") else ""
+    return f"data in {replica['datadir']}, {old}{logs}"
 
 
 def _notes(replica: Answer) -> Iterable[str]:

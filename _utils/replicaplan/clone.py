@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import standing
+from . import logs, standing
 
 INCOMING = ".incoming"
 SPARE = 1.2
@@ -23,6 +23,8 @@ class Plan:
     port: int
     addresses: Mapping[str, str]
     datadirs: Mapping[str, str]
+    logs: Mapping[str, Sequence[str]]
+    """What of each replica lies outside of its data directory and is moved aside, in words."""
 
     @property
     def source_place(self) -> str:
@@ -56,7 +58,8 @@ def plan(
     addresses = {host: address or reached(head, each["info"]) for host, each in fit.items()}
     against += [f"{primary} has no address that {host} could reach: name it." for host in fit if not addresses[host]]
     datadirs = {host: each["info"]["datadir"] for host, each in fit.items()}
-    return Plan(source, donor["socket"], source == primary, number, addresses, datadirs), against
+    moved = {host: logs.moved(each["info"].get("logs") or ()) for host, each in fit.items()}
+    return Plan(source, donor["socket"], source == primary, number, addresses, datadirs, moved), against
 
 
 def _against_together(

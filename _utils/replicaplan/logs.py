@@ -1,33 +1,120 @@
-"""Whether the logs of a server, of its own writes and of its primary's, change places with its data."""
+"""The logs of a server, of its own writes and of its primary's, that lie outside of its data directory: which these
+are, what belongs to them, and why they could not be moved aside when its data is replaced.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .places import is_below
 
+Facts = Mapping[str, Any]
+
 # As a running server tells it, and as its configuration does while it is down; a running one says log_bin=ON.
-KINDS = {"log_bin_basename": "binary log", "log_bin": "binary log", "relay_log": "relay log"}
+KINDS = {"binary log": ("log_bin_basename", "log_bin"), "relay log": ("relay_log_basename", "relay_log")}
+INDEX = {"binary log": "log_bin_index", "relay log": "relay_log_index"}
 NO_PATHS = ("", "ON", "OFF", "0", "1")
+FILES = r"\.(?:[0-9]+(?:\.idx)?|index|state|~rec~)"
 
 
-def against_logs(told: Mapping[str, Any], host: str) -> list[str]:
-    """Why the old data of this server would come back beside a log that the new one has written."""
+@dataclass(frozen=True)
+class Log:
+    """What the names of its files begin with, and the named channels of which a relay log has files of their own."""
+
+    kind: str
+    base: str
+    channels: Sequence[str] = ()
+
+    @property
+    def directory(self) -> str:
+        return posixpath.dirname(self.base)
+
+    def holds(self, name: str) -> bool:
+        """Whether a file of its directory belongs to it. An error log of the same first name does not."""
+        channel = "|".join(re.escape(f"-{each}") for each in self.channels)
+        return bool(re.fullmatch(f"{re.escape(posixpath.basename(self.base))}(?:{channel})?{FILES}", name))
+
+
+def outside(variables: Facts, datadir: str, channels: Sequence[str] = ()) -> list[Log]:
+    """The logs that a renamed data directory would not take along."""
+    found = ((kind, _base(variables, kind)) for kind in KINDS)
     return [
-        f"{host} keeps its {kind} outside of its data directory {told['datadir']} ({name}={value}): it would not "
-        "change places with the data, and the old data would come back to a log that is not its own. "
-        f"Let {_option(name)} be a name without a path, and start the server anew."
-        for name, kind, value in _outside(told)
+        Log(kind, posixpath.normpath(posixpath.join(datadir, base)), tuple(channels) if kind == "relay log" else ())
+        for kind, base in found
+        if base and not is_below(datadir, base)
     ]
 
 
-def _outside(told: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for name, kind in KINDS.items():
-        value = str(told["variables"].get(name) or "")
-        if value not in NO_PATHS and not is_below(told["datadir"], value):
-            yield name, kind, value
+def _base(variables: Facts, kind: str) -> str:
+    """A server ignores what looks like an extension, as in mysql-bin.log."""
+    values = (str(variables.get(name) or "") for name in KINDS[kind])
+    directory, name = posixpath.split(next((value for value in values if value not in NO_PATHS), ""))
+    return posixpath.join(directory, name.partition(".")[0])
 
 
-def _option(name: str) -> str:
-    return name.removesuffix("_basename")
+def against_logs(told: Facts, host: str) -> list[str]:
+    """Why logs of this server could not be moved aside, and come back, with its old data."""
+    found = told.get("logs") or ()
+    names = [reason for kind in KINDS for reason in _against_names(told, host, kind)]
+    return [*names, *(against_files(found, told["user"], host) if found else ())]
+
+
+def against_files(found: Sequence[Facts], user: str, host: str) -> list[str]:
+    """What the files of its logs, and the directories of them, say against it."""
+    return [reason for each in found for reason in _against_files(each, user, host)] + _against_sharing(found, host)
+
+
+def _against_sharing(found: Sequence[Facts], host: str) -> list[str]:
+    bases = [each["base"] for each in found]
+    one = len({*bases}) < len(bases)
+    return [f"{host} has one name for its binary log and its relay log, {bases[0]}."] if one else []
+
+
+def _against_names(told: Facts, host: str, kind: str) -> Iterator[str]:
+    """What the configuration says of it."""
+    variables, datadir = told["variables"], told["datadir"]
+    base = _base(variables, kind)
+    name, option = INDEX[kind], KINDS[kind][1]
+    parts = base.split("/")
+    if base and not is_below(datadir, base) and (".." in parts or not parts[-1]):
+        yield (
+            f"{host} has its {kind} at {base}: let {option} be a file's path without '..', or a name without a path, "
+            "and start the server anew."
+        )
+    index = str(variables.get(name) or "")
+    if base and index and not is_below(datadir, index) and index.removesuffix(".index") != base:
+        yield (
+            f"{host} has {name}={index}, which is neither in its data directory {datadir} nor {base}.index: such a "
+            "server is not replaced."
+        )
+
+
+def _against_files(log: Facts, user: str, host: str) -> Iterator[str]:
+    """What its files and their directory say of it."""
+    directory, leads = posixpath.dirname(log["base"]), log["directory_is"]
+    whose = f"the {log['kind']} of {host}"
+    if not log["directory_exists"]:
+        yield f"{directory}, where {whose} is to be, is no directory."
+        return
+    if leads != directory:
+        yield f"{directory}, where {whose} is, is reached by a symbolic link: let its option name {leads}."
+    if not log["writable"]:
+        yield f"{directory}, where {whose} is, cannot be written to by {user}, as whom the server runs, and by root."
+    if log["strange"]:
+        more = ", ..." if len(log["strange"]) > 1 else ""
+        yield (
+            f"{directory}/{log['strange'][0]}{more} has the name of a file of {whose}, but is a link, a mount, no file "
+            f"at all, or not of {user}: another server's logs are not moved aside. Move it away."
+        )
+    if log["open_by"]:
+        pids = " and ".join(map(str, log["open_by"]))
+        yield f"Files of {whose}, {log['base']}.*, are open in process {pids}, which is not its server: end that first."
+
+
+def moved(logs: Sequence[Facts]) -> list[str]:
+    """What will be moved aside, in words."""
+    return [f"{each['kind']} {each['base']}.* ({each['files']} files, {each['bytes']} bytes)" for each in logs]

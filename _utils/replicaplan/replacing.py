@@ -10,7 +10,10 @@ from .places import is_below
 from .serving import against_unit
 from .standing import Facts, against_elsewhere, against_filters, gtids
 
-INSIDE = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "aria_log_dir_path")
+INSIDE = (
+    "innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "aria_log_dir_path",
+    "master_info_file", "relay_log_info_file",
+)
 ON = ("ON", "TRUE", "1")
 
 

@@ -17,6 +17,8 @@ class Refused(Exception):
 class Minion:
     """Calls execution modules inside a machine."""
 
+    program = (SHELL,)
+
     def __init__(self, machine, **opts):
         self._machine, self._opts = machine, {"id": machine.name, **opts}
         self._process = None
@@ -24,7 +26,7 @@ class Minion:
 
     def start(self):
         """Start it, also anew after the machine has lost its power."""
-        argv = ["python", "-B", SHELL]
+        argv = ["python", "-B", *self.program]
         self._process = self._machine.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._say(self._opts)
         self._heard()

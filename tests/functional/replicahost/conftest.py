@@ -1,5 +1,6 @@
 """A primary and a replica, each a real MariaDB on a machine of its own, the same for all tests of this directory."""
 
+import contextlib
 import subprocess
 
 import pytest
@@ -34,6 +35,19 @@ CREATE FUNCTION one() RETURNS INT DETERMINISTIC RETURN 1;
 CREATE EVENT tidy ON SCHEDULE EVERY 1 DAY DO DELETE FROM old WHERE id < 0;
 CREATE USER reader@'10.%' IDENTIFIED BY 'secret of a reader'; GRANT SELECT ON shop.* TO reader@'10.%';
 """
+
+
+@contextlib.contextmanager
+def configured(database, line):
+    """A server that was started with one more line in its configuration."""
+    more = "/etc/mysql/mariadb.conf.d/95-more.cnf"
+    database.machine.run(["tee", more], input=f"[mariadbd]\n{line}\n")
+    database.machine.run(["systemctl", "restart", "mariadb"])
+    try:
+        yield
+    finally:
+        database.machine.run(["rm", more])
+        database.machine.run(["systemctl", "restart", "mariadb"])
 
 
 def changeable(told):

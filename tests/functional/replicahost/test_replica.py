@@ -9,7 +9,7 @@ from tests.support.databases import Minion, Refused
 from tests.support.doorkeeper import overlooked
 from tests.support.waiting import eventually
 
-from .conftest import INCOMING, KEEPER
+from .conftest import INCOMING, KEEPER, configured
 
 pytestmark = pytest.mark.root
 
@@ -130,30 +130,6 @@ def test_an_unprepared_backup_and_a_wrong_name_are_refused_at_once(pair):
     with pytest.raises(Refused, match=r"confirm has to name.*is not prepared"):
         pair.call("replica.install", INCOMING, confirm="db1")
     pair.as_before(before)
-
-
-@pytest.mark.parametrize("runs", [True, False], ids=["running", "down"])
-def test_a_server_whose_binary_log_lies_elsewhere_is_refused(pair, runs):
-    """It would not change places with the data; the old data would come back to a log that is not its own."""
-    pair.replica.machine.run(["install", "-d", "-o", "mysql", "/var/log/elsewhere"])
-    with configured(pair.replica, "log_bin = /var/log/elsewhere/bin"):
-        if not runs:
-            pair.replica.stop()
-        told = " ".join(pair.call("replica.fitness", confirm="db2", discard_own_writes=True)["reasons"])
-    assert "db2 keeps its binary log outside of its data directory /srv/mysql (log_bin" in told
-
-
-@contextlib.contextmanager
-def configured(database, line):
-    """A server that was started with one more line in its configuration."""
-    more = "/etc/mysql/mariadb.conf.d/95-more.cnf"
-    database.machine.run(["tee", more], input=f"[mariadbd]\n{line}\n")
-    database.machine.run(["systemctl", "restart", "mariadb"])
-    try:
-        yield
-    finally:
-        database.machine.run(["rm", more])
-        database.machine.run(["systemctl", "restart", "mariadb"])
 
 
 def install_and_start(pair, **options):

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import claims, discovery, guard, holds, installing, records, settings
+from replicahost import claims, discovery, guard, holds, installing, records, settings, undoing
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
-from tests.unit.replicaplan.facts import replica
+from tests.unit.replicaplan.facts import log, replica
 
 from .test_backup import BEFORE, make
 
@@ -56,10 +56,9 @@ def against(monkeypatch):
     return against
 
 
-def test_logs_outside_of_the_data_are_a_reason(against, tmp_path, monkeypatch):
-    elsewhere = {"log_bin": "ON", "log_bin_basename": "/var/log/mysql/bin"}
-    monkeypatch.setattr(discovery, "look", lambda _found: replica(variables=elsewhere))
-    assert "keeps its binary log outside of its data directory" in against(tmp_path / "data", tmp_path / "new")
+def test_logs_elsewhere_that_somebody_else_has_open_are_a_reason(against, tmp_path, monkeypatch):
+    monkeypatch.setattr(discovery, "look", lambda _found: replica(user="mysql", logs=[log(open_by=[7])]))
+    assert "are open in process 7" in against(tmp_path / "data", tmp_path / "new")
 
 
 def link(place):
@@ -195,6 +194,24 @@ def test_old_data_that_is_gone_for_good_is_given_up_by_its_name_alone(tmp_path, 
     (told,) = installing.roll_back(tmp_path, "/d.before-1")["told"]
     assert told.startswith("datadir was given up: /d is not the data")
     assert not hold.path.exists()
+
+
+def test_old_logs_that_are_gone_for_good_are_given_up_and_nothing_else(tmp_path, hold, monkeypatch):
+    started = []
+    monkeypatch.setitem(undoing.HANDLERS, "unit", lambda: started.append("the server"))
+    kept = str(tmp_path / "bin.before-1")
+    details = {"kind": "binary log", "base": str(tmp_path / "bin"), "channels": [], "kept": kept}
+    details["old"] = {"bin.000001": 7}
+    hold.note(kept_logs=[kept])
+    hold.undo.register("unit")
+    hold.undo.register("logs", **details)
+    hold.undo.register("new_logs", **details)
+    (tmp_path / "bin.000001").touch()
+    with pytest.raises(RollbackIncomplete, match=r"bin\.000001 of the old binary log is neither.* Until then"):
+        installing.roll_back(tmp_path)
+    (told,) = installing.roll_back(tmp_path, kept)["told"]
+    assert told.startswith("logs was given up: bin.000001 of the old binary log")
+    assert (started, os.path.exists(tmp_path / "bin.000001"), hold.path.exists()) == (["the server"], False, False)
 
 
 def test_old_data_that_is_there_is_not_given_up(tmp_path, hold):

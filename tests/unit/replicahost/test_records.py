@@ -1,5 +1,7 @@
 """What was settled on a host, and the old data that is still there."""
 
+import shutil
+
 import pytest
 
 from replicahost import guard, holds, installing, records
@@ -13,10 +15,15 @@ def unguarded(monkeypatch):
     monkeypatch.setattr(installing.units, "set_options", lambda *options: None)
 
 
-def settled(state_dir, kept):
-    """An installation that was settled, and has kept its old data there."""
-    kept.mkdir()
-    hold = holds.begin(state_dir, installing.NAME, 30, unit="m.service", kept=str(kept), had_data=True, step="proved")
+def settled(state_dir, kept, *logs, had_data=True):
+    """An installation that was settled, and has kept its old data there, and its logs."""
+    for each in (*logs, *([kept] if had_data else [])):
+        each.mkdir()
+        (each / "file").write_text("x" * 5000)
+    hold = holds.begin(
+        state_dir, installing.NAME, 30, unit="m.service", kept=str(kept), had_data=had_data, step="proved",
+        kept_logs=[*map(str, logs)],
+    )
     assert hold.path.exists()
     return installing.settle(state_dir)
 
@@ -32,6 +39,27 @@ def test_old_data_of_every_installation_can_be_dropped(tmp_path, unguarded):
     records.drop_old(tmp_path, str(other))
     with pytest.raises(NothingToUndo, match="no old data"):
         records.drop_old(tmp_path, str(other))
+
+
+def test_logs_that_lay_elsewhere_go_with_their_data(tmp_path, unguarded):
+    one, logs = tmp_path / "data.before-1", [tmp_path / "bin.before-1", tmp_path / "relay.before-1"]
+    assert settled(tmp_path, one, *logs)["kept_logs"] == [*map(str, logs)]
+    settled(tmp_path, tmp_path / "data.before-2")
+    done = records.drop_old(tmp_path, str(one))
+    assert (done["logs"], done["files"], done["bytes"] >= 3 * 5000) == ([*map(str, logs)], 3, True)
+    assert not any(place.exists() for place in (one, *logs))
+
+
+@pytest.mark.parametrize("had_data", [True, False])
+def test_logs_whose_data_is_gone_are_dropped_by_their_own_name(tmp_path, unguarded, had_data):
+    data, logs = tmp_path / "data.before-1", tmp_path / "bin.before-1"
+    settled(tmp_path, data, logs, had_data=had_data)
+    if had_data:
+        shutil.rmtree(data)
+    settled(tmp_path, tmp_path / "data.before-2")
+    assert records.old_data(tmp_path) == [str(tmp_path / "data.before-2"), str(logs)]
+    assert records.drop_old(tmp_path, str(logs))["removed"] == str(logs)
+    assert not logs.exists()
 
 
 @pytest.mark.parametrize("first", [True, False])

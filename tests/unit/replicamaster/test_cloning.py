@@ -231,6 +231,14 @@ def test_what_is_still_under_way_is_not_settled_whatever_is_noted():
     assert "roll_back" in hosts.steps("db2")
 
 
+@pytest.mark.parametrize(("kept", "dropped"), [("/srv/mysql.before-1", 1), (None, 2)])
+def test_old_logs_go_with_their_data_and_by_themselves_where_that_was_lost(kept, dropped):
+    settled = {"kept": kept, "datadir": "/srv/mysql", "kept_logs": ["/var/log/bin.before-1", "/var/log/relay.before-1"]}
+    hosts = Hosts("db2", settle=settled)
+    report, _, _ = clone(hosts, cloning.Wish("db1", ("db2",), "db1", keep_old=False))
+    assert (report["replicas"]["db2"]["kept_logs"], hosts.steps("db2").count("drop_old")) == ([], dropped)
+
+
 def test_old_data_that_cannot_be_removed_does_not_unmake_a_replica():
     hosts = Hosts("db2", fails=[("db2", "drop_old")])
     report, _, _ = clone(hosts, cloning.Wish("db1", ("db2",), "db1", keep_old=False))

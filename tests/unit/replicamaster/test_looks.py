@@ -99,10 +99,13 @@ def test_a_clone_that_left_some_out_says_why_before_what_was_done():
 
 def test_a_clone_that_is_only_planned_is_told_with_its_places():
     places, addresses = ["db2:/srv/mysql.incoming"], {"db2": "10.0.0.1"}
-    told = ended("planned", source="db1:/run/s.sock", replicas=places, addresses=addresses)
+    logs = {"db2": ["binary log /var/log/mysql/bin.* (3 files, 400 bytes)"]}
+    told = ended("planned", source="db1:/run/s.sock", replicas=places, addresses=addresses, logs=logs)
     assert looks.clone_lines(told) == [
         "planned: db1:/run/s.sock to db2:/srv/mysql.incoming; nothing was changed",
         "  db2 would reach its primary at 10.0.0.1",
+        "  db2 has logs outside of its data directory, which would be moved aside: binary log /var/log/mysql/bin.* "
+        "(3 files, 400 bytes)",
     ]
 
 

@@ -58,3 +58,11 @@ BACKUP = {
     "channels": 0, "coordinates": {"file": "b.1", "position": 4, "gtid": "0-1-7"},
     "upstream": {"file": "", "position": 0, "gtid": ""},
 }
+
+
+def log(**other):
+    """A log outside of the data directory, which can be moved aside."""
+    return {
+        "kind": "binary log", "base": "/var/log/mysql/bin", "files": 1, "bytes": 100, "directory_exists": True,
+        "directory_is": "/var/log/mysql", "writable": True, "strange": [], "open_by": [], **other,
+    }

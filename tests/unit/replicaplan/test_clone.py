@@ -4,7 +4,7 @@ import pytest
 
 from replicaplan import clone
 
-from .facts import channel, down, replica, server
+from .facts import channel, down, log, replica, server
 
 
 def fitness(number=2, info=None, **other):
@@ -23,6 +23,11 @@ def test_a_primary_is_cloned_beside_the_data_of_its_replica():
     assert against == []
     assert (plan.source_place, plan.target_place("db2")) == ("db1:/run/s.sock", "db2:/srv/mysql.incoming")
     assert (plan.addresses, plan.port, plan.donor_is_primary) == ({"db2": "10.0.0.1"}, 3306, True)
+
+
+def test_what_will_be_moved_aside_is_in_the_plan():
+    plan, _ = planned(fit={"db2": fitness(info=replica(2, logs=[log()])), "db3": fitness(3)})
+    assert plan.logs == {"db2": ["binary log /var/log/mysql/bin.* (1 files, 100 bytes)"], "db3": []}
 
 
 def test_a_replica_is_a_donor_for_the_primary_that_it_follows():

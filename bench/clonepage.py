@@ -21,8 +21,8 @@ A MariaDB with {megabytes} MB of documents of the machine it runs on, written to
 machines of the lab that share {cores} cores and one disk. **By hand** is
 `mariabackup --backup --stream=xbstream | socat` on the donor, `socat | mbstream -x` and `mariabackup --prepare` on the
 replica; for two replicas one stream after the other, and both prepared at once. No digest, no encryption, no flush, no
-check. **Ours** is `salt-run replica.clone` from the moment it is typed. Both use {threads} threads and {memory} MiB for
-preparing. The ways alternate; medians of so many runs as stand there.
+check. **Ours** is `salt-run replica.clone` from the moment it is typed. Both read with {threads} threads of mariabackup
+and prepare in {memory} MiB. The ways alternate; medians of so many runs as stand there.
 
 {table}
 

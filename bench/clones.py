@@ -38,13 +38,14 @@ MEGABYTES = 300
 MEMORY = 128 << 20
 """For preparing, on both sides."""
 THREADS = 4
+"""Of mariabackup, on both sides."""
 PORT = 4444
 PLACE = "/srv/by-hand"
 SECONDS = 280
 INSTALL = "replica: install"
 SHELL = ("bash", "-o", "pipefail", "-c")
 
-TAKE = f"mkdir {PLACE} && socat -u TCP-LISTEN:{PORT},reuseaddr - | mbstream -x --parallel={THREADS} -C {PLACE}"
+TAKE = f"mkdir {PLACE} && socat -u TCP-LISTEN:{PORT},reuseaddr - | mbstream -x -C {PLACE}"
 GIVE = (
     f"mariabackup --backup --stream=xbstream --parallel={THREADS} --target-dir=/tmp/by-hand 2>/tmp/by-hand.said "
     f"| socat -u - TCP:{{address}}:{PORT},retry=200,interval=0.05"

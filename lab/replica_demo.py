@@ -118,7 +118,7 @@ class Demo:
             ["mariadb", "--max-allowed-packet=64M", "library"], stdin=subprocess.PIPE, text=True,
         )
         client.stdin.write("SET sql_log_bin = 0; SET GLOBAL innodb_flush_log_at_trx_commit = 0;\n")
-        for batch in batches(documents()):
+        for batch in batches(again_and_again(documents)):
             values = ", ".join(f"(0x{path.hex()}, 0x{body.hex() or '00'})" for path, body in batch)
             client.stdin.write(f"INSERT INTO document (path, body) VALUES {values};\n")
             total += sum(len(body) for _, body in batch)
@@ -223,6 +223,12 @@ def documents():
                     yield str(path).encode()[:500], path.read_bytes()
 
 
+def again_and_again(make):
+    """What `make` gives, and from the beginning when there is no more."""
+    while True:
+        yield from make()
+
+
 def batches(items):
     batch, size = [], 0
     for path, body in items:
@@ -231,8 +237,6 @@ def batches(items):
         if size > BATCH:
             yield batch
             batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def main():

@@ -42,9 +42,12 @@ def stream(tool: str, access: str, socket: str, datadir: str, scratch: str, para
     )
 
 
-def unpack(unpacker: str, parallel: int) -> tuple[str, ...]:
-    """The command line that unpacks the stream on its standard input into the directory where it runs."""
-    return (unpacker, "-x", f"--parallel={parallel}")
+def unpack(unpacker: str) -> tuple[str, ...]:
+    """The command line that unpacks the stream on its standard input into the directory where it runs.
+
+    With one thread: several take turns at one input, which costs mbstream three times as long (docs/decisions.md).
+    """
+    return (unpacker, "-x")
 
 
 def versions(names: tuple[str, ...]) -> Program[dict[str, str]]:

@@ -20,7 +20,8 @@ MOST_NAMES = 64 * 1024 * 1024
 
 
 class Inventory:
-    """Takes the stream in portions of any size. `files` are lengths by path, `complete` those that were ended.
+    """Takes the stream in portions of any size. `files` are lengths by path, `complete` those that were ended, `grown`
+    those that have more than when somebody cleared it.
 
     Newer tools have kinds of chunks that this does not know; then `unknown` names the first, and nothing more is known.
     `refused` says why a stream must go to no tool: the tools write wherever a name leads them. It is known no later
@@ -30,6 +31,7 @@ class Inventory:
     def __init__(self) -> None:
         self.files: dict[bytes, int] = {}
         self.complete: set[bytes] = set()
+        self.grown: set[bytes] = set()
         self.unknown = self.refused = ""
         self._names = 0
         self._head = bytearray()
@@ -88,6 +90,7 @@ class Inventory:
         self._skip = int.from_bytes(self._head[at : at + 8], "little")
         end = int.from_bytes(self._head[at + 8 : at + 16], "little") + self._skip
         self.files[path] = max(self.files[path], end)
+        self.grown.add(path)
 
     def _objection(self, path: bytes) -> str:
         if not path or path.startswith(b"/") or b"\0" in path or b".." in path.split(b"/"):

@@ -59,7 +59,7 @@ def _stream(found, staging, parallel):
         with _scratch(staging) as scratch:
             follows = bool(found.server.rows("SHOW ALL SLAVES STATUS"))
             argv = hotbackup.stream(tool, path, found.socket, found.datadir, scratch, parallel, follows)
-            producer, consumer = _run(argv, said, descriptors, hotbackup.unpack(unpacker, parallel), unpacked, staging)
+            producer, consumer = _run(argv, said, descriptors, hotbackup.unpack(unpacker), unpacked, staging)
         _check(tool, producer, said)
         if consumer != 0:
             raise BackupUnfit(f"`{unpacker} -x` {children.ended(consumer)}: {_end_of(unpacked)}")

@@ -43,7 +43,7 @@ class Hosts:
 
     def ask(self, host: str, function: str, timeout: float = SHORT, /, **arguments: Any) -> Any:
         """What one host answered; HostSaid if that is an error, HostSilent if it said nothing."""
-        (answer,) = self._answers({host: arguments}, function, timeout).values()
+        (answer,) = self._answers({function: {host: arguments}}, timeout).values()
         return _payload(answer)
 
     def ask_all(
@@ -66,25 +66,36 @@ class Hosts:
         self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float = SHORT
     ) -> tuple[dict[str, Any], dict[str, HostSaid]]:
         """({host: answer}, {host: its error}), each asked with arguments of its own at the same time."""
-        told, failed = {}, {}
-        for host, answer in self._answers(arguments, function, timeout).items():
+        told, failed = self.tell_at_once({function: arguments}, timeout)
+        return told[function], failed[function]
+
+    def tell_at_once(
+        self, asked: Mapping[str, Mapping[str, Mapping[str, Any]]], timeout: float = SHORT
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, HostSaid]]]:
+        """The same for several functions, each of hosts of its own: ({function: {host: answer}}, likewise errors)."""
+        told: dict[str, dict[str, Any]] = {function: {} for function in asked}
+        failed: dict[str, dict[str, HostSaid]] = {function: {} for function in asked}
+        for (function, host), answer in self._answers(asked, timeout).items():
             try:
-                told[host] = _payload(answer)
+                told[function][host] = _payload(answer)
             except HostSaid as error:
-                failed[host] = error
+                failed[function][host] = error
         return told, failed
 
     def _answers(
-        self, arguments: Mapping[str, Mapping[str, Any]], function: str, timeout: float
+        self, asked: Mapping[str, Mapping[str, Mapping[str, Any]]], timeout: float
     ) -> Mapping[Any, saltface.Answer]:
         questions = {
-            host: saltface.Question(
-                host, f"replica.{function}", own, believe(self._opts, Member(host, "")), timeout, PATIENCE
-            )
+            (function, host): self._question(host, function, own, timeout)
+            for function, arguments in asked.items()
             for host, own in arguments.items()
         }
         with saltface.Fleet(self._opts) as fleet:
             return fleet.ask(questions)
+
+    def _question(self, host: str, function: str, arguments: Mapping[str, Any], timeout: float) -> saltface.Question:
+        believed = believe(self._opts, Member(host, ""))
+        return saltface.Question(host, f"replica.{function}", arguments, believed, timeout, PATIENCE)
 
 
 @contextlib.contextmanager

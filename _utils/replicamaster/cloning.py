@@ -27,12 +27,14 @@ CATCHING_UP = LONG / 2
 
 def look(hosts: Hosts, wish: Wish) -> planning.Plan:
     """Everything found out and checked; ReplicaRefused has every reason at once. Changes nothing."""
-    told, silent = hosts.ask_all(dict.fromkeys((wish.source, wish.primary)), "info")
-    fit, quiet = hosts.ask_all(
-        wish.replicas, "fitness", confirm_in=list(wish.confirm), in_service=wish.in_service,
-        discard_own_writes=wish.discard_own_writes,
-    )
-    plan, against = planning.plan(wish.source, wish.primary, told, fit, {**silent, **quiet}, wish.address, wish.port)
+    may = {
+        "confirm_in": list(wish.confirm), "in_service": wish.in_service, "discard_own_writes": wish.discard_own_writes,
+    }
+    asked = {"info": dict.fromkeys((wish.source, wish.primary), {}), "fitness": dict.fromkeys(wish.replicas, may)}
+    answers, failed = hosts.tell_at_once(asked)
+    told, fit = answers["info"], answers["fitness"]
+    silent = {host: error.text for host, error in {**failed["info"], **failed["fitness"]}.items()}
+    plan, against = planning.plan(wish.source, wish.primary, told, fit, silent, wish.address, wish.port)
     against += [] if plan is None else _about_following(wish, told)
     if against or plan is None:
         raise ReplicaRefused(against)

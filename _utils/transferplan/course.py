@@ -609,9 +609,10 @@ def _learned(state: State, member: Member, status: Status, now: float) -> Step:
 
 
 def _next_wait(state: State, before: Watch, status: Status) -> float:
-    """Short after news, then longer and longer; a user who watches wants to see something move."""
-    longest = LONGEST_WAIT if state.request.settings.quiet else WATCHED_WAIT
-    return FIRST_WAIT if status.phase != before.phase else min(before.wait * 2, longest)
+    """News are told at once. Who watches wants to see something move besides: soon after news, then less often."""
+    if state.request.settings.quiet:
+        return LONGEST_WAIT
+    return FIRST_WAIT if status.phase != before.phase else min(before.wait * 2, WATCHED_WAIT)
 
 
 def _remind(state: State, member: Member, now: float) -> tuple[Action, ...]:

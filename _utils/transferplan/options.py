@@ -92,7 +92,7 @@ OPTIONS: tuple[Option, ...] = (
         "parallel",
         AutoOr(Whole(1, 64)),
         "auto",
-        "With type=xtrabackup: how many threads of the backup tool read, and how many unpack. auto takes 4.",
+        "With type=xtrabackup: how many threads of the backup tool read. auto takes 4.",
         "8",
     ),
     Option(

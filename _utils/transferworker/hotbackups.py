@@ -1,11 +1,12 @@
 """type=xtrabackup: a hot backup of the donor's database as the source, its unpacking as the destination."""
 
+import contextlib
 import logging
 import os
 import shutil
 import stat
 
-from datamover.disk import safepath
+from datamover.disk import kernel, safepath
 from datamover.disk.trouble import on_disk
 from datamover.errors import ArchiveRefused, ConsumerFailed, ProducerFailed, shown
 from datamover.flow.places import FileSink
@@ -21,6 +22,8 @@ ASKING = 60.0
 SHOWN = 5
 MOST_INFO = 256 * 1024
 SCRATCH = "scratch"
+PORTION = 64 * 1024 * 1024
+"""After so many bytes what was unpacked begins to go to the disk."""
 
 log = logging.getLogger(__name__)
 
@@ -119,14 +122,26 @@ class Unpacked:
         asked = spec["stream"]
         self._inventory = xbstream.Inventory()
         self._keep = asked["keep_stream"]
+        self._unwritten = 0
         if self._keep:
-            self.sink = FileSink(self._inspect_file, self._observe)
+            self.sink = FileSink(self._inspect_file, self._observe_file)
         else:
-            argv = hotbackup.unpack(asked["unpacker"], asked["parallel"])
+            argv = hotbackup.unpack(asked["unpacker"])
             said = str(run.path / "consumer.said")
             self.sink = ProgramSink(argv, said, self._inspect, self._observe)
 
-    def _observe(self, view):
+    def _observe(self, place, view):
+        self._look_at(view)
+        self._unwritten += len(view)
+        if self._unwritten >= PORTION:
+            self._unwritten = 0
+            start_writing(place, self._inventory.grown)
+            self._inventory.grown.clear()
+
+    def _observe_file(self, _file, view):
+        self._look_at(view)
+
+    def _look_at(self, view):
         """What the tool may not get is refused here, before it gets it: it would write wherever a name leads."""
         self._inventory.add(view)
         if self._inventory.refused:
@@ -161,6 +176,17 @@ class Unpacked:
             raise ConsumerFailed(
                 f"{len(missing)} of {len(self._inventory.files)} files are not there as the stream told them: {named}"
             )
+
+
+def start_writing(place, names):
+    """What the tool has written of these begins to go to the disk while more comes: in the end all is waited for."""
+    for name in names:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(name, safepath.OPEN_FILE, dir_fd=place)
+            try:
+                kernel.start_writing(descriptor, 0, kernel.TO_THE_END)
+            finally:
+                os.close(descriptor)
 
 
 def sizes(place):

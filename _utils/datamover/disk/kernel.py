@@ -101,6 +101,9 @@ def punch_hole(descriptor, offset, length):
     _call(_fallocate, descriptor, FALLOCATE_KEEP_SIZE | FALLOCATE_PUNCH_HOLE, offset, length)
 
 
+TO_THE_END = 0
+
+
 def start_writing(descriptor, offset, length):
     """Ask the kernel to begin writing a range back, without waiting for it."""
     _call(_sync_file_range, descriptor, offset, length, SYNC_RANGE_WRITE)

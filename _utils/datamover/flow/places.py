@@ -22,7 +22,9 @@ def create(anchor, name):
 
 
 class FileSink:
-    """Keeps the stream as it is, in a file. `inspect(report, size)` makes the report."""
+    """Keeps the stream as it is, in a file. `observe(file, view)` sees all of it, `inspect(report, size)` makes the
+    report.
+    """
 
     def __init__(self, inspect, observe):
         self._inspect = inspect
@@ -34,7 +36,7 @@ class FileSink:
         self._descriptor = create(anchor, name)
 
     def feed(self, view):
-        self._observe(view)
+        self._observe(self._descriptor, view)
         with on_disk("write", b"the stream"):
             while len(view):
                 count = os.write(self._descriptor, view)

@@ -14,7 +14,7 @@ from ..host.children import PATIENCE, TAIL, Child, ended, tail
 from . import pipes, places
 
 
-def nothing(_view):
+def nothing(_place, _view):
     """Nobody wants to see what flows through."""
 
 
@@ -52,8 +52,8 @@ class ProgramSource:
 
 class ProgramSink:
     """Works in the directory that it fills, and writes nowhere else if the kernel has Landlock. `said` is the file for
-    what it says, `observe(view)` sees all that it gets; `inspect(directory, report)` looks at what it made, with the
-    producer's report, and makes one of its own, or raises.
+    what it says, `observe(directory, view)` sees all that it gets; `inspect(directory, report)` looks at what it made,
+    with the producer's report, and makes one of its own, or raises.
     """
 
     def __init__(self, argv, said, inspect, observe=nothing):
@@ -72,7 +72,7 @@ class ProgramSink:
         pipes.widen(self._child.stdin.fileno())
 
     def feed(self, view):
-        self._observe(view)
+        self._observe(self._place, view)
         try:
             pipes.write(self._child.stdin.fileno(), view, self._stop)
         except BrokenPipeError:

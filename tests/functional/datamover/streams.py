@@ -71,7 +71,7 @@ class Flow(Ends):
 def kept(folder, producer, **settings):
     """A Flow whose stream is kept as a file."""
     return Flow(
-        folder, producer, FileSink(lambda report, size: {**report, "size": size}, lambda _view: None), **settings
+        folder, producer, FileSink(lambda report, size: {**report, "size": size}, lambda _file, _view: None), **settings
     )
 
 
@@ -79,7 +79,7 @@ class Taking(Node):
     """A destination of a stream: `consumer` makes it of what comes."""
 
     def consumer(self):
-        return FileSink(lambda report, size: {**report, "size": size}, lambda _view: None)
+        return FileSink(lambda report, size: {**report, "size": size}, lambda _file, _view: None)
 
     def new_staging(self):
         staging = StreamStaging.create(self.final, TRANSFER, {}, self.end.journal, special=frozenset())

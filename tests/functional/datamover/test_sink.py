@@ -27,7 +27,7 @@ def stop():
 def consumer():
     """A file that notes what it was fed."""
     fed = []
-    sink = FileSink(lambda report, size: report, lambda view: fed.append(bytes(view)))
+    sink = FileSink(lambda report, size: report, lambda _file, view: fed.append(bytes(view)))
     sink.fed = fed
     return sink
 

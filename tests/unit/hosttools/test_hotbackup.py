@@ -41,7 +41,7 @@ def test_no_secret_is_among_the_words_of_the_call():
     assert argv[:3] == ("mariabackup", "--defaults-extra-file=/run/login.cnf", "--backup")
     assert {"--socket=/run/s.sock", "--datadir=/srv/mysql", "--parallel=3", "--slave-info"} < {*argv}
     assert not [word for word in argv if "password" in word or "user" in word]
-    assert hotbackup.unpack("mbstream", 3) == ("mbstream", "-x", "--parallel=3")
+    assert hotbackup.unpack("mbstream") == ("mbstream", "-x")
 
 
 def test_locks_are_taken_also_where_the_servers_configuration_says_otherwise():

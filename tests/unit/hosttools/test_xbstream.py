@@ -98,3 +98,12 @@ def test_names_take_bounded_memory(monkeypatch):
     for number in range(30):
         found.add(end(b"%030d" % number))
     assert "100 bytes" in found.refused and len(found.files) == 3
+
+
+def test_what_has_grown_since_somebody_looked_is_told():
+    found = Inventory()
+    found.add(payload(b"ibdata1", 0, b"x") + end(b"d/empty.frm"))
+    assert found.grown == {b"ibdata1"}
+    found.grown.clear()
+    found.add(payload(b"d/t.ibd", 0, b"y"))
+    assert found.grown == {b"d/t.ibd"}

@@ -66,12 +66,17 @@ class Hosts:
         return {host: self.ask(host, function, timeout, **own) for host, own in arguments.items()}
 
     def tell_each(self, arguments, function, timeout=0):
-        told, failed = {}, {}
-        for host, own in arguments.items():
-            try:
-                told[host] = self.ask(host, function, timeout, **own)
-            except HostSaid as error:
-                failed[host] = error
+        told, failed = self.tell_at_once({function: arguments}, timeout)
+        return told[function], failed[function]
+
+    def tell_at_once(self, asked, timeout=0):
+        told, failed = {function: {} for function in asked}, {function: {} for function in asked}
+        for function, arguments in asked.items():
+            for host, own in arguments.items():
+                try:
+                    told[function][host] = self.ask(host, function, timeout, **own)
+                except HostSaid as error:
+                    failed[function][host] = error
         return told, failed
 
     def steps(self, host):

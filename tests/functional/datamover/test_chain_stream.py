@@ -166,7 +166,7 @@ class Slow(FileSink):
 
 
 def slowly():
-    return Slow(lambda report, size: {**report, "size": size}, lambda _view: None)
+    return Slow(lambda report, size: {**report, "size": size}, lambda _file, _view: None)
 
 
 @pytest.mark.slow
@@ -281,7 +281,7 @@ class Failing(FileSink):
 
 def test_one_whose_consumer_fails_at_its_end_fails_alone_and_before_anybody_publishes(folder, made):
     flows = Flows(folder, python(ECHO, made))
-    flows.nodes["gamma"].consumer = lambda: Failing(None, lambda _view: None)
+    flows.nodes["gamma"].consumer = lambda: Failing(None, lambda _file, _view: None)
     ended = []
     for host, node in flows.nodes.items():
         node.end.at_phase("publishing", lambda host=host: ended.append(host))
@@ -295,7 +295,7 @@ class Waiting(FileSink):
     """Ends only when it is told."""
 
     def __init__(self, gate, seen):
-        super().__init__(lambda report, size: {**report, "size": size}, lambda _view: None)
+        super().__init__(lambda report, size: {**report, "size": size}, lambda _file, _view: None)
         self._gate, self._seen = gate, seen
 
     def finish(self, report):

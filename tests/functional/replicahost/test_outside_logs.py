@@ -50,8 +50,7 @@ def logged(pair):
 
 
 def replicate(pair):
-    """Install new data, and let it replicate."""
-    pair.bring()
+    """Install new data that was brought, and let it replicate."""
     done = pair.call("replica.install", INCOMING, **ASKED)
     pair.call("replica.start_isolated")
     pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)
@@ -63,6 +62,9 @@ def replicate(pair):
 def test_logs_elsewhere_are_moved_aside_and_come_back_with_the_old_data(elsewhere):
     before, names = elsewhere.call("replica.info"), logged(elsewhere)
     assert [(each["kind"], each["base"]) for each in before["logs"]] == [("binary log", BINARY), ("relay log", RELAY)]
+    elsewhere.bring()
+    asked = elsewhere.replica.minion.state("replica.installed", "it", prepared=INCOMING, test=True, **ASKED)
+    assert asked["changes"]["logs"] == {"old": None, "new": [BINARY, RELAY]}
     done = replicate(elsewhere)
     for kept, name in zip(done["kept_logs"], (BINARY, RELAY), strict=True):
         assert kept.startswith(f"{name}.before-")
@@ -80,6 +82,7 @@ def test_logs_elsewhere_are_moved_aside_and_come_back_with_the_old_data(elsewher
 def test_logs_elsewhere_of_a_server_that_is_down_are_known_and_stay_with_the_old_data(elsewhere):
     elsewhere.replica.stop()
     assert elsewhere.call("replica.check", "/srv/nowhere", **ASKED)["reasons"] == ["/srv/nowhere is no directory."]
+    elsewhere.bring()
     done = replicate(elsewhere)
     assert "mysql-bin.000001" in listed(elsewhere, done["kept_logs"][0])
     elsewhere.call("replica.proved", {"by": "test"})

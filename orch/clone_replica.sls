@@ -7,7 +7,7 @@
 
 {% set options = pillar.get("options", {}) %}
 
-clone {{ pillar["source"] | json }}:
+clone_replicas:
   salt.runner:
     - name: replica.clone
     - source: {{ pillar["source"] | json }}
@@ -17,5 +17,5 @@ clone {{ pillar["source"] | json }}:
     - primary: {{ pillar["primary"] | json }}
 {%- endif %}
 {%- for name, value in options.items() %}
-    - {{ name }}: {{ value | json }}
+    - {{ name | json }}: {{ value | json }}
 {%- endfor %}

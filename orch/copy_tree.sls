@@ -6,11 +6,11 @@
 
 {% set options = pillar.get("options", {}) %}
 
-copy {{ pillar["source"] | json }}:
+copy_a_tree:
   salt.runner:
     - name: transfer.copy
     - src: {{ pillar["source"] | json }}
     - dst: {{ pillar["destination"] | json }}
 {%- for name, value in options.items() %}
-    - {{ name }}: {{ value | json }}
+    - {{ name | json }}: {{ value | json }}
 {%- endfor %}

@@ -22,6 +22,7 @@ GUARD = "salt-transfer-replica"
 PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
 UNITS = Path("/etc/systemd/system")
 INTERVAL = 5
+"""Seconds of the clock, because a span of time would begin anew whenever systemd reads its units again."""
 ENDING = 40.0
 
 SERVICE = """\
@@ -35,8 +36,7 @@ TIMER = """\
 [Unit]
 Description=Look for changes to the database that nobody goes on with
 [Timer]
-OnActiveSec={interval}
-OnUnitInactiveSec={interval}
+OnCalendar=*:*:0/{interval}
 AccuracySec=1
 [Install]
 WantedBy=timers.target

@@ -224,11 +224,15 @@ def test_an_installation_is_taken_back_from_whatever_step_it_reached(pair, reach
 
 @pytest.mark.slow
 def test_what_nobody_goes_on_with_is_taken_back_by_itself(pair):
+    """Also where somebody lets systemd read its units anew all the while, as Salt's beacon of a masked service does."""
     before = pair.call("replica.info")
     pair.bring()
+    reloads = pair.replica.machine.popen(["sh", "-c", "while systemctl daemon-reload; do sleep 1; done"])
     pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True, lease=15)
     assert pair.call("replica.info")["unit"]["masked"]
     assert eventually(lambda: pair.call("replica.info")["installation"] is None)
+    reloads.terminate()
+    reloads.wait()
     assert eventually(lambda: pair.call("replica.info")["running"])
     assert eventually(lambda: pair.leftovers() == "")
     pair.as_before(before)

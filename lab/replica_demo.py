@@ -32,6 +32,7 @@ MASTER = {
     "reactor": [{"salt/beacon/*/service/mariadb": ["salt://reactor/replica_alert.sls"]}],
     "replica_repair": {"clusters": {"library": {"primary": PRIMARY, "replicas": list(REPLICAS)}}},
 }
+ZONES = Path("/usr/share/zoneinfo")
 SOURCES = ("/usr/share", "/usr/lib/python3", "/usr/lib/python3.11", "/usr/include")
 LARGEST = 1 << 20
 BATCH = 4 << 20
@@ -39,7 +40,7 @@ BATCH = 4 << 20
 SCHEMA = """
 CREATE DATABASE library; USE library;
 CREATE TABLE document (id INT AUTO_INCREMENT PRIMARY KEY, path VARCHAR(500), size INT, body LONGBLOB, KEY (size));
-CREATE TABLE zone (name VARCHAR(100) PRIMARY KEY); CREATE TABLE `odd ``name` (`x|y` FLOAT);
+CREATE TABLE zone (name VARCHAR(100) PRIMARY KEY, rules BLOB); CREATE TABLE `odd ``name` (`x|y` FLOAT);
 CREATE TABLE journal (id BIGINT AUTO_INCREMENT PRIMARY KEY, at TIMESTAMP(6) DEFAULT NOW(6), words TEXT);
 CREATE VIEW large AS SELECT path FROM document WHERE size > 100000;
 CREATE TRIGGER sized BEFORE INSERT ON document FOR EACH ROW SET NEW.size = LENGTH(NEW.body);
@@ -107,9 +108,17 @@ class Demo:
             database.create()
         self.primary.allow_replication()
         self.primary.sql(SCHEMA)
+        self.story.say(f"{self.fill_zones()} time zones")
         began = time.monotonic()
         size = self.fill()
         self.story.say(f"{size / 1e6:.0f} MB of documents in {time.monotonic() - began:.1f} s")
+
+    def fill_zones(self):
+        """All time zones that this machine knows, and logged; how many there are."""
+        rows = [quoted(zone) for zone in zones()]
+        if rows:
+            self.primary.sql(f"INSERT INTO zone VALUES {', '.join(rows)}", "library")
+        return len(rows)
 
     def fill(self):
         """Documents of this machine, until there are enough; not logged, because no replica has to read them there."""
@@ -119,7 +128,7 @@ class Demo:
         )
         client.stdin.write("SET sql_log_bin = 0; SET GLOBAL innodb_flush_log_at_trx_commit = 0;\n")
         for batch in batches(again_and_again(documents)):
-            values = ", ".join(f"(0x{path.hex()}, 0x{body.hex() or '00'})" for path, body in batch)
+            values = ", ".join(map(quoted, batch))
             client.stdin.write(f"INSERT INTO document (path, body) VALUES {values};\n")
             total += sum(len(body) for _, body in batch)
             if total > self.megabytes * 1_000_000:
@@ -212,6 +221,19 @@ def in_words(data):
     said += [f"to {', '.join(data['replicas'])}"] if "replicas" in data and "source" in data else []
     said += ["it does not run"] if "mariadb" in data else []
     return ": ".join([" ".join(said), *data.get("reasons", ())])
+
+
+def zones():
+    """(name, rules) of the time zones that this machine knows."""
+    for path in sorted(ZONES.rglob("*")):
+        if path.is_file() and (rules := path.read_bytes()).startswith(b"TZif"):
+            yield str(path.relative_to(ZONES)).encode(), rules
+
+
+def quoted(row):
+    """The name and the content of a row, as a statement has them."""
+    name, content = row
+    return f"(0x{name.hex()}, 0x{content.hex() or '00'})"
 
 
 def documents():

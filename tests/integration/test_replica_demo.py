@@ -25,3 +25,5 @@ def test_a_replica_that_loses_everything_comes_back_as_the_page_tells():
     story = replica_demo.Story()
     replica_demo.tell(story, MEGABYTES)
     assert plain(story.lines) == plain(shown())
+    (filled,) = (line for line in story.lines if "time zones" in line)
+    assert int(filled.split()[0]) > 400

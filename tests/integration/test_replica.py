@@ -1,30 +1,30 @@
-"""Replicas from the master, with real servers: cloned, proved, found to differ, repaired by themselves."""
+"""Replicas from the master, with real servers: cloned, proved, found to differ."""
 
+import contextlib
+import json
 import re
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from lab import LabError
 from lab.database import REPLICATION_PASSWORD
 from lab.salt import CONFIG_DIRECTORY
 
-from tests.support.replicas import REACTOR, attempts, clone, stop_by_an_error, until_repaired, written_to
+from tests.support.copying import restart_minions
+from tests.support.doorkeeper import Doorkeeper
+from tests.support.replicas import clone, written_to
+from tests.support.secrecy import Ears
 from tests.support.waiting import eventually
 
 NAMES = ("db1", "db2", "db3")
-DAILY = 2
-MASTER = {
-    "reactor": REACTOR,
-    "replica_repair": {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "daily": DAILY, "cooldown": 0},
-}
-ALERTS = "for i in 1 2 3 4 5; do salt-call --config-dir=/etc/salt event.send salt/beacon/db2/service/mariadb; done"
 
 
 @pytest.fixture(scope="module")
 def fleet():
     """A primary that is written to all the while, and two empty servers."""
-    with written_to(NAMES, MASTER) as lab:
+    with written_to(NAMES, {}) as lab:
         yield lab
 
 
@@ -49,17 +49,28 @@ def test_every_reason_against_a_clone_is_told_and_nothing_changes(fleet):
     assert "db1 holds 1 schemas, follows nobody and is writable" in words
 
 
+SPELLED = [REPLICATION_PASSWORD.rpartition('"')[2].replace("\\", n * "\\").encode() for n in (1, 2, 4)]
+"""The end of the password as it is, and as statements and JSON have it."""
+ENTITLED = re.compile(
+    r"master: /srv/pillar/replica\.sls|master: /var/cache/salt/master/pillar/db\d\.p"  # Salt's own
+    r"|db1: /srv/mysql/db1-bin\.\d+|db2: /srv/mysql/master\.info"  # what made the user, and MariaDB's own
+)
+
+
 def test_a_clone_under_load_ends_proved(fleet):
-    planned = clone(fleet, test=True)
+    """And shows nobody the password with which replicas log in."""
+    with Ears(fleet) as ears:
+        planned = clone(fleet, test=True)
+        done = clone(fleet)
+        heard = ears.heard(*SPELLED, told=planned.stdout + planned.stderr + done.stdout + done.stderr)
+    assert [place for place in heard if not ENTITLED.fullmatch(place)] == []
     assert (planned.returncode, planned.data["replicas"]) == (0, ["db2:/srv/mysql.incoming"])
-    done = clone(fleet)
     assert (done.returncode, done.data["result"]) == (0, "ok"), done.data
     proof = done.data["replicas"]["db2"]["proof"]
     assert proof["proved"]
     assert {each["what"] for each in proof["checks"]} >= {"threads", "read_only", "arrival", "position", "content"}
     assert proof["compared"]["rows"] > 20000
     assert fleet.machine("db1").output("ls", "/srv") == "mysql"
-    assert REPLICATION_PASSWORD not in done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -83,17 +94,26 @@ def test_a_clone_whose_log_is_purged_meanwhile_gives_back_the_old_data(fleet):
         assert fleet.machine(name).output(*beside) == "/srv/mysql"
 
 
+@contextlib.contextmanager
+def cloning(fleet):
+    """`salt-run replica.clone db1 db2` under way; gives its process."""
+    given = ["db1", "db2", "confirm=db2", "discard_own_writes=True", "lease=10"]
+    argv = ["salt-run", f"--config-dir={CONFIG_DIRECTORY}", "--out=json", "replica.clone", *given]
+    with fleet.master.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as runner:
+        try:
+            yield runner
+        finally:
+            if runner.poll() is None:
+                runner.terminate()
+
+
 @pytest.mark.slow
 @REPLICATED
 @pytest.mark.parametrize("step", ["replicate", "prove"])
 def test_when_the_runner_is_killed_on_the_way_the_old_data_is_back_within_the_lease(fleet, step):
-    options = ["db1", "db2", "confirm=db2", "discard_own_writes=True", "lease=10"]
-    argv = ["salt-run", f"--config-dir={CONFIG_DIRECTORY}", "replica.clone", *options]
-    with fleet.bus() as bus:
-        runner = fleet.master.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with fleet.bus() as bus, cloning(fleet) as runner:
         bus.await_event(f"salt/replica/{step}", 120)
         fleet.master.signal(runner, signal.SIGKILL)
-        runner.wait()
 
     def told():
         return fleet.run_module("db2", "replica.info").data["db2"]
@@ -102,6 +122,102 @@ def test_when_the_runner_is_killed_on_the_way_the_old_data_is_back_within_the_le
     assert (told()["datadir"], told()["unit"]["masked"]) == ("/srv/mysql", False)
     assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
     assert fleet.run_module("db2", "replica.discard").data["db2"] == {"removed": True}
+
+
+BEGINS = {
+    "check": ("db1", "mariadb"),
+    "backup": ("db1", "--stream=xbstream"),
+    "stream": ("db2", "mbstream", "-x"),
+    "prepare": ("db2", "mariadb-backup", "--prepare"),
+    "install": ("db2", "systemctl", "mask"),
+    "start": ("db2", "mariadbd", "--skip-slave-start"),
+}
+"""Where, and with what program, each step begins. From `install` on the old server is stopped."""
+
+
+def runner(fleet, process, _where):
+    fleet.master.signal(process, signal.SIGKILL)
+
+
+def minion(fleet, _process, where):
+    """With all that it has begun itself; it starts again."""
+    machine = fleet.machine(where)
+    (group,) = machine.cgroup.rglob("salt-minion.service")
+    (group / "cgroup.kill").write_text("1")
+
+
+def die(fleet, who, step):
+    """Just as this step of a clone begins; what the runner printed, and ended with."""
+    where, *words = BEGINS[step]
+    machine = fleet.machine(where)
+    with contextlib.ExitStack() as running:
+        with Doorkeeper(machine) as door:
+            process = running.enter_context(cloning(fleet))
+            with door.held(*words):
+                who(fleet, process, where)
+        if who is minion:
+            restart_minions(fleet, [machine])
+        out, _ = process.communicate(timeout=300)
+    return process.returncode, out
+
+
+def found(fleet):
+    """What a clone could leave otherwise than it was, on the donor and the replica; None while a server is down."""
+    try:
+        return [(standing(fleet.databases[name]), left_on(fleet.machine(name))) for name in NAMES[:2]]
+    except LabError:
+        return None
+
+
+def left_on(machine):
+    """What lies beside its data, and programs that work at a backup."""
+    return machine.run(["sh", "-c", "ls -A /srv; pgrep -l 'maria(db-)?backup|mbstream'"], check=False).stdout
+
+
+def discarded(fleet):
+    """Whether a backup that had arrived was removed; none is while it is still being prepared."""
+    told = fleet.run_module("db2", "replica.discard").data["db2"]
+    return isinstance(told, dict) and told["removed"]
+
+
+@pytest.mark.slow
+@REPLICATED
+@pytest.mark.parametrize("step", BEGINS)
+def test_a_runner_that_is_killed_at_any_step_leaves_at_most_a_backup_to_be_removed(fleet, step):
+    """Which goes on to arrive, or to be prepared, without it."""
+    before = found(fleet)
+    status, _ = die(fleet, runner, step)
+    assert status < 0
+    assert step == "check" or eventually(lambda: discarded(fleet))
+    assert eventually(lambda: found(fleet) == before)
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+    assert not discarded(fleet)
+
+
+def slow(*values):
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
+@REPLICATED
+@pytest.mark.parametrize("step", [*slow("prepare"), "install", *slow("start")])
+def test_when_the_minion_is_killed_at_a_step_all_is_as_it_was(fleet, step):
+    before = found(fleet)
+    status, told = die(fleet, minion, step)
+    assert (status, "db2 no longer runs replica." in told) == (2, True), told
+    assert eventually(lambda: found(fleet) == before)
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
+    assert not discarded(fleet)
+
+
+@pytest.mark.slow
+@REPLICATED
+@pytest.mark.parametrize("step", ["backup", "stream"])
+def test_while_the_backup_is_on_its_way_a_minion_that_is_killed_is_no_event(fleet, step):
+    before = found(fleet)
+    status, told = die(fleet, minion, step)
+    assert (status, json.loads(told)["result"]) == (0, "ok")
+    assert found(fleet)[0] == before[0]
+    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
 
 
 @pytest.mark.slow
@@ -161,8 +277,8 @@ def standing(database):
     """What a backup could leave otherwise than it was."""
     status = database.machine.run(["mariadb", "-e", "SHOW SLAVE STATUS\\G"]).stdout
     told = dict(re.findall(r"(\w+): *(.*)", status))
-    names = "Master_Host", "Slave_IO_Running", "Slave_SQL_Running"
-    beside = database.machine.output("sh", "-c", "ls -d /srv/mysql*; systemctl is-active mariadb")
+    names = [name for name in ("Master_Host", "Slave_IO_Running", "Slave_SQL_Running") if told]
+    beside = database.machine.output("sh", "-c", "ls -di /srv/mysql*; systemctl is-active mariadb")
     return {name: told[name] for name in names}, database.value("SELECT @@read_only"), beside
 
 
@@ -214,75 +330,3 @@ def test_a_wrong_position_is_no_proof(fleet):
     done = fleet.run_runner("replica.prove", "db2", "db1")
     assert (done.returncode, done.data["proved"]) == (2, False)
     assert any("'table shop.item' has" in reason for reason in done.data["reasons"]), done.data["reasons"]
-
-
-def alert(fleet, host):
-    """What any minion can say."""
-    fleet.call_local("db2", "event.send", f"salt/beacon/{host}/service/mariadb", mariadb={"running": False})
-
-
-def is_answer_of_the_reactor(tag, data):
-    return re.fullmatch("salt/run/[0-9]+/ret", tag) and data["fun"] == "runner.replica.recover"
-
-
-@pytest.mark.slow
-@REPLICATED
-def test_a_forged_alert_for_a_healthy_server_or_the_primary_changes_nothing(fleet):
-    """Whoever is asked then tells how it is."""
-    before = attempts(fleet)
-    for host, found in (("db1", "healthy"), ("db2", "healthy"), ("nobody", "forbidden")):
-        assert fleet.run_runner("replica.recover", host).data["result"] == found
-    for host in ("db1", "db2", "nobody"):
-        with fleet.bus() as bus:
-            alert(fleet, host)
-            assert any(is_answer_of_the_reactor(tag, data) for tag, data in bus.events(timeout=120))
-    assert attempts(fleet) == before
-
-
-def destroy(fleet):
-    """The server of db2 is killed and its data is gone."""
-    fleet.machine("db2").run(["sh", "-c", "pkill -9 -x mariadbd; rm -rf /srv/mysql"])
-
-
-@pytest.mark.slow
-@REPLICATED
-def test_a_replica_that_is_killed_and_loses_its_data_comes_back_proved_while_nobody_does_anything(fleet):
-    before = attempts(fleet)
-    with fleet.bus() as bus:
-        destroy(fleet)
-        more = fleet.machine("db2").popen(["sh", "-c", ALERTS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        told = list(until_repaired(bus))
-        assert more.wait() == 0
-    assert told[-1][0] == "salt/replica/repaired", told
-    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
-    assert attempts(fleet) == [*before, "repaired"]
-
-
-@pytest.mark.slow
-@REPLICATED
-def test_a_replica_whose_applying_thread_stopped_with_an_error_is_rebuilt(fleet):
-    with fleet.bus() as bus:
-        stop_by_an_error(fleet)
-        told = list(until_repaired(bus))
-    assert told[-1][0] == "salt/replica/repaired", told
-    assert any("error 1032" in reason for _, data in told for reason in data.get("reasons", ())), told
-    assert fleet.run_runner("replica.prove", "db2", "db1").data["proved"]
-
-
-@pytest.mark.slow
-@REPLICATED
-def test_beyond_the_daily_number_a_person_is_needed(fleet):
-    while len(attempts(fleet)) < DAILY:
-        with fleet.bus() as bus:
-            destroy(fleet)
-            assert list(until_repaired(bus))[-1][0] == "salt/replica/repaired"
-    destroy(fleet)
-    words = f"shop had {DAILY} automatic repairs within a day"
-
-    def held_back():
-        """Once systemd has given up to start it again."""
-        told = fleet.run_runner("replica.patrol").data["hosts"]["db2"]
-        return told["result"] == "forbidden" and words in told["reasons"][-1]
-
-    assert eventually(held_back)
-    assert attempts(fleet) == DAILY * ["repaired"]

@@ -6,8 +6,7 @@ import json
 import pytest
 
 from tests.support.copying import restart_minions
-from tests.support.replicas import REACTOR, attempts, clone, stop_by_an_error, written_to
-from tests.support.waiting import eventually
+from tests.support.replicas import REACTOR, attempts, clone, lose_the_log, stop_by_an_error, written_to
 
 NAMES = ("db1", "db2")
 REPAIR = {"clusters": {"shop": {"primary": "db1", "replicas": ["db2"]}}, "approve": True, "daily": 9, "cooldown": 0}
@@ -39,23 +38,6 @@ def configure(fleet, config):
     place.write_text(json.dumps(config))
     fleet.master.run(["systemctl", "restart", "salt-master"])
     restart_minions(fleet, [fleet.machine(name) for name in NAMES])
-
-
-def lose_the_log(fleet):
-    """What the primary logged while the replica did not listen is gone."""
-    primary, replica = fleet.databases["db1"], fleet.databases["db2"]
-    replica.sql("STOP SLAVE")
-    primary.sql("INSERT INTO item (name) VALUES ('missed')", "shop")
-    primary.sql("FLUSH BINARY LOGS")
-    last = primary.sql("SHOW MASTER STATUS")[0][0]
-
-    def purged():
-        """A server keeps a log for as long as its storage may need it after a crash."""
-        primary.sql(f"PURGE BINARY LOGS TO '{last}'")
-        return primary.sql("SHOW BINARY LOGS")[0][0] == last
-
-    assert eventually(purged)
-    replica.sql("START SLAVE")
 
 
 def lose_the_data(fleet):

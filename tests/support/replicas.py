@@ -1,12 +1,14 @@
 """A master that repairs replicas, and a primary that is written to all the while."""
 
 import contextlib
+import json
 import shutil
 
 from lab import Lab
 from lab.database import REPLICATION_PASSWORD, Database
 
 from tests.conftest import CHECKOUT
+from tests.support.waiting import eventually
 
 CONTENT = """
 CREATE DATABASE shop; USE shop; CREATE TABLE item (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80));
@@ -19,8 +21,8 @@ CREATE PROCEDURE shop.work() BEGIN LOOP INSERT INTO shop.item (name) VALUES (UUI
 """
 REACTION = [str(CHECKOUT / "reactor/replica_alert.sls")]
 REACTOR = [{"salt/beacon/*/service/mariadb": REACTION}, {"salt/beacon/*/log/replication": REACTION}]
+PILLAR = {"replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}}}
 MINION = {
-    "replica": {"replication": {"user": "repl", "password": REPLICATION_PASSWORD}},
     "beacons": {
         "service": [{"services": {"mariadb": {"onchangeonly": True}}}, {"interval": 3}],
         "log": [
@@ -37,6 +39,7 @@ def written_to(names, master_config):
     """A lab of servers: the first is a primary under load, the others are empty."""
     with Lab(minions=names, databases=names, master_config=master_config, minion_config=MINION) as lab:
         shutil.copytree(CHECKOUT / "orch", lab.master.path("/srv/salt/orch"))
+        give_pillar(lab)
         lab.databases = {name: Database(lab.machine(name)) for name in names}
         for database in lab.databases.values():
             log_to_a_file(database)
@@ -49,6 +52,15 @@ def written_to(names, master_config):
         yield lab
         writer.terminate()
         writer.wait()
+
+
+def give_pillar(lab):
+    """What replicas log in with: known to the minions, and in no file of theirs."""
+    place = lab.master.path("/srv/pillar")
+    place.mkdir()
+    (place / "top.sls").write_text(json.dumps({"base": {"*": ["replica"]}}))
+    (place / "replica.sls").write_text(json.dumps(PILLAR))
+    assert all(lab.run_module("*", "saltutil.refresh_pillar", wait=True).data.values())
 
 
 def log_to_a_file(database):
@@ -69,6 +81,23 @@ def stop_by_an_error(fleet):
     """The applying thread of db2 does not find a row that its primary changes."""
     fleet.databases["db2"].sql("SET sql_log_bin=0; DELETE FROM item WHERE id=5", "shop")
     fleet.databases["db1"].sql("UPDATE item SET name=UUID() WHERE id=5", "shop")
+
+
+def lose_the_log(fleet):
+    """What the primary logged while the replica did not listen is gone."""
+    primary, replica = fleet.databases["db1"], fleet.databases["db2"]
+    replica.sql("STOP SLAVE")
+    primary.sql("INSERT INTO item (name) VALUES ('missed')", "shop")
+    primary.sql("FLUSH BINARY LOGS")
+    last = primary.sql("SHOW MASTER STATUS")[0][0]
+
+    def purged():
+        """A server keeps a log for as long as its storage may need it after a crash."""
+        primary.sql(f"PURGE BINARY LOGS TO '{last}'")
+        return primary.sql("SHOW BINARY LOGS")[0][0] == last
+
+    assert eventually(purged)
+    replica.sql("START SLAVE")
 
 
 def until_repaired(bus):

@@ -190,20 +190,24 @@ class Ears:
 
 
 def files(machine):
-    """(what, bytes) of every file that the machine has ever written, on its disk and in its memory."""
+    """(what, bytes) of every file that the machine has ever written, on its disk and in its memory, each once."""
+    seen = set()
     places = {machine.home / part: "" for part in ("upper", "disk")}
     places |= {machine.path(path): path for path in IN_MEMORY + MOUNTED}
     for place, inside in places.items():
-        for path in regular_files(place):
+        for path, identity in regular_files(place):
             named = f"{inside}/{path.relative_to(place)}"
-            if not named.startswith(SALTS_OWN_KEYS):
+            if identity not in seen and not named.startswith(SALTS_OWN_KEYS):
+                seen.add(identity)
                 with suppress(FileNotFoundError):
                     yield f"{machine.name}: {named}", path.read_bytes()
 
 
 def regular_files(place):
+    """(path, what it is the same file by) of each below a directory."""
     for directory, _, names in os.walk(place):
         for path in (Path(directory, name) for name in names):
             with suppress(FileNotFoundError):
-                if stat.S_ISREG(path.lstat().st_mode):
-                    yield path
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    yield path, (status.st_dev, status.st_ino)

@@ -58,15 +58,21 @@ def of_arrival(gtid: str, trouble: str = "") -> Check:
 
 def of_counts(primary: Mapping[str, Any], replica: Mapping[str, Any]) -> list[Check]:
     """That both were counted at one position, and are equal there."""
-    same_place = bool(primary["mark"]["gtid"]) and _gtids(primary) == _gtids(replica)
+    same_place = not primary["mark"]["gtid"] or _gtids(primary) == _gtids(replica)
     equal = primary["root"] == replica["root"]
-    where = primary["mark"]["gtid"] or f"{primary['mark']['file']}:{primary['mark']['position']}"
+    where = _where(primary)
+    apart = f"the primary was counted at {where}, the replica at {_where(replica)}"
     rows = f"{primary['tables']} tables with {primary['rows']} rows and {primary['objects']} definitions"
     words = f"{rows} are equal at {where}" if equal else f"they differ at {where}"
     return [
-        Check("position", same_place or not primary["mark"]["gtid"], f"both were counted at {where}"),
+        Check("position", same_place, f"both were counted at {where}" if same_place else apart),
         Check("content", equal, words),
     ]
+
+
+def _where(count: Mapping[str, Any]) -> str:
+    mark = count["mark"]
+    return str(mark["gtid"] or f"{mark['file']}:{mark['position']}")
 
 
 def _gtids(count: Mapping[str, Any]) -> Mapping[str, Any]:

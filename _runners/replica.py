@@ -66,11 +66,17 @@ def _face(function):
 
 def _answer(function, args, given):
     misfit = calling.misfit(function, __virtualname__, args, given)
-    return _result({}, "refused", [misfit], REFUSED) if misfit else _caught(lambda: function(*args, **given))
+    if misfit:
+        return _result({}, "refused", [misfit], REFUSED)
+    try:
+        return _caught(lambda: function(*args, **given))
+    except (KeyboardInterrupt, SystemExit):
+        text = "Interrupted: what was begun on a host and not settled is taken back there, at the latest by its lease."
+        return _result({}, "unknown", [text], UNKNOWN)
 
 
 def _caught(work):
-    """What `work` returns, or a result that tells what it raised."""
+    """What `work` returns, or a result that tells what it raised; who interrupts it, interrupts its callers too."""
     try:
         return work()
     except ReplicaRefused as error:
@@ -79,9 +85,6 @@ def _caught(work):
         return _result({}, "refused", [error.text], REFUSED)
     except (ReplicaError, PlanError) as error:
         return _result({"error": error.as_dict()}, "failed", [error.text], FAILED)
-    except (KeyboardInterrupt, SystemExit):
-        text = "Interrupted: what was begun on a host and not settled is taken back there, at the latest by its lease."
-        return _result({}, "unknown", [text], UNKNOWN)
     except Exception as error:
         return _result({}, "failed", [drive.bug(error).text], FAILED)
 
@@ -219,8 +222,9 @@ def recover(host, test=False):
     test : False
         Only tell what would be done.
 
-    Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, failed), ``host``, ``reasons``,
-    ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Unsettled: for a minute
+    Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, refused, failed, unknown), ``host``,
+    ``reasons``, ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Refused: a
+    repair was due, and what it needs is not so, such as room; its server is as it was. Unsettled: for a minute
     it, or its primary, could not be asked, or systemd was starting or stopping it. Forbidden: a primary, or what may be
     or have been one, a server with replicas, one that follows nobody, one that was masked by a person, a second repair
     in its cluster, one within the cooldown or beyond the daily number. Each attempt counts, also one that fails.
@@ -239,8 +243,9 @@ def patrol():
     """
     Look at all replicas of all clusters, and recover those that are broken. Meant for cron on the master.
 
-    Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``hosts`` (for each what ``replica.recover``
-    returns).
+    Returns a dict: ``result`` (ok, failed, unknown), ``reasons``, ``retcode``, ``hosts`` (for each what
+    ``replica.recover`` returns). Failed: a repair failed, or was due and refused. Unknown: somebody interrupted it, and
+    the hosts that it had not come to were left alone.
 
     CLI Example:
 
@@ -249,8 +254,8 @@ def patrol():
         salt-run replica.patrol
     """
     found = {host: _recover(host, False, False, 0) for cluster in _rules().clusters for host in cluster.replicas}
-    failed = [reason for each in found.values() if each["result"] == "failed" for reason in each["reasons"]]
-    return _result({"hosts": found}, "failed" if failed else "ok", failed, FAILED if failed else OK)
+    wrong = [reason for each in found.values() if each["retcode"] != OK for reason in each["reasons"]]
+    return _result({"hosts": found}, "failed" if wrong else "ok", wrong, FAILED if wrong else OK)
 
 
 @_face

@@ -5,7 +5,7 @@ import pytest
 from replicamaster import repairing
 from replicamaster.ledger import Book
 from replicaplan import repair
-from replicaplan.errors import CopyFailed
+from replicaplan.errors import CopyFailed, ReplicaRefused
 from tests.support import runners
 
 face = runners.load("replica")
@@ -44,7 +44,7 @@ def looked(monkeypatch):
     def recover(_hosts, _rules, host, _rebuild, _tell, approved, patience):
         seen.append((host, approved, patience))
         result = ends.get(host, "healthy")
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             raise result
         return {"result": result, "reasons": [f"{host} is {result}"]}
 
@@ -67,6 +67,22 @@ def test_a_patrol_goes_on_after_a_repair_that_failed_and_tells_it(run, looked):
     assert (answer["result"], answer["retcode"], answer["reasons"]) == ("failed", 2, ["no room"])
     results = {host: told["result"] for host, told in answer["hosts"].items()}
     assert results == {"db2": "failed", "db3": "proposed", "db5": "repaired"}
+
+
+def test_a_patrol_tells_of_a_repair_that_was_refused_after_it_began(run, looked):
+    looked[1]["db3"] = ReplicaRefused(["db3 has no room."])
+    answer = run("patrol")
+    assert (answer["result"], answer["retcode"], answer["reasons"]) == ("failed", 2, ["db3 has no room."])
+    assert answer["hosts"]["db3"]["result"] == "refused" and "db5" in answer["hosts"]
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt(), SystemExit()])
+def test_who_interrupts_a_patrol_ends_all_of_it(run, looked, signal):
+    looked[1]["db3"] = signal
+    answer = run("patrol")
+    assert (answer["result"], answer["retcode"]) == ("unknown", 6)
+    assert "Interrupted" in answer["reasons"][0]
+    assert [host for host, *_ in looked[0]] == ["db2", "db3"]
 
 
 @pytest.mark.parametrize(("called", "seen"), [({"__cli": "salt-run"}, "replica: repaired, host db2\n"), ({}, "")])

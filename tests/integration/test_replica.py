@@ -53,7 +53,7 @@ SPELLED = [REPLICATION_PASSWORD.rpartition('"')[2].replace("\\", n * "\\").encod
 """The end of the password as it is, and as statements and JSON have it."""
 ENTITLED = re.compile(
     r"master: /srv/pillar/replica\.sls|master: /var/cache/salt/master/pillar/db\d\.p"  # Salt's own
-    r"|db1: /srv/mysql/db1-bin\.\d+|db2: /srv/mysql/master\.info"  # what made the user, and MariaDB's own
+    r"|db1: /var/log/mysql/mysql-bin\.\d+|db2: /srv/mysql/master\.info"  # what made the user, and MariaDB's own
 )
 
 
@@ -70,6 +70,8 @@ def test_a_clone_under_load_ends_proved(fleet):
     assert proof["proved"]
     assert {each["what"] for each in proof["checks"]} >= {"threads", "read_only", "arrival", "position", "content"}
     assert proof["compared"]["rows"] > 20000
+    moved = [f"/var/log/mysql/{base}-bin.before-" for base in ("mysql", "relay")]
+    assert [place.partition("before-")[0] + "before-" for place in done.data["replicas"]["db2"]["kept_logs"]] == moved
     assert fleet.machine("db1").output("ls", "/srv") == "mysql"
 
 

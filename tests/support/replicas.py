@@ -31,7 +31,12 @@ MINION = {
         ],
     },
 }
-LOGGED = "[mariadbd]\nlog_error = /var/log/mysql/error.log\n"
+LOGS = """\
+[mariadbd]
+log_error = /var/log/mysql/error.log
+log_bin = /var/log/mysql/mysql-bin
+relay_log = /var/log/mysql/relay-bin
+"""
 
 
 @contextlib.contextmanager
@@ -42,7 +47,7 @@ def written_to(names, master_config):
         give_pillar(lab)
         lab.databases = {name: Database(lab.machine(name)) for name in names}
         for database in lab.databases.values():
-            log_to_a_file(database)
+            log_elsewhere(database)
             database.create()
         primary = lab.databases[names[0]]
         primary.allow_replication()
@@ -63,9 +68,9 @@ def give_pillar(lab):
     assert all(lab.run_module("*", "saltutil.refresh_pillar", wait=True).data.values())
 
 
-def log_to_a_file(database):
-    """As on many a host; a beacon reads it."""
-    database.machine.path("/etc/mysql/mariadb.conf.d/91-log.cnf").write_text(LOGGED)
+def log_elsewhere(database):
+    """As on many a host: not in the data directory. A beacon reads the log of errors."""
+    database.machine.path("/etc/mysql/mariadb.conf.d/91-log.cnf").write_text(LOGS)
     database.machine.run(["install", "--directory", "--owner=mysql", "/var/log/mysql"])
 
 

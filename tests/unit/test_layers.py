@@ -4,7 +4,9 @@
     saltface                      Salt, and of the packages only what plans
     transferworker                the packages that touch a host; never Salt, never the planner
     transfermaster                saltface, the planner, of datamover errors, documents and locks; never Salt itself
-    packages                      the standard library and themselves; never Salt, never each other
+    replicahost                   the packages that touch a host, and replicaplan; never Salt, never the master's
+    replicamaster                 saltface, both planners, transfermaster, of datamover documents; never Salt itself
+    packages that plan or move    the standard library and what their row names; never Salt, never each other
 """
 
 import ast

@@ -511,7 +511,7 @@ def go_on(nonce=None):
     return _answer(nonce, lambda: replicating.go_on(_running(), _state_dir()))
 
 
-def count(name, stands=False, lock_others=False, skip=None, nonce=None):
+def count(name, stands=False, lock_others=False, nonce=None):
     """
     Count the rows of all tables with chunk checksums, and take digests of all definitions and accounts.
 
@@ -519,20 +519,19 @@ def count(name, stands=False, lock_others=False, skip=None, nonce=None):
         Letters and digits under which the result is kept on this host.
 
     stands : False
-        On a paused replica: all tables as they stand. Otherwise in one consistent snapshot, of InnoDB tables alone.
+        On a paused replica: the tables as they stand. Otherwise in one consistent snapshot.
 
     lock_others : False
-        In a snapshot: also tables of other engines, under a global read lock for as long as counting those takes.
-
-    skip
-        Tables that are left out, as ``unproved`` of another count names them.
+        Also tables of other engines than InnoDB; in a snapshot under a global read lock for as long as counting those
+        takes. Two counts that are to be compared need the same here.
 
     nonce
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``mark`` (``gtid``, ``file``, ``position`` of what was counted), ``root`` (one digest over
     everything: equal on two servers whose data and definitions are equal), ``tables``, ``rows``, ``objects`` (how
-    many), ``unproved`` (tables that were not counted: schema, name, engine), ``seconds``, ``pages``.
+    many), ``unproved`` (tables that were not counted: schema, name, engine; of many the first),
+    ``unproved_in_all`` (how many), ``seconds``, ``pages``.
 
     CLI Example:
 
@@ -540,16 +539,16 @@ def count(name, stands=False, lock_others=False, skip=None, nonce=None):
 
         salt db1 replica.count today
     """
-    return _answer(nonce, lambda: _count(str(name), stands, lock_others, skip or ()))
+    return _answer(nonce, lambda: _count(str(name), stands, lock_others))
 
 
-def _count(name, stands, lock_others, skip):
+def _count(name, stands, lock_others):
     found = _running()
     counting.check_version(found.options["version"])
     if not stands:
-        return counting.count(found.server, _state_dir(), name, False, lock_others, skip)
+        return counting.count(found.server, _state_dir(), name, False, lock_others)
     with holds.find(_state_dir(), replicating.PAUSE_NAME).working():
-        return counting.count(found.server, _state_dir(), name, True, skip=skip)
+        return counting.count(found.server, _state_dir(), name, True, lock_others)
 
 
 def page(name, number=0, nonce=None):

@@ -198,7 +198,8 @@ def prove(replica, primary, lock_others=False, timeout=3600):
     Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``proved``, ``checks`` (``what``, ``ok``,
     ``text``: that what the primary logged after the start arrived, that both were counted at one position, rows and
     definitions equal, both threads run, whom it follows, read_only, no transactions of its own), ``compared``
-    (``mark``, ``root``, ``tables``, ``rows``, ``objects``, ``seconds``), ``unproved`` (schema, table, engine).
+    (``mark``, ``root``, ``tables``, ``rows``, ``objects``, ``seconds``), ``unproved`` (schema, table, engine; of many
+    the first), ``unproved_in_all`` (how many).
 
     CLI Example:
 

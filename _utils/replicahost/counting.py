@@ -24,13 +24,14 @@ DEFINED_ANEW = "Definitions changed while the primary was counted; count again."
 CHANGED = frozenset({1049, 1054, 1146, 1412})
 
 
-def count(server, state_dir, name, here, lock_others=False, skip=()):
+def count(server, state_dir, name, here, lock_others=False):
     """Count this server and keep the result under a name; `here` counts where a replica stands, else in a snapshot.
 
-    Returns {"mark", "root", "tables", "rows", "objects", "unproved", "seconds", "pages"}.
+    Both leave out tables of other engines unless `lock_others`, by one rule, as their counts are to be compared.
+    Returns {"mark", "root", "tables", "rows", "objects", "unproved", "unproved_in_all", "seconds", "pages"}.
     """
     began = time.monotonic()
-    lines = _standing(server, skip) if here else _in_snapshot(server, lock_others)
+    lines = _standing(server, lock_others) if here else _in_snapshot(server, lock_others)
     place = _file(state_dir, name)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     documents.save(place, lines)
@@ -42,10 +43,9 @@ def _inventory(server):
     return sums.tables(server.documents(sums.inventory(), PATIENCE))
 
 
-def _standing(server, skip):
-    left_out = {(schema, table) for schema, table, _ in skip}
-    tables = [table for table in _inventory(server) if (table["schema"], table["name"]) not in left_out]
-    return _entries(tables, server.documents(standing_script(tables), PATIENCE), proves_others=True)
+def _standing(server, others):
+    tables = _inventory(server)
+    return _entries(tables, server.documents(standing_script(_counted(tables, others)), PATIENCE), others)
 
 
 def _in_snapshot(server, lock_others):
@@ -59,7 +59,7 @@ def _in_snapshot(server, lock_others):
         raise NotProved(f"{DEFINED_ANEW} {error.text}", again=True) from error
     if _inventory(server) != tables:
         raise NotProved(DEFINED_ANEW, again=True)
-    return _entries(tables, printed, proves_others=lock_others)
+    return _entries(tables, printed, lock_others)
 
 
 def check_version(version):
@@ -72,7 +72,7 @@ def check_version(version):
 def snapshot_script(tables, lock_others):
     """All in one session and one snapshot; definitions before it and at its end, so that the mark lies between them."""
     shaky = [table for table in tables if not sums.is_transactional(table)]
-    firm = [table for table in tables if sums.is_transactional(table)]
+    firm = _counted(tables, others=False)
     begin = [sums.BEGIN, _marked("before"), *([sums.LOCK.format(seconds=LOCK_PATIENCE)] if lock_others else [])]
     locked = [*map(sums.count, shaky), sums.UNLOCK] if lock_others else []
     ends = [sums.SNAPSHOT, sums.MARK, *locked, *map(sums.count, firm), _marked("after")]
@@ -88,7 +88,7 @@ def _marked(when):
     return f"SELECT JSON_OBJECT('what', 'definitions', 'when', '{when}');" + sums.definitions()
 
 
-def _entries(tables, printed, proves_others):
+def _entries(tables, printed, others):
     """{"mark", "tables": [...], "objects": [...], "unproved": [...]} from what the session printed."""
     (mark,) = [each for each in printed if each["what"] == "mark"]
     starts = [number for number, each in enumerate(printed) if each["what"] == "definitions"]
@@ -96,13 +96,17 @@ def _entries(tables, printed, proves_others):
     if _objects(printed[starts[0]:]) != objects and len(starts) > 1:
         raise NotProved(DEFINED_ANEW, again=True)
     chunks = [each for each in printed if each["what"] == "chunk"]
-    counted = [table for table in tables if proves_others or sums.is_transactional(table)]
+    counted = _counted(tables, others)
     return {
         "mark": {name: mark[name] for name in ("file", "position", "gtid")},
         "tables": [_table(table, chunks) for table in counted],
         "objects": objects,
         "unproved": [[table["schema"], table["name"], table["engine"]] for table in tables if table not in counted],
     }
+
+
+def _counted(tables, others):
+    return [table for table in tables if others or sums.is_transactional(table)]
 
 
 def _objects(printed):
@@ -133,6 +137,7 @@ def _told(lines):
         "rows": sum(table[2] for table in lines["tables"]),
         "objects": len(lines["objects"]),
         "unproved": lines["unproved"][:PAGE],
+        "unproved_in_all": len(lines["unproved"]),
         "pages": len(_paged(lines)),
     }
 

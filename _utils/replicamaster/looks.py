@@ -114,8 +114,10 @@ def _notes(replica: Answer) -> Iterable[str]:
 
 
 def _unproved(proof: Answer) -> Iterable[str]:
-    left_out = [f"{schema}.{table} ({engine})" for schema, table, engine in proof["unproved"]]
-    return [f"  not compared: {units.some(left_out)}; lock_others=True compares them too"] if left_out else []
+    named = [f"{schema}.{table} ({engine})" for schema, table, engine in proof["unproved"]]
+    if not named:
+        return []
+    return [f"  not compared: {units.some(named, proof['unproved_in_all'])}; lock_others=True compares them too"]
 
 
 def _recovered(answer: Answer) -> Iterator[str]:

@@ -88,8 +88,7 @@ def _count_both(
         with kept(hosts, replica, "pause", LEASE):
             one = _count_primary(hosts, primary, name, lock_others)
         hosts.ask(replica, "advance", timeout + 60, mark=one["mark"], timeout=timeout)
-        skip = one["unproved"]
-        return one, hosts.ask(replica, "count", LONG, name=name, stands=True, skip=skip)
+        return one, hosts.ask(replica, "count", LONG, name=name, stands=True, lock_others=lock_others)
 
 
 def _count_primary(hosts: Hosts, primary: str, name: str, lock_others: bool) -> dict[str, Any]:

@@ -116,7 +116,8 @@ def _difference(key: tuple[Any, ...], one: Sequence[Any] | None, other: Sequence
     if one == other:
         return ""
     if one is None or other is None:
-        return f"{what!r} is only on the {'replica' if one is None else 'primary'}."
+        found = "was counted" if kind == "row" else "is"
+        return f"{what!r} {found} only on the {'replica' if one is None else 'primary'}."
     if kind == "row" and one[0] != other[0]:
         return f"{what!r} has {one[0]} rows on the primary and {other[0]} on the replica."
     return f"{what!r} differs."
@@ -131,4 +132,5 @@ def report(checks: Sequence[Check], counts: Mapping[str, Any], differing: Sequen
         "checks": [check.as_dict() for check in checks],
         "compared": {name: counts.get(name) for name in ("mark", "root", "tables", "rows", "objects", "seconds")},
         "unproved": counts.get("unproved", []),
+        "unproved_in_all": counts.get("unproved_in_all", 0),
     }

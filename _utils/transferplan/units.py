@@ -78,8 +78,8 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def some(names: Sequence[str]) -> str:
-    """`db1`, `db1 and db2`, `db1, db2, db3 and 97 more`."""
-    rest = len(names) - SHOWN
+def some(names: Sequence[str], in_all: int = 0) -> str:
+    """`db1`, `db1 and db2`, `db1, db2, db3 and 97 more`; `in_all` is how many there are, if these are not all."""
+    rest = max(len(names), in_all) - len(names[:SHOWN])
     *first, last = (*names[:SHOWN], f"{rest:,} more") if rest > 0 else names
     return f"{', '.join(first)} and {last}" if first else last

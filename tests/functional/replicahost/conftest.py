@@ -117,7 +117,7 @@ class Pair:
         try:
             one = self.primary.minion.call("replica.count", "one", **options)
             self.call("replica.advance", one["mark"], timeout=60)
-            return one, self.call("replica.count", "one", stands=True, skip=one["unproved"])
+            return one, self.call("replica.count", "one", stands=True, **options)
         finally:
             self.call("replica.go_on")
 

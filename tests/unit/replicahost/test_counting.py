@@ -73,11 +73,32 @@ def test_other_engines_are_counted_under_a_lock_that_ends_before_the_rest_is_cou
     positions(server.script, "READ LOCK", "`shop`.`numbers`", "UNLOCK TABLES")
 
 
-def test_a_replica_that_stands_counts_all_but_what_its_primary_did_not(tmp_path):
-    server = Server({**MARK, "file": "", "position": 0}, *map(chunk, (ARIA, INNODB)), *definitions("after", VIEW))
-    told = counting.count(server, tmp_path, "one", here=True, skip=[["shop", "numbers", "InnoDB"]])
-    assert (told["tables"], told["unproved"]) == (2, [])
-    assert "`numbers`" not in server.script and "LOCK" not in server.script
+STANDS = {**MARK, "file": "", "position": 0}
+
+
+def test_a_replica_that_stands_leaves_out_what_its_primary_did(tmp_path):
+    server = Server(STANDS, chunk(INNODB), *definitions("after", VIEW))
+    told = counting.count(server, tmp_path, "one", here=True)
+    assert (told["tables"], told["unproved"]) == (1, [["shop", "old", "Aria"], ["shop", "numbers", "InnoDB"]])
+    assert told["root"] == counting.count(Server(*WHOLE), tmp_path, "two", here=False)["root"]
+    assert "`numbers`" not in server.script and "`old`" not in server.script
+
+
+def test_a_replica_that_stands_counts_other_engines_without_a_lock(tmp_path):
+    server = Server(STANDS, *map(chunk, (INNODB, ARIA, SEQUENCE)), *definitions("after", VIEW))
+    told = counting.count(server, tmp_path, "one", here=True, lock_others=True)
+    assert (told["tables"], told["unproved"]) == (3, [])
+    assert "LOCK" not in server.script
+
+
+def test_however_many_tables_take_no_part_both_leave_out_all_of_them_and_tell_how_many(tmp_path):
+    tables = (INNODB, *({**ARIA, "name": f"old{number}"} for number in range(200)))
+    one = counting.count(Server(*WHOLE, tables=tables), tmp_path, "one", here=False)
+    stands = Server(STANDS, chunk(INNODB), *definitions("after", VIEW), tables=tables)
+    other = counting.count(stands, tmp_path, "two", here=True)
+    assert one["root"] == other["root"]
+    for told in (one, other):
+        assert (told["tables"], len(told["unproved"]), told["unproved_in_all"]) == (1, counting.PAGE, 200)
 
 
 def test_definitions_that_change_meanwhile_are_no_count(tmp_path):

@@ -6,7 +6,7 @@ from tests.unit.replicaplan.facts import BACKUP, replica, server
 
 COUNT = {
     "mark": {"file": "b.1", "position": 9, "gtid": "0-1-7"}, "root": "aa", "tables": 1, "rows": 3, "objects": 2,
-    "unproved": [], "pages": 1, "seconds": 0.1,
+    "unproved": [], "unproved_in_all": 0, "pages": 1, "seconds": 0.1,
 }
 PROVED = {
     "sample": {"gtid": "0-1-7", "state": "0-1-7", "server_id": 1}, "wait": {}, "pause": {}, "advance": {}, "go_on": {},

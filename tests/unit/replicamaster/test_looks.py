@@ -49,6 +49,8 @@ def test_what_a_proof_left_out_is_told():
     told = {**proof(), "unproved": ENGINES}
     line = "  not compared: shop.t (MyISAM) and shop.u (Aria); lock_others=True compares them too"
     assert looks.prove_lines(told)[-1] == line
+    many = "  not compared: shop.t (MyISAM), shop.u (Aria) and 198 more; lock_others=True compares them too"
+    assert looks.prove_lines({**told, "unproved_in_all": 200})[-1] == many
 
 
 def test_what_is_not_equal_is_told_before_what_is():

@@ -35,6 +35,30 @@ def test_a_replica_without_an_installation_is_only_compared():
     assert hosts.steps("db2") == ["pause", "advance", "go_on"]
 
 
+class Counting(Hosts):
+    """Remembers how each host was asked to count."""
+
+    def __init__(self, *replicas, **answers):
+        super().__init__(*replicas, **answers)
+        self.counts = {}
+
+    def ask(self, host, function, timeout=0, /, **arguments):
+        if function == "count":
+            self.counts[host] = arguments
+        return super().ask(host, function, timeout, **arguments)
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_both_count_by_one_rule_however_much_is_told_of_what_it_leaves_out(others):
+    tables = [["shop", f"t{number}", "Aria"] for number in range(150)]
+    hosts = Counting("db2", count={**COUNT, "unproved": tables, "unproved_in_all": 200})
+    told = proving.prove(hosts, "db1", "db2", lock_others=others)
+    assert {host: asked["lock_others"] for host, asked in hosts.counts.items()} == {"db1": others, "db2": others}
+    assert {name for asked in hosts.counts.values() for name in asked} == {"name", "stands", "lock_others"}
+    kept = proving.short(told)
+    assert (len(kept["unproved"]), kept["unproved_in_all"]) == (proving.TOLD, 200)
+
+
 @pytest.mark.parametrize(("changes", "proved"), [(2, True), (3, False)])
 def test_a_primary_whose_definitions_change_meanwhile_is_counted_three_times_at_most(changes, proved):
     left = iter(range(changes))

@@ -70,12 +70,14 @@ def test_nothing_sampled_is_no_arrival():
 def test_differences_are_named():
     one = [["row", "x", "t", 3, "aa"], ["row", "x", "u", 3, "aa"], ["row", "x", "v", 1, "aa"]]
     one += [["definition", "view", "x.w", "d"]]
+    one += [["definition", "table", "x.v", "d"]]
     other = [["row", "x", "t", 4, "bb"], ["row", "x", "u", 3, "bb"], ["definition", "view", "x.w", "e"]]
     assert proof.differences(one, other) == [
+        "'table x.v' is only on the primary.",
         "'view x.w' differs.",
         "'table x.t' has 3 rows on the primary and 4 on the replica.",
         "'table x.u' differs.",
-        "'table x.v' is only on the primary.",
+        "'table x.v' was counted only on the primary.",
     ]
 
 

@@ -138,7 +138,7 @@ def install_and_start(pair, **options):
     return pair.call("replica.start_isolated")
 
 
-def test_new_data_is_installed_proved_and_settled(pair):
+def test_new_data_is_installed_and_replicates_equal_and_is_not_settled_without_a_proof(pair):
     isolated = install_and_start(pair)
     assert (isolated["channels"], isolated["variables"]["read_only"], isolated["schemas"]) == ([], "ON", ["shop"])
     pair.call("replica.point", pair.primary.machine.ip, donor_is_primary=True)

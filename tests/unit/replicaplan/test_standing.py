@@ -76,22 +76,49 @@ def test_two_servers_of_one_id_are_named():
     assert standing.same_ids({"db1": server(1), "db2": server(1)}) == ["db1 and db2 have the same server_id 1."]
 
 
-def test_a_target_has_to_be_able_to_read_the_donors_files():
-    fitting = replica()
-    assert standing.against_pair(server(), fitting, "db2") == []
-    assert standing.against_pair(server(version="11.4.2-MariaDB"), fitting, "db2") != []
-    assert standing.against_pair(server(variables={"innodb_page_size": 65536}), fitting, "db2") != []
-    assert standing.against_pair(server(plugins=["file_key_management"]), fitting, "db2") != []
-    assert standing.against_pair(server(), replica(tools={}), "db2") != []
+def test_a_target_that_can_read_the_donors_files_is_none_to_refuse():
+    assert standing.against_pair(server(), replica(), "db2") == []
+
+
+@pytest.mark.parametrize(
+    ("donor", "target", "words"),
+    [
+        (server(variables={"innodb_page_size": 65536}), replica(), "innodb_page_size=16384, the donor 65536"),
+        (server(), replica(variables={"lower_case_table_names": 1}), "lower_case_table_names=1, the donor 0"),
+        (server(vendor="mysql"), replica(), "db2 runs mariadb, the donor mysql"),
+        (server(version="11.4.2-MariaDB"), replica(), "is older than the donor's 11.4.2-MariaDB"),
+        (server(plugins=["file_key_management"]), replica(), "lacks plugins that the donor has: file_key_management"),
+        (server(), replica(tools={}), "no backup tool"),
+    ],
+)
+def test_a_target_has_to_be_able_to_read_the_donors_files(donor, target, words):
+    (sentence,) = standing.against_pair(donor, target, "db2")
+    assert words in sentence
+
+
+def isolated(variables=None, **other):
+    """A server that was started on new data as it should be."""
+    return server(variables={"read_only": "ON", **(variables or {})}, **other)
 
 
 def test_a_server_is_isolated_when_it_is_all_it_should_be():
-    told = server(variables={"read_only": "ON"})
-    assert standing.against_isolation(told, "/srv/mysql", BACKUP) == []
-    assert standing.against_isolation(told, "/srv/other", BACKUP) != []
-    assert standing.against_isolation(server(), "/srv/mysql", BACKUP) != []
-    assert standing.against_isolation({**told, "schemas": []}, "/srv/mysql", BACKUP) != []
-    partly = server(variables={"read_only": "ON", "replicate_do_db": "shop", "replicate_ignore_db": ""})
-    (sentence,) = standing.against_isolation(partly, "/srv/mysql", BACKUP)
-    assert "only a part (replicate_do_db=shop)" in sentence
-    assert standing.against_isolation({**told, "channels": [channel()]}, "/srv/mysql", BACKUP) != []
+    assert standing.against_isolation(isolated(), "/srv/mysql", BACKUP) == []
+    halted = isolated(channels=[channel(io="No", sql="No")])
+    assert standing.against_isolation(halted, "/srv/mysql", BACKUP) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (isolated(datadir="/srv/other"), "runs on /srv/other, not on /srv/mysql"),
+        (isolated({"read_only": "OFF"}), "did not start read-only"),
+        (isolated({"event_scheduler": "ON"}), "The event scheduler runs on the new data"),
+        (isolated(channels=[channel(sql="No")]), "Replication started by itself"),
+        (isolated(channels=[channel(io="No")]), "Replication started by itself"),
+        (isolated(schemas=[]), "shows 0 schemas where the backup has 1"),
+        (isolated({"replicate_do_db": "shop", "replicate_ignore_db": ""}), "only a part (replicate_do_db=shop)"),
+    ],
+)
+def test_a_server_that_is_not_isolated_is_told_why(told, words):
+    (sentence,) = standing.against_isolation(told, "/srv/mysql", BACKUP)
+    assert words in sentence

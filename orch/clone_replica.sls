@@ -2,8 +2,9 @@
 #
 #   salt-run state.orch orch.clone_replica pillar='{"source": "db1", "replicas": ["db2", "db3"], "confirm": ["db2", "db3"]}'
 #
-# `primary` names whom they shall follow, if the source is a replica. `options` may hold whatever
-# `salt-run -d replica.clone` lists, such as {"lock_others": true}.
+# `primary` names whom they shall follow, if the source is a replica. `options` may hold whatever else
+# `salt-run -d replica.clone` takes, such as {"lock_others": true}; options of the copy are one of these, such as
+# {"options": {"limit": "50M"}}.
 
 {% set options = pillar.get("options", {}) %}
 

@@ -223,7 +223,7 @@ def _allowed(open_files):
 
 
 def verify(path):
-    """Read all data files and compare the checksums of their pages; {"files", "bad": [{path, words}], "unread"}."""
+    """Read all data files and compare the checksums of their pages; {"files", "bad": [{path, words}]}."""
     backup = read(path)
     check_whole(backup)
     tool = find_tool(("innochecksum",), "checker of data files")

@@ -13,7 +13,7 @@ from pathlib import Path
 from datamover.host import documents
 from hosttools import backups, sums
 from replicaplan import standing
-from replicaplan.errors import DatabaseRefuses, NothingToUndo, NotProved
+from replicaplan.errors import DatabaseRefuses, NotProved, ReplicaRefused
 
 PATIENCE = 7 * 86400.0
 LOCK_PATIENCE = 20
@@ -159,14 +159,14 @@ def page(state_dir, name, number):
     place = _file(state_dir, name)
     lines = documents.load(place)
     if lines is None:
-        raise NothingToUndo(f"This host keeps no count {name!r}.")
+        raise ReplicaRefused([f"This host keeps no count {name!r}."])
     pages = _paged(lines)
     return pages[number] if 0 <= number < len(pages) else []
 
 
 def _file(state_dir, name):
     if not name.isalnum():
-        raise NothingToUndo(f"{name!r} is no name of a count.")
+        raise ReplicaRefused([f"{name!r} is no name of a count."])
     return Path(state_dir) / "replica" / "counts" / f"{name}.json"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import datamover
 from datamover.host import flock, process
 from hosttools.commands import Command, words
-from replicaplan.errors import ReplicaRefused, RollbackIncomplete
+from replicaplan.errors import ReplicaRefused, ServiceFailed
 
 from . import unit as units
 
@@ -53,7 +53,7 @@ def begin(place):
     units.reload()
     result = process.run(Command(("systemctl", "enable", "--quiet", "--now", f"{GUARD}.timer")))
     if result.status != 0:
-        raise RollbackIncomplete(f"The timer that would take changes back cannot be started: {words(result)}")
+        raise ServiceFailed(f"The timer that would take changes back cannot be started: {words(result)}")
 
 
 def _quoted(word):

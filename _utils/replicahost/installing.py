@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datamover.disk import destination, mounts
 from hosttools import backups, sql
 from replicaplan import clone, replacing, standing
-from replicaplan.errors import DatabaseSilent, ReplicaRefused, StartFailed
+from replicaplan.errors import DatabaseSilent, ReplicaRefused, ServiceFailed, StartFailed
 
 from . import backup as backing
 from . import datadir, discovery, holds, logfiles, records, replicating, running, tls, traces
@@ -50,7 +50,7 @@ def reasons(found, wish, host):
 def about_datadir(target, host):
     """Why no rename can exchange the data directory, whatever is to come there."""
     if os.path.ismount(target):
-        return replacing.against_place({"datadir": target, "datadir_is_mount": True}, host)
+        return [replacing.against_mount_point(target, host)]
     if os.path.islink(target):
         return [f"The data directory {target} of {host} is a symbolic link: let datadir name where it leads."]
     return _mounted_below(target)
@@ -143,10 +143,10 @@ def _check_gone(found):
     """systemd gives up on a server that takes too long to end, and knows nothing of one that it did not start."""
     name = found.unit.name
     if found.unit.pid and os.path.exists(f"/proc/{found.unit.pid}"):
-        raise StartFailed(f"{name} was stopped, but its process {found.unit.pid} lives on: its data was not touched.")
+        raise ServiceFailed(f"{name} was stopped, but its process {found.unit.pid} lives on: its data was not touched.")
     with contextlib.suppress(DatabaseSilent):
         found.server.do("DO 1")
-        raise StartFailed(f"{name} was stopped, but a database answers at {found.socket}: its data was not touched.")
+        raise ServiceFailed(f"{name} was stopped, but a database answers at {found.socket}: its data was not touched.")
 
 
 def _exchange(hold, found, prepared, kept):

@@ -15,7 +15,7 @@ import psutil
 from datamover.disk import kernel, mounts
 from datamover.host import documents
 from replicaplan import logs
-from replicaplan.errors import RollbackIncomplete, StartFailed
+from replicaplan.errors import RollbackIncomplete, ServiceFailed
 
 from .traces import SERVERS, servers_in
 
@@ -117,7 +117,7 @@ def _check_alone(found, host):
     """Once more, now that the server is down: nobody else may write into what is moved."""
     against = logs.against_files(look(found), found.owner.pw_name, host)
     if against:
-        raise StartFailed(f"{found.unit.name} was stopped, but its data was not touched: {' '.join(against)}")
+        raise ServiceFailed(f"{found.unit.name} was stopped, but its data was not touched: {' '.join(against)}")
 
 
 def _inodes(files):

@@ -4,7 +4,7 @@ import os
 import time
 
 from datamover.host import documents
-from replicaplan.errors import NothingToUndo, ReplicaRefused
+from replicaplan.errors import ReplicaRefused
 
 from . import datadir, holds
 
@@ -53,7 +53,7 @@ def drop_old(state_dir, confirm):
         raise ReplicaRefused(["An installation is under way: its old data may be needed until it is settled."])
     there = _there(state_dir)
     if not there:
-        raise NothingToUndo("There is no old data of an installation on this host.")
+        raise ReplicaRefused(["There is no old data of an installation on this host."])
     if confirm not in there:
         raise ReplicaRefused([f"confirm has to name what is removed: {' or '.join(there)}, not {confirm!r}."])
     places = (confirm, *there[confirm])  # what is left if this ends between them can still be named

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datamover.host import documents, process
 from hosttools.commands import Command, words
-from replicaplan.errors import NoDatabase, StartFailed
+from replicaplan.errors import NoDatabase, ServiceFailed, StartFailed
 
 DROP_INS = Path("/etc/systemd/system")
 DROP_IN = "salt-transfer-replica.conf"
@@ -86,7 +86,7 @@ def hold_down(name):
     mask(name)
     if look(name).runs:
         unmask(name)
-        raise StartFailed(f"{name} was started by somebody at the moment at which it was stopped.")
+        raise ServiceFailed(f"{name} was started by somebody at the moment at which it was stopped.")
 
 
 def unmask(name):
@@ -173,4 +173,4 @@ def reload():
 def _systemctl(verb, *names, patience=60.0):
     result = process.run(Command(("systemctl", verb, "--quiet", *(("--", *names) if names else ()))), patience)
     if result.status != 0:
-        raise StartFailed(f"systemctl {verb} {' '.join(names)} failed: {words(result)}")
+        raise ServiceFailed(f"systemctl {' '.join([verb, *names])} failed: {words(result)}")

@@ -119,4 +119,12 @@ class CopyFailed(ReplicaError):
     code, name = 143, "backup-not-arrived"
 
 
+class ServiceFailed(ReplicaError):
+    """systemd did not do what was asked of a unit, or its server lived on after that was stopped, or its files were in
+    use then. No new data was left in the place of the old; the text says which unit, and why.
+    """
+
+    code, name = 144, "service-failed"
+
+
 ERRORS: tuple[type[ReplicaError], ...] = tuple(ReplicaError.__subclasses__())

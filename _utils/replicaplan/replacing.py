@@ -99,14 +99,12 @@ def may_have_been_primary(told: Facts) -> bool:
     return told["files"]["schemas"] > 0 and not told["files"]["channels"]
 
 
-def against_place(told: Facts, host: str) -> list[str]:
-    """Why no directory can take the place of the data directory by a rename."""
-    if told["datadir_is_mount"]:
-        return [
-            f"The data directory {told['datadir']} of {host} is a mount point and cannot be exchanged by a rename: let "
-            f"datadir be a directory below it, such as {told['datadir']}/data."
-        ]
-    return []
+def against_mount_point(datadir: str, host: str) -> str:
+    """Why no directory can take the place of a data directory that is one, by a rename."""
+    return (
+        f"The data directory {datadir} of {host} is a mount point and cannot be exchanged by a rename: let "
+        f"datadir be a directory below it, such as {datadir}/data."
+    )
 
 
 def is_writable_primary(told: Facts) -> bool:

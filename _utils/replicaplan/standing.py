@@ -64,7 +64,7 @@ def against_filters(told: Facts, host: str) -> list[str]:
     return [f"{host} is set to replicate only a part ({', '.join(found)}): it would not stay equal."] if found else []
 
 
-def coordinates(backup: Facts, donor_is_primary: bool, multi_source: bool = False) -> tuple[dict[str, Any], list[str]]:
+def coordinates(backup: Facts, donor_is_primary: bool) -> tuple[dict[str, Any], list[str]]:
     """Where a server made of this backup has to go on, and every reason why that cannot be known."""
     if donor_is_primary:
         found = dict(backup["coordinates"])
@@ -72,7 +72,7 @@ def coordinates(backup: Facts, donor_is_primary: bool, multi_source: bool = Fals
         return found, [] if known else ["The backup does not tell the primary's binary log position."]
     found = dict(backup["upstream"])
     against = []
-    if backup["channels"] > 1 or multi_source:
+    if backup["channels"] > 1:
         against.append("The donor follows several primaries; which coordinates are right cannot be told.")
     if not found["gtid"] and not (found["file"] and found["position"]):
         against.append("The backup of a replica does not tell where that was in its primary's log (--slave-info).")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from replicahost import counting
-from replicaplan.errors import DatabaseRefuses, NothingToUndo, NotProved
+from replicaplan.errors import DatabaseRefuses, NotProved, ReplicaRefused
 
 MARK = {"what": "mark", "file": "b.1", "position": 9, "gtid": "0-1-7"}
 INNODB = {"schema": "shop", "name": "item", "type": "BASE TABLE", "engine": "InnoDB"}
@@ -154,8 +154,8 @@ def test_a_count_is_kept_to_be_looked_at_in_pages(tmp_path):
     (row, definition) = counting.page(tmp_path, "one", 0)
     assert (row[:4], definition) == (["row", "shop", "item", 2], ["definition", "view", "shop.rich", "aa"])
     assert counting.page(tmp_path, "one", 1) == []
-    for name in ("two", "../one"):
-        with pytest.raises(NothingToUndo):
+    for name, words in (("two", "keeps no count 'two'"), ("../one", "'../one' is no name")):
+        with pytest.raises(ReplicaRefused, match=words):
             counting.page(tmp_path, name, 0)
 
 

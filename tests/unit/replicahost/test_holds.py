@@ -10,7 +10,7 @@ import pytest
 from datamover.host import flock, process
 from datamover.host.lease import Deadline
 from replicahost import guard, holds, undoing
-from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
+from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete, ServiceFailed, StartFailed
 
 
 @pytest.fixture
@@ -318,6 +318,14 @@ def test_a_guard_that_cannot_be_ended_stays_whole_and_is_ended_by_its_next_run(t
     assert (there(units), (place / "code").is_dir()) == (GUARDED, True)
     systemd.status = 0
     assert (holds.take_back_overdue(place), there(units)) == ([], [])
+
+
+def test_without_its_guard_nothing_is_held(tmp_path, units, systemd, monkeypatch):
+    monkeypatch.setattr(guard.units, "reload", lambda: None)
+    systemd.status = 1
+    with pytest.raises(ServiceFailed, match="The timer that would take changes back cannot be started"):
+        holds.begin(tmp_path, "pause", 30)
+    assert not holds.directory(tmp_path).joinpath("pause").exists()
 
 
 def test_the_program_of_the_guard_is_not_written_anew_while_one_may_read_it(tmp_path, units, systemd):

@@ -8,7 +8,7 @@ import pytest
 
 from hosttools.backups import Coordinates
 from replicahost import claims, discovery, guard, holds, installing, records, settings, undoing
-from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, StartFailed
+from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, ServiceFailed
 from tests.unit.replicaplan.facts import log, replica
 
 from .test_backup import BEFORE, make
@@ -144,7 +144,7 @@ def test_a_server_that_is_gone_after_its_unit_was_stopped_can_be_replaced(stoppi
     [(os.getpid(), False, "lives on"), (GONE, True, "answers at /run/s.sock"), (0, True, "answers at /run/s.sock")],
 )
 def test_a_server_that_outlives_its_unit_keeps_its_data(stopping, pid, answers, words):
-    with pytest.raises(StartFailed, match=words):
+    with pytest.raises(ServiceFailed, match=words):
         stopping(pid, answers)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from datamover.host.undo import UndoLog
 from replicahost import logfiles, undoing
-from replicaplan.errors import StartFailed
+from replicaplan.errors import ServiceFailed
 
 OLD = ("bin.000001", "bin.000002", "bin.index", "bin.state")
 OWN_USER = pwd.getpwuid(os.getuid())
@@ -216,7 +216,7 @@ def test_a_rename_back_replaces_nothing(found, place, hold):
 
 def test_nothing_is_moved_under_somebody_who_has_it_open_after_the_stop(found, place, hold):
     before = texts(place)
-    with open(place / "bin.000001"), pytest.raises(StartFailed, match="but its data was not touched: Files of"):
+    with open(place / "bin.000001"), pytest.raises(ServiceFailed, match="but its data was not touched: Files of"):
         logfiles.move_aside(hold, found, ".before-1", "db2")
     assert (texts(place), hold.undo.pending()) == (before, [])
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from replicahost import guard, holds, installing, records
-from replicaplan.errors import NothingToUndo, ReplicaRefused
+from replicaplan.errors import ReplicaRefused
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_old_data_of_every_installation_can_be_dropped(tmp_path, unguarded):
     assert records.drop_old(tmp_path, str(one))["removed"] == str(one)
     assert records.old_data(tmp_path) == [str(other)]
     records.drop_old(tmp_path, str(other))
-    with pytest.raises(NothingToUndo, match="no old data"):
+    with pytest.raises(ReplicaRefused, match="no old data"):
         records.drop_old(tmp_path, str(other))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from datamover.host import process
 from replicahost import unit as units
-from replicaplan.errors import StartFailed
+from replicaplan.errors import ServiceFailed, StartFailed
 
 NAME = "m.service"
 
@@ -15,10 +15,12 @@ class Systemd:
     """A unit whose variable other files set, and ours after them."""
 
     def __init__(self):
-        self.others, self.active, self.asked = "", "inactive", []
+        self.others, self.active, self.asked, self.failing = "", "inactive", [], ""
 
     def run(self, command, _timeout=0):
         self.asked.append(command.argv[1])
+        if command.argv[1] == self.failing:
+            return process.Result(1, b"", b"it says no")
         if "ActiveState" in " ".join(command.argv):
             return process.Result(0, f"ActiveState={self.active}\n".encode(), b"")
         shown = self.others if "show" in command.argv and not units.drop_in(NAME).exists() else ""
@@ -71,6 +73,21 @@ def test_what_is_held_down_is_stopped_as_its_file_says_and_then_masked(systemd):
 def test_what_somebody_starts_just_then_is_not_held_down(systemd):
     """It runs on: data must not change hands under it."""
     systemd.active = "activating"
-    with pytest.raises(StartFailed, match="was started by somebody"):
+    with pytest.raises(ServiceFailed, match="was started by somebody"):
         units.hold_down(NAME)
     assert systemd.asked[-1] == "unmask"
+
+
+@pytest.mark.parametrize(
+    ("verb", "ask"), [("stop", units.stop), ("mask", units.mask), ("unmask", units.unmask), ("daemon-reload", None)]
+)
+def test_what_systemd_does_not_do_is_no_failed_start(systemd, verb, ask):
+    systemd.failing = verb
+    with pytest.raises(ServiceFailed, match=f"systemctl {verb}( {NAME})? failed: .*it says no"):
+        ask(NAME) if ask else units.reload()
+
+
+def test_a_start_that_fails_is_one(systemd):
+    systemd.failing = "start"
+    with pytest.raises(StartFailed, match="did not start: .*it says no"):
+        units.start(NAME)

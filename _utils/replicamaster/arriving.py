@@ -36,7 +36,7 @@ class Courier:
     complete: Callable[[Copied, str], Copied]
 
 
-def copied(courier: Courier, plan: Plan, wish: Wish, story: Story) -> Copied:
+def copy(courier: Courier, plan: Plan, wish: Wish, story: Story) -> Copied:
     """The backup arrives, in the end from one that has it: before anything is prepared they are the same."""
     with story.step("copy", source=wish.source, replicas=list(wish.replicas)):
         found = courier.copy(plan.source_place, [plan.target_place(host) for host in wish.replicas])
@@ -55,7 +55,7 @@ def _there(wish: Wish, found: Copied) -> tuple[str, ...]:
     return tuple(host for host in wish.replicas if host not in found.missing)
 
 
-def prepared(hosts: Hosts, plan: Plan, wish: Wish, story: Story) -> dict[str, Any]:
+def prepare(hosts: Hosts, plan: Plan, wish: Wish, story: Story) -> dict[str, Any]:
     """{replica: what its prepared backup says}; raised is what went wrong only if it did so at all of them."""
     asked = {host: {"target": plan.incoming(host), "memory": wish.memory} for host in story.arrived}
     with story.step("prepare", replicas=list(story.arrived)):

@@ -99,7 +99,7 @@ class Hosts:
 
 
 @contextlib.contextmanager
-def kept(hosts: Hosts, host: str, what: str, lease: float) -> Iterator[None]:
+def renewing(hosts: Hosts, host: str, what: str, lease: float) -> Iterator[None]:
     """Let what is held on a host not lapse while something long is done elsewhere. If this process dies, it does."""
     over = threading.Event()
     keeper = threading.Thread(target=_renew, args=(hosts, host, what, lease / 4, over), daemon=True)
@@ -122,7 +122,7 @@ def _renew(hosts: Hosts, host: str, what: str, pause: float, over: threading.Eve
             log.exception("the %s of %s was not renewed this time", what, host)
 
 
-def waited(hosts: Hosts, host: str, timeout: float, part: float, **what: Any) -> Any:
+def wait_in_parts(hosts: Hosts, host: str, timeout: float, part: float, **what: Any) -> Any:
     """Let a replica wait, in parts: if this process dies, what is held there is held on for one part at most."""
     deadline = time.monotonic() + timeout
     while True:

@@ -15,7 +15,7 @@ from replicaplan import following, standing
 from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefused
 
 from . import arriving
-from .asking import LONG, Hosts, HostSilent, kept, waited
+from .asking import LONG, Hosts, HostSilent, renewing, wait_in_parts
 from .proving import prove, short
 from .story import Say, Story, Wish
 
@@ -58,8 +58,8 @@ def clone(hosts: Hosts, wish: Wish, courier: arriving.Courier, say: Say) -> dict
     with story.step("check"):
         plan = look(hosts, wish)
     with _cleared(hosts, wish, story):
-        found = arriving.copied(courier, plan, wish, story)
-        for host, backup in arriving.prepared(hosts, plan, wish, story).items():
+        found = arriving.copy(courier, plan, wish, story)
+        for host, backup in arriving.prepare(hosts, plan, wish, story).items():
             _check_place(hosts, plan, wish, backup)
             story.replicas[host] = _rebuild(hosts, plan, wish, host, story)
     total = round(time.monotonic() - began, 3)
@@ -129,7 +129,7 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
         undo.pop_all()
     logs = settled.get("kept_logs") or []
     told = {"proof": proof, "kept": settled["kept"], "kept_logs": logs, "datadir": settled["datadir"]}
-    return told if wish.keep_old else {**told, **_dropped(hosts, host, told)}
+    return told if wish.keep_old else {**told, **_drop_old(hosts, host, told)}
 
 
 def _settle(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -152,7 +152,7 @@ def _settled(hosts: Hosts, host: str, begun: Mapping[str, Any]) -> Mapping[str, 
     return last if same else None
 
 
-def _dropped(hosts: Hosts, host: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_old(hosts: Hosts, host: str, told: Mapping[str, Any]) -> dict[str, Any]:
     """A replica that is settled stays so, whatever becomes of its old data. Logs go with it; without it, by themselves.
     """
     for place in [told["kept"]] if told["kept"] else told["kept_logs"]:
@@ -170,8 +170,8 @@ def _bring_up(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: S
     with story.step("replicate", host=host):
         hosts.ask(host, "point", primary=plan.addresses[host], port=plan.port, donor_is_primary=plan.donor_is_primary)
         hosts.ask(host, "start_replication")
-        waited(hosts, host, CATCHING_UP, wish.lease / 2, lag=wish.lag)
-    with story.step("prove", host=host), kept(hosts, host, "installation", wish.lease):
+        wait_in_parts(hosts, host, CATCHING_UP, wish.lease / 2, lag=wish.lag)
+    with story.step("prove", host=host), renewing(hosts, host, "installation", wish.lease):
         proof = prove(hosts, wish.primary, host, wish.lock_others, wish.timeout)
     if not proof["proved"]:
         raise NotProved(f"{host} is not equal to {wish.primary}: {' '.join(proof['reasons'])}", proof=short(proof))

@@ -10,7 +10,7 @@ from typing import Any
 from replicaplan import proof
 from replicaplan.errors import ReplicaError
 
-from .asking import LONG, Hosts, HostSaid, kept, waited
+from .asking import LONG, Hosts, HostSaid, renewing, wait_in_parts
 
 TRIES = 3
 LEASE = 300
@@ -24,7 +24,7 @@ def prove_installed(
     under_way = hosts.ask(replica, "info").get("installation")
     if not under_way:
         return prove(hosts, primary, replica, lock_others, timeout)
-    with kept(hosts, replica, "installation", under_way["lease"]):
+    with renewing(hosts, replica, "installation", under_way["lease"]):
         told = prove(hosts, primary, replica, lock_others, timeout)
     if told["proved"]:
         hosts.ask(replica, "proved", proof=short(told))
@@ -55,7 +55,7 @@ def _arrival(hosts: Hosts, gtid: str, replica: str, timeout: float) -> proof.Che
     if not gtid:
         return proof.of_arrival(gtid)
     try:
-        waited(hosts, replica, timeout, LEASE / 2, gtid=gtid)
+        wait_in_parts(hosts, replica, timeout, LEASE / 2, gtid=gtid)
     except ReplicaError as error:
         return proof.of_arrival(gtid, error.text)
     return proof.of_arrival(gtid)
@@ -85,7 +85,7 @@ def _count_both(
     hosts: Hosts, primary: str, replica: str, name: str, lock_others: bool, timeout: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     with _paused(hosts, replica):
-        with kept(hosts, replica, "pause", LEASE):
+        with renewing(hosts, replica, "pause", LEASE):
             one = _count_primary(hosts, primary, name, lock_others)
         hosts.ask(replica, "advance", timeout + 60, mark=one["mark"], timeout=timeout)
         return one, hosts.ask(replica, "count", LONG, name=name, stands=True, lock_others=lock_others)

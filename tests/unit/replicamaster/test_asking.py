@@ -28,19 +28,19 @@ LATE = ReplicationLate("The lag is 99 s.")
 
 def test_a_replica_is_waited_for_in_parts_so_that_a_dead_master_holds_nothing_for_long():
     hosts = Waiting(LATE, LATE, {"lag": 1})
-    assert asking.waited(hosts, "db2", 1000, 300, lag=10) == {"lag": 1}
+    assert asking.wait_in_parts(hosts, "db2", 1000, 300, lag=10) == {"lag": 1}
     assert hosts.parts == [("wait", 300, {"lag": 10})] * 3
 
 
 def test_what_is_broken_is_not_waited_for_any_longer():
     with pytest.raises(asking.HostSaid, match="db2: row not found"):
-        asking.waited(Waiting(ReplicationBroken("row not found")), "db2", 1000, 300, lag=10)
+        asking.wait_in_parts(Waiting(ReplicationBroken("row not found")), "db2", 1000, 300, lag=10)
 
 
 def test_the_time_is_over_when_all_parts_of_it_are():
     hosts = Waiting(LATE)
     with pytest.raises(ReplicationLate, match="After 0 s in all: db2: The lag is 99 s."):
-        asking.waited(hosts, "db2", 0, 300, lag=10)
+        asking.wait_in_parts(hosts, "db2", 0, 300, lag=10)
     assert hosts.parts == [("wait", 0, {"lag": 10})]
 
 
@@ -60,7 +60,7 @@ class Renewing:
 
 def test_what_is_held_is_renewed_again_and_again_while_something_else_is_done():
     hosts = Renewing({})
-    with asking.kept(hosts, "db2", "pause", 0.01):
+    with asking.renewing(hosts, "db2", "pause", 0.01):
         asked = [hosts.asked.get(timeout=10) for _ in range(3)]
     assert asked == [("db2", "renew", {"what": "pause"})] * 3
 
@@ -68,7 +68,7 @@ def test_what_is_held_is_renewed_again_and_again_while_something_else_is_done():
 @pytest.mark.parametrize("trouble", [asking.HostSaid("db2", {"text": "it is busy"}), RuntimeError("no event loop")])
 def test_whatever_goes_wrong_with_one_renewal_the_next_one_is_tried(trouble):
     hosts = Renewing(trouble, {})
-    with asking.kept(hosts, "db2", "installation", 0.01):
+    with asking.renewing(hosts, "db2", "installation", 0.01):
         for _ in range(3):
             hosts.asked.get(timeout=10)
 
@@ -88,7 +88,7 @@ class Silent(Renewing):
 def test_who_is_interrupted_does_not_wait_for_a_silent_host(monkeypatch):
     monkeypatch.setattr(asking, "PATIENCE", 0.01)
     hosts = Silent()
-    with pytest.raises(KeyboardInterrupt), asking.kept(hosts, "db2", "pause", 0.01):
+    with pytest.raises(KeyboardInterrupt), asking.renewing(hosts, "db2", "pause", 0.01):
         hosts.asked.get(timeout=10)
         raise KeyboardInterrupt
     assert not hosts.may.is_set()

@@ -19,13 +19,14 @@ import contextlib
 import functools
 
 import saltface
-from replicamaster import arriving, cloning, looks, proving, repairing
+from replicamaster import cloning, looks, proving, repairing
 from replicamaster.asking import Hosts
+from replicamaster.courier import Courier
 from replicamaster.ledger import Book
 from replicaplan import lease as duration
 from replicaplan import memory as limit
 from replicaplan import repair
-from replicaplan.errors import CopyFailed, RepairForbidden, ReplicaError, ReplicaRefused
+from replicaplan.errors import RepairForbidden, ReplicaError, ReplicaRefused
 from transfermaster import calling, drive, telling
 from transferplan import units
 from transferplan.errors import PlanError
@@ -337,68 +338,7 @@ def _rebuild(cluster, host, donor):
 
 
 def _clone(wish, options):
-    def copy(source, destinations):
-        return _copy(source, destinations, {"type": "xtrabackup", **options})
-
-    return cloning.clone(_hosts(), wish, arriving.Courier(copy, _complete), _tell)
-
-
-def _copy(source, destinations, options):
-    told = _document(__salt__["transfer.copy"](src=source, dst=list(destinations), quiet=True, **options))
-    if told.get("result") == "unknown":
-        raise CopyFailed(f"The backup for {', '.join(destinations)} was interrupted. {_cancelled(told['transfer'])}")
-    why = _why(told)
-    if told.get("result") not in ("ok", "partial"):
-        raise CopyFailed(f"The backup did not arrive at {', '.join(destinations)}: {why}")
-    missing = {host: end for host, end in told.get("destinations", {}).items() if end["outcome"] != "ok"}
-    silent = {end.get("transfer") or told["transfer"] for end in missing.values() if end["outcome"] == "unknown"}
-    why = " ".join([why, *map(_cancelled, sorted(silent))])
-    return arriving.Copied(_kept(told), tuple(missing), why, "" if silent else told.get("transfer") or "")
-
-
-def _complete(copied, sibling):
-    """From a replica that has the backup to those that lost it; what then still fails is given up there."""
-    with saltface.Signals() as signals:
-        told = _document(__salt__["transfer.resume"](copied.transfer, source=sibling, quiet=True))
-    if signals.take() and told.get("result") != "ok":
-        raise CopyFailed(
-            f"The backup for {', '.join(copied.missing)} was interrupted on its way from {sibling}. "
-            f"{_cancelled(copied.transfer)}"
-        )
-    ends = told.get("destinations", {})
-    done = told.get("result") == "ok"
-    missing = () if done else tuple(host for host in copied.missing if ends.get(host, {}).get("outcome") != "ok")
-    report = {**copied.told, "completed": {"source": sibling, **_kept(told)}}
-    if not missing:
-        return arriving.Copied(report)
-    why = f"{copied.why} From {sibling}: {_why(told)} {_cancelled(copied.transfer)}"
-    return arriving.Copied(report if ends else copied.told, missing, why)
-
-
-def _document(told):
-    """What a runner function returned, whether it was to be shown or not."""
-    return told.get("data", told) if "outputter" in told else told
-
-
-def _why(told):
-    return " ".join(each.get("text", str(each)) for each in told.get("reasons", ()))
-
-
-def _kept(told):
-    """What the report of a clone has of a transfer."""
-    names = ("transfer", "receipt", "phases", "bottleneck", "destinations")
-    return {name: told[name] for name in names if told.get(name)}
-
-
-def _cancelled(transfer):
-    """End a copy that nobody waits for any more, so that it arrives nowhere later; a sentence about that."""
-    told = _document(__salt__["transfer.cancel"](transfer))
-    if told.get("retcode") == OK:
-        return f"Its transfer {transfer} was cancelled."
-    return (
-        f"Its transfer {transfer} could not be cancelled everywhere ({_why(told)}): "
-        f"salt-run transfer.cancel {transfer} ends it; else what arrives has to be removed before the next clone."
-    )
+    return cloning.clone(_hosts(), wish, Courier(__salt__, options), _tell)
 
 
 def _tell(what, details):

@@ -5,35 +5,13 @@ So a replica at which any of this fails is left out, and costs the others nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from replicaplan.clone import Plan
 
 from .asking import LONG, Hosts
+from .courier import Copied, Courier
 from .story import Story, Wish
-
-
-@dataclass(frozen=True)
-class Copied:
-    """How the backup arrived: what the report tells of it, the replicas that it did not reach, and why in sentences.
-
-    `transfer` is what can be gone on with for them; empty if nothing can.
-    """
-
-    told: Mapping[str, Any]
-    missing: tuple[str, ...] = ()
-    why: str = ""
-    transfer: str = ""
-
-
-@dataclass(frozen=True)
-class Courier:
-    """How backups travel: from the source to several places, and from one of those to who is still missing."""
-
-    copy: Callable[[str, Sequence[str]], Copied]
-    complete: Callable[[Copied, str], Copied]
 
 
 def copy(courier: Courier, plan: Plan, wish: Wish, story: Story) -> Copied:

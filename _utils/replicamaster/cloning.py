@@ -16,6 +16,7 @@ from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefu
 
 from . import arriving
 from .asking import LONG, Hosts, HostSilent, renewing, wait_in_parts
+from .courier import Courier
 from .proving import prove, short
 from .story import Say, Story, Wish
 
@@ -51,7 +52,7 @@ def _about_following(wish: Wish, told: Mapping[str, Any]) -> list[str]:
     return [] if wish.source == wish.primary else following.against_untold(told[wish.source], wish.source)
 
 
-def clone(hosts: Hosts, wish: Wish, courier: arriving.Courier, say: Say) -> dict[str, Any]:
+def clone(hosts: Hosts, wish: Wish, courier: Courier, say: Say) -> dict[str, Any]:
     """The whole of it; the report as a document, also if some were left out. What fails is raised, and taken back."""
     story = Story(say)
     began = time.monotonic()

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from replicamaster import arriving, cloning, story
+from replicamaster import cloning, story
 from replicamaster.asking import HostSilent
+from replicamaster.courier import Copied
 from replicaplan.errors import BackupUnfit, ReplicaError, ReplicaRefused
 from tests.unit.replicaplan.facts import BACKUP, channel, replica
 
@@ -24,9 +25,9 @@ def clone(hosts, wish=WISH, copy=None, complete=None, **lost):
         copied.append((source, places))
         if copy:
             raise copy
-        return arriving.Copied({"transfer": "t"}, **lost)
+        return Copied({"transfer": "t"}, **lost)
 
-    courier = arriving.Courier(copy_it, complete)
+    courier = SimpleNamespace(copy=copy_it, complete=complete)
     report = cloning.clone(hosts, wish, courier, lambda what, details: said.append(what))
     return report, copied, said
 
@@ -126,7 +127,7 @@ def test_who_lost_the_backup_has_it_from_another_before_anything_is_prepared():
 
     def complete(copied, sibling):
         seen.append((copied.transfer, copied.missing, sibling, [*hosts.steps("db3")]))
-        return arriving.Copied({**copied.told, "completed": {"source": sibling}})
+        return Copied({**copied.told, "completed": {"source": sibling}})
 
     report, _, said = clone(hosts, complete=complete, transfer="t", **LOST)
     assert seen == [("t", ("db2",), "db3", [])]

@@ -1,10 +1,12 @@
 """What people see of replicas: a line for each server and each thing that was found, and nothing that steers them."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
-from replicamaster import arriving, cloning, looks, proving
+from replicamaster import cloning, looks, proving
+from replicamaster.courier import Copied
 from tests.conftest import CHECKOUT
 from tests.support import runners
 
@@ -25,7 +27,7 @@ def proof(**answers):
 def cloned(*replicas, fails=(), **wish):
     hosts = Hosts(*replicas, fails=fails)
     asked = cloning.Wish("db1", replicas, "db1", **wish)
-    courier = arriving.Courier(lambda *_: arriving.Copied({"transfer": "0" * 32}), None)
+    courier = SimpleNamespace(copy=lambda *_: Copied({"transfer": "0" * 32}))
     return cloning.clone(hosts, asked, courier, lambda *_: None)
 
 

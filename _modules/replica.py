@@ -747,7 +747,7 @@ def _running():
 
 
 def _own():
-    return own.read(__pillar__.get("replica"), __opts__.get("replica"))
+    return own.read(__opts__.get("replica"), __pillar__.get("replica"))
 
 
 def _state_dir():

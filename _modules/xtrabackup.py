@@ -135,4 +135,4 @@ def _told():
 
 
 def _settings():
-    return own.read(__pillar__.get("replica"), __opts__.get("replica"))
+    return own.read(__opts__.get("replica"), __pillar__.get("replica"))

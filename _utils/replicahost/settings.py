@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from replicaplan.errors import ReplicaRefused
 
+WHERE = "in this minion's configuration or pillar"
+TEXTS = ("unit", "socket", "user", "password", "defaults_file")
 UNITS = ("mariadb.service", "mysql.service", "mysqld.service", "mysqld-server.service")
 
 
@@ -38,15 +40,23 @@ class Settings:
 
 def read(*layers):
     """The settings in these mappings, the first that has one wins; ReplicaRefused names everything that is none."""
-    known = {name: value for layer in reversed(layers) for name, value in (layer or {}).items()}
-    replication = known.pop("replication", None) or {}
-    for_other_systems = known.pop("repair", None)  # what a master reads of a shared pillar
-    del for_other_systems
+    if any(layer is not None and not isinstance(layer, Mapping) for layer in layers):
+        raise ReplicaRefused([f"replica {WHERE} is no mapping."])
+    known = {name: value for layer in reversed(layers) for name, value in (layer or {}).items() if value is not None}
+    replication = known.pop("replication", {})
     reasons = [*_strange(Settings, known, "replica"), *_strange(Replication, replication, "replica:replication")]
+    reasons += _against_open_files(known)
     reasons = reasons or _against_encryption(replication)
     if reasons:
         raise ReplicaRefused(reasons)
     return Settings(**known, replication=Replication(**replication))
+
+
+def _against_open_files(known):
+    number = known.get("open_files", 1)
+    if isinstance(number, int) and not isinstance(number, bool) and number > 0:
+        return []
+    return [f"replica:open_files {WHERE} has to be a whole number above 0, not {number!r}."]
 
 
 def _against_encryption(replication):
@@ -66,6 +76,13 @@ def _against_encryption(replication):
 
 def _strange(kind, found, where):
     if not isinstance(found, Mapping):
-        return [f"{where} in this minion's configuration is no mapping."]
+        return [f"{where} {WHERE} is no mapping."]
     known = [name for name in kind.__dataclass_fields__ if name != "replication"]
-    return [f"{where}:{name} is no setting; there are {', '.join(known)}." for name in found if name not in known]
+    unknown = [f"{where}:{name} is no setting; there are {', '.join(known)}." for name in found if name not in known]
+    wrong = [name for name in known if name in TEXTS and not _is_line(found.get(name))]
+    # What it is instead may be a password, which nobody shows.
+    return unknown + [f"{where}:{name} {WHERE} has to be text of one line, in quotes." for name in wrong]
+
+
+def _is_line(value):
+    return value is None or (isinstance(value, str) and "\n" not in value)

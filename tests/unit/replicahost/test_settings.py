@@ -1,0 +1,73 @@
+"""How a minion's own words say where its database is, and what is told of words that cannot be meant."""
+
+import importlib.util
+
+import pytest
+
+from replicahost import settings
+from replicaplan.errors import ReplicaRefused
+from tests.conftest import CHECKOUT
+
+
+def reasons(*layers):
+    with pytest.raises(ReplicaRefused) as error:
+        settings.read(*layers)
+    return error.value.evidence["reasons"]
+
+
+@pytest.mark.parametrize("layers", [("root", None), (None, ["root"]), ({"user": "dba"}, 1)])
+def test_a_section_that_is_no_mapping_is_told_as_that(layers):
+    assert reasons(*layers) == ["replica in this minion's configuration or pillar is no mapping."]
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ({"unit": ["m.service"]}, "replica:unit"),
+        ({"socket": 1}, "replica:socket"),
+        ({"password": 987123}, "replica:password"),
+        ({"defaults_file": "/root/a\nuser=x"}, "replica:defaults_file"),
+        ({"replication": {"user": True}}, "replica:replication:user"),
+        ({"replication": {"password": 987123}}, "replica:replication:password"),
+    ],
+)
+def test_what_has_to_be_text_and_is_none_is_named_and_not_shown(told, named):
+    (reason,) = reasons(told)
+    assert reason == f"{named} in this minion's configuration or pillar has to be text of one line, in quotes."
+
+
+@pytest.mark.parametrize("value", ["many", 0, True, 1.5])
+def test_a_number_of_open_files_is_one(value):
+    (reason,) = reasons({"open_files": value})
+    assert reason.startswith("replica:open_files in this minion's configuration or pillar has to be a whole number")
+
+
+def test_what_is_named_and_left_empty_is_not_said():
+    assert settings.read({"user": None, "replication": None}, {"user": "dba"}) == settings.Settings(user="dba")
+
+
+def test_what_only_a_master_reads_is_no_setting_of_a_minion():
+    assert "replica:repair is no setting" in reasons({"repair": {"clusters": {}}})[0]
+
+
+OWN = {"user": "own", "defaults_file": "/root/own.cnf"}
+PILLAR = {"user": "shared", "defaults_file": "/root/shared.cnf", "password": "of the pillar"}
+
+
+READERS = [("replica", "_own"), ("xtrabackup", "_settings"), ("transfer", "_login")]
+
+
+@pytest.mark.parametrize(("module", "reader"), READERS)
+def test_a_minions_own_configuration_wins_over_its_pillar_whatever_it_is_asked_for(module, reader):
+    face = loaded(module)
+    face.__opts__, face.__pillar__ = {"replica": OWN}, {"replica": PILLAR}
+    told = getattr(face, reader)()
+    assert (told.user, told.defaults_file, told.password) == ("own", "/root/own.cnf", "of the pillar")
+
+
+def loaded(name):
+    """An execution module as its file stands, without Salt's loader."""
+    spec = importlib.util.spec_from_file_location(f"{name}_module", CHECKOUT / f"_modules/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

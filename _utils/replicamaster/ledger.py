@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from datamover.host import documents, flock
 from replicaplan.errors import RepairForbidden
 from replicaplan.repair import Attempt, Ledger
 
+FORMAT = 1
+"""Of the file. One from before it was noted is of this one too."""
 KEPT = 500
 TURN = 300.0
 
@@ -25,7 +27,10 @@ class Book:
     def read(self) -> Ledger:
         """What is in it now."""
         found = documents.load(self._file) or {}
-        return Ledger(tuple(Attempt(**each) for each in found.get("attempts", ())), found.get("proposals", {}))
+        if found.get("format", FORMAT) != FORMAT:
+            what = f"{self._file} is of format {found['format']}, and this version reads format {FORMAT}"
+            raise RepairForbidden(f"{what}: run the version that wrote it; moved away, what was repaired is forgotten.")
+        return Ledger(tuple(map(_attempt, found.get("attempts", ()))), found.get("proposals", {}))
 
     @contextlib.contextmanager
     def only_one(self, cluster: str) -> Iterator[None]:
@@ -69,9 +74,8 @@ class Book:
 
     def propose(self, name: str, proposal: Mapping[str, Any]) -> bool:
         """Whether this is a new proposal."""
-        new = name not in self.read().proposals
-        self._change(lambda known: replace(known, proposals={**known.proposals, name: dict(proposal)}))
-        return new
+        before = self._change(lambda known: replace(known, proposals={**known.proposals, name: dict(proposal)}))
+        return name not in before.proposals
 
     def proposal(self, name: str) -> Mapping[str, Any]:
         """A proposal; RepairForbidden if there is none of this name."""
@@ -93,9 +97,17 @@ class Book:
     def _file(self) -> Path:
         return self._directory / "ledger.json"
 
-    def _change(self, change: Any) -> None:
+    def _change(self, change: Callable[[Ledger], Ledger]) -> Ledger:
+        """What was in it before, read under the lock under which it is changed."""
         held = self._held("ledger.lock", 30.0)
         if held is None:
             raise RepairForbidden(f"{self._file} is locked by somebody for longer than it should be.")
         with held:
-            documents.save(self._file, asdict(change(self.read())))
+            before = self.read()
+            documents.save(self._file, {"format": FORMAT, **asdict(change(before))})
+            return before
+
+
+def _attempt(found: Mapping[str, Any]) -> Attempt:
+    """Of what a newer version may have noted too, what this one knows."""
+    return Attempt(**{name: found[name] for name in Attempt.__dataclass_fields__ if name in found})

@@ -1,8 +1,11 @@
 """Hosts that answer from a table and remember what they were asked."""
 
-from replicamaster.asking import HostSaid
+import saltface
+from replicamaster import asking
+from replicamaster.asking import HostSaid, HostSilent
 from replicaplan import replacing
 from tests.unit.replicaplan.facts import BACKUP, replica, server
+from transferplan import errors
 
 COUNT = {
     "mark": {"file": "b.1", "position": 9, "gtid": "0-1-7"}, "root": "aa", "tables": 1, "rows": 3, "objects": 2,
@@ -19,12 +22,18 @@ def said(host, text):
     return HostSaid(host, {"text": text, "code": 1, "name": "x", "evidence": {}})
 
 
-class Hosts:
+def _own_words(host, error):
+    """What a host itself said, to which its name is added once it was heard."""
+    return error.text.removeprefix(f"{host}: ")
+
+
+class Hosts(asking.Hosts):
     """db1 is a primary, all others its replicas; `fails` names (host, function) that answer with an error. A step of a
-    pause that fails takes the pause back, as on a real host.
+    pause that fails takes the pause back, as on a real host. All but the bus is what a master uses.
     """
 
     def __init__(self, *replicas, fails=(), infos=None, **answers):
+        super().__init__({})
         self.infos = {"db1": server(1), **{name: replica(n + 2) for n, name in enumerate(replicas)}, **(infos or {})}
         self.fails = set(fails)
         self.answers = {
@@ -36,7 +45,24 @@ class Hosts:
         self.asked = []
         self.paused = set()
 
-    def ask(self, host, function, timeout=0, /, **arguments):
+    def _answers(self, asked, _timeout):
+        return {
+            (function, host): self._heard(host, function, own)
+            for function, arguments in asked.items()
+            for host, own in arguments.items()
+        }
+
+    def _heard(self, host, function, arguments):
+        """What the bus brings of a host: its answer, its error or nothing."""
+        try:
+            return saltface.Answer(host, self.answer(host, function, **arguments))
+        except HostSilent as error:
+            return saltface.Answer(host, trouble=errors.MinionSilent(_own_words(host, error)))
+        except HostSaid as error:
+            return saltface.Answer(host, {"error": {**error.told, "text": _own_words(host, error)}})
+
+    def answer(self, host, function, **arguments):
+        """What a host answers; what it says or keeps silent of is raised."""
         self.asked.append((host, function))
         self._mind_pause(host, function)
         if (host, function) in self.fails:
@@ -57,27 +83,6 @@ class Hosts:
             self.paused.add(host)
         if function == "go_on" or ((host, function) in self.fails and function in ("advance", "count")):
             self.paused.discard(host)
-
-    def ask_all(self, hosts, function, timeout=0, /, **arguments):
-        told, failed = self.tell_each(dict.fromkeys(hosts, arguments), function, timeout)
-        return told, {host: error.text for host, error in failed.items()}
-
-    def ask_each(self, arguments, function, timeout=0):
-        return {host: self.ask(host, function, timeout, **own) for host, own in arguments.items()}
-
-    def tell_each(self, arguments, function, timeout=0):
-        told, failed = self.tell_at_once({function: arguments}, timeout)
-        return told[function], failed[function]
-
-    def tell_at_once(self, asked, timeout=0):
-        told, failed = {function: {} for function in asked}, {function: {} for function in asked}
-        for function, arguments in asked.items():
-            for host, own in arguments.items():
-                try:
-                    told[function][host] = self.ask(host, function, timeout, **own)
-                except HostSaid as error:
-                    failed[function][host] = error
-        return told, failed
 
     def steps(self, host):
         """What a host was asked, without what changes nothing."""

@@ -5,8 +5,10 @@ import threading
 
 import pytest
 
+import saltface
 from replicamaster import asking
 from replicaplan.errors import ReplicationBroken, ReplicationLate
+from transferplan.errors import MinionSilent
 
 
 class Waiting:
@@ -93,3 +95,43 @@ def test_who_is_interrupted_does_not_wait_for_a_silent_host(monkeypatch):
         raise KeyboardInterrupt
     assert not hosts.may.is_set()
     hosts.may.set()
+
+
+class Bus(asking.Hosts):
+    """Brings these answers, {(function, host): answer}."""
+
+    def __init__(self, *answers):
+        super().__init__({})
+        self._brought = {("info", answer.host): answer for answer in answers}
+
+    def _answers(self, asked, _timeout):
+        assert {(function, host) for function, hosts in asked.items() for host in hosts} == set(self._brought)
+        return self._brought
+
+
+WELL = saltface.Answer("db1", {"role": "primary"})
+ERROR = saltface.Answer("db2", {"error": {"text": "It is broken.", "name": "broken", "evidence": {"number": 7}}})
+SILENT = saltface.Answer("db3", trouble=MinionSilent("No answer came."))
+
+
+def test_what_a_host_answers_is_what_it_said():
+    assert Bus(WELL).ask("db1", "info") == {"role": "primary"}
+
+
+def test_an_error_of_a_host_is_raised_with_its_name_and_evidence():
+    with pytest.raises(asking.HostSaid, match="db2: It is broken.") as error:
+        Bus(ERROR).ask("db2", "info")
+    assert not isinstance(error.value, asking.HostSilent)
+    assert (error.value.evidence["number"], error.value.told["name"]) == (7, "broken")
+
+
+def test_who_says_nothing_may_have_done_what_was_asked_and_is_told_apart():
+    with pytest.raises(asking.HostSilent, match="db3: No answer came."):
+        Bus(SILENT).ask("db3", "info")
+
+
+def test_of_several_each_is_told_for_itself():
+    bus = Bus(WELL, ERROR, SILENT)
+    told, failed = bus.ask_all(["db1", "db2", "db3"], "info")
+    assert told == {"db1": {"role": "primary"}}
+    assert failed == {"db2": "db2: It is broken.", "db3": "db3: No answer came."}

@@ -275,13 +275,13 @@ def test_an_installation_that_a_host_refuses_leaves_nothing_there_to_take_back()
 
 def test_the_proof_has_as_long_as_it_is_given():
     hosts, given = Hosts("db2"), []
-    ask = hosts.ask
+    answer = hosts.answer
 
-    def remembering(host, function, timeout=0, /, **arguments):
+    def remembering(host, function, **arguments):
         given.append((function, arguments.get("timeout")))
-        return ask(host, function, timeout, **arguments)
+        return answer(host, function, **arguments)
 
-    hosts.ask = remembering
+    hosts.answer = remembering
     clone(hosts, cloning.Wish("db1", ("db2",), "db1", timeout=7200))
     assert ("advance", 7200) in given
 

@@ -42,10 +42,10 @@ class Counting(Hosts):
         super().__init__(*replicas, **answers)
         self.counts = {}
 
-    def ask(self, host, function, timeout=0, /, **arguments):
+    def answer(self, host, function, **arguments):
         if function == "count":
             self.counts[host] = arguments
-        return super().ask(host, function, timeout, **arguments)
+        return super().answer(host, function, **arguments)
 
 
 @pytest.mark.parametrize("others", [True, False])

@@ -146,10 +146,10 @@ class Changing(Hosts):
         super().__init__("db2", "db3")
         self.looks = list(looks)
 
-    def ask(self, host, function, timeout=0, /, **arguments):
+    def answer(self, host, function, **arguments):
         if (host, function) == ("db2", "info"):
             return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return super().ask(host, function, timeout, **arguments)
+        return super().answer(host, function, **arguments)
 
 
 @pytest.mark.parametrize(("then", "verdict"), [(FAILED, "broken"), (replica(2), "healthy")])

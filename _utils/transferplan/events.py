@@ -1,6 +1,7 @@
 """The events of a transfer on the master's bus: the only place that knows their tags and what they carry.
 
-Every tag is `salt/transfer/<transfer>/<what>`. Every event carries `format`, `project`, `transfer`, `attempt`,
+Every tag of a transfer is `salt/transfer/<transfer>/<what>`; `salt/replica/<what>` is about replicas, and told in
+[databases](databases.md). Every event of a transfer carries `format`, `project`, `transfer`, `attempt`,
 `what` and `seq`, which counts from 1 within one run of the runner. Events are hints for people and reactors: they can
 be lost, and any minion can fire one that looks the same. What must be true is asked of `transfer.status`.
 

@@ -47,7 +47,8 @@ def options_page() -> str:
     """`docs/options.md`: every option, by who may set it."""
     parts = [
         _head("Options"),
-        "`salt-run -d transfer.copy` shows the same. Unknown options are refused, in every layer.",
+        "`salt-run -d transfer.copy` shows the same. Unknown options are refused, in every layer. What the sections "
+        "`replica` of a minion and `replica_repair` of the master say is told in [databases](databases.md).",
     ]
     for scope, (title, text) in LAYERS.items():
         parts += [title, text, _options_table([option for option in OPTIONS if option.scope == scope])]

@@ -1,10 +1,12 @@
 """How a minion's own words say where its database is, and what is told of words that cannot be meant."""
 
 import importlib.util
+import re
 
 import pytest
 
 from replicahost import settings
+from replicaplan import repair
 from replicaplan.errors import ReplicaRefused
 from tests.conftest import CHECKOUT
 
@@ -48,6 +50,13 @@ def test_what_is_named_and_left_empty_is_not_said():
 
 def test_what_only_a_master_reads_is_no_setting_of_a_minion():
     assert "replica:repair is no setting" in reasons({"repair": {"clusters": {}}})[0]
+
+
+def test_every_setting_about_replicas_is_named_where_they_are_told():
+    page = (CHECKOUT / "docs/databases.md").read_text()
+    own = (*settings.Settings.__dataclass_fields__, *settings.Replication.__dataclass_fields__)
+    names = {*own, *repair.SETTINGS, *repair.PARTS}
+    assert {name for name in names if not re.search(rf"[`:]{name}`|[` {{]{name}:\s", page)} == set()
 
 
 OWN = {"user": "own", "defaults_file": "/root/own.cnf"}

@@ -28,7 +28,7 @@ from replicahost import backup as backing
 from replicahost import counting, discovery, holds, installing, logfiles, records, replicating
 from replicahost import settings as own
 from replicaplan import memory as limit
-from replicaplan import replacing, standing
+from replicaplan import positions, target
 from replicaplan.errors import ReplicaError, ReplicaRefused
 from transferplan import settings, statement, units
 from transferplan.errors import PlanError
@@ -137,7 +137,7 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         told = discovery.look(_place())
         host = __opts__["id"]
         meant = host if host in (confirm_in or ()) else confirm
-        against = replacing.against(told, host, meant, in_service, discard_own_writes)
+        against = target.against_replacing(told, host, meant, in_service, discard_own_writes)
         against += installing.about_datadir(told["datadir"], host)
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
@@ -713,7 +713,7 @@ def _coordinates_of_backup(donor_is_primary):
     if donor_is_primary is None:
         raise ReplicaRefused(["Without coordinates, donor_is_primary has to tell whose backup it was."])
     backup = holds.find(_state_dir(), installing.NAME).document["backup"]
-    found, against = standing.coordinates(backup, bool(donor_is_primary))
+    found, against = positions.coordinates(backup, bool(donor_is_primary))
     if against:
         raise ReplicaRefused(against)
     return found

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from datamover.host import documents
 from hosttools import backups, sums
-from replicaplan import standing
 from replicaplan.errors import DatabaseRefuses, NotProved, ReplicaRefused
+from replicaplan.pairing import OLDEST
 
 PATIENCE = 7 * 86400.0
 LOCK_PATIENCE = 20
@@ -64,8 +64,8 @@ def _in_snapshot(server, lock_others):
 
 def check_version(version):
     """NotProved where the server lacks a function that counting needs."""
-    if backups.series(version) < standing.OLDEST:
-        oldest = ".".join(map(str, standing.OLDEST))
+    if backups.series(version) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
         raise NotProved(f"A server {version} cannot be counted: MariaDB can compute CRC32C since {oldest}.")
 
 

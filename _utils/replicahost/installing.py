@@ -14,8 +14,11 @@ from dataclasses import dataclass
 
 from datamover.disk import destination, mounts
 from hosttools import backups, sql
-from replicaplan import clone, replacing, standing
 from replicaplan.errors import DatabaseSilent, ReplicaRefused, ServiceFailed, StartFailed
+from replicaplan.isolation import against_isolation
+from replicaplan.pairing import against_backup
+from replicaplan.places import INCOMING, against_elsewhere, against_mount_point
+from replicaplan.target import against_replacing
 
 from . import backup as backing
 from . import datadir, discovery, holds, logfiles, records, replicating, running, tls, traces
@@ -42,7 +45,7 @@ class Wish:
 def reasons(found, wish, host):
     """Every reason not to install, as sentences."""
     told = discovery.look(found)
-    against = replacing.against(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
+    against = against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
     places = [*about_datadir(found.datadir, host), *_about_rename(found.datadir, wish.prepared)]
     return [*against, *places, *_mounted_below(wish.prepared), *_about_backup(wish.prepared, told)]
 
@@ -50,7 +53,7 @@ def reasons(found, wish, host):
 def about_datadir(target, host):
     """Why no rename can exchange the data directory, whatever is to come there."""
     if os.path.ismount(target):
-        return [replacing.against_mount_point(target, host)]
+        return [against_mount_point(target, host)]
     if os.path.islink(target):
         return [f"The data directory {target} of {host} is a symbolic link: let datadir name where it leads."]
     return _mounted_below(target)
@@ -79,14 +82,14 @@ def _about_backup(prepared, told):
     except Exception as error:
         return [getattr(error, "text", str(error))]
     elsewhere = traces.elsewhere(prepared)
-    leads = [standing.against_elsewhere(prepared, elsewhere)] if elsewhere else []
-    return [*standing.against_backup(backup.as_dict(), told), *leads]
+    leads = [against_elsewhere(prepared, elsewhere)] if elsewhere else []
+    return [*against_backup(backup.as_dict(), told), *leads]
 
 
 def beside(target):
     """Where a clone would arrive: the room there, and whether the place is taken."""
     room = os.statvfs(destination.nearest_directory(os.fsencode(os.path.dirname(target))))
-    return {"free": room.f_bavail * room.f_frsize, "incoming_exists": os.path.lexists(target + clone.INCOMING)}
+    return {"free": room.f_bavail * room.f_frsize, "incoming_exists": os.path.lexists(target + INCOMING)}
 
 
 def _about_pause(state_dir):
@@ -186,7 +189,7 @@ def _check_isolated(found, told, known):
     """Believe no unit and no configuration: ask the server."""
     if not found.running:
         raise StartFailed(f"{known['unit']} says that it runs, but nobody answers at {found.socket}.")
-    troubles = standing.against_isolation(told, known["datadir"], known["backup"])
+    troubles = against_isolation(told, known["datadir"], known["backup"])
     if troubles:
         raise StartFailed(" ".join(troubles))
 
@@ -250,7 +253,7 @@ def discard(found, state_dir):
     """Remove a clone that arrived and was not installed; False if there is none."""
     if holds.directory(state_dir).joinpath(NAME).exists():
         raise ReplicaRefused(["An installation is under way: take it back first."])
-    arrived = found.datadir + clone.INCOMING
+    arrived = found.datadir + INCOMING
     if not os.path.isdir(arrived) or os.path.islink(arrived):
         return False
     backing.read(arrived)

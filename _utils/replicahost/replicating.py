@@ -4,8 +4,9 @@ import os
 import time
 
 from hosttools import backups, sql
-from replicaplan import standing
+from replicaplan.channels import against_replicating
 from replicaplan.errors import ReplicaError, ReplicaRefused, ReplicationBroken, ReplicationLate
+from replicaplan.positions import gtids
 
 from . import datadir, discovery, holds, tls
 from .server import Server
@@ -66,7 +67,7 @@ def await_running(server, timeout):
     deadline = time.monotonic() + timeout
     while True:
         channels = discovery.replication(server)
-        against = standing.against_replicating(channels)
+        against = against_replicating(channels)
         if not against:
             return channels[0]
         if _is_final(channels) or time.monotonic() > deadline:
@@ -85,7 +86,7 @@ def _against_going_on(channels, over):
     """Why it does not replicate just now, such as a primary that is away for a moment; ReplicationBroken if it will not
     any more: it gave up, or a thread still stands when the time is over.
     """
-    against = standing.against_replicating(channels)
+    against = against_replicating(channels)
     if _is_final(channels) or (over and any("No" in (each["io"], each["sql"]) for each in channels)):
         raise ReplicationBroken(" ".join(against))
     return against
@@ -186,8 +187,8 @@ def _await_mark(server, mark, by_gtid, timeout):
 def _check_place(server, channel, mark, by_gtid):
     """It has to stand exactly at the mark: at another place nothing can be compared."""
     if by_gtid:
-        there = standing.gtids(server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)"))
-        wanted = standing.gtids(mark["gtid"])
+        there = gtids(server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)"))
+        wanted = gtids(mark["gtid"])
     else:
         there, wanted = channel["executed"], [mark["file"], mark["position"]]
     if there != wanted:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from replicaplan import clone as planning
-from replicaplan import following, standing
+from replicaplan import positions
 from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefused
 
 from . import arriving
@@ -49,7 +49,7 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
 
 
 def _about_following(wish: Wish, told: Mapping[str, Any]) -> list[str]:
-    return [] if wish.source == wish.primary else following.against_untold(told[wish.source], wish.source)
+    return [] if wish.source == wish.primary else positions.against_untold(told[wish.source], wish.source)
 
 
 def clone(hosts: Hosts, wish: Wish, courier: Courier, say: Say) -> dict[str, Any]:
@@ -102,11 +102,11 @@ def _cleared(hosts: Hosts, wish: Wish, story: Story) -> Any:
 
 def _check_place(hosts: Hosts, plan: planning.Plan, wish: Wish, backup: Mapping[str, Any]) -> None:
     """While the old server still runs: where it would go on is believed, and the primary has kept its log since."""
-    found, against = standing.coordinates(backup, plan.donor_is_primary)
+    found, against = positions.coordinates(backup, plan.donor_is_primary)
     if not plan.donor_is_primary:
         donor = hosts.ask(wish.source, "info")
-        against += following.against_position(donor["channels"], backup, wish.source)
-    against += [] if against else standing.against_log(found, hosts.ask(wish.primary, "log"), wish.primary)
+        against += positions.against_position(donor["channels"], backup, wish.source)
+    against += [] if against else positions.against_log(found, hosts.ask(wish.primary, "log"), wish.primary)
     if against:
         raise BackupUnfit(" ".join(against))
 

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from .facts import Facts
 from .places import is_below
-
-Facts = Mapping[str, Any]
 
 # As a running server tells it, and as its configuration does while it is down; a running one says log_bin=ON.
 KINDS = {"binary log": ("log_bin_basename", "log_bin"), "relay log": ("relay_log_basename", "relay_log")}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import standing
+from .channels import against_replicating
+from .positions import gtids
 
 TOLD = 20
 
@@ -26,7 +27,7 @@ class Check:
 def of_standing(told: Mapping[str, Any], primary: str, primary_id: Any) -> list[Check]:
     """That the replica replicates this primary alone and wholly, and cannot be written to."""
     channels = told["channels"]
-    against = standing.against_replicating(channels)
+    against = against_replicating(channels)
     followed = ", ".join(each["primary"] for each in channels)
     read_only = told["variables"].get("read_only")
     return [
@@ -76,7 +77,7 @@ def _where(count: Mapping[str, Any]) -> str:
 
 
 def _gtids(count: Mapping[str, Any]) -> Mapping[str, Any]:
-    return standing.gtids(count["mark"]["gtid"])
+    return gtids(count["mark"]["gtid"])
 
 
 def of_writes(own: Mapping[str, Any], primary: Mapping[str, Any], server_id: Any) -> Check:

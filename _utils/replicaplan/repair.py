@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import replacing, serving, standing
+from .channels import against_replicating
+from .donor import against_donor
 from .errors import ReplicaRefused
+from .target import ON, against_replacing
+from .unit import is_changing
 
 DAY = 86400
 HEALTHY, BROKEN, UNSETTLED, FORBIDDEN = "healthy", "broken", "unsettled", "forbidden"
@@ -136,7 +139,7 @@ def decide(
     unheard = [f"{name} cannot be asked: {silent[name]}" for name in (host, cluster.primary) if name in silent]
     if unheard:
         return Decision(UNSETTLED, tuple(dict.fromkeys(unheard)))
-    if serving.is_changing(told[host]):
+    if is_changing(told[host]):
         unit = told[host]["unit"]
         return Decision(UNSETTLED, (f"{unit['name']} of {host} is {unit['active']}, but nobody answers there yet.",))
     broken = troubles(told[host], host) or _left_down(told[host], host, ledger)
@@ -203,7 +206,7 @@ def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[
     """Never a primary, never one that somebody follows, never what a person would have to permit; clients of a broken
     one do not count.
     """
-    against = replacing.against(told[host], host, confirm=host, in_service=True)
+    against = against_replacing(told[host], host, confirm=host, in_service=True)
     if host == cluster.primary:
         against.append(f"{host} is the primary of {cluster.name}.")
     if told[host].get("installation"):
@@ -225,7 +228,7 @@ def _against_primary(primary: str, told: Mapping[str, Any]) -> list[str]:
         return [f"The primary {primary} does not run."]
     if told["channels"]:
         return [f"{primary} follows somebody: it is not the primary any more."]
-    if told["variables"].get("read_only") in replacing.ON:
+    if told["variables"].get("read_only") in ON:
         return [f"{primary} is read-only: it is not the primary, or somebody is about to make another one of it."]
     return []
 
@@ -258,8 +261,8 @@ def choose_donor(cluster: Cluster, host: str, told: Mapping[str, Any]) -> tuple[
 
 def _against_donor(told: Mapping[str, Any], other: str, primary: str) -> list[str]:
     """A replica whose threads stand has old data, whatever the reason."""
-    against = standing.against_donor(told, other)
-    return against if against or other == primary else standing.against_replicating(told["channels"])
+    against = against_donor(told, other)
+    return against if against or other == primary else against_replicating(told["channels"])
 
 
 def _by_choice(other: str, told: Mapping[str, Any], primary: str) -> tuple[bool, bool, float, str]:

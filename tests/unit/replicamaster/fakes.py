@@ -3,7 +3,7 @@
 import saltface
 from replicamaster import asking
 from replicamaster.asking import HostSaid, HostSilent
-from replicaplan import replacing
+from replicaplan.target import against_replacing
 from tests.unit.replicaplan.facts import BACKUP, replica, server
 from transferplan import errors
 
@@ -70,7 +70,7 @@ class Hosts(asking.Hosts):
         if function == "info":
             return self.infos[host]
         if function == "fitness":
-            against = replacing.against(self.infos[host], host, host)
+            against = against_replacing(self.infos[host], host, host)
             return {"reasons": against, "info": self.infos[host], "replication_user": "repl", "free": 10**9,
                     "incoming_exists": False}
         answer = self.answers[function]

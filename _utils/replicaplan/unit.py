@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Facts = Mapping[str, Any]
+from .facts import Facts
 
 CHANGING = ("activating", "deactivating", "reloading", "active")
 """Of a unit that runs, or is about to."""

@@ -1,23 +1,26 @@
-"""Whether the data of a server may be replaced: facts of it in, every reason against it out, as sentences."""
+"""Whether the data of a server may be replaced, and by what this donor has: facts in, every reason against it out."""
 
 from __future__ import annotations
 
 import posixpath
 
-from .following import lost_by_cloning
+from .channels import against_filters, lost_by_cloning
+from .facts import Facts
 from .logs import against_logs
-from .places import is_below
-from .serving import against_unit
-from .standing import Facts, against_elsewhere, against_filters, gtids
+from .pairing import against_pair
+from .places import INCOMING, against_elsewhere, is_below
+from .positions import gtids
+from .unit import against_unit
 
 INSIDE = (
     "innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory", "aria_log_dir_path",
     "master_info_file", "relay_log_info_file",
 )
 ON = ("ON", "TRUE", "1")
+SPARE = 1.2
 
 
-def against(
+def against_replacing(
     told: Facts, host: str, confirm: str, in_service: bool = False, discard_own_writes: bool = False
 ) -> list[str]:
     """Why the data of this server must not be replaced."""
@@ -99,14 +102,6 @@ def may_have_been_primary(told: Facts) -> bool:
     return told["files"]["schemas"] > 0 and not told["files"]["channels"]
 
 
-def against_mount_point(datadir: str, host: str) -> str:
-    """Why no directory can take the place of a data directory that is one, by a rename."""
-    return (
-        f"The data directory {datadir} of {host} is a mount point and cannot be exchanged by a rename: let "
-        f"datadir be a directory below it, such as {datadir}/data."
-    )
-
-
 def is_writable_primary(told: Facts) -> bool:
     """Whether it looks as if somebody writes here at first hand. One that was promoted may still be set to follow, and
     whose data is gone cannot tell what it held.
@@ -138,3 +133,28 @@ def _covers(position: dict[str, tuple[int, int]], gtid: str) -> bool:
     """Whether what was received reaches this one: then it came round through the primary."""
     domain, _, number = gtid.split("-")
     return domain in position and position[domain][1] >= int(number)
+
+
+def against_receiving(host: str, fitness: Facts, donor: Facts) -> list[str]:
+    """Why a server cannot take a backup of the donor and run on it."""
+    against = against_pair(donor, fitness["info"], host)
+    if not fitness["replication_user"]:
+        against.append(f"{host} has no replica:replication:user in its pillar or configuration.")
+    if fitness["incoming_exists"]:
+        against.append(
+            f"{host} has {fitness['info']['datadir']}{INCOMING} already. If it is a backup that something interrupted "
+            f"has left, salt {host} replica.discard removes it; otherwise move it away."
+        )
+    wanted = int(donor.get("size", {}).get("bytes", 0) * SPARE)
+    if fitness["free"] < wanted:
+        against.append(
+            f"{host} has {fitness['free']} bytes free beside {fitness['info']['datadir']}; about {wanted} are needed, "
+            f"because the old data is kept until the new is proved.{_of_old_data(host, fitness)}"
+        )
+    return against
+
+
+def _of_old_data(host: str, fitness: Facts) -> str:
+    """What could make room."""
+    there = " and ".join(fitness.get("old_data", ()))
+    return f" salt {host} replica.drop_old removes old data of earlier installations: {there}." if there else ""

@@ -2,13 +2,13 @@
 
 import pytest
 
-from replicaplan import serving
+from replicaplan.unit import against_unit
 
 from .facts import down, replica, unit
 
 
 def against(told):
-    return serving.against_unit(told, "db2")
+    return against_unit(told, "db2")
 
 
 @pytest.mark.parametrize("told", [replica(), down(replica()), down(replica(), "failed")])

@@ -2,13 +2,13 @@
 
 import pytest
 
-from replicaplan import replacing
+from replicaplan.target import against_replacing, own_writes
 
 from .facts import channel, down, files, replica, server
 
 
 def against(told, **options):
-    return replacing.against(told, "db2", "db2", **options)
+    return against_replacing(told, "db2", "db2", **options)
 
 
 def test_a_healthy_replica_may_be_replaced():
@@ -56,7 +56,7 @@ def test_an_empty_server_may_be_replaced():
 
 
 def test_the_name_of_the_host_has_to_be_repeated():
-    (sentence,) = replacing.against(replica(), "db2", "")
+    (sentence,) = against_replacing(replica(), "db2", "")
     assert "confirm has to name the host whose data is replaced: db2" in sentence
 
 
@@ -120,11 +120,6 @@ def test_data_to_which_a_link_or_an_isl_file_leads_is_a_reason():
     assert "/srv/mysql of db2 holds shop/t.isl, ..., which leads to data outside of it" in sentence
 
 
-def test_a_mount_point_is_refused_with_a_place_that_would_do():
-    sentence = replacing.against_mount_point("/srv/mysql", "db2")
-    assert "a mount point and cannot be exchanged" in sentence and "such as /srv/mysql/data" in sentence
-
-
 def test_own_writes_that_came_round_through_the_primary_are_none():
     told = replica(variables={"gtid_binlog_state": "0-2-5,0-1-9", "gtid_slave_pos": "0-1-9"})
-    assert replacing.own_writes(told, "db2") == []
+    assert own_writes(told, "db2") == []

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import saltface
@@ -85,7 +85,7 @@ class Hosts:
     def _answers(
         self, asked: Mapping[str, Mapping[str, Mapping[str, Any]]], timeout: float
     ) -> Mapping[Any, saltface.Answer]:
-        questions = {
+        questions: dict[Hashable, saltface.Question] = {
             (function, host): self._question(host, function, own, timeout)
             for function, arguments in asked.items()
             for host, own in arguments.items()

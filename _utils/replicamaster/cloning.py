@@ -28,10 +28,13 @@ CATCHING_UP = LONG / 2
 
 def look(hosts: Hosts, wish: Wish) -> planning.Plan:
     """Everything found out and checked; ReplicaRefused has every reason at once. Changes nothing."""
-    may = {
+    may: Mapping[str, Any] = {
         "confirm_in": list(wish.confirm), "in_service": wish.in_service, "discard_own_writes": wish.discard_own_writes,
     }
-    asked = {"info": dict.fromkeys((wish.source, wish.primary), {}), "fitness": dict.fromkeys(wish.replicas, may)}
+    asked: dict[str, dict[str, Mapping[str, Any]]] = {
+        "info": dict.fromkeys((wish.source, wish.primary), {}),
+        "fitness": dict.fromkeys(wish.replicas, may),
+    }
     answers, failed = hosts.tell_at_once(asked)
     told, fit = answers["info"], answers["fitness"]
     silent = {host: error.text for host, error in {**failed["info"], **failed["fitness"]}.items()}

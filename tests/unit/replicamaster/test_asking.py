@@ -135,3 +135,32 @@ def test_of_several_each_is_told_for_itself():
     told, failed = bus.ask_all(["db1", "db2", "db3"], "info")
     assert told == {"db1": {"role": "primary"}}
     assert failed == {"db2": "db2: It is broken.", "db3": "db3: No answer came."}
+
+
+def test_the_first_error_of_several_that_all_have_to_answer_is_raised():
+    with pytest.raises(asking.HostSaid, match="db2: It is broken."):
+        Bus(WELL, ERROR).ask_each({"db1": {}, "db2": {}}, "info")
+
+
+def test_a_question_is_for_the_module_replica_and_believed_of_that_minion_alone(monkeypatch):
+    asked = []
+
+    class Fleet:
+        def __init__(self, _opts):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_exception):
+            pass
+
+        def ask(self, questions):
+            asked.append(questions)
+            return dict.fromkeys(questions, WELL)
+
+    monkeypatch.setattr(saltface, "Fleet", Fleet)
+    monkeypatch.setattr(asking, "believe", lambda _opts, member: f"by {member.host}")
+    asking.Hosts({}).ask("db1", "wait", 7, timeout=3)
+    question = saltface.Question("db1", "replica.wait", {"timeout": 3}, "by db1", 7, asking.PATIENCE)
+    assert asked == [{("wait", "db1"): question}]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hosttools import ownsection
 from replicaplan.errors import ReplicaRefused
 
 WHERE = "in this minion's configuration or pillar"
@@ -40,9 +41,10 @@ class Settings:
 
 def read(*layers):
     """The settings in these mappings, the first that has one wins; ReplicaRefused names everything that is none."""
-    if any(layer is not None and not isinstance(layer, Mapping) for layer in layers):
-        raise ReplicaRefused([f"replica {WHERE} is no mapping."])
-    known = {name: value for layer in reversed(layers) for name, value in (layer or {}).items() if value is not None}
+    try:
+        known = ownsection.read(*layers)
+    except ValueError as error:
+        raise ReplicaRefused([str(error)]) from error
     replication = known.pop("replication", {})
     reasons = [*_strange(Settings, known, "replica"), *_strange(Replication, replication, "replica:replication")]
     reasons += _against_open_files(known)

@@ -9,11 +9,10 @@ What is not said is the account root by the server's socket, without a password.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datamover.errors import SpecInvalid
-from hosttools import sql
+from hosttools import ownsection, sql
 
 KEYS = ("user", "password", "defaults_file")
 NAME = "login.cnf"
@@ -28,11 +27,11 @@ class Login:
     @classmethod
     def read(cls, *layers):
         """From sections named `replica`, the first that says something wins."""
-        known = {}
-        for layer in reversed(layers):
-            if layer is not None and not isinstance(layer, Mapping):
-                raise SpecInvalid("replica in this minion's configuration or pillar is no mapping")
-            known |= {name: layer[name] for name in KEYS if layer and layer.get(name)}
+        try:
+            section = ownsection.read(*layers)
+        except ValueError as error:
+            raise SpecInvalid(str(error)) from error
+        known = {name: section[name] for name in KEYS if name in section}
         wrong = [name for name, value in known.items() if not isinstance(value, str) or "\n" in value]
         if wrong:
             raise SpecInvalid(f"replica:{wrong[0]} in this minion's configuration or pillar is no text of one line")

@@ -10,6 +10,10 @@ from replicaplan import repair
 from replicaplan.errors import ReplicaRefused
 from tests.conftest import CHECKOUT
 
+OWN = {"user": "own", "defaults_file": "/root/own.cnf"}
+PILLAR = {"user": "shared", "defaults_file": "/root/shared.cnf", "password": "of the pillar"}
+READERS = [("replica", "_own"), ("xtrabackup", "_settings"), ("transfer", "_login")]
+
 
 def reasons(*layers):
     with pytest.raises(ReplicaRefused) as error:
@@ -59,19 +63,20 @@ def test_every_setting_about_replicas_is_named_where_they_are_told():
     assert {name for name in names if not re.search(rf"[`:]{name}`|[` {{]{name}:\s", page)} == set()
 
 
-OWN = {"user": "own", "defaults_file": "/root/own.cnf"}
-PILLAR = {"user": "shared", "defaults_file": "/root/shared.cnf", "password": "of the pillar"}
-
-
-READERS = [("replica", "_own"), ("xtrabackup", "_settings"), ("transfer", "_login")]
-
-
 @pytest.mark.parametrize(("module", "reader"), READERS)
 def test_a_minions_own_configuration_wins_over_its_pillar_whatever_it_is_asked_for(module, reader):
     face = loaded(module)
     face.__opts__, face.__pillar__ = {"replica": OWN}, {"replica": PILLAR}
     told = getattr(face, reader)()
     assert (told.user, told.defaults_file, told.password) == ("own", "/root/own.cnf", "of the pillar")
+
+
+@pytest.mark.parametrize(("module", "reader"), READERS)
+def test_an_empty_setting_of_a_minion_hides_nothing_that_its_pillar_says(module, reader):
+    face = loaded(module)
+    face.__opts__, face.__pillar__ = {"replica": {"user": "", "password": None}}, {"replica": PILLAR}
+    told = getattr(face, reader)()
+    assert (told.user, told.password) == (PILLAR["user"], PILLAR["password"])
 
 
 def loaded(name):

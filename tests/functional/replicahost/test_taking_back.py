@@ -44,6 +44,7 @@ def test_a_server_whose_data_cannot_be_put_back_is_not_started_until_it_can(pair
 
 
 def test_what_statements_had_made_of_the_server_comes_back_with_it(pair):
+    before = pair.call("replica.info")
     pair.replica.sql("STOP SLAVE SQL_THREAD; SET GLOBAL event_scheduler=ON")
     pair.bring()
     pair.call("replica.install", INCOMING, confirm="db2", discard_own_writes=True)
@@ -54,4 +55,4 @@ def test_what_statements_had_made_of_the_server_comes_back_with_it(pair):
     assert (channel["sql"], channel["io"]) == ("No", "Yes")
     assert [now["variables"][name] for name in ("read_only", "event_scheduler")] == ["ON", "ON"]
     pair.replica.sql("START SLAVE SQL_THREAD; SET GLOBAL event_scheduler=OFF")
-    pair.as_before(pair.call("replica.info"))
+    pair.as_before(before)

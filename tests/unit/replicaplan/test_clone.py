@@ -40,7 +40,11 @@ def test_a_replica_is_a_donor_for_the_primary_that_it_follows():
 def test_every_reason_comes_at_once():
     fit = {"db2": fitness(reasons=["confirm ..."], replication_user="", free=5, incoming_exists=True)}
     _, against = planned({"db1": server(1, variables={"log_bin": "OFF"})}, fit)
-    assert len(against) == 6
+    assert [sentence.partition(" (log_bin)")[0][:40] for sentence in against] == [
+        "db1 has no binary log", "The primary db1 has no binary log", "confirm ...",
+        "db2 has no replica:replication:user in i", "db2 has /srv/mysql.incoming already. If ",
+        "db2 has 5 bytes free beside /srv/mysql; ",
+    ]
 
 
 def test_what_is_in_the_way_is_named_with_what_removes_it():

@@ -41,12 +41,22 @@ REPLICATED = pytest.mark.usefixtures("replicated")
 
 @pytest.mark.slow
 def test_every_reason_against_a_clone_is_told_and_nothing_changes(fleet):
+    """It comes first: db2 holds nothing yet."""
+    before = untouched(fleet, "db1")
     done = fleet.run_runner("replica.clone", "db2", "db1", confirm="x")
     assert (done.returncode, done.data["result"]) == (3, "refused")
     words = " ".join(done.data["reasons"])
     assert "confirm has to name" in words
     assert "db2 holds no schema" in words
     assert "db1 holds 1 schemas, follows nobody and is writable" in words
+    assert untouched(fleet, "db1") == before
+
+
+def untouched(fleet, name):
+    """What a clone onto this host would change first: its unit with the process, who it follows, what lies about."""
+    told = fleet.run_module(name, "replica.info").data[name]
+    held = fleet.machine(name).run(["find", "/srv", "/etc/systemd/system", "-maxdepth", "1"]).stdout
+    return [told[each] for each in ("unit", "datadir", "channels", "installation")], sorted(held.splitlines())
 
 
 SPELLED = [REPLICATION_PASSWORD.rpartition('"')[2].replace("\\", n * "\\").encode() for n in (1, 2, 4)]
@@ -332,3 +342,4 @@ def test_a_wrong_position_is_no_proof(fleet):
     done = fleet.run_runner("replica.prove", "db2", "db1")
     assert (done.returncode, done.data["proved"]) == (2, False)
     assert any("'table shop.item' has" in reason for reason in done.data["reasons"]), done.data["reasons"]
+    assert clone(fleet).data["result"] == "ok"  # equal again, for whoever comes after

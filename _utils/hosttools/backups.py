@@ -8,7 +8,6 @@ from typing import Any
 
 from .commands import ANY, Command
 
-TOOLS = ("mariadb-backup", "mariabackup", "xtrabackup")
 # Names until MariaDB 11.0 and of Percona's, then those since 11.1.
 INFO = ("xtrabackup_info", "mariadb_backup_info")
 BINLOG = ("xtrabackup_binlog_info", "mariadb_backup_binlog_info")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamover.host import children, documents, process
-from hosttools import backups
+from hosttools import backups, hotbackup
 from hosttools.commands import ANY, Command, words
 from replicaplan import memory
 from replicaplan.errors import BackupUnfit, PrepareFailed
@@ -163,10 +163,10 @@ BEGUN = ".salt-transfer-preparing"
 
 def _check_tool(backup):
     """The format of the redo log belongs to a series, and an older tool of it may not know all of that."""
-    tool = find_tool(backups.TOOLS, "backup tool")
+    tool = find_tool(hotbackup.NAMES, "backup tool")
     result = process.run(Command((tool, "--version"), ok=ANY))
     said = (result.stdout + result.stderr).decode("utf-8", "replace")
-    own = next((word for word in said.split() if backups.series(word) != (0, 0)), "")
+    own = hotbackup.version_in(said)
     if not backup.version:
         return
     whose = f"{backup.path} is of a server {backup.version}, and {tool} here is {own or 'of no known version'}"
@@ -197,7 +197,7 @@ def _limits(own=Path("/proc/self/cgroup"), tree=Path("/sys/fs/cgroup")):
 
 
 def _run_prepare(path, size, open_files):
-    tool = find_tool(backups.TOOLS, "backup tool")
+    tool = find_tool(hotbackup.NAMES, "backup tool")
     command = backups.prepare(tool, path, size, _allowed(open_files))
     with tempfile.TemporaryDirectory() as notes:
         said = os.path.join(notes, "said")
@@ -208,8 +208,7 @@ def _run_prepare(path, size, open_files):
         finally:
             child.end()
         words_said = children.tail(said)
-    lines = words_said.strip().splitlines()
-    if child.status != 0 or not lines or not lines[-1].endswith(backups.COMPLETED):
+    if child.status != 0 or not hotbackup.said_completed(words_said):
         last = words_said.decode("utf-8", "replace").strip()[-TOLD:]
         raise PrepareFailed(f"{path} could not be prepared: `{tool} --prepare` {children.ended(child.status)}: {last}")
 

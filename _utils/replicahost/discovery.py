@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import psutil
 
 from datamover.host import process
-from hosttools import backups, sql
-from hosttools.commands import Command
+from hosttools import backups, hotbackup, sql
+from hosttools.commands import Command, drive
 from replicaplan.errors import DatabaseSilent, NoDatabase
 
 from . import logfiles, starting, traces
@@ -182,13 +182,7 @@ def _typed(options):
 
 def _tools():
     """{tool: version} of the backup tools that are installed."""
-    found = {}
-    for tool in backups.TOOLS:
-        result = process.run(Command((tool, "--version")))
-        if result.status == 0:
-            words = (result.stdout or result.stderr).decode("utf-8", "replace").split()
-            found[tool] = next((word for word in words if backups.series(word) != (0, 0)), "")
-    return found
+    return drive(hotbackup.versions(hotbackup.NAMES), process.run)
 
 
 def _of_running(server):

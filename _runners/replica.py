@@ -227,7 +227,8 @@ def recover(host, test=False):
     Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, refused, failed, unknown), ``host``,
     ``reasons``, ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Refused: a
     repair was due, and what it needs is not so, such as room; its server is as it was. Unsettled: for a minute
-    it, or its primary, could not be asked, or systemd was starting or stopping it. Forbidden: a primary, or what may be
+    it, its primary, or (of one that is down) any other of its cluster could not be asked, or systemd was starting or
+    stopping it. Forbidden: a primary, or what may be
     or have been one, a server with replicas, one that follows nobody, one that was masked by a person, a second repair
     in its cluster, one within the cooldown or beyond the daily number. Each attempt counts, also one that fails.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,9 +59,25 @@ def rules(found: Any) -> Rules:
     known = dict(found or {})
     reasons = _strange(known, SETTINGS, "replica_repair")
     clusters = [] if reasons else [_cluster(name, parts, reasons) for name, parts in known.pop("clusters", {}).items()]
+    sound = tuple(filter(None, clusters))
+    reasons += _in_several(sound)
     if reasons:
         raise ReplicaRefused(reasons)
-    return Rules(clusters=tuple(filter(None, clusters)), **known)
+    return Rules(clusters=sound, **known)
+
+
+def _in_several(clusters: Sequence[Cluster]) -> list[str]:
+    """Who is the primary of one cluster and a replica of another would be rebuilt with its replicas behind it."""
+    found: dict[str, list[str]] = {}
+    for cluster in clusters:
+        for host in dict.fromkeys(cluster.hosts):
+            found.setdefault(host, []).append(cluster.name)
+    return [
+        f"replica_repair: {host} is in the clusters {' and '.join(names)}; a host belongs to one, a replica of a "
+        "replica to that of its primary."
+        for host, names in found.items()
+        if len(names) > 1
+    ]
 
 
 def _strange(found: Mapping[str, Any], known: Mapping[str, type], where: str) -> list[str]:
@@ -151,6 +168,9 @@ def decide(
     ]
     if against:
         return Decision(FORBIDDEN, (*broken, *against))
+    unknown = _unknown_followers(cluster, host, told, silent)
+    if unknown:
+        return Decision(UNSETTLED, (*broken, *unknown))
     return Decision(BROKEN, tuple(broken), donor, down=not told[host]["running"])
 
 
@@ -211,15 +231,53 @@ def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[
         against.append(f"{host} is the primary of {cluster.name}.")
     if told[host].get("installation"):
         against.append(f"{host} has an installation under way, which ends or is taken back.")
-    followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host])]
+    followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host], host)]
     if followers:
         against.append(f"{', '.join(followers)} follow {host}.")
     return against + _against_primary(cluster.primary, told[cluster.primary])
 
 
-def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
-    addresses = [each.partition("/")[0] for each in told["networks"]]
-    return any(channel["primary"] in addresses for channel in (other or {}).get("channels", ()))
+def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any], host: str) -> bool:
+    """By an address, by the name of the minion, or by any name at which a server of that number answered."""
+    places = [host, *(each.partition("/")[0] for each in told["networks"])]
+    number = told["variables"].get("server_id")
+    return any(
+        channel["primary"] in places or (number and channel["primary_id"] == number)
+        for channel in (other or {}).get("channels", ())
+    )
+
+
+def _unknown_followers(
+    cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]
+) -> list[str]:
+    """Why it is not known who follows a host that cannot tell so itself."""
+    if told[host]["running"] and not was_emptied(told[host]):
+        return []
+    mute = [
+        f"Nobody knows whether {name} follows {host}: {name} cannot be asked: {silent[name]}"
+        for name in cluster.hosts
+        if name in silent
+    ]
+    return mute + [
+        f"{name} follows {channel['primary']}, and has not been connected since it started: that may be {host}."
+        for name in cluster.hosts
+        if name != host and name in told
+        for channel in told[name]["channels"]
+        if _may_be_anybody(channel, cluster)
+    ]
+
+
+def _may_be_anybody(channel: Mapping[str, Any], cluster: Cluster) -> bool:
+    """A name that is none of the cluster's, of a server that has not told its number yet."""
+    return not channel["primary_id"] and channel["primary"] not in cluster.hosts and not _is_address(channel["primary"])
+
+
+def _is_address(place: str) -> bool:
+    try:
+        ipaddress.ip_address(place)
+    except ValueError:
+        return False
+    return True
 
 
 def _against_primary(primary: str, told: Mapping[str, Any]) -> list[str]:

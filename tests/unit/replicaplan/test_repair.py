@@ -15,6 +15,10 @@ RULES = repair.Rules((CLUSTER,), cooldown=600, daily=2)
 NOW = 1_000_000.0
 STOPPED = channel(sql="No", sql_errno=1062, sql_error="Duplicate entry")
 WOUNDED = replica(channels=[STOPPED])
+CRASHED_NOW = down(replica(), "failed")
+LOST = down(replica(datadir_exists=False, files=files(schemas=0)), "failed")
+EMPTIED = server(2, schemas=[], settled=True)
+BY_NAME = channel(primary="db2.example.net", primary_id=2, io="Connecting", lag=None)
 
 
 def decide(host="db2", broken=None, ledger=None, silent=None, cluster=CLUSTER, **others):
@@ -26,9 +30,9 @@ def decide(host="db2", broken=None, ledger=None, silent=None, cluster=CLUSTER, *
 
 BROKEN = [
     replica(datadir_exists=False),
-    down(replica(), "failed"),
-    down(replica(datadir_exists=False, files=files(schemas=0)), "failed"),
-    server(2, schemas=[], settled=True),
+    CRASHED_NOW,
+    LOST,
+    EMPTIED,
     WOUNDED,
     replica(channels=[channel(io="No", io_errno=1236, io_error="Could not find first log file")]),
 ]
@@ -86,6 +90,9 @@ def test_a_stranger_is_never_touched():
         ({"broken": server(2, datadir_exists=False)}, "may be a primary"),
         ({"broken": server(2, datadir_exists=False, schemas=[])}, "may be a primary"),
         ({"broken": WOUNDED, "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
+        ({"broken": CRASHED_NOW, "db3": replica(3, channels=[channel(primary="10.0.0.2")])}, "db3 follow db2"),
+        ({"broken": CRASHED_NOW, "db3": replica(3, channels=[BY_NAME])}, "db3 follow db2"),
+        ({"broken": LOST, "db3": replica(3, channels=[BY_NAME])}, "db3 follow db2"),
         ({"broken": WOUNDED, "db1": server(1, running=False)}, "The primary db1 does not run"),
         ({"broken": WOUNDED, "db1": replica(1)}, "is not the primary any more"),
         ({"broken": down(replica(), unit=unit("failed", masked=True))}, "is masked"),
@@ -143,6 +150,30 @@ def test_who_cannot_be_asked_is_asked_again(who):
     assert (decision.verdict, decision.reasons) == ("unsettled", (f"{who} cannot be asked: no answer",))
 
 
+@pytest.mark.parametrize("broken", [CRASHED_NOW, LOST, EMPTIED])
+def test_while_somebody_cannot_be_asked_a_host_that_cannot_tell_who_follows_it_is_left_alone(broken):
+    decision = decide(broken=broken, silent={"db3": "no answer"})
+    assert decision.verdict == "unsettled"
+    assert decision.reasons[-1] == "Nobody knows whether db3 follows db2: db3 cannot be asked: no answer"
+    assert decide(broken=WOUNDED, silent={"db3": "no answer"}).verdict == "broken"
+    assert decide(broken=broken, db3=down(server(3)), silent={}).verdict == "broken"
+
+
+def test_who_follows_a_name_and_has_not_learnt_whose_it_is_may_follow_the_broken_host():
+    nobody_knows = channel(primary="db.example.net", primary_id=0, io="No", sql="No")
+    decision = decide(broken=CRASHED_NOW, db3=replica(3, channels=[nobody_knows]))
+    assert decision.verdict == "unsettled"
+    assert "db3 follows db.example.net, and has not been connected since it started" in decision.reasons[-1]
+    assert decide(broken=WOUNDED, db3=replica(3, channels=[nobody_knows])).verdict == "broken"
+    by_address = replica(3, channels=[{**nobody_knows, "primary": "10.0.0.1"}])
+    assert decide(broken=CRASHED_NOW, db3=by_address).verdict == "broken"
+
+
+def test_what_forbids_a_repair_is_told_also_while_somebody_is_silent():
+    decision = decide(broken=down(server(2), "failed"), silent={"db3": "no answer"})
+    assert decision.verdict == "forbidden"
+
+
 def test_the_primary_is_the_last_choice_for_a_donor():
     assert decide(broken=WOUNDED, db3=down(replica(3))).donor == "db1"
     late = replica(3, channels=[channel(lag=500)])
@@ -180,6 +211,17 @@ def test_rules_are_read_and_everything_wrong_is_named():
     assert len(error.value.evidence["reasons"]) == 2
     with pytest.raises(ReplicaRefused, match="dayly is no setting"):
         repair.rules({"dayly": 1})
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{"primary": "db2", "replicas": ["db3"]}, {"primary": "db3", "replicas": ["db2"]},
+     {"primary": "db1", "replicas": ["db2"]}],
+)
+def test_a_host_belongs_to_one_cluster(second):
+    """Of a chain db1, db2, db3 in two clusters the middle one is a primary, and would be rebuilt as a replica."""
+    with pytest.raises(ReplicaRefused, match="db2 is in the clusters a and b; a host belongs to one"):
+        repair.rules({"clusters": {"a": {"primary": "db1", "replicas": ["db2"]}, "b": second}})
 
 
 def test_the_name_of_a_proposal_is_a_word_however_it_is_typed():

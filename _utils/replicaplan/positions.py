@@ -16,6 +16,12 @@ def gtids(position: str) -> dict[str, tuple[int, int]]:
     return {domain: (int(server), int(number)) for domain, server, number in parts}
 
 
+def first_made_here(variables: Facts) -> list[str]:
+    """The GTIDs in the state of a server's binary log that are its own, and not its primary's."""
+    state, own = str(variables.get("gtid_binlog_state") or ""), str(variables.get("server_id"))
+    return [gtid for gtid in filter(None, state.split(",")) if gtid.split("-")[1] == own]
+
+
 def coordinates(backup: Facts, donor_is_primary: bool) -> tuple[dict[str, Any], list[str]]:
     """Where a server made of this backup has to go on, and every reason why that cannot be known."""
     if donor_is_primary:

@@ -11,6 +11,7 @@ from typing import Any
 from .channels import against_replicating
 from .donor import against_donor
 from .errors import ReplicaRefused
+from .positions import first_made_here
 from .target import ON, against_replacing
 from .unit import is_changing
 
@@ -218,8 +219,10 @@ def was_emptied(told: Mapping[str, Any]) -> bool:
 
 
 def _holds_anything(told: Mapping[str, Any]) -> bool:
-    """Whether a server that runs has a schema, or has ever logged anything."""
-    return bool(told["schemas"] or told["variables"].get("gtid_binlog_state"))
+    """Whether a server that runs has a schema, or has ever written anything of its own: a log that lies elsewhere
+    outlives the data, with what came from the primary.
+    """
+    return bool(told["schemas"] or first_made_here(told["variables"]))
 
 
 def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[str]:

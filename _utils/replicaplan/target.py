@@ -9,7 +9,7 @@ from .facts import Facts
 from .logs import against_logs
 from .pairing import against_pair
 from .places import INCOMING, against_elsewhere, is_below
-from .positions import gtids
+from .positions import first_made_here, gtids
 from .unit import against_unit
 
 INSIDE = (
@@ -115,12 +115,8 @@ def own_writes(told: Facts, host: str) -> list[str]:
     """Transactions that were first made on this replica: they are nowhere else and would be lost."""
     if not told["channels"]:
         return []
-    state = str(told["variables"].get("gtid_binlog_state") or "")
-    own = str(told["variables"].get("server_id"))
     received = gtids(str(told["variables"].get("gtid_slave_pos") or ""))
-    found = [
-        gtid for gtid in filter(None, state.split(",")) if gtid.split("-")[1] == own and not _covers(received, gtid)
-    ]
+    found = [gtid for gtid in first_made_here(told["variables"]) if not _covers(received, gtid)]
     if not found:
         return []
     return [

@@ -33,6 +33,7 @@ BROKEN = [
     CRASHED_NOW,
     LOST,
     EMPTIED,
+    server(2, {"gtid_binlog_state": "0-1-99"}, schemas=[], settled=True),
     WOUNDED,
     replica(channels=[channel(io="No", io_errno=1236, io_error="Could not find first log file")]),
 ]

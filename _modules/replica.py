@@ -102,7 +102,7 @@ def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonc
 
     def work():
         found = _place()
-        against = installing.reasons(found, wish, __opts__["id"])
+        against = installing.reasons(found, wish, __opts__["id"], _state_dir())
         return {"fits": not against, "reasons": against, "logs": logfiles.look(found)}
 
     return _answer(nonce, work)
@@ -231,7 +231,7 @@ def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=F
     (directories with the old logs that lay outside of it), ``prepared``, ``unit``, ``lease``, ``backup`` (as
     ``xtrabackup.info`` has it). Refused with every reason, before anything is changed: a writable primary, a server
     with replicas, a node of Galera, a data directory that is a mount point, another file system, a backup that is
-    not prepared or of a newer server.
+    not prepared, of a newer server, or in data that is in use or kept.
 
     CLI Example:
 

@@ -24,6 +24,7 @@ from . import backup as backing
 from . import datadir, discovery, holds, logfiles, records, replicating, running, tls, traces
 from . import unit as units
 from .claims import claimed
+from .offered import against_place
 
 NAME = "installation"
 ISOLATED = ("--skip-slave-start", "--read-only=1", "--event-scheduler=OFF")
@@ -41,13 +42,21 @@ class Wish:
     in_service: bool = False
     discard_own_writes: bool = False
 
+    @property
+    def place(self):
+        """Without a slash at its end, behind which a link would be followed and no rename finds a name."""
+        return os.path.normpath(self.prepared)
 
-def reasons(found, wish, host):
+
+def reasons(found, wish, host, state_dir):
     """Every reason not to install, as sentences."""
     told = discovery.look(found)
     against = against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
-    places = [*about_datadir(found.datadir, host), *_about_rename(found.datadir, wish.prepared)]
-    return [*against, *places, *_mounted_below(wish.prepared), *_about_backup(wish.prepared, told)]
+    places = [
+        *about_datadir(found.datadir, host),
+        *against_place(wish.place, found.datadir, records.old_data(state_dir)),
+    ]
+    return [*against, *places, *_mounted_below(wish.place), *_about_backup(wish.place, told)]
 
 
 def about_datadir(target, host):
@@ -57,15 +66,6 @@ def about_datadir(target, host):
     if os.path.islink(target):
         return [f"The data directory {target} of {host} is a symbolic link: let datadir name where it leads."]
     return _mounted_below(target)
-
-
-def _about_rename(target, prepared):
-    parent = os.path.dirname(target)
-    if not os.path.isdir(parent) or not os.path.isdir(prepared):
-        return []
-    if os.path.dirname(os.path.normpath(prepared)) == parent or os.stat(parent).st_dev == os.stat(prepared).st_dev:
-        return []
-    return [f"{prepared} lies on another file system than {target}: put it beside it, such as {target}.new."]
 
 
 def _mounted_below(place):
@@ -101,25 +101,25 @@ def _about_pause(state_dir):
 
 def install(found, wish, host, state_dir):
     """Stop and mask the server, exchange the data; returns what was done. The server does not run then."""
-    against = [*reasons(found, wish, host), *_about_pause(state_dir)]
+    against = [*reasons(found, wish, host, state_dir), *_about_pause(state_dir)]
     if against:
         raise ReplicaRefused(against)
-    with claimed(wish.prepared):
+    with claimed(wish.place):
         return _install(found, wish, state_dir)
 
 
 def _install(found, wish, state_dir):
-    backup = backing.read(wish.prepared)
+    backup = backing.read(wish.place)
     mark = f"{KEPT}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     kept = found.datadir + mark
     hold = holds.begin(
         state_dir, NAME, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept, unit=found.unit.name,
-        prepared=wish.prepared, had_data=os.path.isdir(found.datadir),
+        prepared=wish.place, had_data=os.path.isdir(found.datadir),
     )
     with hold.working():
         _stop(hold, found)
         logfiles.move_aside(hold, found, mark, wish.confirm)
-        _exchange(hold, found, wish.prepared, kept)
+        _exchange(hold, found, wish.place, kept)
         hold.note(step="installed")
     return summary(hold)
 
@@ -153,10 +153,11 @@ def _check_gone(found):
 
 
 def _exchange(hold, found, prepared, kept):
-    datadir.fit_for(prepared, found.owner, datadir.mode_of(found.datadir))
+    mode = datadir.mode_of(found.datadir)
     old, new = datadir.identity(found.datadir), datadir.identity(prepared)
     hold.undo.register("datadir", datadir=found.datadir, prepared=prepared, kept=kept, old=old, new=new)
     datadir.exchange(found.datadir, prepared, kept)
+    datadir.fit_for(found.datadir, found.owner, mode)
     datadir.relabel(found.datadir)
 
 

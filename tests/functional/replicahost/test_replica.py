@@ -178,6 +178,10 @@ def test_settled_data_stays_and_the_old_is_dropped_by_its_name(pair, override):
     kept = pair.call("replica.settle")["kept"]
     with pytest.raises(Refused, match="confirm has to name what is removed"):
         pair.call("replica.drop_old", "/srv/mysql")
+    for data in ("/srv/mysql/", kept):
+        with pytest.raises(Refused, match="is, holds or lies in"):
+            pair.call("replica.install", data, confirm="db2", discard_own_writes=True)
+    assert pair.replicates()
     assert pair.call("replica.drop_old", kept)["bytes"] > 1e6
     assert not pair.replica.machine.disk(kept).exists()
     assert pair.replicates()

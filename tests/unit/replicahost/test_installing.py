@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import claims, discovery, guard, holds, installing, records, settings, undoing
+from replicahost import claims, discovery, guard, holds, installing, offered, records, settings, undoing
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, ServiceFailed
 from tests.unit.replicaplan.facts import log, replica
 
@@ -45,13 +45,14 @@ def test_no_password_shows_when_settings_are_printed():
 
 
 @pytest.fixture
-def against(monkeypatch):
+def against(tmp_path, monkeypatch):
     """Why a backup cannot be installed at a place, of a server of which all else is well."""
     monkeypatch.setattr(discovery, "look", lambda _found: replica())
+    monkeypatch.setattr(records, "old_data", lambda _state_dir: [f"{tmp_path}/data.before-1"])
 
     def against(datadir, prepared):
         wish = installing.Wish(str(prepared), "db2", 30)
-        return " ".join(installing.reasons(SimpleNamespace(datadir=str(datadir)), wish, "db2"))
+        return " ".join(installing.reasons(SimpleNamespace(datadir=str(datadir)), wish, "db2", tmp_path))
 
     return against
 
@@ -81,6 +82,26 @@ def elsewhere(place):
 )
 def test_a_place_that_no_rename_can_exchange_is_refused(against, tmp_path, where, words):
     assert words in against(*where(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("prepared", "data"),
+    [
+        ("data", "data"), ("data/", "data"), ("./data", "data"), ("link", "data"), ("data/new", "data"), (".", "data"),
+        ("data.before-1", "data.before-1"), ("data.before-1/new", "data.before-1"),
+    ],
+)
+def test_data_that_is_in_use_or_kept_is_no_backup_to_install(against, tmp_path, prepared, data):
+    for name in ("data", "data.before-1"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("data")
+    assert f"is, holds or lies in {tmp_path}/{data}, the " in against(tmp_path / "data", f"{tmp_path}/{prepared}")
+
+
+def test_data_in_which_a_server_works_is_no_backup_to_install(against, tmp_path, monkeypatch):
+    new = tmp_path / "new"
+    monkeypatch.setattr(offered, "servers_in", lambda place: [7, 9] if place == str(new) else [])
+    assert f"A server works in {new}: process 7 and 9." in against(tmp_path / "data", new)
 
 
 def test_a_place_with_mounts_below_it_is_refused(against, tmp_path, monkeypatch):
@@ -218,6 +239,19 @@ def test_old_data_that_is_there_is_not_given_up(tmp_path, hold):
     hold.note(kept=str(tmp_path))
     with pytest.raises(ReplicaRefused, match="it is there"):
         installing.roll_back(tmp_path, str(tmp_path))
+
+
+def test_a_backup_that_does_not_get_its_place_is_as_it_was(tmp_path):
+    data, new = tmp_path / "data", tmp_path / "new"
+    for each in (data, new, tmp_path / "data.before-1"):
+        each.mkdir()
+        (each / "master.info").touch()
+    registered = []
+    undo = SimpleNamespace(register=lambda what, **_: registered.append(what))
+    found = SimpleNamespace(datadir=str(data), owner=pwd.getpwuid(os.getuid()))
+    with pytest.raises(FileExistsError):
+        installing._exchange(SimpleNamespace(undo=undo), found, str(new), f"{data}.before-1")
+    assert (registered, (new / "master.info").exists()) == (["datadir"], True)
 
 
 @pytest.fixture

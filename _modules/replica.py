@@ -79,12 +79,15 @@ def info(nonce=None):
     return _answer(nonce, work)
 
 
-def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonce=None):
+def check(prepared, confirm="", in_service=False, discard_own_writes=False, unprepared=False, nonce=None):
     """
     Tell everything that stands in the way of installing a prepared backup. Changes nothing.
 
     prepared, confirm, in_service, discard_own_writes
         As for ``replica.install``.
+
+    unprepared : False
+        Take a backup that is not prepared yet for one that is, which ``replica.install`` never does.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -98,7 +101,7 @@ def check(prepared, confirm="", in_service=False, discard_own_writes=False, nonc
 
         salt db2 replica.check /srv/mysql.new confirm=db2
     """
-    wish = installing.Wish(prepared, confirm, 0, in_service, discard_own_writes)
+    wish = installing.Wish(prepared, confirm, 0, in_service, discard_own_writes, unprepared)
 
     def work():
         found = _place()

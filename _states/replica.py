@@ -1,8 +1,10 @@
 """
 A replica of MariaDB, step by step: its backup prepared, installed, replicating, proved.
 
-What a state finds done it leaves alone. Every step keeps the rule of the module ``replica``: until the installation is
-settled, the old data comes back when a step fails or nobody goes on.
+What a state finds done it leaves alone. With ``test=True`` each tells what it would make once those before it have made
+theirs: a backup that waits to be installed counts as prepared, and as not yet followed or proved. Every step keeps the
+rule of the module ``replica``: until the installation is settled, the old data comes back when a step fails or nobody
+goes on.
 
 .. code-block:: yaml
 
@@ -96,7 +98,7 @@ def installed(name, prepared, confirm, lease=300, in_service=False, discard_own_
         if _was_installed(prepared):
             return _started(prepared)
         options = {"confirm": confirm, "in_service": in_service, "discard_own_writes": discard_own_writes}
-        found = __salt__["replica.check"](prepared, **options)
+        found = __salt__["replica.check"](prepared, unprepared=__opts__["test"], **options)
         if not found["fits"]:
             raise CommandExecutionError(" ".join(found["reasons"]))
 
@@ -127,7 +129,7 @@ def _started(prepared):
     return {"server": {"old": "stopped", "new": "started"}}, f"The server is started on {prepared} now.", act
 
 
-def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=None, timeout=600):
+def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=None, timeout=600, prepared=None):
     """
     The server follows its primary, and both threads run.
 
@@ -143,6 +145,10 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
     timeout : 600
         Seconds for that.
 
+    prepared : beside the data directory, where a clone arrives
+        The directory whose backup is to be installed before, as ``replica.installed`` names it. Only ``test=True`` asks
+        for it: whom the server follows now does not count while such a backup waits.
+
     Returns what states return; ``changes`` has ``primary`` or ``threads``.
 
     .. code-block:: yaml
@@ -154,7 +160,7 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
     """
 
     def work():
-        channels = __salt__["replica.info"]()["channels"]
+        channels = [] if _is_to_come(prepared) else __salt__["replica.info"]()["channels"]
         follows = [each for each in channels if (each["primary"], each["port"]) == (name, int(port))]
         if follows and follows[0]["io"] == "Yes" and follows[0]["sql"] == "Yes":
             return {}, f"It follows {name}.", None
@@ -178,7 +184,7 @@ def proved(name, settle=True, prepared=None):
     The installation was proved to be equal to its primary, and is settled.
 
     A minion alone cannot prove it, since that takes both ends at one moment: ``salt-run replica.prove`` does. Without
-    a proof this fails, and says so.
+    a proof this fails, and says so; with ``test=True`` it reckons with the proof while a backup waits to be installed.
 
     name
         Any words.
@@ -202,7 +208,7 @@ def proved(name, settle=True, prepared=None):
     def work():
         under_way = __salt__["replica.info"]()["installation"]
         if under_way is None:
-            return _settled(prepared)
+            return _proved_later(settle) if _is_to_come(prepared) else _settled(prepared)
         if under_way["step"] != "proved":
             raise CommandExecutionError(
                 f"The installation is {under_way['step']}, not proved: see salt-run -d replica.prove."
@@ -212,6 +218,12 @@ def proved(name, settle=True, prepared=None):
         return {"settled": {"old": False, "new": True}}, "It is settled now.", lambda: __salt__["replica.settle"]()
 
     return _state(name, work)
+
+
+def _proved_later(settle):
+    """What is asked of one that is not even installed; nothing is made then."""
+    changes = {"settled": {"old": False, "new": True}} if settle else {}
+    return changes, "It is settled then if salt-run replica.prove has proved it; without that this fails.", lambda: None
 
 
 def _settled(prepared):
@@ -227,6 +239,13 @@ def _settled(prepared):
 
 
 # What they share.
+
+
+def _is_to_come(prepared):
+    """Only with test=True: whether a backup waits that the states before would install."""
+    if not __opts__["test"] or __salt__["replica.info"]()["installation"]:
+        return False
+    return os.path.lexists(prepared) if prepared else __salt__["replica.fitness"]()["incoming_exists"]
 
 
 def _was_installed(prepared):

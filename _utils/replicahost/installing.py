@@ -34,13 +34,16 @@ KEPT = ".before-"
 
 @dataclass(frozen=True)
 class Wish:
-    """What shall be installed: a prepared backup; `confirm` is the name of this host, to show that it is meant."""
+    """What shall be installed: a prepared backup; `confirm` is the name of this host, to show that it is meant.
+    `unprepared` is of one who only asks: whether it could be, once it is prepared.
+    """
 
     prepared: str
     confirm: str
     lease: int
     in_service: bool = False
     discard_own_writes: bool = False
+    unprepared: bool = False
 
     @property
     def place(self):
@@ -56,7 +59,7 @@ def reasons(found, wish, host, state_dir):
         *about_datadir(found.datadir, host),
         *against_place(wish.place, found.datadir, records.old_data(state_dir)),
     ]
-    return [*against, *places, *_mounted_below(wish.place), *_about_backup(wish.place, told)]
+    return [*against, *places, *_mounted_below(wish.place), *_about_backup(wish, told)]
 
 
 def about_datadir(target, host):
@@ -75,7 +78,8 @@ def _mounted_below(place):
     ]
 
 
-def _about_backup(prepared, told):
+def _about_backup(wish, told):
+    prepared = wish.place
     try:
         backup = backing.read(prepared)
         backing.check_whole(backup)
@@ -83,7 +87,8 @@ def _about_backup(prepared, told):
         return [getattr(error, "text", str(error))]
     elsewhere = traces.elsewhere(prepared)
     leads = [against_elsewhere(prepared, elsewhere)] if elsewhere else []
-    return [*against_backup(backup.as_dict(), told), *leads]
+    known = {**backup.as_dict(), "prepared": backup.prepared or wish.unprepared}
+    return [*against_backup(known, told), *leads]
 
 
 def beside(target):

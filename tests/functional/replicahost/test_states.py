@@ -20,9 +20,22 @@ def four_times(minion, function, name, **options):
     return made["changes"]
 
 
+def assert_all_is_foretold(minion, address):
+    """Before anything is made, of a server that follows the same primary already."""
+    for function, name, options in (
+        ("prepared", INCOMING, {}),
+        ("installed", "new data", {"prepared": INCOMING, "confirm": "db2", "discard_own_writes": True}),
+        ("replicating", address, {"donor_is_primary": True}),
+        ("proved", "it", {}),
+    ):
+        told = minion.state(f"replica.{function}", name, test=True, **options)
+        assert told["result"] is None and told["changes"], (function, told)
+
+
 def test_a_replica_is_made_state_by_state(pair):
     pair.bring(prepare=False)
     minion = pair.replica.minion
+    assert_all_is_foretold(minion, pair.primary.machine.ip)
     assert four_times(minion, "replica.prepared", INCOMING) == {"prepared": {"old": False, "new": True}}
     installed = four_times(
         minion, "replica.installed", "new data", prepared=INCOMING, confirm="db2", discard_own_writes=True, lease=900

@@ -50,8 +50,8 @@ def against(tmp_path, monkeypatch):
     monkeypatch.setattr(discovery, "look", lambda _found: replica())
     monkeypatch.setattr(records, "old_data", lambda _state_dir: [f"{tmp_path}/data.before-1"])
 
-    def against(datadir, prepared):
-        wish = installing.Wish(str(prepared), "db2", 30)
+    def against(datadir, prepared, **wishes):
+        wish = installing.Wish(str(prepared), "db2", 30, **wishes)
         return " ".join(installing.reasons(SimpleNamespace(datadir=str(datadir)), wish, "db2", tmp_path))
 
     return against
@@ -116,14 +116,25 @@ def test_a_backup_beside_the_data_has_its_place(against, tmp_path):
     assert against(tmp_path / "data", tmp_path / "new") == f"{tmp_path}/new is no directory."
 
 
+def backed_up(place, kind):
+    """A directory that looks like a backup of this kind."""
+    (place / "shop").mkdir(parents=True)
+    for name, text in (("info", "end_time = 2026\nserver_version = 10.11.6-MariaDB\n"),
+                       ("checkpoints", f"backup_type = {kind}\n")):
+        place.joinpath(f"xtrabackup_{name}").write_text(text)
+    return place
+
+
+def test_a_backup_that_is_not_prepared_is_refused_but_who_only_asks_can_take_it_for_one_that_is(against, tmp_path):
+    new = backed_up(tmp_path / "new", "full-backuped")
+    assert against(tmp_path / "data", new) == f"{new} is not prepared: xtrabackup.prepare does that."
+    assert against(tmp_path / "data", new, unprepared=True) == ""
+
+
 def test_a_backup_with_data_that_belongs_elsewhere_is_refused(against, tmp_path):
     """The new server would open, and write, the file of the old one."""
-    new = tmp_path / "new"
-    (new / "shop").mkdir(parents=True)
+    new = backed_up(tmp_path / "new", "log-applied")
     (new / "shop/remote.isl").write_text("/fast/shop/remote.ibd")
-    for name, text in (("info", "end_time = 2026\nserver_version = 10.11.6-MariaDB\n"),
-                       ("checkpoints", "backup_type = log-applied\n")):
-        new.joinpath(f"xtrabackup_{name}").write_text(text)
     assert f"{new} holds shop/remote.isl, which leads to data outside of it" in against(tmp_path / "data", new)
 
 

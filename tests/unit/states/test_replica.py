@@ -1,6 +1,7 @@
 """The states of a replica beside what the module tells: what counts as done, and what is still to be done."""
 
 import importlib.util
+import os
 
 import pytest
 
@@ -15,10 +16,19 @@ def host(tmp_path):
     spec.loader.exec_module(host)
     host.under_way, host.settled, host.done = None, {}, []
     host.place = str(tmp_path / "mysql.incoming")
+    host.channels, host.is_prepared = [], False
     host.__opts__ = {"test": False}
+
+    def check(prepared, unprepared=False, **_):
+        reasons = [] if host.is_prepared or unprepared else [f"{prepared} is not prepared."]
+        return {"fits": not reasons, "reasons": reasons, "logs": []}
+
     host.__salt__ = {
-        "replica.info": lambda: {"installation": host.under_way},
+        "replica.info": lambda: {"installation": host.under_way, "channels": host.channels},
         "replica.last": lambda: host.settled,
+        "replica.check": check,
+        "replica.fitness": lambda: {"incoming_exists": os.path.lexists(host.place)},
+        "xtrabackup.info": lambda _: {"prepared": host.is_prepared},
         "replica.start_isolated": lambda: host.done.append("start_isolated"),
     }
     return host
@@ -67,3 +77,54 @@ def test_an_installation_that_is_farther_on_is_left_alone(host, step):
     host.under_way = {"prepared": host.place, "step": step}
     told = host.installed("it", host.place, "db2")
     assert (told["result"], told["changes"], host.done) == (True, {}, [])
+
+
+FOLLOWS = {"primary": "10.0.0.1", "port": 3306, "io": "Yes", "sql": "Yes"}
+
+
+def ask_all(host, **named):
+    """What the documented SLS tells as a whole with test=True: [(result, changes)], by the order of its states."""
+    host.__opts__["test"] = True
+    told = [
+        host.prepared(host.place), host.installed("it", host.place, "db2"), host.replicating("10.0.0.1", **named),
+        host.proved("it", **named),
+    ]
+    assert host.done == []
+    return [(each["result"], each["changes"]) for each in told], [each["comment"] for each in told]
+
+
+@pytest.mark.parametrize("channels", [[], [FOLLOWS], [{**FOLLOWS, "primary": "10.0.0.9"}]])
+@pytest.mark.parametrize("settled", [{}, {"prepared": "/srv/mysql.incoming"}])
+@pytest.mark.parametrize("named", [False, True])
+def test_before_anything_is_made_all_that_would_be_is_told(host, channels, settled, named):
+    """Also on a replica: what follows now is what would be replaced."""
+    host.channels, host.settled = channels, settled and {"prepared": host.place}
+    arrive(host.place)
+    told, words = ask_all(host, **({"prepared": host.place} if named else {}))
+    assert told == [
+        (None, {"prepared": {"old": False, "new": True}}),
+        (None, {"data": {"old": None, "new": host.place}}),
+        (None, {"primary": {"old": None, "new": "10.0.0.1"}}),
+        (None, {"settled": {"old": False, "new": True}}),
+    ]
+    assert "salt-run replica.prove" in words[3]
+
+
+def test_what_is_not_prepared_is_not_installed_for_that(host):
+    arrive(host.place)
+    told = host.installed("it", host.place, "db2")
+    assert (told["result"], told["changes"], host.done) == (False, {}, [])
+
+
+def test_with_nothing_to_install_a_replica_that_follows_needs_nothing(host):
+    host.__opts__["test"], host.channels = True, [FOLLOWS]
+    told = host.replicating("10.0.0.1")
+    assert (told["result"], told["changes"]) == (True, {})
+    assert host.proved("it")["result"] is False
+
+
+def test_a_new_backup_beside_an_installation_under_way_is_not_waited_for(host):
+    host.__opts__["test"], host.channels, host.under_way = True, [FOLLOWS], {"prepared": "/srv/other", "step": "proved"}
+    arrive(host.place)
+    assert host.replicating("10.0.0.1")["result"] is True
+    assert host.proved("it")["changes"] == {"settled": {"old": False, "new": True}}

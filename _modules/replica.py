@@ -55,7 +55,8 @@ def info(nonce=None):
     names of their files begin, ``files``, ``bytes``, ``directory_exists``, ``directory_is`` (without links),
     ``writable``, ``strange`` (names of what is no file of the server's), ``open_by`` (other processes)),
     ``processes`` (of servers that work in it), ``options_known`` (whether the options with which its unit starts it
-    could be read), ``socket``, ``user``, ``variables`` (by name), ``tools`` (backup tools and their versions),
+    could be read), ``socket``, ``user``, ``variables`` (by name), ``configured`` (of a running one: where its
+    data and logs would be if it were started anew), ``tools`` (backup tools and their versions),
     ``role`` (down, alone, primary, replica, relay: a replica with replicas), ``channels`` (for each: ``name``,
     ``primary``, ``port``, ``primary_id``, ``user``, ``io``, ``sql``, ``lag`` in seconds or None, ``using_gtid``,
     ``read`` and ``executed`` (file, position), ``delay``, ``io_errno``, ``io_error``, ``sql_errno``, ``sql_error``,

@@ -5,7 +5,7 @@ import ipaddress
 import os
 import pwd
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import psutil
 
@@ -30,6 +30,8 @@ VARIABLES = (
     "replicate_do_db", "replicate_ignore_db", "replicate_do_table", "replicate_ignore_table",
     "replicate_wild_do_table", "replicate_wild_ignore_table", "replicate_rewrite_db",
 )
+PLACES = ("datadir", "log_bin", "log_bin_index", "relay_log", "relay_log_index")
+"""Of these a server that runs may have others than its configuration says."""
 NUMBERS = (
     "port", "server_id", "gtid_domain_id", "innodb_page_size", "innodb_buffer_pool_size", "lower_case_table_names",
     "binlog_expire_logs_seconds",
@@ -66,6 +68,7 @@ class Place:
     options: dict
     running: bool
     options_known: bool = True
+    configured: dict = field(default_factory=dict)
 
     @property
     def datadir(self):
@@ -106,7 +109,7 @@ def place(settings):
     start = starting.of(unit.name)
     configured = configuration(start)
     path = settings.socket or configured.get("socket") or "/run/mysqld/mysqld.sock"
-    found = Place(settings, unit, {**configured, "socket": path}, False, start is not None)
+    found = Place(settings, unit, {**configured, "socket": path}, False, start is not None, configured)
     try:
         found.server.do("DO 1", patience=15.0)
     except DatabaseSilent:
@@ -151,6 +154,7 @@ def look(found):
         "socket": found.socket,
         "user": found.owner.pw_name,
         "variables": _typed({name: found.options[name] for name in VARIABLES if name in found.options}),
+        "configured": _next_start(found),
         "tools": _tools(),
         "networks": networks(),
     }
@@ -158,6 +162,12 @@ def look(found):
         return {**told, **NOTHING_RUNS}
     held = _held(found.server) if told["datadir_exists"] else NOTHING_HELD
     return {**told, **_of_running(found.server), **held}
+
+
+def _next_start(found):
+    """Where a server that runs would have its files if it were started anew, as far as that can be told."""
+    known = found.running and found.options_known
+    return {name: found.configured[name] for name in PLACES if name in found.configured} if known else {}
 
 
 def networks():

@@ -54,10 +54,42 @@ def _base(variables: Facts, kind: str) -> str:
     return posixpath.join(directory, name.partition(".")[0])
 
 
+def against_changes(told: Facts, host: str) -> list[str]:
+    """Why a server that runs is another one when it is started anew: then the new one logs where nobody looks, and the
+    old one would go on behind that.
+    """
+    configured = told.get("configured") or {}
+    return [*_against_changes(told, configured, host)] if configured else []
+
+
+def _against_changes(told: Facts, configured: Facts, host: str) -> Iterator[str]:
+    datadir, anew = posixpath.normpath(told["datadir"]), "when it is started anew: start it anew first, and come back."
+    other = posixpath.normpath(configured.get("datadir") or datadir)
+    if other != datadir:
+        yield f"{host} works in {datadir}, and in {other} {anew}"
+    for kind, index in INDEX.items():
+        now, then = (_elsewhere(variables, datadir, kind) for variables in (told["variables"], configured))
+        if now != then:
+            yield f"{host} has its {kind} {_at(now)}, and {_at(then)} {anew}"
+        place = str(configured.get(index) or "")
+        if place and not is_below(datadir, place) and place.removesuffix(".index") != then:
+            yield f"{host} has {index}={place} {anew}"
+
+
+def _elsewhere(variables: Facts, datadir: str, kind: str) -> str:
+    """Where a log is, if that is not the data directory."""
+    return next((log.base for log in outside(variables, datadir) if log.kind == kind), "")
+
+
+def _at(base: str) -> str:
+    return f"at {base}" if base else "in its data directory or nowhere"
+
+
 def against_logs(told: Facts, host: str) -> list[str]:
     """Why logs of this server could not be moved aside, and come back, with its old data."""
     found = told.get("logs") or ()
     names = [reason for kind in KINDS for reason in _against_names(told, host, kind)]
+    names += against_changes(told, host)
     return [*names, *(against_files(found, told["user"], host) if found else ())]
 
 

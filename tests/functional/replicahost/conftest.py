@@ -9,6 +9,7 @@ from tests.support.databases import databases
 from tests.support.waiting import eventually
 
 INCOMING = "/srv/mysql.incoming"
+MORE = "/etc/mysql/mariadb.conf.d/95-more.cnf"
 KEEPER = {"user": "keeper", "password": "a \"word\""}
 """An account with which a minion may do all that root may at the socket."""
 
@@ -40,13 +41,12 @@ CREATE USER reader@'10.%' IDENTIFIED BY 'secret of a reader'; GRANT SELECT ON sh
 @contextlib.contextmanager
 def configured(database, line):
     """A server that was started with one more line in its configuration."""
-    more = "/etc/mysql/mariadb.conf.d/95-more.cnf"
-    database.machine.run(["tee", more], input=f"[mariadbd]\n{line}\n")
+    database.machine.run(["tee", MORE], input=f"[mariadbd]\n{line}\n")
     database.machine.run(["systemctl", "restart", "mariadb"])
     try:
         yield
     finally:
-        database.machine.run(["rm", more])
+        database.machine.run(["rm", MORE])
         database.machine.run(["systemctl", "restart", "mariadb"])
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.databases import Minion
 from tests.support.waiting import eventually
 
-from .conftest import INCOMING, configured
+from .conftest import INCOMING, MORE, configured
 
 pytestmark = pytest.mark.root
 
@@ -49,6 +49,15 @@ def logged(pair):
     return [each for each in listed(pair) if each.startswith("mysql-bin.")]
 
 
+@contextlib.contextmanager
+def renamed(pair):
+    """The configuration names another binary log, but the server was not started anew since."""
+    edit = ("sed", "-i", "-e")
+    pair.replica.machine.run([*edit, "s/mysql-bin/other-bin/", MORE])
+    yield
+    pair.replica.machine.run([*edit, "s/other-bin/mysql-bin/", MORE])
+
+
 def replicate(pair):
     """Install new data that was brought, and let it replicate."""
     done = pair.call("replica.install", INCOMING, **ASKED)
@@ -62,6 +71,9 @@ def replicate(pair):
 def test_logs_elsewhere_are_moved_aside_and_come_back_with_the_old_data(elsewhere):
     before, names = elsewhere.call("replica.info"), logged(elsewhere)
     assert [(each["kind"], each["base"]) for each in before["logs"]] == [("binary log", BINARY), ("relay log", RELAY)]
+    with renamed(elsewhere):
+        (reason, _no_backup) = elsewhere.call("replica.check", "/srv/nowhere", **ASKED)["reasons"]
+        assert f"its binary log at {BINARY}, and at {PLACE}/other-bin when it is started anew" in reason
     elsewhere.bring()
     asked = elsewhere.replica.minion.state("replica.installed", "it", prepared=INCOMING, test=True, **ASKED)
     assert asked["changes"]["logs"] == {"old": None, "new": [BINARY, RELAY]}

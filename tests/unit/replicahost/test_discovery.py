@@ -75,13 +75,19 @@ def dataless(tmp_path, monkeypatch):
     unit = SimpleNamespace(as_dict=dict)
     return SimpleNamespace(
         options={}, unit=unit, running=True, datadir=str(tmp_path / "gone"), socket="/run/s.sock",
-        owner=pwd.getpwuid(0), server=Dataless(), options_known=True,
+        owner=pwd.getpwuid(0), server=Dataless(), options_known=True, configured={"log_bin": "other", "port": "1"},
     )
 
 
 def test_a_server_whose_data_was_removed_while_it_runs_is_told_as_that(dataless):
     told = discovery.look(dataless)
     assert (told["running"], told["datadir_exists"], told["role"], told["schemas"]) == (True, False, "replica", [])
+
+
+def test_what_the_next_start_would_have_is_told_of_a_server_that_runs_and_whose_options_can_be_read(dataless):
+    assert discovery.look(dataless)["configured"] == {"log_bin": "other"}
+    dataless.options_known = False
+    assert discovery.look(dataless)["configured"] == {}
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,41 @@ def test_places_that_are_not_followed_are_refused(variables, words):
     assert re.search(words, reason)
 
 
+OTHER = {"log_bin": "/var/log/mysql/other.log"}
+
+
+@pytest.mark.parametrize(
+    ("runs", "configured", "words"),
+    [
+        (BINARY, OTHER, "its binary log at /var/log/mysql/bin, and at /var/log/mysql/other when it is started anew"),
+        (BINARY, {"log_bin": ""}, "at /var/log/mysql/bin, and in its data directory or nowhere when"),
+        ({"log_bin": "ON", "log_bin_basename": "/srv/mysql/bin"}, OTHER, "in its data directory or nowhere, and at"),
+        ({"log_bin": "OFF"}, OTHER, "in its data directory or nowhere, and at /var/log/mysql/other when"),
+        ({"relay_log": "/r/relay"}, {"relay_log": "/r/new"}, "its relay log at /r/relay, and at /r/new when"),
+        (BINARY, {"log_bin": "/var/log/mysql/bin", "log_bin_index": "/idx/bin.index"}, "log_bin_index=/idx/bin.index"),
+        ({}, {"datadir": "/srv/other/"}, "works in /srv/mysql, and in /srv/other when it is started anew"),
+    ],
+)
+def test_what_the_next_start_would_have_elsewhere_than_what_runs_is_refused(runs, configured, words):
+    """The new server would log there, and nobody would move that aside, or remove it when the old one comes back."""
+    (reason,) = logs.against_changes(replica(variables=runs, configured=configured), "db2")
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("runs", "configured"),
+    [
+        (BINARY, {}),
+        (BINARY, {"log_bin": "/var/log/mysql/bin.log", "log_bin_index": "", "datadir": "/srv/mysql/"}),
+        (BINARY, {"log_bin": "/var/log//mysql/bin", "log_bin_index": "/var/log/mysql/bin.index"}),
+        ({"log_bin": "ON", "log_bin_basename": "/srv/mysql/db2-bin"}, {"log_bin": "other"}),
+        ({"log_bin": "ON", "log_bin_basename": "/srv/mysql/db2-bin"}, {"log_bin": ""}),
+    ],
+)
+def test_what_starts_as_it_runs_or_logs_in_its_own_data_directory_may_be_replaced(runs, configured):
+    assert logs.against_changes(replica(variables=runs, configured=configured), "db2") == []
+
+
 @pytest.mark.parametrize("index", ["", "bin.index", "/srv/mysql/bin.index", "/var/log/mysql/bin"])
 def test_an_index_beside_its_log_or_in_the_data_directory_is_no_reason(index):
     assert logs.against_logs(replica(variables={**BINARY, "log_bin_index": index}), "db2") == []

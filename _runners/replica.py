@@ -19,7 +19,7 @@ import contextlib
 import functools
 
 import saltface
-from replicamaster import cloning, looks, proving, repairing
+from replicamaster import cloning, given, looks, proving, repairing
 from replicamaster.asking import Hosts
 from replicamaster.courier import Courier
 from replicamaster.ledger import Book
@@ -65,12 +65,12 @@ def _face(function):
     return face
 
 
-def _answer(function, args, given):
-    misfit = calling.misfit(function, __virtualname__, args, given)
+def _answer(function, args, named):
+    misfit = calling.misfit(function, __virtualname__, args, named)
     if misfit:
         return _result({}, "refused", [misfit], REFUSED)
     try:
-        return _caught(lambda: function(*args, **given))
+        return _caught(lambda: function(*args, **named))
     except (KeyboardInterrupt, SystemExit):
         text = "Interrupted: what was begun on a host and not settled is taken back there, at the latest by its lease."
         return _result({}, "unknown", [text], UNKNOWN)
@@ -151,7 +151,8 @@ def clone(
         be applied within them.
 
     options
-        A mapping of further options of ``transfer.copy``.
+        A mapping of further options of ``transfer.copy``. Places, ``type`` and others that a clone says itself are
+        refused.
 
     Returns a dict: ``result`` (ok, partial, failed, refused, planned), ``reasons``, ``retcode``, and if ok or partial
     ``source``, ``primary``, ``copy`` (the receipts of the copies), ``replicas`` (for each ``proof``, as
@@ -167,13 +168,19 @@ def clone(
         salt-run replica.clone db1 db2,db3 confirm=db2,db3
     """
     wish = cloning.Wish(
-        str(source), _names(replicas), str(primary or source), address, _number("port", port), _names(confirm or ()),
-        in_service, discard_own_writes, lock_others, keep_old, duration.checked(lease),
-        limit.chosen(memory, units.parse_size), timeout=_number("timeout", timeout),
+        given.minion("source", source), given.some_minions("replicas", replicas),
+        given.minion("primary", source if primary is None else primary), _address(address),
+        given.value("port", given.PORT, port), given.minions("confirm", () if confirm is None else confirm),
+        in_service=given.truth("in_service", in_service),
+        discard_own_writes=given.truth("discard_own_writes", discard_own_writes),
+        lock_others=given.truth("lock_others", lock_others), keep_old=given.truth("keep_old", keep_old),
+        lease=duration.checked(lease), memory=limit.chosen(memory, units.parse_size),
+        timeout=given.value("timeout", given.WAIT, timeout),
     )
-    if test:
+    further = given.copy_options({} if options is None else options)
+    if given.truth("test", test):
         return _good(_planned(wish), "planned")
-    report = _alone(wish, options or {})
+    report = _alone(wish, further)
     return _result(report, "partial", report["reasons"], PARTIAL) if report["left"] else _good(report, "ok")
 
 
@@ -209,7 +216,10 @@ def prove(replica, primary, lock_others=False, timeout=3600):
         salt-run replica.prove db2 db1
     """
 
-    told = proving.prove_installed(_hosts(), str(primary), str(replica), lock_others, _number("timeout", timeout))
+    told = proving.prove_installed(
+        _hosts(), given.minion("primary", primary), given.minion("replica", replica),
+        given.truth("lock_others", lock_others), given.value("timeout", given.WAIT, timeout),
+    )
     return _good(told, "ok") if told["proved"] else _result(told, "failed", told["reasons"], FAILED)
 
 
@@ -238,7 +248,7 @@ def recover(host, test=False):
 
         salt-run replica.recover db2 test=True
     """
-    return _recover(str(host), test, approved=False)
+    return _recover(given.minion("host", host), given.truth("test", test), approved=False)
 
 
 @_face
@@ -357,16 +367,10 @@ def _rules():
     return repair.rules(__opts__.get("replica_repair"))
 
 
-def _number(name, value):
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ReplicaRefused([f"{name} has to be a whole number, not {value!r}."]) from None
-
-
-def _names(words):
-    found = words.split(",") if isinstance(words, str) else words
-    return tuple(dict.fromkeys(str(word).strip() for word in found if str(word).strip()))
+def _address(text):
+    if not isinstance(text, str):
+        raise ReplicaRefused([f"address has to be an address or a name, not {text!r}."])
+    return text
 
 
 def _ended(work, good):

@@ -34,6 +34,14 @@ def run(opts, fleet, context, state):
         ("clone", {"source": "alpha", "replicas": "beta", "lease": "long"}, "lease='long' is no number of seconds"),
         ("clone", {"source": "alpha", "replicas": "beta", "lease": 3}, "lease=3 is no number of seconds from 5"),
         ("prove", {"replica": "beta", "primary": "alpha", "timeout": "x"}, "timeout has to be a whole number"),
+        ("clone", {"source": "alpha", "replicas": 5}, "replicas has to be names of minions"),
+        ("clone", {"source": "alpha", "replicas": "beta", "confirm": True}, "confirm has to be names of minions"),
+        ("clone", {"source": "alpha", "replicas": "beta", "timeout": float("inf")}, "timeout has to be a whole number"),
+        ("clone", {"source": "alpha", "replicas": "beta", "address": 5}, "address has to be an address or a name"),
+        ("clone", {"source": "alpha", "replicas": "beta", "in_service": "maybe"}, "in_service has to be True or False"),
+        ("clone", {"source": "alpha", "replicas": "beta", "options": {"type": "file"}}, "type is what a clone says"),
+        ("prove", {"replica": ["beta"], "primary": "alpha"}, "replica has to be the name of a minion"),
+        ("recover", {"host": None}, "host has to be the name of a minion"),
         ("patrol", {"hosts": "beta"}, "it takes nothing"),
         ("approve", {"proposal": "0123"}, "There is no proposal 0123"),
     ],
@@ -87,6 +95,6 @@ def test_a_clone_that_left_some_out_has_a_status_of_its_own(run, monkeypatch):
 
 def test_a_backup_is_carried_by_the_runner_transfer_with_the_options_given(run, monkeypatch):
     monkeypatch.setattr(cloning, "clone", lambda _hosts, _wish, courier, _say: courier.copy("alpha:/x", ["beta:/y"]))
-    result, _, reasons = run("clone", "alpha", "beta", confirm="beta", options={"type": "pigeon"})
+    result, _, reasons = run("clone", "alpha", "beta", confirm="beta", options={"profile": "pigeon"})
     assert result == "failed"
     assert "did not arrive at beta:/y" in reasons and "pigeon" in reasons

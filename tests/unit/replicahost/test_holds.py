@@ -253,7 +253,7 @@ def test_two_do_not_work_at_one(hold, monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("lease", [0, -5, "soon", 4, 10**9, None])
+@pytest.mark.parametrize("lease", [0, -5, "soon", 4, 10**9, None, "²", "١٢٣", True, [30]])
 def test_a_lease_that_cannot_be_one_is_refused(tmp_path, undone, lease):
     with pytest.raises(ReplicaRefused, match="is no number of seconds"):
         holds.begin(tmp_path, "pause", lease)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from .channels import against_replicating
 from .donor import against_donor
 from .errors import ReplicaRefused
+from .following import against_other_heads, follows, unknown_followers
 from .positions import first_made_here
 from .target import ON, against_replacing
 from .unit import is_changing
@@ -169,10 +169,15 @@ def decide(
     ]
     if against:
         return Decision(FORBIDDEN, (*broken, *against))
-    unknown = _unknown_followers(cluster, host, told, silent)
+    unknown = [] if _can_tell(told[host]) else unknown_followers(cluster.hosts, host, told, silent)
     if unknown:
         return Decision(UNSETTLED, (*broken, *unknown))
     return Decision(BROKEN, tuple(broken), donor, down=not told[host]["running"])
+
+
+def _can_tell(told: Mapping[str, Any]) -> bool:
+    """Whether a server knows itself who follows it."""
+    return bool(told["running"]) and not was_emptied(told)
 
 
 def _of_sound(cluster: Cluster, host: str, told: Mapping[str, Any]) -> Decision:
@@ -234,53 +239,14 @@ def _against_host(cluster: Cluster, host: str, told: Mapping[str, Any]) -> list[
         against.append(f"{host} is the primary of {cluster.name}.")
     if told[host].get("installation"):
         against.append(f"{host} has an installation under way, which ends or is taken back.")
-    followers = [other for other in cluster.hosts if other != host and _follows(told.get(other), told[host], host)]
+    followers = [other for other in cluster.hosts if other != host and follows(told.get(other), told[host], host)]
     if followers:
         against.append(f"{', '.join(followers)} follow {host}.")
-    return against + _against_primary(cluster.primary, told[cluster.primary])
-
-
-def _follows(other: Mapping[str, Any] | None, told: Mapping[str, Any], host: str) -> bool:
-    """By an address, by the name of the minion, or by any name at which a server of that number answered."""
-    places = [host, *(each.partition("/")[0] for each in told["networks"])]
-    number = told["variables"].get("server_id")
-    return any(
-        channel["primary"] in places or (number and channel["primary_id"] == number)
-        for channel in (other or {}).get("channels", ())
-    )
-
-
-def _unknown_followers(
-    cluster: Cluster, host: str, told: Mapping[str, Any], silent: Mapping[str, str]
-) -> list[str]:
-    """Why it is not known who follows a host that cannot tell so itself."""
-    if told[host]["running"] and not was_emptied(told[host]):
-        return []
-    mute = [
-        f"Nobody knows whether {name} follows {host}: {name} cannot be asked: {silent[name]}"
-        for name in cluster.hosts
-        if name in silent
+    return [
+        *against,
+        *_against_primary(cluster.primary, told[cluster.primary]),
+        *against_other_heads(cluster.primary, cluster.replicas, host, told, f"the primary of {cluster.name}"),
     ]
-    return mute + [
-        f"{name} follows {channel['primary']}, and has not been connected since it started: that may be {host}."
-        for name in cluster.hosts
-        if name != host and name in told
-        for channel in told[name]["channels"]
-        if _may_be_anybody(channel, cluster)
-    ]
-
-
-def _may_be_anybody(channel: Mapping[str, Any], cluster: Cluster) -> bool:
-    """A name that is none of the cluster's, of a server that has not told its number yet."""
-    return not channel["primary_id"] and channel["primary"] not in cluster.hosts and not _is_address(channel["primary"])
-
-
-def _is_address(place: str) -> bool:
-    try:
-        ipaddress.ip_address(place)
-    except ValueError:
-        return False
-    return True
 
 
 def _against_primary(primary: str, told: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ WOUNDED = replica(channels=[STOPPED])
 CRASHED_NOW = down(replica(), "failed")
 LOST = down(replica(datadir_exists=False, files=files(schemas=0)), "failed")
 EMPTIED = server(2, schemas=[], settled=True)
+STOPPED_BY_HAND = channel(io="No", sql="No")
 BY_NAME = channel(primary="db2.example.net", primary_id=2, io="Connecting", lag=None)
 
 
@@ -168,6 +169,48 @@ def test_who_follows_a_name_and_has_not_learnt_whose_it_is_may_follow_the_broken
     assert decide(broken=WOUNDED, db3=replica(3, channels=[nobody_knows])).verdict == "broken"
     by_address = replica(3, channels=[{**nobody_knows, "primary": "10.0.0.1"}])
     assert decide(broken=CRASHED_NOW, db3=by_address).verdict == "broken"
+
+
+FOUR = repair.Cluster("main", "db1", ("db2", "db3", "db4"))
+PROMOTED = server(2, replicas=[{"server_id": 3, "host": "db3"}])
+OF_DB2 = channel(primary="10.0.0.2", primary_id=2)
+PURGED = {"io": "No", "io_errno": 1236, "io_error": "purged"}
+FOLLOWED = replica(3, channels=[{**OF_DB2, **PURGED}])
+LOST_DB3 = down(replica(3, datadir_exists=False, files=files(schemas=0)), "failed")
+
+
+@pytest.mark.parametrize("broken", [FOLLOWED, LOST_DB3, replica(3, channels=[channel(**PURGED)])])
+@pytest.mark.parametrize("other", [PROMOTED, server(2), replica(2, {"read_only": "OFF"}, channels=[STOPPED_BY_HAND])])
+def test_after_a_failover_nothing_is_rebuilt_below_the_old_primary(broken, other):
+    """It came back with stale data, and is what the configuration still names."""
+    decision = decide(host="db3", broken=broken, db2=other)
+    assert decision.verdict == "forbidden"
+    assert "db2 is writable and follows nobody: it may be the primary of main now" in " ".join(decision.reasons)
+
+
+def test_a_replica_that_follows_another_server_is_not_moved_below_the_configured_primary():
+    for one in (OF_DB2, {**OF_DB2, "primary_id": 0}, {**OF_DB2, "primary": "x.example.net", "primary_id": 9}):
+        decision = decide(host="db3", broken=replica(3, channels=[{**one, **PURGED}]), db2=down(replica(2)))
+        assert decision.verdict == "forbidden"
+        assert f"db3 follows {one['primary']}" in " ".join(decision.reasons)
+        assert "which is not db1" in " ".join(decision.reasons)
+
+
+def test_where_another_replica_follows_another_server_a_person_has_to_look():
+    decision = decide(host="db3", broken=LOST_DB3, cluster=FOUR, db2=down(server(2)), db4=replica(4, channels=[OF_DB2]))
+    assert decision.verdict == "forbidden"
+    assert "db4 follows 10.0.0.2 (server 2), which is not db1" in " ".join(decision.reasons)
+
+
+@pytest.mark.parametrize("channels", [[OF_DB2], [channel(primary="10.1.0.9", primary_id=9), channel()]])
+def test_a_replica_of_a_replica_or_of_several_primaries_is_no_sign_of_a_failover(channels):
+    decision = decide(host="db3", broken=LOST_DB3, cluster=FOUR, db4=replica(4, channels=channels))
+    assert decision.verdict == "broken"
+
+
+@pytest.mark.parametrize("other", [replica(2, {"read_only": "OFF"}), server(2, schemas=[]), down(server(2))])
+def test_a_replica_that_may_be_written_to_or_is_empty_or_down_is_no_second_head(other):
+    assert decide(host="db3", broken=LOST_DB3, db2=other).verdict == "broken"
 
 
 def test_what_forbids_a_repair_is_told_also_while_somebody_is_silent():

@@ -24,12 +24,13 @@ PLAIN = frozenset(
      "year")
 )
 
-TABLES = f"""SELECT JSON_OBJECT('schema', table_schema, 'name', table_name, 'type', table_type, 'engine', engine)
-    FROM information_schema.tables WHERE table_schema NOT IN ({_HIDDEN}) AND table_type IN ('BASE TABLE',
-    'SYSTEM VERSIONED', 'SEQUENCE') ORDER BY table_schema, table_name;"""
+# Each row of a list says of how many it is one, so that a list that was cut is seen as that.
+TABLES = f"""SELECT JSON_OBJECT('schema', table_schema, 'name', table_name, 'type', table_type, 'engine', engine,
+    'of', COUNT(*) OVER ()) FROM information_schema.tables WHERE table_schema NOT IN ({_HIDDEN}) AND table_type IN
+    ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') ORDER BY table_schema, table_name;"""
 COLUMNS = f"""SELECT JSON_OBJECT('schema', table_schema, 'table', table_name, 'name', column_name, 'type', data_type,
-    'virtual', extra LIKE '%VIRTUAL GENERATED%') FROM information_schema.columns WHERE table_schema NOT IN ({_HIDDEN})
-    ORDER BY table_schema, table_name, ordinal_position;"""
+    'virtual', extra LIKE '%VIRTUAL GENERATED%', 'of', COUNT(*) OVER ()) FROM information_schema.columns
+    WHERE table_schema NOT IN ({_HIDDEN}) ORDER BY table_schema, table_name, ordinal_position;"""
 
 # A derived table that is kept is computed once; merged, it would be for every sum over it.
 BEGIN = "SET SESSION wait_timeout=604800, net_write_timeout=3600, optimizer_switch='derived_merge=off';"
@@ -99,7 +100,7 @@ def inventory() -> str:
 def definitions() -> str:
     """The queries that give a digest of every definition."""
     return "".join(
-        f"SELECT JSON_OBJECT('what', {quote(kind)}, 'name', n, 'digest', MD5(d)) FROM "
+        f"SELECT JSON_OBJECT('what', {quote(kind)}, 'name', n, 'digest', MD5(d), 'of', COUNT(*) OVER ()) FROM "
         f"({_named(query)}) AS listed ORDER BY n;"
         for kind, query in DEFINITIONS.items()
     )
@@ -130,7 +131,8 @@ def count(table: Mapping[str, Any]) -> str:
     history = " FOR SYSTEM_TIME ALL" if table["type"] == "SYSTEM VERSIONED" else ""
     place = f"{identifier(table['schema'])}.{identifier(table['name'])}"
     return f"""SELECT JSON_OBJECT('what', 'chunk', 'schema', {quote(table['schema'])}, 'table', {quote(table['name'])},
-        'chunk', c, 'rows', r, 'one', CAST(s AS CHAR), 'other', CAST(t AS CHAR), 'lost', l) FROM (
+        'chunk', c, 'rows', r, 'one', CAST(s AS CHAR), 'other', CAST(t AS CHAR), 'lost', l, 'of', COUNT(*) OVER ())
+        FROM (
         SELECT k & {CHUNKS - 1} AS c, COUNT(*) AS r, SUM(k) AS s, SUM(l) AS t, SUM(k IS NULL) AS l
         FROM (SELECT CRC32({row}) AS k, CRC32C({row}) AS l FROM {place}{history}) AS digests
         GROUP BY c) AS chunks ORDER BY c;"""

@@ -5,6 +5,7 @@ two of them differ.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import time
@@ -40,7 +41,18 @@ def count(server, state_dir, name, here, lock_others=False):
 
 
 def _inventory(server):
-    return sums.tables(server.documents(sums.inventory(), PATIENCE))
+    printed = server.documents(sums.inventory(), PATIENCE)
+    _check_whole([each for each in printed if "engine" in each], "tables")
+    _check_whole([each for each in printed if "virtual" in each], "columns")
+    return sums.tables(printed)
+
+
+def _check_whole(listed, what):
+    """NotProved unless all is there: two servers whose lists are cut alike would be equal."""
+    of = int(listed[0]["of"]) if listed else 0
+    if len(listed) != of:
+        raise NotProved(f"The server printed {len(listed)} of {of} {what}: something cuts its answers, as the variable "
+                        "sql_select_limit does.")
 
 
 def _standing(server, others):
@@ -111,17 +123,16 @@ def _counted(tables, others):
 
 def _objects(printed):
     """The digests of definitions up to the next mark, as [kind, name, digest]."""
-    found = []
-    for each in printed[1:]:
-        if each["what"] in ("definitions", "mark"):
-            break
-        if "digest" in each:
-            found.append([each["what"], each["name"], each["digest"]])
-    return found
+    section = itertools.takewhile(lambda each: each["what"] not in ("definitions", "mark"), printed[1:])
+    found = [each for each in section if "digest" in each]
+    for kind, listed in itertools.groupby(found, key=lambda each: each["what"]):
+        _check_whole(list(listed), f"definitions of kind {kind}")
+    return [[each["what"], each["name"], each["digest"]] for each in found]
 
 
 def _table(table, chunks):
     own = [each for each in chunks if (each["schema"], each["table"]) == (table["schema"], table["name"])]
+    _check_whole(own, f"chunks of {table['schema']}.{table['name']}")
     lost = sum(int(each["lost"]) for each in own)
     if lost:
         raise NotProved(f"{lost} rows of {table['schema']}.{table['name']} could not be digested: max_allowed_packet?")

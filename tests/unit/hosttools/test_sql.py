@@ -18,6 +18,12 @@ def test_no_secret_is_in_the_command_line():
     assert command.stdin.startswith(sql.PREAMBLE.encode())
 
 
+def test_a_limit_that_is_set_globally_cuts_no_answer():
+    """It is said to MariaDB and MySQL alike, and behind what the client itself may say (`safe-updates`)."""
+    command = sql.client("mysql", "/x", "SELECT 1")
+    assert b"sql_select_limit=18446744073709551615" in command.stdin.split(b";")[0]
+
+
 def test_a_defaults_file_quotes_what_is_special_in_it():
     text = sql.defaults({"user": "x", "password": 'a"b\\c#d', "socket": ""})
     assert text == '[client]\nuser="x"\npassword="a\\"b\\\\c#d"\n'

@@ -11,16 +11,16 @@ MARK = {"what": "mark", "file": "b.1", "position": 9, "gtid": "0-1-7"}
 INNODB = {"schema": "shop", "name": "item", "type": "BASE TABLE", "engine": "InnoDB"}
 ARIA = {"schema": "shop", "name": "old", "type": "BASE TABLE", "engine": "Aria"}
 SEQUENCE = {"schema": "shop", "name": "numbers", "type": "SEQUENCE", "engine": "InnoDB"}
-VIEW = {"what": "view", "name": "shop.rich", "digest": "aa"}
+VIEW = {"what": "view", "name": "shop.rich", "digest": "aa", "of": 1}
 
 
 def definitions(when, *found):
     return [{"what": "definitions", "when": when}, *found]
 
 
-def chunk(table, rows=2, one="5", other="6", lost=0):
+def chunk(table, rows=2, one="5", other="6", lost=0, of=1):
     return {"what": "chunk", "schema": table["schema"], "table": table["name"], "chunk": 0, "rows": rows, "one": one,
-            "other": other, "lost": lost}
+            "other": other, "lost": lost, "of": of}
 
 
 class Server:
@@ -44,7 +44,7 @@ def listed(tables):
     """What an inventory prints of these."""
     columns = [{"schema": each["schema"], "table": each["name"], "name": "id", "type": "int", "virtual": 0}
                for each in tables]
-    return [*tables, *columns]
+    return [{**each, "of": len(tables)} for each in (*tables, *columns)]
 
 
 WHOLE = (*definitions("before", VIEW), MARK, chunk(INNODB), *definitions("after", VIEW))
@@ -132,6 +132,28 @@ def test_rows_that_could_not_be_digested_are_no_count(tmp_path):
     torn = (*definitions("before"), MARK, chunk(INNODB, lost=3), *definitions("after"))
     with pytest.raises(NotProved, match="3 rows of shop.item could not be digested"):
         counting.count(Server(*torn), tmp_path, "one", here=False)
+
+
+def test_a_list_that_was_cut_is_no_count(tmp_path):
+    """Two that are cut alike would be equal."""
+    for cut, words in (
+        ((*definitions("before", VIEW), MARK, chunk(INNODB, of=2), *definitions("after", VIEW)),
+         "1 of 2 chunks of shop.item"),
+        ((*definitions("before"), MARK, chunk(INNODB), *definitions("after", {**VIEW, "of": 7})),
+         "1 of 7 definitions of kind view"),
+    ):
+        with pytest.raises(NotProved, match=f"printed {words}.*sql_select_limit"):
+            counting.count(Server(*cut), tmp_path, "one", here=False)
+
+
+@pytest.mark.parametrize(("part", "words"), [("engine", "3 of 9 tables"), ("virtual", "3 of 9 columns")])
+def test_an_inventory_that_was_cut_is_no_count(tmp_path, monkeypatch, part, words):
+    whole = listed((INNODB, ARIA, SEQUENCE))
+    cut = [{**each, "of": 9} if part in each else each for each in whole]
+    server = Server(*WHOLE)
+    monkeypatch.setattr(server, "documents", lambda query, patience: cut)
+    with pytest.raises(NotProved, match=f"printed {words}"):
+        counting.count(server, tmp_path, "one", here=False)
 
 
 @pytest.mark.parametrize(

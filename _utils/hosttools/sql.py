@@ -14,8 +14,12 @@ from .commands import ANY, Command
 from .errors import UnreadableOutput
 
 CLIENTS = ("mariadb", "mysql")
-# Sessions of ours mean the same whatever the server is set to: how strings are quoted, what a time is, no answer cut.
-PREAMBLE = "SET SESSION sql_mode='', time_zone='+00:00', sql_select_limit=18446744073709551615;\n"
+# Sessions of ours mean the same whatever the server is set to: how strings are quoted, what a time is; no answer is
+# cut, no statement ended.
+PREAMBLE = (
+    "SET SESSION sql_mode='', time_zone='+00:00', sql_select_limit=18446744073709551615"
+    " /*M!100101 , max_statement_time=0 */;\n"
+)
 
 _ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

@@ -32,8 +32,11 @@ COLUMNS = f"""SELECT JSON_OBJECT('schema', table_schema, 'table', table_name, 'n
     'virtual', extra LIKE '%VIRTUAL GENERATED%', 'of', COUNT(*) OVER ()) FROM information_schema.columns
     WHERE table_schema NOT IN ({_HIDDEN}) ORDER BY table_schema, table_name, ordinal_position;"""
 
-# A derived table that is kept is computed once; merged, it would be for every sum over it.
-BEGIN = "SET SESSION wait_timeout=604800, net_write_timeout=3600, optimizer_switch='derived_merge=off';"
+# InnoDB takes a snapshot at this level alone. A derived table that is kept is computed once; merged, it would be for
+# every sum over it.
+BEGIN = """SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+SET SESSION wait_timeout=604800, net_write_timeout=3600, idle_transaction_timeout=0,
+    idle_readonly_transaction_timeout=0, idle_write_transaction_timeout=0, optimizer_switch='derived_merge=off';"""
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT;"
 LOCK = "SET SESSION lock_wait_timeout={seconds}; FLUSH TABLES WITH READ LOCK;"
 UNLOCK = "UNLOCK TABLES;"

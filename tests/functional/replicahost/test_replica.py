@@ -315,6 +315,49 @@ def test_one_thing_that_differs_makes_another_count(pair, writable, change, back
     writable(back)
 
 
+SET_GLOBALLY = "SET GLOBAL sql_select_limit={}, GLOBAL max_statement_time={}, GLOBAL idle_transaction_timeout={}"
+
+
+@contextlib.contextmanager
+def set_globally(*databases):
+    """What administrators say for the sake of their applications."""
+    for database in databases:
+        database.sql(f"{SET_GLOBALLY.format(2, 0.01, 5)}; SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    try:
+        yield
+    finally:
+        for database in databases:
+            usual = f"{SET_GLOBALLY.format('DEFAULT', 0, 0)}; SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+            database.sql(f"SET SESSION max_statement_time=0; {usual}")
+
+
+@contextlib.contextmanager
+def written_to(primary):
+    """A table that others than the first are counted before, and that grows all the while, until it is gone."""
+    loop = "LOOP INSERT INTO shop.written VALUES (UUID()); DO SLEEP(0.002); END LOOP"
+    primary.sql("CREATE TABLE shop.written (id CHAR(36))")
+    primary.sql(f"DELIMITER //\nCREATE PROCEDURE shop.work() BEGIN {loop}; END //")
+    writer = primary.machine.popen(["mariadb", "-e", "CALL shop.work()"])
+    assert eventually(lambda: primary.value("SELECT COUNT(*) FROM shop.written") != "0")
+    try:
+        yield
+        assert writer.poll() is None
+    finally:
+        primary.sql("DROP TABLE shop.written; DROP PROCEDURE shop.work")
+        writer.wait()
+
+
+def test_what_is_set_globally_neither_cuts_a_count_nor_moves_its_snapshot(pair, writable):
+    with written_to(pair.primary), set_globally(pair.primary, pair.replica):
+        one, other = pair.count_both()
+        assert (one["root"], one["tables"]) == (other["root"], 4)
+        writable("SET SESSION max_statement_time=0; UPDATE customer SET photo='x' WHERE id=7")
+        one, other = pair.count_both()
+        assert one["root"] != other["root"]
+        assert [entry[:3] for entry in pair.differing()] == [["row", "shop", "customer"]]
+        writable("SET SESSION max_statement_time=0; UPDATE customer SET photo=UNHEX(SHA1(7)) WHERE id=7")
+
+
 @pytest.mark.slow
 def test_tables_of_other_engines_are_compared_too_under_a_lock(pair, writable):
     one, other = pair.count_both(lock_others=True)

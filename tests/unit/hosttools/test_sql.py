@@ -24,6 +24,11 @@ def test_a_limit_that_is_set_globally_cuts_no_answer():
     assert b"sql_select_limit=18446744073709551615" in command.stdin.split(b";")[0]
 
 
+def test_no_statement_of_ours_is_ended_by_a_time_that_is_set_globally():
+    """Only MariaDB reads such a comment, and MySQL has no such variable."""
+    assert b" /*M!100101 , max_statement_time=0 */" in sql.client("mariadb", "/x", "SELECT 1").stdin.split(b";")[0]
+
+
 def test_a_defaults_file_quotes_what_is_special_in_it():
     text = sql.defaults({"user": "x", "password": 'a"b\\c#d', "socket": ""})
     assert text == '[client]\nuser="x"\npassword="a\\"b\\\\c#d"\n'

@@ -73,6 +73,15 @@ def test_other_engines_are_counted_under_a_lock_that_ends_before_the_rest_is_cou
     positions(server.script, "READ LOCK", "`shop`.`numbers`", "UNLOCK TABLES")
 
 
+def test_a_snapshot_is_one_whatever_is_set_globally(tmp_path):
+    """With another level than this InnoDB takes none, and a time that is over ends the session in the middle of it."""
+    server = Server(*WHOLE)
+    counting.count(server, tmp_path, "one", here=False)
+    positions(server.script, "SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "CONSISTENT SNAPSHOT")
+    for name in ("idle_transaction_timeout", "idle_readonly_transaction_timeout", "idle_write_transaction_timeout"):
+        positions(server.script, f"{name}=0", "CONSISTENT SNAPSHOT")
+
+
 STANDS = {**MARK, "file": "", "position": 0}
 
 

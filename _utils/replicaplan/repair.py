@@ -23,6 +23,8 @@ LATE = 600.0
 
 SETTINGS = {"clusters": dict, "cooldown": int, "daily": int, "approve": bool, "state": str}
 PARTS = {"primary": str, "replicas": list, "donor": str}
+LONGEST_NAME = 120
+"""Bytes of the name of a cluster or a host; files on the master are called after both."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def rules(found: Any) -> Rules:
     if not isinstance(found or {}, Mapping):
         raise ReplicaRefused(["replica_repair in the master's configuration is no mapping."])
     known = dict(found or {})
-    reasons = _strange(known, SETTINGS, "replica_repair")
+    reasons = _strange(known, SETTINGS, "replica_repair") or _out_of_range(known)
     clusters = [] if reasons else [_cluster(name, parts, reasons) for name, parts in known.pop("clusters", {}).items()]
     sound = tuple(filter(None, clusters))
     reasons += _in_several(sound)
@@ -86,21 +88,65 @@ def _strange(found: Mapping[str, Any], known: Mapping[str, type], where: str) ->
     wrong = [
         f"{where}:{name} has to be of the kind {known[name].__name__}, not {found[name]!r}."
         for name in found
-        if name in known and not isinstance(found[name], known[name])
+        if name in known and not _is_of(known[name], found[name])
     ]
     return unknown + wrong
 
 
-def _cluster(name: str, parts: Any, reasons: list[str]) -> Cluster | None:
+def _is_of(kind: type, value: Any) -> bool:
+    """True and False are numbers to Python alone."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _out_of_range(found: Mapping[str, Any]) -> list[str]:
+    negative = [
+        f"replica_repair:{name} has to be 0 or more, not {found[name]}."
+        for name in ("cooldown", "daily")
+        if found.get(name, 0) < 0
+    ]
+    state = found.get("state", "/")
+    return negative + [f"replica_repair:state has to be an absolute path, not {state!r}."] * (state[:1] != "/")
+
+
+def _is_name(name: Any) -> bool:
+    return (
+        isinstance(name, str) and name == name.strip() and name.isprintable() and 0 < len(name.encode()) <= LONGEST_NAME
+    )
+
+
+def _no_names(names: Sequence[Any], where: str) -> list[str]:
+    """YAML reads what looks like a number or a truth as one: such a name needs quotes."""
+    return [
+        f"{where}: {ascii(name)[:LONGEST_NAME]} is no name, which is a text in quotes of at most {LONGEST_NAME} bytes."
+        for name in names
+        if not _is_name(name)
+    ]
+
+
+def _cluster(name: Any, parts: Any, reasons: list[str]) -> Cluster | None:
+    if wrong := _no_names([name], "replica_repair:clusters"):
+        reasons += wrong
+        return None
     where = f"replica_repair:clusters:{name}"
     if not isinstance(parts, Mapping) or not {"primary", "replicas"} <= set(parts):
         reasons.append(f"{where} needs primary and replicas.")
         return None
-    wrong = _strange(parts, PARTS, where)
-    if parts["primary"] in parts["replicas"]:
-        wrong.append(f"{where} has {parts['primary']} as primary and as a replica.")
+    wrong = _strange(parts, PARTS, where) or _about_hosts(parts, where)
     reasons += wrong
     return None if wrong else Cluster(name, parts["primary"], tuple(parts["replicas"]), parts.get("donor", ""))
+
+
+def _about_hosts(parts: Mapping[str, Any], where: str) -> list[str]:
+    primary, replicas, donor = parts["primary"], parts["replicas"], parts.get("donor", "")
+    if wrong := _no_names([primary, *replicas, *([donor] if donor else [])], where):
+        return wrong
+    twice = [host for host in dict.fromkeys(replicas) if replicas.count(host) > 1]
+    wrong = [f"{where} has {host} twice as a replica." for host in twice]
+    if primary in replicas:
+        wrong.append(f"{where} has {primary} as primary and as a replica.")
+    if donor and donor not in (primary, *replicas):
+        wrong.append(f"{where}:donor has to be one of its hosts, not {donor}: nobody else is asked how it is.")
+    return wrong
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,36 @@ def test_a_host_belongs_to_one_cluster(second):
         repair.rules({"clusters": {"a": {"primary": "db1", "replicas": ["db2"]}, "b": second}})
 
 
+WELL = {"primary": "db1", "replicas": ["db2", "db3"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"cooldown": True}, "cooldown has to be of the kind int, not True"),
+        ({"cooldown": -1}, "cooldown has to be 0 or more, not -1"),
+        ({"daily": -1}, "daily has to be 0 or more, not -1"),
+        ({"approve": 1}, "approve has to be of the kind bool, not 1"),
+        ({"state": "rel/ative"}, "state has to be an absolute path, not 'rel/ative'"),
+        ({"clusters": {2024: WELL}}, "clusters: 2024 is no name"),
+        ({"clusters": {"": WELL}}, "clusters: '' is no name"),
+        ({"clusters": {"n" * 121: WELL}}, "is no name, which is a text in quotes of at most 120 bytes"),
+        ({"clusters": {"a": {**WELL, "replicas": ["db2", 7, None, ["q"]]}}}, "7 is no name.*None is no.*'q'. is no"),
+        ({"clusters": {"a": {**WELL, "primary": "db1\u2028"}}}, "'db1.u2028' is no name"),
+        ({"clusters": {"a": {**WELL, "replicas": ["db2", "db3", "db2"]}}}, "a has db2 twice as a replica"),
+        ({"clusters": {"a": {**WELL, "donor": "elsewhere"}}}, "donor has to be one of its hosts, not elsewhere"),
+    ],
+)
+def test_what_no_repair_could_go_by_is_refused_where_it_stands(settings, words):
+    with pytest.raises(ReplicaRefused, match=words):
+        repair.rules(settings)
+
+
+def test_no_repair_at_all_and_no_cooldown_are_rules_too():
+    read = repair.rules({"daily": 0, "cooldown": 0, "clusters": {"n" * 120: {**WELL, "donor": "db3"}}})
+    assert (read.daily, read.cooldown, read.clusters[0].donor) == (0, 0, "db3")
+
+
 def test_the_name_of_a_proposal_is_a_word_however_it_is_typed():
     """Salt reads what looks like a number on a command line as one, and 12 hexadecimal digits sometimes do."""
     names = [repair.proposal_id("db2", [str(number)]) for number in range(5000)]

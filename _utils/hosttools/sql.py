@@ -65,16 +65,16 @@ def _field(text: str) -> str | None:
 
 def documents(printed: bytes) -> Iterator[Any]:
     """The results of queries of which each row is one JSON document."""
-    for line in printed.decode("utf-8", "replace").splitlines():
+    for line in filter(None, printed.decode("utf-8", "replace").split("\n")):
         try:
-            yield json.loads(line)
+            yield json.loads(line, strict=False)
         except ValueError:
             raise UnreadableOutput(f"The database client printed what is no JSON: {line[:200]!r}") from None
 
 
 def trouble(stderr: bytes) -> tuple[int, str]:
     """The number and the words of the server or client in what a failed call said; never the statement itself."""
-    for line in stderr.decode("utf-8", "replace").splitlines():
+    for line in stderr.decode("utf-8", "replace").split("\n"):
         if found := re.match(r"ERROR (\d+) \([0-9A-Z]+\)(?: at line \d+)?: (.*)", line):
             return int(found[1]), found[2].strip()
     return 0, "it said nothing that could be read"

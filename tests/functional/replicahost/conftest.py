@@ -24,8 +24,8 @@ INSERT INTO customer (name, born, score, worth, photo, flags, about, place, seen
     POINT(seq, 1), NOW(6), 'a', 'é' FROM shop.seq_1_to_5000;
 INSERT INTO customer (name) VALUES (NULL), (''), ('NULL'), ('N');
 CREATE TABLE `odd``name
-with | dot.` (`x``y` INT); INSERT INTO `odd``name
-with | dot.` VALUES (1), (1);
+with | dot.BREAKS` (`x``y` INT); INSERT INTO `odd``name
+with | dot.BREAKS` VALUES (1), (1);
 CREATE TABLE old (id INT, PRIMARY KEY (id)) ENGINE=Aria; INSERT INTO old VALUES (1);
 CREATE TABLE versioned (id INT) WITH SYSTEM VERSIONING; INSERT INTO versioned VALUES (1); UPDATE versioned SET id = 2;
 CREATE SEQUENCE numbers; SELECT NEXTVAL(numbers);
@@ -35,7 +35,7 @@ CREATE PROCEDURE greet(IN who INT) SELECT who;
 CREATE FUNCTION one() RETURNS INT DETERMINISTIC RETURN 1;
 CREATE EVENT tidy ON SCHEDULE EVERY 1 DAY DO DELETE FROM old WHERE id < 0;
 CREATE USER reader@'10.%' IDENTIFIED BY 'secret of a reader'; GRANT SELECT ON shop.* TO reader@'10.%';
-"""
+""".replace("BREAKS", "\u2028\u2029\x85\x1c\x1d\x1e")
 
 
 @contextlib.contextmanager

@@ -46,6 +46,17 @@ def test_documents_are_read_or_refused():
         list(sql.documents(b"oops"))
 
 
+BREAKS = "\u2028 \u2029 \x85 \x1c \x1d \x1e \r \v \f"
+
+
+def test_a_name_holds_what_others_take_for_the_end_of_a_line():
+    """JSON need not escape most of them; the client ends its lines by the one that it does."""
+    assert list(sql.documents(f'{{"a": 1}}\n"x{BREAKS}"\n'.encode())) == [{"a": 1}, f"x{BREAKS}"]
+    assert sql.trouble(f"ERROR 1146 (42S02) at line 2: No table 'x{BREAKS}'\n".encode()) == (
+        1146, f"No table 'x{BREAKS}'"
+    )
+
+
 def test_what_a_server_says_is_taken_and_not_the_statement():
     statement = b"--------------\nCHANGE MASTER TO MASTER_PASSWORD='x'\n--------------\n\n"
     said = statement + b"ERROR 1045 (28000) at line 2: Access denied\n"

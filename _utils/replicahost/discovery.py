@@ -28,7 +28,8 @@ VARIABLES = (
     "innodb_buffer_pool_size", "innodb_encrypt_tables", "lower_case_table_names", "event_scheduler", "wsrep_on",
     "log_bin_index", "relay_log", "relay_log_basename", "relay_log_index", "relay_log_info_file", "master_info_file",
     "replicate_do_db", "replicate_ignore_db", "replicate_do_table", "replicate_ignore_table",
-    "replicate_wild_do_table", "replicate_wild_ignore_table", "replicate_rewrite_db",
+    "replicate_wild_do_table", "replicate_wild_ignore_table", "replicate_rewrite_db", "tmpdir", "innodb_tmpdir",
+    "slave_load_tmpdir", "log_error", "pid_file",
 )
 PLACES = ("datadir", "log_bin", "log_bin_index", "relay_log", "relay_log_index")
 """Of these a server that runs may have others than its configuration says."""

@@ -43,8 +43,13 @@ def outside(variables: Facts, datadir: str, channels: Sequence[str] = ()) -> lis
     return [
         Log(kind, posixpath.normpath(posixpath.join(datadir, base)), tuple(channels) if kind == "relay log" else ())
         for kind, base in found
-        if base and not is_below(datadir, base)
+        if base and _is_outside(datadir, base)
     ]
+
+
+def _is_outside(datadir: str, base: str) -> bool:
+    """Whether its files are: those of a base that is the data directory itself lie beside that."""
+    return not is_below(datadir, posixpath.dirname(base))
 
 
 def _base(variables: Facts, kind: str) -> str:
@@ -110,10 +115,11 @@ def _against_names(told: Facts, host: str, kind: str) -> Iterator[str]:
     base = _base(variables, kind)
     name, option = INDEX[kind], KINDS[kind][1]
     parts = base.split("/")
-    if base and not is_below(datadir, base) and (".." in parts or not parts[-1]):
+    taken = posixpath.normpath(base) == posixpath.normpath(datadir)
+    if base and _is_outside(datadir, base) and (".." in parts or not parts[-1] or taken):
         yield (
-            f"{host} has its {kind} at {base}: let {option} be a file's path without '..', or a name without a path, "
-            "and start the server anew."
+            f"{host} has its {kind} at {base}: let {option} be a file's path without '..' that is not the data "
+            "directory's, or a name without a path, and start the server anew."
         )
     index = str(variables.get(name) or "")
     if base and index and not is_below(datadir, index) and index.removesuffix(".index") != base:

@@ -10,6 +10,7 @@ from .logs import against_logs
 from .pairing import against_pair
 from .places import INCOMING, against_elsewhere, is_below
 from .positions import first_made_here, gtids
+from .subdirectories import against_subdirectories
 from .unit import against_unit
 
 INSIDE = (
@@ -30,6 +31,7 @@ def against_replacing(
     if told["vendor"] != "mariadb":
         reasons.append(f"{host} runs {told['vendor']} {told['version']}; this version replaces only MariaDB's data.")
     reasons += [*against_unit(told, host), *_outside(told, host), *against_logs(told, host)]
+    reasons += against_subdirectories(told, host)
     if told["files"]["elsewhere"]:
         reasons.append(against_elsewhere(told["datadir"], told["files"]["elsewhere"], host))
     if told["running"]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from .conftest import configured
+
 pytestmark = pytest.mark.root
 
 
@@ -16,6 +18,15 @@ def test_a_replica_that_leaves_something_out_is_not_replaced(pair):
     pair.replica.sql(change.format(""))
     assert "only a part of what its primary logs (Replicate_Wild_Ignore_Table)" in words
     assert "only a part" not in why_not(pair)
+
+
+def test_a_directory_that_no_backup_brings_along_is_found_before_anything(pair):
+    pair.replica.machine.run(["install", "-d", "-m", "700", "-o", "mysql", "/srv/mysql/#tmp"])
+    with configured(pair.replica, 'tmpdir = "/srv/mysql/#tmp"'):
+        words = why_not(pair)
+    assert "db2 has tmpdir in /srv/mysql/#tmp, a directory in its data directory" in words
+    assert words.count("#tmp") == 1
+    pair.replica.machine.run(["rmdir", "/srv/mysql/#tmp"])
 
 
 def test_a_table_whose_data_lies_elsewhere_is_found(pair):

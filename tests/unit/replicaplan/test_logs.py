@@ -21,8 +21,8 @@ def bases(variables, channels=()):
         {"log_bin": "ON", "log_bin_basename": "/srv/mysql/db2-bin", "relay_log": ""},
         {"log_bin": "OFF", "log_bin_basename": "", "relay_log": "relay"},
         {"log_bin": "db2-bin"},
-        {"log_bin": "", "relay_log": "logs/relay"},
-        {"relay_log": "/srv/mysql/logs/relay"},
+        {"log_bin": "", "relay_log": "./relay"},
+        {"relay_log": "/srv/mysql/relay"},
     ],
 )
 def test_logs_in_the_data_directory_go_with_it(variables):
@@ -66,6 +66,8 @@ def test_a_relay_log_has_files_for_each_named_channel():
         ({"relay_log": "../relay"}, r"its relay log at \.\./relay: let relay_log be a file's path without '\.\.'"),
         ({"log_bin": "/var/../log/bin"}, r"its binary log at /var/\.\./log/bin"),
         ({"log_bin": "/var/log/mysql/"}, r"let log_bin be a file's path"),
+        ({"log_bin": "/srv/mysql"}, r"its binary log at /srv/mysql: .* that is not the data directory's"),
+        ({"log_bin": "/srv/mysql.log"}, r"its binary log at /srv/mysql: "),
         ({"log_bin": "/var/log/mysql/.bin"}, r"let log_bin be a file's path"),
         ({**BINARY, "log_bin_index": "/idx/bin.index"}, r"log_bin_index=/idx/bin.index, which is neither in"),
         ({"log_bin": "db2-bin", "log_bin_index": "/idx/bin.index"}, r"log_bin_index=/idx/bin\.index"),

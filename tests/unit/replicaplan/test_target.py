@@ -92,10 +92,10 @@ def test_what_a_person_permits_is_permitted():
     assert against(own, discard_own_writes=True) == []
 
 
-def test_directories_inside_the_data_directory_are_no_reason():
+def test_the_data_directory_itself_is_no_reason():
     inside = {
-        "innodb_undo_directory": "./", "innodb_log_group_home_dir": "/srv/mysql/log", "aria_log_dir_path": "/srv/mysql",
-        "innodb_data_file_path": "ibdata1:12M;sub/ibdata2:12M:autoextend",
+        "innodb_undo_directory": "./", "innodb_log_group_home_dir": "/srv/mysql/", "aria_log_dir_path": "/srv/mysql",
+        "innodb_data_file_path": "ibdata1:12M;./ibdata2:12M:autoextend",
     }
     assert against(replica(variables=inside)) == []
 

@@ -18,15 +18,19 @@ error travels as ``{"error": {code, name, retryable, text, evidence}}``; without
 is raised.
 """
 
+import logging
+
 from salt.exceptions import CommandExecutionError
 
 import saltface
-from datamover.errors import DiskError, MoverError
+from datamover.errors import DiskError, LocalError, MoverError
 from hosttools.backups import Coordinates
 from hosttools.errors import HostToolError
 from replicahost import backup as backing
 from replicahost import counting, discovery, holds, installing, logfiles, records, replicating
 from replicahost import settings as own
+from replicaplan import arguments as given
+from replicaplan import lease as duration
 from replicaplan import memory as limit
 from replicaplan import positions, target
 from replicaplan.errors import ReplicaError, ReplicaRefused
@@ -35,6 +39,8 @@ from transferplan.errors import PlanError
 from transferworker import bounds
 
 __virtualname__ = "replica"
+PORTS = 65535
+journal = logging.getLogger(__name__)
 
 
 def __virtual__():
@@ -102,9 +108,9 @@ def check(prepared, confirm="", in_service=False, discard_own_writes=False, unpr
 
         salt db2 replica.check /srv/mysql.new confirm=db2
     """
-    wish = installing.Wish(prepared, confirm, 0, in_service, discard_own_writes, unprepared)
 
     def work():
+        wish = _wish(prepared, confirm, 0, in_service, discard_own_writes, given.truth("unprepared", unprepared))
         found = _place()
         against = installing.reasons(found, wish, __opts__["id"], _state_dir())
         return {"fits": not against, "reasons": against, "logs": logfiles.look(found)}
@@ -138,10 +144,12 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
     """
 
     def work():
-        told = discovery.look(_place())
         host = __opts__["id"]
-        meant = host if host in (confirm_in or ()) else confirm
-        against = target.against_replacing(told, host, meant, in_service, discard_own_writes)
+        named = () if confirm_in is None else given.names("confirm_in", confirm_in)
+        meant = host if host in named else given.text("confirm", confirm)
+        permitted = given.truth("in_service", in_service), given.truth("discard_own_writes", discard_own_writes)
+        told = discovery.look(_place())
+        against = target.against_replacing(told, host, meant, *permitted)
         against += installing.about_datadir(told["datadir"], host)
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
@@ -176,8 +184,9 @@ def login(primary, port=3306, nonce=None):
     """
 
     def work():
+        where = given.text("primary", primary), given.whole("port", port, PORTS)
         version = discovery.configuration().get("version", "")
-        return {"trouble": replicating.login_trouble(_own().replication, primary, int(port), version)}
+        return {"trouble": replicating.login_trouble(_own().replication, *where, version)}
 
     return _answer(nonce, work)
 
@@ -202,8 +211,9 @@ def prepare(target, memory=0, nonce=None):
     """
 
     def work():
-        changed = backing.prepare(target, limit.chosen(memory, units.parse_size), _own().open_files)
-        return {**backing.read(target).as_dict(), "changed": changed}
+        place, share = given.path("target", target), limit.chosen(memory, units.parse_size)
+        changed = backing.prepare(place, share, _own().open_files)
+        return {**backing.read(place).as_dict(), "changed": changed}
 
     return _answer(nonce, work)
 
@@ -245,7 +255,7 @@ def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=F
     """
 
     def work():
-        wish = installing.Wish(prepared, confirm, lease, in_service, discard_own_writes)
+        wish = _wish(prepared, confirm, duration.checked(lease), in_service, discard_own_writes)
         return installing.install(_place(), wish, __opts__["id"], _state_dir())
 
     return _answer(nonce, work)
@@ -300,11 +310,12 @@ def point(primary, port=3306, coordinates=None, donor_is_primary=None, nonce=Non
     """
 
     def work():
-        chosen = coordinates or _coordinates_of_backup(donor_is_primary)
-        where = Coordinates(str(chosen.get("file", "")), int(chosen.get("position", 0)), str(chosen.get("gtid", "")))
+        reached = given.text("primary", primary), given.whole("port", port, PORTS)
+        chosen = given.place_in_log("coordinates", coordinates or _coordinates_of_backup(donor_is_primary))
+        where = Coordinates(chosen["file"], chosen["position"], chosen["gtid"])
         if not _own().replication.user:
             raise ReplicaRefused([f"{__opts__['id']} has no replica:replication:user in its pillar or configuration."])
-        return installing.point(_own(), _state_dir(), primary, port, where)
+        return installing.point(_own(), _state_dir(), *reached, where)
 
     return _answer(nonce, work)
 
@@ -328,7 +339,12 @@ def start_replication(timeout=60, nonce=None):
 
         salt db2 replica.start_replication
     """
-    return _answer(nonce, lambda: _in_hold(lambda server: replicating.start(server, float(timeout)), "replicating"))
+
+    def work():
+        patience = given.seconds("timeout", timeout)
+        return _in_hold(lambda server: replicating.start(server, patience), "replicating")
+
+    return _answer(nonce, work)
 
 
 def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
@@ -361,19 +377,23 @@ def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
         salt db2 replica.wait gtid=0-1-4711 timeout=60
     """
 
-    def work(server):
-        if gtid:
-            replicating.await_gtid(server, str(gtid), float(timeout))
-        late = None if lag is None else replicating.await_lag(server, float(lag), int(samples), float(timeout))
-        return {"gtid": gtid, "lag": late, "position": server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")}
-
-    def minded():
+    def work():
+        what, patience = given.text("gtid", gtid), given.seconds("timeout", timeout)
+        close = None if lag is None else (given.seconds("lag", lag), given.whole("samples", samples))
         if _under_way() is None:
-            return work(_running().server)
-        with holds.find(_state_dir(), installing.NAME).waiting(float(timeout)):
-            return work(_running().server)
+            return _waited(what, close, patience)
+        with holds.find(_state_dir(), installing.NAME).waiting(patience):
+            return _waited(what, close, patience)
 
-    return _answer(nonce, minded)
+    return _answer(nonce, work)
+
+
+def _waited(gtid, close, patience):
+    server = _running().server
+    if gtid:
+        replicating.await_gtid(server, gtid, patience)
+    late = None if close is None else replicating.await_lag(server, *close, patience)
+    return {"gtid": gtid, "lag": late, "position": server.document("SELECT JSON_QUOTE(@@gtid_slave_pos)")}
 
 
 def sample(nonce=None):
@@ -439,7 +459,12 @@ def pause(lease=300, nonce=None):
 
         salt db2 replica.pause lease=60
     """
-    return _answer(nonce, lambda: replicating.pause(_running(), _state_dir(), lease))
+
+    def work():
+        seconds = duration.checked(lease)
+        return replicating.pause(_running(), _state_dir(), seconds)
+
+    return _answer(nonce, work)
 
 
 def renew(what, nonce=None):
@@ -491,7 +516,8 @@ def advance(mark, timeout=600, nonce=None):
     """
 
     def work():
-        replicating.advance(_running(), _state_dir(), mark, float(timeout))
+        until, patience = given.place_in_log("mark", mark), given.seconds("timeout", timeout)
+        replicating.advance(_running(), _state_dir(), until, patience)
         return {"mark": mark}
 
     return _answer(nonce, work)
@@ -543,7 +569,11 @@ def count(name, stands=False, lock_others=False, nonce=None):
 
         salt db1 replica.count today
     """
-    return _answer(nonce, lambda: _count(str(name), stands, lock_others))
+
+    def work():
+        return _count(str(name), given.truth("stands", stands), given.truth("lock_others", lock_others))
+
+    return _answer(nonce, work)
 
 
 def _count(name, stands, lock_others):
@@ -576,7 +606,7 @@ def page(name, number=0, nonce=None):
 
         salt db1 replica.page today 0
     """
-    return _answer(nonce, lambda: counting.page(_state_dir(), str(name), int(number)))
+    return _answer(nonce, lambda: counting.page(_state_dir(), str(name), given.whole("number", number)))
 
 
 def proved(proof, nonce=None):
@@ -599,9 +629,10 @@ def proved(proof, nonce=None):
     """
 
     def work():
+        how = given.mapping("proof", proof)
         hold = holds.find(_state_dir(), installing.NAME)
         with hold.working():
-            hold.note(step="proved", proof=proof)
+            hold.note(step="proved", proof=how)
         return installing.summary(hold)
 
     return _answer(nonce, work)
@@ -649,7 +680,7 @@ def roll_back(lost="", nonce=None):
 
         salt db2 replica.roll_back
     """
-    return _answer(nonce, lambda: installing.roll_back(_state_dir(), str(lost)))
+    return _answer(nonce, lambda: installing.roll_back(_state_dir(), given.text("lost", lost)))
 
 
 def discard(nonce=None):
@@ -689,7 +720,7 @@ def drop_old(confirm, nonce=None):
 
         salt db2 replica.drop_old confirm=/srv/mysql.before-20260101-120000-a1b2
     """
-    return _answer(nonce, lambda: records.drop_old(_state_dir(), confirm))
+    return _answer(nonce, lambda: records.drop_old(_state_dir(), given.path("confirm", confirm)))
 
 
 def last(nonce=None):
@@ -711,6 +742,13 @@ def last(nonce=None):
 
 
 # What they share.
+
+
+def _wish(prepared, confirm, lease, in_service, discard_own_writes, unprepared=False):
+    return installing.Wish(
+        given.path("prepared", prepared), given.text("confirm", confirm), lease, given.truth("in_service", in_service),
+        given.truth("discard_own_writes", discard_own_writes), unprepared,
+    )
 
 
 def _coordinates_of_backup(donor_is_primary):
@@ -767,6 +805,12 @@ def _answer(nonce, work):
         if not nonce:
             raise CommandExecutionError(error.text) from trouble
         payload = {"error": bounds.error(error.as_dict())}
+    except Exception as error:
+        if not nonce:
+            raise
+        journal.exception("This is a bug of salt-transfer")
+        unforeseen = LocalError(f"a bug: {error!r}; the traceback is in the minion's log")
+        payload = {"error": bounds.error(unforeseen.as_dict())}
     if not nonce:
         return payload
     stated = statement.Question(__opts__["id"], nonce).state(payload)

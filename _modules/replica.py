@@ -641,6 +641,7 @@ def proved(proof, nonce=None):
 def settle(nonce=None):
     """
     Keep what was installed and proved: nothing takes it back any more. The old data stays until ``replica.drop_old``.
+    Refused, and left as it is, unless the server runs then and both threads of replication do.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -656,7 +657,7 @@ def settle(nonce=None):
 
         salt db2 replica.settle
     """
-    return _answer(nonce, lambda: installing.settle(_state_dir()))
+    return _answer(nonce, lambda: installing.settle(_own(), _state_dir()))
 
 
 def roll_back(lost="", nonce=None):

@@ -18,6 +18,7 @@ from replicaplan.errors import DatabaseSilent, ReplicaRefused, ServiceFailed, St
 from replicaplan.isolation import against_isolation
 from replicaplan.pairing import against_backup
 from replicaplan.places import INCOMING, against_elsewhere, against_mount_point
+from replicaplan.settling import against_settling
 from replicaplan.target import against_replacing
 
 from . import backup as backing
@@ -228,11 +229,14 @@ def change_master(primary, port, coordinates, replication):
     return f"STOP ALL SLAVES; RESET SLAVE ALL; {first} CHANGE MASTER TO {words};"
 
 
-def settle(state_dir):
+def settle(settings, state_dir):
     """Nothing takes the new data back any more. The server stays read-only, its events off, at its next start too."""
     hold = holds.find(state_dir, NAME)
-    if hold.document.get("step") != "proved":
-        raise ReplicaRefused(["This installation was not proved yet: replica.settle comes after the proof."])
+    found = discovery.place(settings)
+    channels = discovery.replication(found.server) if found.running else []
+    against = against_settling(hold.document.get("step"), found.unit.masked, found.running, channels)
+    if against:
+        raise ReplicaRefused(against)
     with hold.ending():
         units.set_options(hold.document["unit"], *SETTLED)
         records.save(state_dir, hold.undo, {**summary(hold), "proof": hold.document.get("proof")})

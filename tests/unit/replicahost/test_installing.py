@@ -9,7 +9,7 @@ import pytest
 from hosttools.backups import Coordinates
 from replicahost import claims, discovery, guard, holds, installing, offered, records, settings, undoing
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, ServiceFailed
-from tests.unit.replicaplan.facts import log, replica
+from tests.unit.replicaplan.facts import channel, log, replica
 
 from .test_backup import BEFORE, make
 
@@ -198,9 +198,18 @@ def started_with(monkeypatch):
     return given
 
 
-def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_path, hold, started_with):
+@pytest.fixture
+def server(monkeypatch):
+    """A server that runs and follows, unless a test says otherwise."""
+    server = SimpleNamespace(unit=SimpleNamespace(masked=False), running=True, server=None)
+    monkeypatch.setattr(installing.discovery, "place", lambda _settings: server)
+    monkeypatch.setattr(installing.discovery, "replication", lambda _server: [channel()])
+    return server
+
+
+def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_path, hold, started_with, server):
     hold.note(step="proved", proof={"proved": True})
-    done = installing.settle(tmp_path)
+    done = installing.settle(None, tmp_path)
     assert (done["kept"], done["proof"]) == ("/d.before-1", {"proved": True})
     assert records.last(tmp_path) == done
     assert started_with == [("m.service", "--read-only=1", "--event-scheduler=OFF")]
@@ -208,9 +217,18 @@ def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_p
         installing.roll_back(tmp_path)
 
 
-def test_what_was_not_proved_is_not_settled_and_can_still_be_taken_back(tmp_path, hold, started_with):
+def test_a_server_that_is_stopped_is_not_settled_whatever_was_said_of_a_proof(tmp_path, hold, started_with, server):
+    hold.note(step="proved", proof={"by": "hand"})
+    server.running, server.unit.masked = False, True
+    with pytest.raises(ReplicaRefused, match="is masked.*No database answers"):
+        installing.settle(None, tmp_path)
+    assert (started_with, records.last(tmp_path)) == ([], None)
+    assert installing.roll_back(tmp_path)["step"] == "proved"
+
+
+def test_what_was_not_proved_is_not_settled_and_can_still_be_taken_back(tmp_path, hold, started_with, server):
     with pytest.raises(ReplicaRefused, match="was not proved yet"):
-        installing.settle(tmp_path)
+        installing.settle(None, tmp_path)
     assert (started_with, records.last(tmp_path)) == ([], None)
     assert installing.roll_back(tmp_path)["step"] == "replicating"
 

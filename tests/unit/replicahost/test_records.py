@@ -1,6 +1,7 @@
 """What was settled on a host, and the old data that is still there."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,9 @@ def unguarded(monkeypatch):
     """No timer of systemd, and no unit of it."""
     monkeypatch.setattr(guard, "begin", lambda place: None)
     monkeypatch.setattr(installing.units, "set_options", lambda *options: None)
+    monkeypatch.setattr(installing, "against_settling", lambda *_: [])
+    found = SimpleNamespace(unit=SimpleNamespace(masked=False), running=False)
+    monkeypatch.setattr(installing.discovery, "place", lambda _settings: found)
 
 
 def settled(state_dir, kept, *logs, had_data=True):
@@ -25,7 +29,7 @@ def settled(state_dir, kept, *logs, had_data=True):
         kept_logs=[*map(str, logs)],
     )
     assert hold.path.exists()
-    return installing.settle(state_dir)
+    return installing.settle(None, state_dir)
 
 
 def test_old_data_of_every_installation_can_be_dropped(tmp_path, unguarded):

@@ -241,11 +241,11 @@ def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=F
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``step``, ``datadir``, ``kept`` (where the old data is; None if there was none), ``kept_logs``
-    (directories with the old logs that lay outside of it), ``prepared``, ``unit``, ``lease``, ``backup`` (as
-    ``xtrabackup.info`` has it). Refused with every reason, before anything is changed: a writable primary, a server
-    with replicas, a node of Galera, a data directory that is a mount point, another file system, a backup that is
-    not prepared, of a newer server, or in data that is in use or kept.
+    Returns a dict: ``id`` (of this installation), ``step``, ``datadir``, ``kept`` (where the old data is; None if there
+    was none), ``kept_logs`` (directories with the old logs that lay outside of it), ``prepared``, ``unit``, ``lease``,
+    ``backup`` (as ``xtrabackup.info`` has it). Refused with every reason, before anything is changed: a writable
+    primary, a server with replicas, a node of Galera, a data directory that is a mount point, another file system, a
+    backup that is not prepared, of a newer server, or in data that is in use or kept.
 
     CLI Example:
 
@@ -609,12 +609,16 @@ def page(name, number=0, nonce=None):
     return _answer(nonce, lambda: counting.page(_state_dir(), str(name), given.whole("number", number)))
 
 
-def proved(proof, nonce=None):
+def proved(proof, installation="", nonce=None):
     """
     Note that an installation was proved. ``salt-run replica.prove`` calls it; by hand it is a word that you give.
 
     proof
         A mapping that says how, as the runner reports it.
+
+    installation
+        The ``id`` of the installation that was looked at, as ``replica.install`` and ``replica.info`` tell it. Refused
+        if another is under way; without it the one that is under way is meant.
 
     nonce
         What the signed answer must repeat; see the module.
@@ -629,11 +633,8 @@ def proved(proof, nonce=None):
     """
 
     def work():
-        how = given.mapping("proof", proof)
-        hold = holds.find(_state_dir(), installing.NAME)
-        with hold.working():
-            hold.note(step="proved", proof=how)
-        return installing.summary(hold)
+        how, which = given.mapping("proof", proof), given.text("installation", installation)
+        return installing.proved(_state_dir(), how, which)
 
     return _answer(nonce, work)
 

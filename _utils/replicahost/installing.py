@@ -116,11 +116,12 @@ def install(found, wish, host, state_dir):
 
 def _install(found, wish, state_dir):
     backup = backing.read(wish.place)
-    mark = f"{KEPT}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    own = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    mark = KEPT + own
     kept = found.datadir + mark
     hold = holds.begin(
         state_dir, NAME, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept, unit=found.unit.name,
-        prepared=wish.place, had_data=os.path.isdir(found.datadir),
+        prepared=wish.place, had_data=os.path.isdir(found.datadir), id=own,
     )
     with hold.working():
         _stop(hold, found)
@@ -170,7 +171,7 @@ def _exchange(hold, found, prepared, kept):
 def summary(hold):
     """What a hold of an installation says of itself."""
     known = hold.document
-    names = ("step", "datadir", "kept", "prepared", "unit", "backup", "lease", "trouble")
+    names = ("id", "step", "datadir", "kept", "prepared", "unit", "backup", "lease", "trouble")
     told = {name: known.get(name) for name in names}
     kept = known.get("kept") if known.get("had_data") else None
     return {**told, "kept": kept, "kept_logs": known.get("kept_logs") or []}
@@ -227,6 +228,18 @@ def change_master(primary, port, coordinates, replication):
         first = ""
     words = ", ".join(f"MASTER_{name}={value}" for name, value in [*login, *place])
     return f"STOP ALL SLAVES; RESET SLAVE ALL; {first} CHANGE MASTER TO {words};"
+
+
+def proved(state_dir, proof, own=""):
+    """Note how it was proved; of another installation than was looked at a proof says nothing."""
+    hold = holds.find(state_dir, NAME)
+    with hold.minding():
+        if own and own != hold.document.get("id"):
+            raise ReplicaRefused([
+                f"What was proved was the installation {own}, and {hold.document.get('id')} is under way: prove this."
+            ])
+        hold.note(step="proved", proof=proof)
+    return summary(hold)
 
 
 def settle(settings, state_dir):

@@ -17,7 +17,7 @@ from replicaplan.errors import BackupUnfit, NotProved, ReplicaError, ReplicaRefu
 from . import arriving
 from .asking import LONG, Hosts, HostSilent, renewing, wait_in_parts
 from .courier import Courier
-from .proving import prove, short
+from .proving import note, prove, short
 from .story import Say, Story, Wish
 
 STARTING = 1200.0
@@ -128,7 +128,7 @@ def _rebuild(hosts: Hosts, plan: planning.Plan, wish: Wish, host: str, story: St
                 undo.pop_all()  # it refused, or has taken it back
                 raise
         proof = _bring_up(hosts, plan, wish, host, story)
-        hosts.ask(host, "proved", proof=short(proof))
+        note(hosts, host, proof, begun)
         settled = _settle(hosts, host, begun)
         undo.pop_all()
     logs = settled.get("kept_logs") or []

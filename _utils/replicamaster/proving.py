@@ -27,8 +27,13 @@ def prove_installed(
     with renewing(hosts, replica, "installation", under_way["lease"]):
         told = prove(hosts, primary, replica, lock_others, timeout)
     if told["proved"]:
-        hosts.ask(replica, "proved", proof=short(told))
+        note(hosts, replica, told, under_way)
     return told
+
+
+def note(hosts: Hosts, replica: str, told: Mapping[str, Any], begun: Mapping[str, Any]) -> None:
+    """At the installation that was under way as the proof began: another may have taken its place meanwhile."""
+    hosts.ask(replica, "proved", proof=short(told), installation=begun.get("id") or "")
 
 
 def short(proof: Mapping[str, Any]) -> dict[str, Any]:

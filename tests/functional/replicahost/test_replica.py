@@ -149,6 +149,9 @@ def test_new_data_is_installed_and_replicates_equal_and_is_not_settled_without_a
     assert (one["unproved"], one["tables"]) == ([["shop", "numbers", "InnoDB"], ["shop", "old", "Aria"]], 3)
     with pytest.raises(Refused, match="was not proved yet"):
         pair.call("replica.settle")
+    own = pair.call("replica.info")["installation"]["id"]
+    with pytest.raises(Refused, match=f"was the installation another, and {own} is under way"):
+        pair.call("replica.proved", {"proved": True}, installation="another")
     assert pair.call("replica.info")["installation"]["step"] == "replicating"
     pair.call("replica.roll_back")
     assert pair.call("replica.discard") == {"removed": True}

@@ -186,7 +186,7 @@ def hold(tmp_path, monkeypatch):
     monkeypatch.setattr(guard, "begin", lambda place: None)
     return holds.begin(
         tmp_path, installing.NAME, 30, unit="m.service", datadir="/d", prepared="/d.incoming", kept="/d.before-1",
-        had_data=True, backup={}, step="replicating",
+        had_data=True, backup={}, step="replicating", id="a1b2",
     )
 
 
@@ -215,6 +215,14 @@ def test_what_is_settled_is_noted_with_its_proof_and_nothing_takes_it_back(tmp_p
     assert started_with == [("m.service", "--read-only=1", "--event-scheduler=OFF")]
     with pytest.raises(NothingToUndo):
         installing.roll_back(tmp_path)
+
+
+def test_a_proof_of_an_installation_that_is_over_is_no_proof_of_the_next(tmp_path, hold):
+    with pytest.raises(ReplicaRefused, match="was the installation c3d4, and a1b2 is under way"):
+        installing.proved(tmp_path, {"proved": True}, "c3d4")
+    assert installing.summary(hold)["step"] == "replicating"
+    assert installing.proved(tmp_path, {"proved": True}, "a1b2")["step"] == "proved"
+    assert installing.proved(tmp_path, {"by": "hand"})["id"] == "a1b2"
 
 
 def test_a_server_that_is_stopped_is_not_settled_whatever_was_said_of_a_proof(tmp_path, hold, started_with, server):

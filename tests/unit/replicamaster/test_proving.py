@@ -8,7 +8,7 @@ from tests.unit.replicaplan.facts import channel, replica
 
 from .fakes import COUNT, Hosts
 
-UNDER_WAY = {"step": "replicating", "lease": 900}
+UNDER_WAY = {"id": "20260101-120000-a1b2", "step": "replicating", "lease": 900}
 
 
 def installed(**answers):
@@ -20,6 +20,21 @@ def test_an_installation_that_is_proved_by_hand_can_be_settled_then():
     hosts = installed()
     assert proving.prove_installed(hosts, "db1", "db2")["proved"]
     assert hosts.steps("db2") == ["pause", "advance", "go_on", "proved"]
+
+
+def test_a_proof_is_noted_at_the_installation_that_it_began_with():
+    hosts = installed()
+    noted = []
+
+    def count(_host):
+        hosts.infos["db2"] = replica(2, installation={**UNDER_WAY, "id": "of another"})
+        return COUNT
+
+    hosts.answers["count"] = count
+    hear = hosts.answer
+    hosts.answer = lambda host, function, **given: (noted.append((function, given)), hear(host, function, **given))[1]
+    proving.prove_installed(hosts, "db1", "db2")
+    assert [given["installation"] for function, given in noted if function == "proved"] == [UNDER_WAY["id"]]
 
 
 def test_an_installation_that_differs_is_not_noted_as_proved():

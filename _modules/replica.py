@@ -692,7 +692,8 @@ def discard(nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``removed`` (False if there is none). What is no backup is not removed.
+    Returns a dict: ``removed`` (False if there is none). What is no backup, or has something mounted in it, is not
+    removed.
 
     CLI Example:
 
@@ -715,6 +716,7 @@ def drop_old(confirm, nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``removed``, ``logs`` (directories that went with it), ``bytes`` and ``files`` (of all of it).
+    Refused while a server works in any of them, or something is mounted there.
 
     CLI Example:
 

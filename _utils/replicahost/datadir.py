@@ -6,7 +6,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from datamover.disk import kernel
+from datamover.disk import kernel, mounts
 from datamover.host import documents, process
 from hosttools.commands import Command
 from replicaplan.errors import ReplicaRefused, RollbackIncomplete
@@ -138,10 +138,19 @@ def size_of(directory):
     return sum(sizes), len(sizes)
 
 
-def remove(directory):
-    """Remove a directory of data, whole; ReplicaRefused while a server works in it."""
+def check_removable(directory):
+    """ReplicaRefused while a server works in a directory of data, or something is mounted in it."""
     pids = servers_in(directory)
     if pids:
         raise ReplicaRefused([f"A server works in {directory}: process {', '.join(map(str, pids))}."])
+    mounted = [os.fsdecode(point) for point in mounts.at_or_below(os.fsencode(os.path.realpath(directory)))]
+    if mounted:
+        what = f"{', '.join(mounted)} is mounted in {directory}, and would be emptied with it"
+        raise ReplicaRefused([f"{what}: unmount it first. Nothing was removed."])
+
+
+def remove(directory):
+    """Remove a directory of data, whole; ReplicaRefused where it is in use."""
+    check_removable(directory)
     shutil.rmtree(directory)
     documents.flush_directory(os.path.dirname(directory))

@@ -57,6 +57,8 @@ def drop_old(state_dir, confirm):
     if confirm not in there:
         raise ReplicaRefused([f"confirm has to name what is removed: {' or '.join(there)}, not {confirm!r}."])
     places = (confirm, *there[confirm])  # what is left if this ends between them can still be named
+    for each in places:
+        datadir.check_removable(each)
     sizes = [datadir.size_of(each) for each in places]
     for each in places:
         datadir.remove(each)

@@ -115,6 +115,19 @@ def test_under_a_server_that_outlives_its_unit_nothing_is_renamed(places, server
     assert (content(data), content(new)) == (["data"], ["new"])
 
 
+def test_data_in_which_something_is_mounted_is_not_removed(tmp_path, monkeypatch):
+    kept = tmp_path / "kept"
+    (kept / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(kept)
+    monkeypatch.setattr(
+        datadir.mounts, "at_or_below", lambda place: [place + b"/deep"] if place == os.fsencode(kept) else []
+    )
+    for name in ("kept", "link"):
+        with pytest.raises(ReplicaRefused, match=f"{kept}/deep is mounted in .*, and would be emptied with it"):
+            datadir.remove(str(tmp_path / name))
+    assert (kept / "deep").is_dir()
+
+
 def test_data_is_not_removed_while_a_server_works_in_it(places, server):
     data, *_ = places
     alive = server(data)

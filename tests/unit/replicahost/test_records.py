@@ -1,11 +1,12 @@
 """What was settled on a host, and the old data that is still there."""
 
+import os
 import shutil
 from types import SimpleNamespace
 
 import pytest
 
-from replicahost import guard, holds, installing, records
+from replicahost import datadir, guard, holds, installing, records
 from replicaplan.errors import ReplicaRefused
 
 
@@ -52,6 +53,17 @@ def test_logs_that_lay_elsewhere_go_with_their_data(tmp_path, unguarded):
     done = records.drop_old(tmp_path, str(one))
     assert (done["logs"], done["files"], done["bytes"] >= 3 * 5000) == ([*map(str, logs)], 3, True)
     assert not any(place.exists() for place in (one, *logs))
+
+
+def test_old_data_in_which_something_was_mounted_stays_wholly(tmp_path, unguarded, monkeypatch):
+    """Also what is not mounted upon: a part of old data is of no use."""
+    data, logs = tmp_path / "data.before-1", tmp_path / "bin.before-1"
+    settled(tmp_path, data, logs)
+    points = {os.fsencode(logs): [os.fsencode(logs / "archive")]}
+    monkeypatch.setattr(datadir.mounts, "at_or_below", lambda place: points.get(place, []))
+    with pytest.raises(ReplicaRefused, match=f"{logs}/archive is mounted in {logs}.*unmount it first"):
+        records.drop_old(tmp_path, str(data))
+    assert (data / "file").exists() and (logs / "file").exists()
 
 
 @pytest.mark.parametrize("had_data", [True, False])

@@ -25,12 +25,24 @@ class Book:
         self._directory = Path(directory)
 
     def read(self) -> Ledger:
-        """What is in it now."""
-        found = documents.load(self._file) or {}
+        """What is in it now; RepairForbidden if that cannot be told, for guards that know of no repair hold none back.
+        """
+        try:
+            loaded = documents.load(self._file)
+            found = {} if loaded is None else loaded
+            self._check_format(found)
+            return Ledger(tuple(map(_attempt, found.get("attempts", ()))), _proposals(found.get("proposals", {})))
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            what = f"{self._file} is damaged ({ascii(str(error))[1:-1]})"
+            raise RepairForbidden(
+                f"{what}: put an older copy in its place, or move it away. "
+                "Without it what was repaired and proposed is forgotten, and cooldown and daily begin anew."
+            ) from error
+
+    def _check_format(self, found: Mapping[str, Any]) -> None:
         if found.get("format", FORMAT) != FORMAT:
             what = f"{self._file} is of format {found['format']}, and this version reads format {FORMAT}"
             raise RepairForbidden(f"{what}: run the version that wrote it; moved away, what was repaired is forgotten.")
-        return Ledger(tuple(map(_attempt, found.get("attempts", ()))), found.get("proposals", {}))
 
     @contextlib.contextmanager
     def only_one(self, cluster: str) -> Iterator[None]:
@@ -110,4 +122,18 @@ class Book:
 
 def _attempt(found: Mapping[str, Any]) -> Attempt:
     """Of what a newer version may have noted too, what this one knows."""
-    return Attempt(**{name: found[name] for name in Attempt.__dataclass_fields__ if name in found})
+    attempt = Attempt(**{name: found[name] for name in Attempt.__dataclass_fields__ if name in found})
+    _check({"host": str, "cluster": str, "at": (int, float), "result": str, "down": bool}, asdict(attempt))
+    return attempt
+
+
+def _proposals(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    for each in found.values():
+        _check({"host": str, "cluster": str, "at": (int, float), "reasons": list, "donor": str}, each)
+    return found
+
+
+def _check(kinds: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(found[name], kind):
+            raise TypeError(f"{name} cannot be {found[name]!r}")

@@ -60,6 +60,38 @@ def test_one_of_another_format_is_refused_and_left_as_it_is(book, written, tmp_p
     assert (tmp_path / "ledger.json").read_bytes() == before
 
 
+OLD = {"host": "db2", "cluster": "main", "at": 1000.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{broken",
+        b"\xff\xfe{}",
+        json.dumps([]),
+        json.dumps([1]),
+        json.dumps("x"),
+        json.dumps({"attempts": 5}),
+        json.dumps({"attempts": [5]}),
+        json.dumps({"attempts": [{"host": "db2", "bogus": 1}]}),
+        json.dumps({"attempts": [{**OLD, "at": "yesterday"}]}),
+        json.dumps({"attempts": [{**OLD, "host": None}]}),
+        json.dumps({"proposals": [1]}),
+        json.dumps({"proposals": {"r1": 5}}),
+        json.dumps({"proposals": {"r1": {"host": "db2"}}}),
+    ],
+)
+def test_a_damaged_one_is_named_and_what_to_do_and_left_as_it_is(book, tmp_path, text):
+    """Who forgot what was repaired would repair without end."""
+    file = tmp_path / "ledger.json"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = file.read_bytes()
+    for work in (book.read, lambda: book.begun(ATTEMPT), lambda: book.withdraw("db2"), lambda: book.proposal("r1")):
+        with pytest.raises(RepairForbidden, match=f"{file} is damaged .*: put an older copy in its place, or move"):
+            work()
+    assert file.read_bytes() == before
+
+
 def test_of_two_who_propose_the_same_at_once_one_is_told_that_it_is_new(book, tmp_path, monkeypatch):
     other, others = Book(str(tmp_path)), []
     held = Book._held

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datamover.host import documents, flock
-from replicaplan.errors import RepairForbidden
+from replicaplan.errors import LedgerUnreadable, RepairForbidden
 from replicaplan.repair import Attempt, Ledger
 
 FORMAT = 1
@@ -25,7 +25,7 @@ class Book:
         self._directory = Path(directory)
 
     def read(self) -> Ledger:
-        """What is in it now; RepairForbidden if that cannot be told, for guards that know of no repair hold none back.
+        """What is in it now; LedgerUnreadable if that cannot be told, for guards that know of no repair hold none back.
         """
         try:
             loaded = documents.load(self._file)
@@ -34,7 +34,7 @@ class Book:
             return Ledger(tuple(map(_attempt, found.get("attempts", ()))), _proposals(found.get("proposals", {})))
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             what = f"{self._file} is damaged ({ascii(str(error))[1:-1]})"
-            raise RepairForbidden(
+            raise LedgerUnreadable(
                 f"{what}: put an older copy in its place, or move it away. "
                 "Without it what was repaired and proposed is forgotten, and cooldown and daily begin anew."
             ) from error
@@ -42,7 +42,7 @@ class Book:
     def _check_format(self, found: Mapping[str, Any]) -> None:
         if found.get("format", FORMAT) != FORMAT:
             what = f"{self._file} is of format {found['format']}, and this version reads format {FORMAT}"
-            raise RepairForbidden(f"{what}: run the version that wrote it; moved away, what was repaired is forgotten.")
+            raise LedgerUnreadable(f"{what}: run the one that wrote it; moved away, what was repaired is forgotten.")
 
     @contextlib.contextmanager
     def only_one(self, cluster: str) -> Iterator[None]:

@@ -127,4 +127,12 @@ class ServiceFailed(ReplicaError):
     code, name = 144, "service-failed"
 
 
+class LedgerUnreadable(ReplicaError):
+    """What was repaired before is not known, so nothing is repaired: the master's file of repairs is damaged, or of
+    another version. The text names it and says what to do.
+    """
+
+    code, name = 145, "ledger-unreadable"
+
+
 ERRORS: tuple[type[ReplicaError], ...] = tuple(ReplicaError.__subclasses__())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from replicamaster.ledger import Book
-from replicaplan.errors import RepairForbidden
+from replicaplan.errors import LedgerUnreadable
 from replicaplan.repair import Attempt
 
 ATTEMPT = Attempt("db2", "main", 1000.0, "repaired", True)
@@ -55,7 +55,7 @@ def test_one_of_another_format_is_refused_and_left_as_it_is(book, written, tmp_p
     written({"format": 2, "attempts": {}})
     before = (tmp_path / "ledger.json").read_bytes()
     for work in (book.read, lambda: book.begun(ATTEMPT), lambda: book.withdraw("db2")):
-        with pytest.raises(RepairForbidden, match=r"ledger\.json is of format 2, and this version reads format 1"):
+        with pytest.raises(LedgerUnreadable, match=r"ledger\.json is of format 2, and this version reads format 1"):
             work()
     assert (tmp_path / "ledger.json").read_bytes() == before
 
@@ -87,7 +87,7 @@ def test_a_damaged_one_is_named_and_what_to_do_and_left_as_it_is(book, tmp_path,
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     before = file.read_bytes()
     for work in (book.read, lambda: book.begun(ATTEMPT), lambda: book.withdraw("db2"), lambda: book.proposal("r1")):
-        with pytest.raises(RepairForbidden, match=f"{file} is damaged .*: put an older copy in its place, or move"):
+        with pytest.raises(LedgerUnreadable, match=f"{file} is damaged .*: put an older copy in its place, or move"):
             work()
     assert file.read_bytes() == before
 

@@ -1,5 +1,7 @@
 """The runner `replica` beside what Salt and hosts do: who is looked at, and what becomes of a proposal."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from replicamaster import repairing
@@ -67,6 +69,16 @@ def test_a_patrol_goes_on_after_a_repair_that_failed_and_tells_it(run, looked):
     assert (answer["result"], answer["retcode"], answer["reasons"]) == ("failed", 2, ["no room"])
     results = {host: told["result"] for host, told in answer["hosts"].items()}
     assert results == {"db2": "failed", "db3": "proposed", "db5": "repaired"}
+
+
+def test_a_patrol_of_which_nobody_knows_what_was_repaired_is_no_success(run, tmp_path, monkeypatch):
+    """Else the schedule would be content while nothing is repaired any more."""
+    (tmp_path / "ledger.json").write_text("{broken")
+    monkeypatch.setattr(face, "_hosts", lambda: SimpleNamespace(ask_all=lambda *_: ({}, {})))
+    for function, *arguments in (("patrol",), ("recover", "db2"), ("proposals",), ("approve", "r1")):
+        answer = run(function, *arguments)
+        assert (answer["result"], answer["retcode"]) == ("failed", 2)
+        assert f"{tmp_path}/ledger.json is damaged" in answer["reasons"][0]
 
 
 def test_a_patrol_tells_of_a_repair_that_was_refused_after_it_began(run, looked):

@@ -35,8 +35,9 @@ COLUMNS = f"""SELECT JSON_OBJECT('schema', table_schema, 'table', table_name, 'n
 # InnoDB takes a snapshot at this level alone. A derived table that is kept is computed once; merged, it would be for
 # every sum over it.
 BEGIN = """SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-SET SESSION wait_timeout=604800, net_write_timeout=3600, idle_transaction_timeout=0,
-    idle_readonly_transaction_timeout=0, idle_write_transaction_timeout=0, optimizer_switch='derived_merge=off';"""
+SET SESSION wait_timeout=604800, net_write_timeout=3600, group_concat_max_len=1048576,
+    idle_transaction_timeout=0, idle_readonly_transaction_timeout=0, idle_write_transaction_timeout=0,
+    optimizer_switch='derived_merge=off';"""
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT;"
 LOCK = "SET SESSION lock_wait_timeout={seconds}; FLUSH TABLES WITH READ LOCK;"
 UNLOCK = "UNLOCK TABLES;"

@@ -318,20 +318,22 @@ def test_one_thing_that_differs_makes_another_count(pair, writable, change, back
     writable(back)
 
 
-SET_GLOBALLY = "SET GLOBAL sql_select_limit={}, GLOBAL max_statement_time={}, GLOBAL idle_transaction_timeout={}"
+SET_GLOBALLY = """SET GLOBAL sql_select_limit={}, GLOBAL group_concat_max_len={}, GLOBAL max_statement_time={},
+    GLOBAL idle_transaction_timeout={}"""
 
 
 @contextlib.contextmanager
 def set_globally(*databases):
     """What administrators say for the sake of their applications."""
     for database in databases:
-        database.sql(f"{SET_GLOBALLY.format(2, 0.01, 5)}; SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        database.sql(f"{SET_GLOBALLY.format(2, 4, 0.01, 5)}; SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED")
     try:
         yield
     finally:
         for database in databases:
-            usual = f"{SET_GLOBALLY.format('DEFAULT', 0, 0)}; SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+            usual = SET_GLOBALLY.format("DEFAULT", "DEFAULT", 0, 0)
             database.sql(f"SET SESSION max_statement_time=0; {usual}")
+            database.sql("SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 @contextlib.contextmanager
@@ -354,11 +356,16 @@ def test_what_is_set_globally_neither_cuts_a_count_nor_moves_its_snapshot(pair, 
     with written_to(pair.primary), set_globally(pair.primary, pair.replica):
         one, other = pair.count_both()
         assert (one["root"], one["tables"]) == (other["root"], 4)
-        writable("SET SESSION max_statement_time=0; UPDATE customer SET photo='x' WHERE id=7")
+        at_ease = "SET SESSION max_statement_time=0"
+        grant = "UPDATE ON shop.* TO reader@'10.%'"
+        writable(f"{at_ease}; UPDATE customer SET photo='x' WHERE id=7; GRANT {grant}")
         one, other = pair.count_both()
         assert one["root"] != other["root"]
-        assert [entry[:3] for entry in pair.differing()] == [["row", "shop", "customer"]]
-        writable("SET SESSION max_statement_time=0; UPDATE customer SET photo=UNHEX(SHA1(7)) WHERE id=7")
+        assert [entry[:3] for entry in pair.differing()] == [
+            ["row", "shop", "customer"], ["definition", "schema grant", "'reader'@'10.%'@shop"]
+        ]
+        revoke = grant.replace(" TO ", " FROM ")
+        writable(f"{at_ease}; UPDATE customer SET photo=UNHEX(SHA1(7)) WHERE id=7; REVOKE {revoke}")
 
 
 @pytest.mark.slow

@@ -236,12 +236,11 @@ def recover(host, test=False):
 
     Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, refused, failed, unknown), ``host``,
     ``reasons``, ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Refused: a
-    repair was due, and what it needs is not so, such as room; its server is as it was. Unsettled: for a minute
-    it, its primary, or (of one that is down) any other of its cluster could not be asked, or systemd was starting or
-    stopping it. Forbidden: a primary, or what may be
-    or have been one, a server with replicas, one that follows nobody, one that was masked by a person, one of a
-    cluster in which another server than the configured primary may be the primary, a second repair in it, one within
-    the cooldown or beyond the daily number. Each attempt counts, also one that fails.
+    repair was due, and what it needs is not so, such as room; its server is as it was. Unsettled: for a minute it, its
+    primary, or (of one that is down) any other of its cluster could not be asked, or systemd was starting or stopping
+    it. Forbidden: a primary, or what may be or have been one, a server with replicas, one that follows nobody, one that
+    was masked by a person, one of a cluster in which another server than the configured primary may be the primary, a
+    second repair in it, one within the cooldown or beyond the daily number. Each attempt counts, also one that fails.
 
     CLI Example:
 

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 NEVER = float("inf")
 PROBE_PATIENCE = 10.0
 """As long as Salt itself waits by default (gather_job_timeout): a busy host takes seconds to begin a job."""
+PROBE_AGAIN = 4.0
+"""A minion that connects anew does not hear what was published meanwhile, a probe among it."""
 SETTLE = 1.0
 PUBLISH_TIMEOUT = 10
 SHORTEST_WAIT = 0.01
@@ -168,6 +170,7 @@ class _Asked:
     end_at: float
     trouble: errors.PlanError
     disbelief: errors.PlanError | None = None
+    probed: bool = False
 
     def expect_nothing_after(self, moment: float, trouble: errors.PlanError) -> None:
         self.trouble, self.end_at, self.doubt_at = trouble, min(self.deadline, moment), NEVER
@@ -196,7 +199,9 @@ class Inquiry:
     def probe(self, asked: _Asked, jid: str, now: float) -> None:
         """The minion has been asked whether the job still runs: if it does not answer that either, it is silent."""
         self._probes[jid, asked.question.host] = asked
-        asked.expect_nothing_after(now + PROBE_PATIENCE, _silent(asked.question))
+        if not asked.probed:
+            asked.expect_nothing_after(now + PROBE_PATIENCE, _silent(asked.question))
+        asked.probed, asked.doubt_at = True, now + PROBE_AGAIN
 
     def heard(self, jid: str, host: str, data: Mapping, now: float) -> Iterator[tuple[Hashable, Answer]]:
         """A return came, from whomever."""
@@ -216,6 +221,7 @@ class Inquiry:
             yield self._end(asked, Answer(asked.question.host, payload))
 
     def _judge_probe(self, asked: _Asked, running: Any, now: float) -> None:
+        asked.probed = False
         if running:
             asked.trouble, asked.end_at = _slow(asked.question), asked.deadline
             asked.doubt_at = now + asked.question.patience

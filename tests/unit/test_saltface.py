@@ -178,6 +178,28 @@ def test_a_minion_that_does_not_even_answer_a_probe_is_silent_long_before_the_ti
     assert "alpha does not answer" in answer.trouble.text
 
 
+def test_a_minion_that_did_not_hear_a_probe_because_it_connected_anew_is_probed_again(inquiry):
+    probe(inquiry, NOW + 5)
+    assert inquiry.next_at() == NOW + 9
+    heard(inquiry, {}, NOW + 10, jid=probe(inquiry, NOW + 9))
+    assert inquiry.doubted(NOW + 10.9) == []
+    assert "its answer never came" in end(inquiry, NOW + 11)[1].trouble.text
+
+
+def test_probing_again_puts_off_no_end(inquiry):
+    probe(inquiry, NOW + 5)
+    probe(inquiry, NOW + 9)
+    probe(inquiry, NOW + 13)
+    assert "alpha does not answer" in end(inquiry, NOW + 15)[1].trouble.text
+
+
+def test_a_job_that_still_runs_is_given_as_long_to_answer_the_next_probe(inquiry):
+    heard(inquiry, {"jid": JID}, NOW + 6, jid=probe(inquiry, NOW + 5))
+    probe(inquiry, NOW + 11)
+    assert list(inquiry.ended(NOW + 20.9)) == []
+    assert "alpha does not answer" in end(inquiry, NOW + 21)[1].trouble.text
+
+
 def test_a_job_that_still_runs_gets_its_whole_time(inquiry):
     heard(inquiry, {"jid": JID, "pid": 7}, NOW + 6, jid=probe(inquiry, NOW + 5))
     assert list(inquiry.ended(NOW + 59)) == []

@@ -4,6 +4,7 @@
     ./dev bench --only transferpy                      some rows alone; --list shows all
     ./dev bench --write-docs --with-salt --time-budget 60m
                                                        what stands in docs/benchmarks.md; again to go on
+    ./dev bench --full --write-docs                    files of 4 GiB, for the rows whose goals are meant for them
     ./dev bench fanout --help                          one source and many destinations, by themselves
     ./dev bench clones --help                          clones of a database, beside what is typed by hand
 
@@ -23,15 +24,16 @@ from .errors import BenchError
 from .grounds import Grounds
 from .machine import BUSY, CHECKOUT, EVERYTHING, about, digest_of_code
 from .network import Namespaces
-from .page import page
+from .page import MEANT, page
 from .plot import picture
-from .record import Record
-from .rows import QUICK, ROWS, Scale, by_importance
+from .record import Record, read
+from .rows import FULL, QUICK, ROWS, Scale, by_importance
 from .tables import in_text
 from .things import furnish, make_sshd_at_home, see_unpacked
 
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "benchmarks.json"
+FULL_DATA = DOCS / "benchmarks-4GiB.json"
 MEMORY = "memory"
 UNPACKED = CHECKOUT / ".venv" / "sshd"
 SPANS = {"s": 1, "m": 60, "h": 3600}
@@ -46,25 +48,30 @@ def main():
     if sys.argv[1:2] == ["clones"]:
         return clones.main(sys.argv[2:])
     options = parser().parse_args()
-    rows = chosen(ROWS, options)
+    rows = chosen(FULL if options.full else ROWS, options)
     if options.list:
         print("\n".join(row.key for row in rows))
         return 0
     try:
-        document = json.loads(DATA.read_text()) if options.render else measure(rows, options).document
+        document = json.loads(place_of(options).read_text()) if options.render else measure(rows, options).document
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 70
     print(in_text(document))
     if options.write_docs or options.render:
-        for path, text in pages(document).items():
+        for path, text in pages(read(DATA), read(FULL_DATA)).items():
             path.write_text(text, encoding="utf-8")
     return 0
 
 
-def pages(document):
-    """{path: text} of what the docs show of a record."""
-    return {DOCS / "benchmarks.md": page(document), DOCS / "benchmarks.svg": picture(document)}
+def place_of(options):
+    """Which of the kept records is meant."""
+    return FULL_DATA if options.full else DATA
+
+
+def pages(document, full):
+    """{path: text} of what the docs show of the kept records."""
+    return {DOCS / "benchmarks.md": page(document, full), DOCS / "benchmarks.svg": picture(document)}
 
 
 def parser():
@@ -72,6 +79,7 @@ def parser():
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     own.add_argument("--quick", action="store_true", help="little data, and without --only the main rows")
+    own.add_argument("--full", action="store_true", help="files of 4 GiB, and only rows whose goals mean them")
     own.add_argument("--only", action="append", metavar="PATTERN", help="rows with this in their name; * and ? match")
     own.add_argument("--list", action="store_true", help="name the rows, measure nothing")
     own.add_argument("--size", type=size_of, help="of one big file, such as 4G")
@@ -110,7 +118,7 @@ def budget(options):
 
 
 def scale_of(options):
-    changes = {"big": options.size, "many": options.files}
+    changes = {"big": options.size or (MEANT if options.full else None), "many": options.files}
     return replace(QUICK if options.quick else Scale(), **{name: value for name, value in changes.items() if value})
 
 
@@ -119,7 +127,7 @@ def measure(rows, options):
     scale = scale_of(options)
     runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
     head = about(asdict(scale), runs, options.destination or MEMORY)
-    path = options.json or (DATA if options.write_docs else None)
+    path = options.json or (place_of(options) if options.write_docs else None)
     record = Record(path, head, options.fresh)
     if record.others:
         others = " and another ".join(record.others)

@@ -1,7 +1,8 @@
 """Clones of a database by us, and by hand: `./dev bench clones`. Real servers in the lab, a primary under write load.
 
     ./dev bench clones                             one round of all ways, the figures on the screen
-    ./dev bench clones --rounds 2 --write-docs     two rounds more, into docs/clones.{json,md}; again to go on
+    ./dev bench clones --rounds 2 --write-docs     two rounds more, into docs/clones.{json,md}; again to go on, or with
+                                                   other --megabytes beside them
     ./dev bench clones --proofs 3 --write-docs     three clones more, each to its proof; nothing is timed beside them
 
 `ours` is `salt-run replica.clone`, `hand` what an administrator types: `mariabackup --stream=xbstream | socat` on the
@@ -24,7 +25,7 @@ from lab.database import REPLICATION_PASSWORD
 from lab.errors import LabError
 from lab.replica_demo import PRIMARY, REPLICAS, Demo
 
-from .clonepage import PROOFS, page, proofs, table
+from .clonepage import HAND, OURS, PROOFS, Row, page, proofs, table
 from .errors import BenchError
 from .machine import BUSY, CHECKOUT, EVERYTHING, about
 from .parts import PeakByPart
@@ -32,7 +33,6 @@ from .record import Record
 
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "clones.json"
-OURS, HAND = "ours", "hand"
 WAYS = ((HAND, 1), (OURS, 1), (HAND, 2), (OURS, 2))
 MEGABYTES = 300
 MEMORY = 128 << 20
@@ -209,8 +209,7 @@ def parser():
 
 
 def measure(options):
-    amount = {"megabytes": options.megabytes}
-    head = about(amount, 0, "disk", EVERYTHING) | amount | {"memory": MEMORY}
+    head = about({}, 0, "disk", EVERYTHING) | {"memory": MEMORY}
     record = Record(options.json or (DATA if options.write_docs else None), head, options.fresh)
     if head["load"] > BUSY:
         print(f"Others keep {head['load']} cores at work: take the figures for what they are.", file=sys.stderr)
@@ -236,18 +235,18 @@ def _compare(record, found, options, until):
     for _ in range(options.rounds):
         for way, count in wanted:
             if time.monotonic() < until:
-                _measure(record, found, way, count)
+                _measure(record, found, Row(options.megabytes, count, way))
 
 
-def _measure(record, found, way, count):
+def _measure(record, found, row):
     try:
-        add(record, f"{way} {count}", found.once(way, count))
+        add(record, row.key, found.once(row.way, row.replicas))
     except BenchError as error:
-        if way == OURS:
-            add(record, PROOFS, failure(count, error))
+        if row.way == OURS:
+            add(record, PROOFS, failure(row.replicas, error))
         raise
 
 
 def add(record, key, run):
     record.put(key, {"runs": [*record.rows.get(key, {"runs": []})["runs"], run]})
-    print(f"{key:>8}: {json.dumps(run)}", file=sys.stderr, flush=True)
+    print(f"{key:>11}: {json.dumps(run)}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from .tables import cells, grouped, in_markdown, notes, score
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `./dev bench --write-docs` from [benchmarks.json](benchmarks.json); not by hand. {score}
+Written by `./dev bench --write-docs` from [benchmarks.json](benchmarks.json); not by hand. {score}{full_score}
 
 ![How many times faster salt-transfer is than each peer](benchmarks.svg)
 
@@ -59,6 +59,15 @@ other threads is left out. A stage can be longer than the run, where several thr
 | row | on the wire | source | destination |
 |---|--:|---|---|
 """
+FULL_SCORE = " With [files of 4 GiB](benchmarks-4GiB.json), for which those of fast peers are meant: {score}"
+FULL = """\
+## Files of 4 GiB
+
+The rows of one file whose goals are meant for it, in a record of their own (sources {code}, {date}; before each row
+others kept at most {load} of the cores at work).
+
+{tables}
+"""
 LONGEST = 3
 LINES = """\
 ## The command lines
@@ -70,15 +79,24 @@ lie.
 """
 
 
-def page(document):
-    """The text of the page."""
+def page(document, full=None):
+    """The text of the page. `full` is the record of files of the size that goals are meant for, if there is one."""
     about = document["about"]
     busy = BUSY_WORDS if worst_load(document) > BUSY else ""
     words = {"score": score(document), "runs": about["runs"], "machine": machine(document), "busy": busy}
+    words["full_score"] = FULL_SCORE.format(score=score(full)) if full else ""
     top = INTRODUCTION.format(busy_limit=BUSY, smaller=smaller(about["scale"]), **words)
-    parts = [section(group, results) for group, results in grouped(document)]
+    parts = [at_full_size(full)] if full else []
+    parts += [section(group, results) for group, results in grouped(document)]
     parts += [STAGES + "\n".join(stages(document)) + "\n", LINES + "\n".join(command_lines(document))]
     return "\n".join([top, *parts]) + "\n"
+
+
+def at_full_size(full):
+    """The rows of the record of large files, its groups below one heading."""
+    tables = "\n".join("#" + section(group, results) for group, results in grouped(full))
+    about = full["about"]
+    return FULL.format(code=about["code"], date=about["date"], load=worst_load(full), tables=tables)
 
 
 def smaller(scale):

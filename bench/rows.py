@@ -238,5 +238,15 @@ ROWS = (
 
 def by_importance(rows):
     """First what has a goal or leads to one, in case there is no time for all; last what is concluded from others."""
+    counting = with_goals(rows)
+    return sorted(rows, key=lambda row: (bool(row.bridge), row not in counting))
+
+
+def with_goals(rows):
+    """Those with a goal, and those from which one with a goal is concluded."""
     leading = {(row.group, row.bridge.peer) for row in rows if row.bridge}
-    return sorted(rows, key=lambda row: (bool(row.bridge), not (row.goal or (row.group, row.theirs) in leading)))
+    return [row for row in rows if row.goal or (row.group, row.theirs) in leading]
+
+
+FULL = tuple(row for row in with_goals(ROWS) if row.amount == "big" and row not in COMPRESSION_ROWS)
+"""Whose goals are meant for files of 4 GiB: fast peers. Those of compression are about which choice is best."""

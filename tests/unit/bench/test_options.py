@@ -1,8 +1,8 @@
 """The command line of the bench."""
 
 import pytest
-from bench.__main__ import budget, chosen, parser, scale_of, span_of
-from bench.rows import QUICK, ROWS, Scale
+from bench.__main__ import DATA, budget, chosen, parser, place_of, scale_of, span_of
+from bench.rows import FULL, QUICK, ROWS, Scale
 
 
 def options(*words):
@@ -53,3 +53,12 @@ def test_spans_are_read(text, seconds):
 def test_sizes_can_be_given():
     scale = scale_of(options("--size", "4G", "--files", "7"))
     assert (scale.big, scale.many, scale.for_slow) == (4 << 30, 7, Scale().for_slow)
+
+
+def test_full_means_large_files_for_the_goals_that_are_meant_for_them_in_a_record_of_their_own():
+    found = options("--full")
+    assert scale_of(found).big == 4 << 30
+    assert place_of(found) != place_of(options()) == DATA
+    assert {row.amount for row in FULL} == {"big"}
+    assert {row.theirs for row in FULL} >= {"rsync daemon", "transferpy, nothing on", "WDT aes128gcm", "socat TLS"}
+    assert not any("compress" in row.group for row in FULL)

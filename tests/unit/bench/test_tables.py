@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from bench.__main__ import DATA, pages
+from bench.__main__ import DATA, FULL_DATA, pages
 from bench.figures import Load
 from bench.page import page
 from bench.plot import picture, x_of
@@ -108,6 +108,15 @@ def test_the_page_says_that_goals_are_meant_for_larger_files():
     )
 
 
+def test_the_page_shows_files_of_full_size_from_a_record_of_their_own():
+    full = document(row=result("nc", 1.0, 3.0, goal=(2, 9), load=Load(4 << 30)))
+    told = page(document(row=result("socat", goal=(9, 10))), full)
+    assert "not by hand. 0 of 1 goals that were measured are met. With [files of 4 GiB]" in told
+    assert "are meant: 1 of 1 goals that were measured are met." in told
+    assert "## Files of 4 GiB" in told and "### A group" in told and "incompressible, 4 GiB" in told
+    assert "Files of 4 GiB" not in page(document(row=result("socat")), {})
+
+
 def test_the_picture_has_a_bar_for_each_row_with_figures():
     told = document(a=result("nc", 1.0, 2.0, goal=(1, 3)), b=result("<odd>", 2.0, 1.0), c=FAILED)
     drawn = ElementTree.fromstring(picture(told))
@@ -123,4 +132,5 @@ def test_the_pages_are_what_the_program_makes_of_the_figures():
     known = read(DATA)
     if not known:
         pytest.skip("docs/benchmarks.json was not written yet")
-    assert [path.name for path, text in pages(known).items() if Path(path).read_text(encoding="utf-8") != text] == []
+    made = pages(known, read(FULL_DATA)).items()
+    assert [path.name for path, text in made if Path(path).read_text(encoding="utf-8") != text] == []

@@ -12,6 +12,7 @@ from .donor import against_donor
 from .errors import ReplicaRefused
 from .following import against_other_heads, follows, unknown_followers
 from .positions import first_made_here
+from .settings import CLUSTERS, REPAIR
 from .target import ON, against_replacing
 from .unit import is_changing
 
@@ -21,10 +22,7 @@ BEGUN, REPAIRED = "begun", "repaired"
 LATE = 600.0
 """A replica that is farther behind than so many seconds is a worse donor than the primary."""
 
-SETTINGS = {"clusters": dict, "cooldown": int, "daily": int, "approve": bool, "state": str}
-PARTS = {"primary": str, "replicas": list, "donor": str}
-LONGEST_NAME = 120
-"""Bytes of the name of a cluster or a host; files on the master are called after both."""
+DEFAULTS = REPAIR.table.defaults
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Rules:
     """What the master's configuration permits."""
 
     clusters: tuple[Cluster, ...] = ()
-    cooldown: int = 3600
-    daily: int = 2
-    approve: bool = False
-    state: str = "/var/lib/salt-transfer/repairs"
+    cooldown: int = DEFAULTS["cooldown"]
+    daily: int = DEFAULTS["daily"]
+    approve: bool = DEFAULTS["approve"]
+    state: str = DEFAULTS["state"]
 
     def cluster_of(self, host: str) -> Cluster | None:
         return next((cluster for cluster in self.clusters if host in cluster.hosts), None)
@@ -57,16 +55,23 @@ class Rules:
 
 def rules(found: Any) -> Rules:
     """The rules in a configuration; ReplicaRefused names everything that is wrong with it."""
-    if not isinstance(found or {}, Mapping):
-        raise ReplicaRefused(["replica_repair in the master's configuration is no mapping."])
-    known = dict(found or {})
-    reasons = _strange(known, SETTINGS, "replica_repair") or _out_of_range(known)
-    clusters = [] if reasons else [_cluster(name, parts, reasons) for name, parts in known.pop("clusters", {}).items()]
-    sound = tuple(filter(None, clusters))
-    reasons += _in_several(sound)
+    known = found or {}
+    clusters = _sound_clusters(known)
+    reasons = [*REPAIR.against(known), *_in_several(clusters)]
     if reasons:
         raise ReplicaRefused(reasons)
-    return Rules(clusters=sound, **known)
+    return Rules(**{**known, "clusters": clusters})
+
+
+def _sound_clusters(known: Any) -> tuple[Cluster, ...]:
+    found = known.get("clusters") if isinstance(known, Mapping) else None
+    named = found.items() if isinstance(found, Mapping) else ()
+    place = REPAIR.place.below("clusters")
+    return tuple(_cluster(name, parts) for name, parts in named if not CLUSTERS.against_one(place, name, parts))
+
+
+def _cluster(name: str, parts: Mapping[str, Any]) -> Cluster:
+    return Cluster(name, parts["primary"], tuple(parts["replicas"]), parts.get("donor", ""))
 
 
 def _in_several(clusters: Sequence[Cluster]) -> list[str]:
@@ -81,72 +86,6 @@ def _in_several(clusters: Sequence[Cluster]) -> list[str]:
         for host, names in found.items()
         if len(names) > 1
     ]
-
-
-def _strange(found: Mapping[str, Any], known: Mapping[str, type], where: str) -> list[str]:
-    unknown = [f"{where}:{name} is no setting; there are {', '.join(known)}." for name in found if name not in known]
-    wrong = [
-        f"{where}:{name} has to be of the kind {known[name].__name__}, not {found[name]!r}."
-        for name in found
-        if name in known and not _is_of(known[name], found[name])
-    ]
-    return unknown + wrong
-
-
-def _is_of(kind: type, value: Any) -> bool:
-    """True and False are numbers to Python alone."""
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _out_of_range(found: Mapping[str, Any]) -> list[str]:
-    negative = [
-        f"replica_repair:{name} has to be 0 or more, not {found[name]}."
-        for name in ("cooldown", "daily")
-        if found.get(name, 0) < 0
-    ]
-    state = found.get("state", "/")
-    return negative + [f"replica_repair:state has to be an absolute path, not {state!r}."] * (state[:1] != "/")
-
-
-def _is_name(name: Any) -> bool:
-    return (
-        isinstance(name, str) and name == name.strip() and name.isprintable() and 0 < len(name.encode()) <= LONGEST_NAME
-    )
-
-
-def _no_names(names: Sequence[Any], where: str) -> list[str]:
-    """YAML reads what looks like a number or a truth as one: such a name needs quotes."""
-    return [
-        f"{where}: {ascii(name)[:LONGEST_NAME]} is no name, which is a text in quotes of at most {LONGEST_NAME} bytes."
-        for name in names
-        if not _is_name(name)
-    ]
-
-
-def _cluster(name: Any, parts: Any, reasons: list[str]) -> Cluster | None:
-    if wrong := _no_names([name], "replica_repair:clusters"):
-        reasons += wrong
-        return None
-    where = f"replica_repair:clusters:{name}"
-    if not isinstance(parts, Mapping) or not {"primary", "replicas"} <= set(parts):
-        reasons.append(f"{where} needs primary and replicas.")
-        return None
-    wrong = _strange(parts, PARTS, where) or _about_hosts(parts, where)
-    reasons += wrong
-    return None if wrong else Cluster(name, parts["primary"], tuple(parts["replicas"]), parts.get("donor", ""))
-
-
-def _about_hosts(parts: Mapping[str, Any], where: str) -> list[str]:
-    primary, replicas, donor = parts["primary"], parts["replicas"], parts.get("donor", "")
-    if wrong := _no_names([primary, *replicas, *([donor] if donor else [])], where):
-        return wrong
-    twice = [host for host in dict.fromkeys(replicas) if replicas.count(host) > 1]
-    wrong = [f"{where} has {host} twice as a replica." for host in twice]
-    if primary in replicas:
-        wrong.append(f"{where} has {primary} as primary and as a replica.")
-    if donor and donor not in (primary, *replicas):
-        wrong.append(f"{where}:donor has to be one of its hosts, not {donor}: nobody else is asked how it is.")
-    return wrong
 
 
 @dataclass(frozen=True)

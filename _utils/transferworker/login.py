@@ -34,7 +34,8 @@ class Login:
         known = {name: section[name] for name in KEYS if name in section}
         wrong = [name for name, value in known.items() if not isinstance(value, str) or "\n" in value]
         if wrong:
-            raise SpecInvalid(f"replica:{wrong[0]} in this minion's configuration or pillar is no text of one line")
+            named = " and ".join(f"replica:{name}" for name in wrong)
+            raise SpecInvalid(f"{named} in this minion's configuration or pillar must be text of one line, in quotes")
         return cls(**known)
 
     def text(self, socket):

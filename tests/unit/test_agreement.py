@@ -21,11 +21,14 @@ from datamover.engine.terms import Terms
 from datamover.flow import compressed
 from datamover.host import documents
 from hosttools import firewall, hotbackup
+from replicahost import settings as databases
+from replicaplan.errors import ReplicaRefused
+from replicaplan.settings import HOST
 from tests.unit.datamover.strategies import relaxed
 from tests.unit.transferplan import samples
 from transferplan import bottleneck, facts, flows, paths, plan, probing, shapes, statement, status, streamed
 from transferplan.options import OPTIONS, TABLE
-from transferworker import attempts, chronicle, policy, probes, rosters, spec, verdicts
+from transferworker import attempts, chronicle, login, policy, probes, rosters, spec, verdicts
 from transferworker import flows as worker_flows
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -53,6 +56,16 @@ def test_streams_are_made_and_taken_by_the_same_tools_in_a_plan_and_on_a_host():
     offered = TABLE["type"].kind, TABLE["backup_tool"].kind
     assert {*offered[0].choices} == {"file", *worker_flows.TYPES}
     assert {*offered[1].choices} == {"auto", *hotbackup.NAMES}
+
+
+def test_a_copy_reads_the_login_of_a_database_as_all_else_that_reaches_it():
+    assert {*login.KEYS} <= {each.name for each in HOST.settings}
+    assert all(getattr(login.Login(), name) == HOST.table.defaults[name] for name in login.KEYS)
+    for name, value in ((name, value) for name in login.KEYS for value in (7, True, ["x"], "two\nlines", {"a": 1})):
+        with pytest.raises(ReplicaRefused):
+            databases.read({name: value})
+        with pytest.raises(errors.SpecInvalid):
+            login.Login.read({name: value})
 
 
 @pytest.mark.parametrize("raw, text", json.loads((GOLDEN / "paths.json").read_text(encoding="utf-8"))["pairs"])

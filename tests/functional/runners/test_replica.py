@@ -60,7 +60,8 @@ def test_strange_rules_are_refused_with_every_reason(run, opts):
     opts["replica_repair"].update(dayly=1, cooldown="never")
     result, retcode, reasons = run("proposals")
     assert (result, retcode) == ("refused", 3)
-    assert "dayly is no setting" in reasons and "cooldown has to be of the kind int" in reasons
+    assert "dayly is no setting; did you mean daily?" in reasons
+    assert "cooldown in the master's configuration has to be a whole number of seconds" in reasons
 
 
 @pytest.mark.parametrize(

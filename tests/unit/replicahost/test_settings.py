@@ -1,13 +1,13 @@
 """How a minion's own words say where its database is, and what is told of words that cannot be meant."""
 
 import importlib.util
-import re
 
 import pytest
 
+from hosttools import ownsection
 from replicahost import settings
-from replicaplan import repair
 from replicaplan.errors import ReplicaRefused
+from replicaplan.settings import HOST, REPLICATION
 from tests.conftest import CHECKOUT
 
 OWN = {"user": "own", "defaults_file": "/root/own.cnf"}
@@ -56,11 +56,40 @@ def test_what_only_a_master_reads_is_no_setting_of_a_minion():
     assert "replica:repair is no setting" in reasons({"repair": {"clusters": {}}})[0]
 
 
-def test_every_setting_about_replicas_is_named_where_they_are_told():
-    page = (CHECKOUT / "docs/databases.md").read_text()
-    own = (*settings.Settings.__dataclass_fields__, *settings.Replication.__dataclass_fields__)
-    names = {*own, *repair.SETTINGS, *repair.PARTS}
-    assert {name for name in names if not re.search(rf"[`:]{name}`|[` {{]{name}:\s", page)} == set()
+def test_what_is_left_empty_in_a_mapping_is_not_said_either():
+    """Else None were the password of a replica."""
+    empty = dict.fromkeys(("user", "password", "ssl", "ssl_ca", "ssl_verify"))
+    assert settings.read({"replication": empty}) == settings.Settings()
+    assert settings.read({"replication": dict.fromkeys(empty, "")}) == settings.Settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ({"sokcet": "/run/s"}, "replica:sokcet is no setting; did you mean socket?"),
+        ({"User": "dba"}, "replica:User is no setting; did you mean user?"),
+        ({"replications": {}}, "replica:replications is no setting; did you mean replication?"),
+        ({"replication": {"pasword": "x"}}, "replica:replication:pasword is no setting; did you mean password?"),
+        ({"replication": {"x": 1}}, "replica:replication:x is no setting; there are user, password, ssl, "),
+        ({"replication": ["repl"]}, "replica:replication in this minion's configuration or pillar is no mapping."),
+    ],
+)
+def test_a_name_that_is_none_is_told_with_the_nearest(written, reason):
+    (told,) = reasons(written)
+    assert told.startswith(reason)
+
+
+def test_everything_that_is_wrong_is_told_at_once_and_no_password_is_shown():
+    wrong = {"ssl": False, "ssl_ca": "/a.pem", "user": 1, "ssl_verify": "x", "password": ["987123"]}
+    told = reasons({"unit": 1, "open_files": 0, "sock": "987123", "replication": wrong})
+    assert len(told) == 7 and "987123" not in " ".join(told)
+
+
+def test_what_is_read_mirrors_the_tables():
+    assert [*settings.Settings.__dataclass_fields__] == [each.name for each in HOST.table.settings]
+    assert [*settings.Replication.__dataclass_fields__] == [each.name for each in REPLICATION.settings]
+    assert HOST.place.path == ownsection.NAME
+    assert all(name.removesuffix(".service") in HOST.table.settings[0].meaning for name in settings.UNITS)
 
 
 @pytest.mark.parametrize(("module", "reader"), READERS)

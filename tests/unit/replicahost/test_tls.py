@@ -44,8 +44,8 @@ def test_a_client_that_would_encrypt_by_itself_does_not_where_the_server_would_n
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ({"ssl": "yes"}, "ssl in this minion's configuration is true or false, not 'yes'"),
-        ({"ssl_verify": 1}, "ssl_verify in this minion's configuration is true or false, not 1"),
+        ({"ssl": "yes"}, "ssl in this minion's configuration or pillar has to be true or false, not 'yes'"),
+        ({"ssl_verify": 1}, "ssl_verify in this minion's configuration or pillar has to be true or false, not 1"),
         ({"ssl_ca": "ca.pem"}, "has to be the absolute path of a file, not 'ca.pem'"),
         ({"ssl": False, "ssl_ca": CA}, "one of them is not meant"),
     ],

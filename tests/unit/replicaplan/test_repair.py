@@ -274,11 +274,11 @@ WELL = {"primary": "db1", "replicas": ["db2", "db3"]}
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"cooldown": True}, "cooldown has to be of the kind int, not True"),
-        ({"cooldown": -1}, "cooldown has to be 0 or more, not -1"),
-        ({"daily": -1}, "daily has to be 0 or more, not -1"),
-        ({"approve": 1}, "approve has to be of the kind bool, not 1"),
-        ({"state": "rel/ative"}, "state has to be an absolute path, not 'rel/ative'"),
+        ({"cooldown": True}, "cooldown in the master's configuration has to be a whole number of seconds, .* not True"),
+        ({"cooldown": -1}, "a whole number of seconds, 0 or more, not -1"),
+        ({"daily": -1}, "daily in the master's configuration has to be a whole number, 0 or more, not -1"),
+        ({"approve": 1}, "approve in the master's configuration has to be true or false, not 1"),
+        ({"state": "rel/ative"}, "state in the master's configuration has to be an absolute path, not 'rel/ative'"),
         ({"clusters": {2024: WELL}}, "clusters: 2024 is no name"),
         ({"clusters": {"": WELL}}, "clusters: '' is no name"),
         ({"clusters": {"n" * 121: WELL}}, "is no name, which is a text in quotes of at most 120 bytes"),

@@ -27,3 +27,10 @@ def test_a_file_of_the_administrator_is_included_and_the_socket_still_counts():
 def test_what_is_no_login_is_refused(layer):
     with pytest.raises(SpecInvalid, match="replica"):
         Login.read(layer)
+
+
+def test_all_that_is_wrong_is_told_at_once_and_not_shown():
+    with pytest.raises(SpecInvalid) as error:
+        Login.read({"user": 7, "password": 987123})
+    where = "replica:user and replica:password in this minion's configuration or pillar"
+    assert error.value.text == f"{where} must be text of one line, in quotes"

@@ -12,6 +12,7 @@ import datamover.errors  # noqa: E402
 import hosttools.errors  # noqa: E402
 import replicaplan.errors  # noqa: E402
 import transferplan.errors  # noqa: E402
+from replicaplan.settings import HOST, REPAIR  # noqa: E402
 from transferplan import reference  # noqa: E402
 
 ERRORS = {
@@ -20,19 +21,28 @@ ERRORS = {
     "While databases are handled": replicaplan.errors.ERRORS,
     "While bytes are moved": datamover.errors.ERRORS,
 }
+PILLAR = "# What a minion's pillar may say of its database. Its own configuration wins over it.\n"
 
 
 def files():
     """{path: text} of everything that is generated."""
     pages = {
-        "docs/options.md": reference.options_page(),
+        "docs/options.md": reference.options_page([HOST, REPAIR]),
         "docs/errors.md": reference.errors_page(ERRORS),
         "docs/events.md": reference.events_page(),
         "docs/man/salt-transfer.7": manual.page(),
         "debian/changelog": manual.debian_changelog(),
     }
-    examples = {f"pillar.example/{name}": reference.example(name) for name in reference.EXAMPLES}
-    return {ROOT / name: text for name, text in {**pages, **examples}.items()}
+    return {ROOT / name: text for name, text in {**pages, **examples()}.items()}
+
+
+def examples():
+    """What of transfers and of databases may stand in each file of an administrator."""
+    texts = {name: reference.example(name) for name in reference.EXAMPLES}
+    texts["minion.conf"] += "\n" + reference.section_example(HOST)
+    texts["master.conf"] += "\n" + reference.section_example(REPAIR)
+    texts["replica.sls"] = PILLAR + reference.section_example(HOST)
+    return {f"pillar.example/{name}": text for name, text in texts.items()}
 
 
 def stale():

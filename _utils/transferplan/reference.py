@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from . import events, report
@@ -43,16 +44,60 @@ class CodedError(Protocol):
     retryable: bool
 
 
-def options_page() -> str:
-    """`docs/options.md`: every option, by who may set it."""
+class Setting(Protocol):
+    """What is said of a setting of databases, whose tables are another package's."""
+
+    name: str
+    kind: Any
+    default: Any
+    example: Any
+    meaning: str
+    needed: bool
+    parts: Sequence[Setting]
+
+
+class Section(Protocol):
+    """A section of a configuration; `spread` tells each setting under its full name, also those in mappings."""
+
+    name: str
+    title: str
+    about: str
+    origin: str
+    settings: Sequence[Setting]
+
+    def spread(self) -> Iterator[tuple[str, Setting]]: ...
+
+
+def options_page(sections: Iterable[Section] = ()) -> str:
+    """`docs/options.md`: every option, by who may set it, and the settings of other sections."""
     parts = [
         _head("Options"),
-        "`salt-run -d transfer.copy` shows the same. Unknown options are refused, in every layer. What the sections "
-        "`replica` of a minion and `replica_repair` of the master say is told in [databases](databases.md).",
+        "What a transfer can be told; `salt-run -d transfer.copy` shows the same. At the end is what can be said of "
+        "databases. Unknown names are refused, wherever they stand.",
     ]
     for scope, (title, text) in LAYERS.items():
         parts += [title, text, _options_table([option for option in OPTIONS if option.scope == scope])]
+    for section in sections:
+        parts += [f"## {section.title}", f"{section.about} {section.origin}", _settings_table(section)]
     return "\n\n".join(parts) + "\n"
+
+
+def _settings_table(section: Section) -> str:
+    rows = [
+        (f"`{name}`", each.kind.takes, _default(each), f"`{_flow(each.example)}`", each.meaning)
+        for name, each in section.spread()
+    ]
+    return _table((f"`{section.name}:`", "takes", "default", "example", "meaning"), rows)
+
+
+def _default(setting: Setting) -> str:
+    if setting.needed:
+        return "needed"
+    return f"`{_flow(setting.default)}`" if _has_default(setting) else "none"
+
+
+def _has_default(setting: Setting) -> bool:
+    return setting.default not in (None, "", {})
 
 
 def _options_table(options: Sequence[Option]) -> str:
@@ -103,6 +148,38 @@ def example(name: str) -> str:
     return "\n".join([*lines, *MORE.get(name, ())]) + "\n"
 
 
+def section_example(section: Section) -> str:
+    """A section in YAML, commented out."""
+    head = f"{section.about} Everything is commented out; where there is no default an example stands."
+    lines = [*_comment(head, depth=0), "", f"{section.name}:"]
+    for setting in section.settings:
+        lines += _setting_entry(setting)
+    return "\n".join(lines) + "\n"
+
+
+def _setting_entry(setting: Setting, depth: int = 0) -> list[str]:
+    """One setting; what stands in it is below it, deeper by one step, and by two where it has a name of its own."""
+    sign = f"  #{'  ' * depth}"
+    value = setting.default if _has_default(setting) else setting.example
+    lines = ["", *_comment(setting.meaning, depth + 1)]
+    if not setting.parts:
+        return [*lines, *_comment(f"Takes {setting.kind.takes}.", depth + 1), f"{sign}{setting.name}: {_flow(value)}"]
+    names = [name for name, inner in setting.example.items() if setting.kind.between]
+    lines += [f"{sign}{setting.name}:", *(f"{sign}  {name}:" for name in names)]
+    return lines + [line for part in setting.parts for line in _setting_entry(part, depth + 1 + len(names))]
+
+
+def _flow(value: Any) -> str:
+    """A value as one writes it in a line of YAML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_flow(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, str):
+        return value if re.fullmatch(r"[\w./-]+", value) else f"'{value}'"
+    return str(value).lower()
+
+
 def _example_entry(option: Option) -> list[str]:
     takes = f"Takes {option.kind.takes}."
     return ["", *_comment(option.meaning), *_comment(takes), f"  #{option.name}: {_yaml(option)}"]
@@ -151,14 +228,14 @@ def _yaml(option: Option) -> str:
     return "''" if default == "" else option.kind.show(default)
 
 
-def _comment(text: str, width: int = 96) -> list[str]:
+def _comment(text: str, depth: int = 1, width: int = 96) -> list[str]:
     lines, line = [], ""
     for word in text.split():
         if len(line) + len(word) + 1 > width:
             lines.append(line)
             line = ""
         line = f"{line} {word}".strip()
-    return [f"  # {each}" for each in (*lines, line)]
+    return [f"{'  ' * depth}# {each}" for each in (*lines, line)]
 
 
 def _head(title: str) -> str:

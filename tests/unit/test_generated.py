@@ -5,11 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import datamover.errors
 import hosttools.errors
 import replicaplan.errors
 import transferplan.errors
+from replicahost import settings as databases
+from replicaplan import repair
+from replicaplan.settings import HOST, REPAIR
+from tests.unit.transferplan.test_reference import uncommented
 from transferplan import targets
 from transferplan.options import OPTIONS
 
@@ -32,6 +37,42 @@ def generator():
 def test_pages_and_examples_are_up_to_date():
     stale = [str(path.relative_to(ROOT)) for path in generator().stale()]
     assert stale == [], "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("name", ["master.conf", "minion.conf", "replica.sls", "transfer.sls"])
+def test_an_example_as_it_is_sets_nothing(name):
+    assert not any(yaml.safe_load(read(f"pillar.example/{name}")).values())
+
+
+@pytest.mark.parametrize("name", ["minion.conf", "replica.sls"])
+def test_the_example_of_a_database_shows_every_setting_and_is_taken_as_it_stands(name):
+    section = uncommented(read(f"pillar.example/{name}"), "replica")
+    assert [*names_in(section)] == [each for each, _ in HOST.spread()]
+    assert databases.read(section).replication.password == "the password of repl"
+
+
+def test_the_example_of_repairs_shows_every_setting_and_is_taken_as_it_stands():
+    section = uncommented(read("pillar.example/master.conf"), "replica_repair")
+    shown = [name.replace(":main", ":NAME") for name in names_in(section)]
+    assert [name for name in shown if name != "clusters:NAME"] == [each for each, _ in REPAIR.spread()]
+    rules = repair.rules(section)
+    assert rules.clusters == (repair.Cluster("main", "db1", ("db2", "db3"), "db3"),)
+    assert repair.rules({**section, "clusters": {}}) == repair.Rules()
+
+
+def names_in(section, path=""):
+    """The names in a mapping, and in those in it."""
+    for name, value in section.items():
+        inner = names_in(value, f"{path}{name}:") if isinstance(value, dict) else []
+        yield from [path + name, *inner]
+
+
+@pytest.mark.parametrize("section", [HOST, REPAIR], ids=lambda section: section.name)
+def test_every_setting_of_databases_is_on_the_page_of_options_once(section):
+    page = read("docs/options.md").partition(f"| `{section.name}:` |")[2].partition("## ")[0]
+    for name, setting in section.spread():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert setting.meaning in row and setting.kind.takes in row
 
 
 def test_every_error_has_a_code_of_its_own():

@@ -11,10 +11,10 @@ from transferplan.options import COMMAND, MASTER, MINION, OPTIONS, PILLAR, TABLE
 LAYERS = {"master.conf": MASTER, "transfer.sls": PILLAR, "minion.conf": MINION}
 
 
-def uncommented(text):
-    """The section that an administrator gets who leaves the sentences away and activates the rest."""
+def uncommented(text, section="transfer"):
+    """A section that an administrator gets who leaves the sentences away and activates the rest."""
     lines = [line for line in text.splitlines() if not re.match(r"  # \S", line)]
-    return yaml.safe_load("\n".join(re.sub("^  #", "  ", line) for line in lines))["transfer"]
+    return yaml.safe_load("\n".join(re.sub("^  #", "  ", line) for line in lines))[section]
 
 
 @pytest.mark.parametrize("name", reference.EXAMPLES)

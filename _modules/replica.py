@@ -2,7 +2,7 @@
 The database of this host as a replica: what it is, how its data is exchanged, whom it follows, whether it is equal.
 
 MariaDB that runs as a unit of systemd. Where it is reached, and with what it logs in at its primary, is in the pillar
-or the configuration of this minion; what is not given is found out::
+or the configuration of this minion (docs/options.md tells of every setting); what is not given is found out::
 
     replica:
       unit: mariadb.service

@@ -1,7 +1,8 @@
 """
 Replicas of MariaDB, rebuilt from a live server and proved to be equal to their primary.
 
-Repairs that nobody asked for by hand are permitted in the master's configuration::
+Repairs that nobody asked for by hand are permitted in the master's configuration (docs/options.md tells of
+every setting)::
 
     replica_repair:
       clusters:

@@ -47,7 +47,7 @@ FILES = {
     "/etc/salt/master, master.d/": "Options in the section \\fItransfer\\fR, and its \\fIprofiles\\fR; in "
     "\\fIreplica_repair\\fR which servers belong together, and what may be done to them.",
     "/etc/salt/minion, minion.d/": "Options in the section \\fItransfer\\fR, and what this host permits: its "
-    "\\fIpolicy\\fR.",
+    "\\fIpolicy\\fR; in \\fIreplica\\fR how its database is reached.",
     "/var/lib/salt-transfer": "The records of transfers, the register and the audit trail of a minion; in "
     "\\fIrepairs\\fR on the master what was repaired and proposed. Root only.",
     ".salt-transfer-*/": "Beside a final name: what is arriving, or what had arrived when a transfer failed.",

@@ -124,7 +124,8 @@ REPAIRS = Table(
         ),
         Setting("cooldown", Whole(0, "seconds"), 3600, 600, "How long after a repair of a host no other one begins."),
         Setting(
-            "daily", Whole(0), 2, 5, "How many repairs of one cluster may begin within a day; each attempt counts."
+            "daily", Whole(0), 2, 5,
+            "How many repairs of one cluster may begin within a day; each attempt counts. 0 permits none.",
         ),
         Setting(
             "approve", Truth(), False, True,

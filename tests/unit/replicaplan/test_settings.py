@@ -56,6 +56,7 @@ def test_the_rules_mirror_the_tables():
         ({"clusters": {"a": ["db1"]}}, f"replica_repair:clusters:a {HOME} is no mapping."),
         ({"clusters": ["a"]}, f"replica_repair:clusters {HOME} has to be a mapping of names to mappings, not ['a']."),
         (in_a(replicas="db2"), f"replica_repair:clusters:a:replicas {HOME} has to be a list of names, not 'db2'."),
+        ({"approve": None}, f"replica_repair:approve {HOME} has to be true or false, not None."),
         (["clusters"], f"replica_repair {HOME} is no mapping."),
     ],
 )

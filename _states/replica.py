@@ -31,7 +31,7 @@ from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "replica"
 
-EXTRA = ("kept", "kept_logs")
+EXTRA = ("kept", "kept_logs", "lag")
 """Changes that are known only when they were made."""
 
 
@@ -131,7 +131,7 @@ def _started(prepared):
 
 def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=None, timeout=600, prepared=None):
     """
-    The server follows its primary, and both threads run.
+    The server follows its primary, both threads run, and it is as close behind as ``lag`` asks.
 
     name
         The address of the primary.
@@ -140,16 +140,17 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
         As for ``replica.point``.
 
     lag
-        Wait until it is at most so many seconds behind.
+        It has to be at most so many seconds behind, and is waited for if it is not. Without it any lag will do.
 
     timeout : 600
-        Seconds for that.
+        Seconds for that; then this fails.
 
     prepared : beside the data directory, where a clone arrives
         The directory whose backup is to be installed before, as ``replica.installed`` names it. Only ``test=True`` asks
         for it: whom the server follows now does not count while such a backup waits.
 
-    Returns what states return; ``changes`` has ``primary`` or ``threads``.
+    Returns what states return; ``changes`` has ``primary`` (whom it follows), ``threads`` (of one that followed it
+    already), or of one that did so with both threads ``lag``: seconds before and after.
 
     .. code-block:: yaml
 
@@ -160,10 +161,11 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
     """
 
     def work():
+        number, most = _number("port", port, int), None if lag is None else _number("lag", lag, float)
         channels = [] if _is_to_come(prepared) else __salt__["replica.info"]()["channels"]
-        follows = [each for each in channels if (each["primary"], each["port"]) == (name, int(port))]
-        if follows and follows[0]["io"] == "Yes" and follows[0]["sql"] == "Yes":
-            return {}, f"It follows {name}.", None
+        follows = [each for each in channels if (each["primary"], each["port"]) == (name, number)]
+        if follows and _runs(follows[0]):
+            return _close(name, follows[0], lag, most, timeout)
 
         def act():
             if not follows:
@@ -177,6 +179,31 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
         return threads if follows else {"primary": {"old": old, "new": name}}, f"It follows {name} now.", act
 
     return _state(name, work)
+
+
+def _number(name, given, kind):
+    try:
+        return kind(given)
+    except (TypeError, ValueError):
+        takes = "a whole number" if kind is int else "a number of seconds"
+        raise CommandExecutionError(f"{name} has to be {takes}, not {given!r}.") from None
+
+
+def _runs(channel):
+    return channel["io"] == channel["sql"] == "Yes"
+
+
+def _close(name, channel, lag, most, timeout):
+    """Of one that follows and whose threads run: whether it is as close behind as was asked, or has to come there."""
+    late = channel["lag"]
+    if most is None or (late is not None and late <= most):
+        return {}, f"It follows {name}.", None
+
+    def act():
+        return {"lag": {"old": late, "new": __salt__["replica.wait"](lag=lag, timeout=timeout)["lag"]}}
+
+    change = {"lag": {"old": late, "new": f"at most {lag}"}}
+    return change, f"It follows {name}, at most {lag} s behind now.", act
 
 
 def proved(name, settle=True, prepared=None):

@@ -4,6 +4,7 @@ import importlib.util
 import os
 
 import pytest
+from salt.exceptions import CommandExecutionError
 
 from tests.conftest import CHECKOUT
 
@@ -16,7 +17,7 @@ def host(tmp_path):
     spec.loader.exec_module(host)
     host.under_way, host.settled, host.done = None, {}, []
     host.place = str(tmp_path / "mysql.incoming")
-    host.channels, host.is_prepared = [], False
+    host.channels, host.is_prepared, host.never_close = [], False, False
     host.__opts__ = {"test": False}
 
     def check(prepared, unprepared=False, **_):
@@ -30,8 +31,18 @@ def host(tmp_path):
         "replica.fitness": lambda: {"incoming_exists": os.path.lexists(host.place)},
         "xtrabackup.info": lambda _: {"prepared": host.is_prepared},
         "replica.start_isolated": lambda: host.done.append("start_isolated"),
+        "replica.start_replication": lambda: host.done.append("start_replication"),
+        "replica.wait": lambda lag, timeout: catch_up(host, lag, timeout),
     }
     return host
+
+
+def catch_up(host, lag, timeout):
+    """As `replica.wait` does."""
+    host.done.append(("wait", lag, timeout))
+    if host.never_close:
+        raise CommandExecutionError(f"The lag is 900 s after {timeout} s, and {lag} were allowed.")
+    return {"gtid": "", "lag": 3, "position": "0-1-9"}
 
 
 def arrive(place):
@@ -79,7 +90,7 @@ def test_an_installation_that_is_farther_on_is_left_alone(host, step):
     assert (told["result"], told["changes"], host.done) == (True, {}, [])
 
 
-FOLLOWS = {"primary": "10.0.0.1", "port": 3306, "io": "Yes", "sql": "Yes"}
+FOLLOWS = {"primary": "10.0.0.1", "port": 3306, "io": "Yes", "sql": "Yes", "lag": 0}
 
 
 def ask_all(host, **named):
@@ -128,3 +139,48 @@ def test_a_new_backup_beside_an_installation_under_way_is_not_waited_for(host):
     arrive(host.place)
     assert host.replicating("10.0.0.1")["result"] is True
     assert host.proved("it")["changes"] == {"settled": {"old": False, "new": True}}
+
+
+@pytest.mark.parametrize("lag", [10, "10", 10.0])
+def test_a_replica_that_follows_closely_needs_nothing(host, lag):
+    for seconds in (0, 10):
+        host.channels = [{**FOLLOWS, "lag": seconds}]
+        told = host.replicating("10.0.0.1", lag=lag)
+        assert (told["result"], told["changes"], host.done) == (True, {}, [])
+
+
+@pytest.mark.parametrize("late", [900, None])
+def test_a_replica_that_follows_from_afar_is_waited_for(host, late):
+    """Both threads run all the while; how far it is behind is unknown while its primary is away."""
+    host.channels, host.__opts__["test"] = [{**FOLLOWS, "lag": late}], True
+    told = host.replicating("10.0.0.1", lag=10, timeout=60)
+    assert (told["result"], told["changes"]) == (None, {"lag": {"old": late, "new": "at most 10"}})
+    assert (told["comment"], host.done) == ("It follows 10.0.0.1, at most 10 s behind then.", [])
+    host.__opts__["test"] = False
+    told = host.replicating("10.0.0.1", lag=10, timeout=60)
+    assert (told["result"], told["changes"]) == (True, {"lag": {"old": late, "new": 3}})
+    assert (told["comment"], host.done) == ("It follows 10.0.0.1, at most 10 s behind now.", [("wait", 10, 60)])
+
+
+def test_a_replica_that_stays_far_behind_is_not_what_was_asked_for(host):
+    host.channels, host.never_close = [{**FOLLOWS, "lag": 900}], True
+    told = host.replicating("10.0.0.1", lag=10)
+    assert (told["result"], told["changes"]) == (False, {})
+    assert told["comment"] == "The lag is 900 s after 600 s, and 10 were allowed."
+
+
+def test_one_whose_threads_are_started_is_waited_for_too(host):
+    host.channels = [{**FOLLOWS, "sql": "No", "lag": None}]
+    told = host.replicating("10.0.0.1", lag=10)
+    assert (told["result"], told["changes"]) == (True, {"threads": {"old": "stopped", "new": "running"}})
+    assert host.done == ["start_replication", ("wait", 10, 600)]
+
+
+@pytest.mark.parametrize(("named", "words"), [
+    ({"lag": "soon"}, "lag has to be a number of seconds, not 'soon'."),
+    ({"port": "mysql"}, "port has to be a whole number, not 'mysql'."),
+])
+def test_what_is_no_number_is_refused_in_words(host, named, words):
+    host.channels = [FOLLOWS]
+    told = host.replicating("10.0.0.1", **named)
+    assert (told["result"], told["comment"], host.done) == (False, words, [])

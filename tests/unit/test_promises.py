@@ -1,4 +1,4 @@
-"""The tests that docs/promises.md, docs/faults.md and docs/databases.md name exist."""
+"""The tests that docs/promises.md, docs/faults.md and docs/database-pitfalls.md name exist."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 HERE = "tests/unit/test_promises.py"
-PAGES = [(CHECKOUT / "docs" / name).read_text() for name in ("promises.md", "faults.md", "databases.md")]
+PAGES = [(CHECKOUT / "docs" / name).read_text() for name in ("promises.md", "faults.md", "database-pitfalls.md")]
 NAMED = [named for page in PAGES for named in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)]
 
 

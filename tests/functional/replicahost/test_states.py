@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.waiting import eventually
+
 from .conftest import INCOMING
 
 pytestmark = pytest.mark.root
@@ -63,3 +65,26 @@ def test_a_state_that_cannot_be_reached_says_why_and_changes_nothing(pair):
         assert (told["result"], told["changes"]) == (False, {})
         assert "/srv/nowhere is no directory" in told["comment"]
     pair.as_before(before)
+
+
+def be_late_by(replica, seconds):
+    replica.sql(f"STOP SLAVE SQL_THREAD; CHANGE MASTER TO MASTER_DELAY={seconds}; START SLAVE SQL_THREAD")
+
+
+def test_a_replica_that_follows_from_afar_is_waited_for_or_the_state_fails(pair):
+    minion, address = pair.replica.minion, pair.primary.machine.ip
+    be_late_by(pair.replica, 600)
+    try:
+        pair.primary.sql("INSERT INTO shop.customer (name) VALUES ('late')")
+        assert eventually(lambda: (pair.call("replica.info")["channels"][0]["lag"] or 0) > 2)
+        asked = minion.state("replica.replicating", address, lag=1, test=True)
+        assert (asked["result"], asked["changes"]["lag"]["new"]) == (None, "at most 1")
+        failed = minion.state("replica.replicating", address, lag=1, timeout=2)
+        assert (failed["result"], failed["changes"]) == (False, {})
+        assert "and 1 were allowed" in failed["comment"]
+        assert minion.state("replica.replicating", address)["result"] is True
+    finally:
+        be_late_by(pair.replica, 0)
+    assert minion.state("replica.replicating", address, lag=1, timeout=60)["result"] is True
+    last = minion.state("replica.replicating", address, lag=1, test=True)
+    assert (last["result"], last["changes"]) == (True, {})

@@ -55,21 +55,21 @@ def info(nonce=None):
         What the signed answer must repeat; see the module.
 
     Returns a dict: ``vendor``, ``version``, ``unit`` (``name``, ``active``, ``masked``, ``enabled``, ``pid``),
-    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``files`` (what those in
-    the data directory tell: ``schemas``, ``channels`` that name a primary, ``galera``, ``elsewhere``: what leads
-    out of it), ``logs`` (binary log and relay log, where they lie outside of it: ``kind``, ``base``, with which the
-    names of their files begin, ``files``, ``bytes``, ``directory_exists``, ``directory_is`` (without links),
-    ``writable``, ``strange`` (names of what is no file of the server's), ``open_by`` (other processes)),
-    ``processes`` (of servers that work in it), ``options_known`` (whether the options with which its unit starts it
-    could be read), ``socket``, ``user``, ``variables`` (by name), ``configured`` (of a running one: where its
-    data and logs would be if it were started anew), ``tools`` (backup tools and their versions),
-    ``role`` (down, alone, primary, replica, relay: a replica with replicas), ``channels`` (for each: ``name``,
-    ``primary``, ``port``, ``primary_id``, ``user``, ``io``, ``sql``, ``lag`` in seconds or None, ``using_gtid``,
-    ``read`` and ``executed`` (file, position), ``delay``, ``io_errno``, ``io_error``, ``sql_errno``, ``sql_error``,
-    ``filters``), ``replicas`` (``server_id``, ``host``), ``clients`` (how many are connected), and of a running one
-    ``galera``, ``schemas``, ``size`` (``schemas``, ``tables``, ``bytes``), ``plugins``, ``binlog`` (file,
-    position), ``binlog_filters``. ``installation`` is what is under way, else None; ``settled`` whether a clone was
-    settled in this data directory.
+    ``running``, ``datadir``, ``datadir_exists``, ``datadir_is_mount``, ``was_replica``, ``files`` (what those in the
+    data directory tell: ``schemas``, ``channels`` that name a primary, ``galera``, ``elsewhere``: what leads out of
+    it), ``logs`` (binary log and relay log, where they lie outside of it: ``kind``, ``base``, with which the names of
+    their files begin, ``files``, ``bytes``, ``directory_exists``, ``directory_is`` (without links), ``writable``,
+    ``strange`` (names of what is no file of the server's), ``open_by`` (other processes)), ``processes`` (of servers
+    that work in it), ``options_known`` (whether the options with which its unit starts it could be read), ``socket``,
+    ``user``, ``variables`` (by name), ``configured`` (of a running one: where its data and logs would be if it were
+    started anew), ``tools`` (backup tools and their versions), ``networks`` (IPv4 addresses of this host with the
+    lengths of their networks), ``role`` (down, alone, primary, replica, relay: a replica with replicas), ``channels``
+    (for each: ``name``, ``primary``, ``port``, ``primary_id``, ``user``, ``io``, ``sql``, ``lag`` in seconds or None,
+    ``using_gtid``, ``read`` and ``executed`` (file, position), ``delay`` (seconds, on purpose), ``io_errno``,
+    ``io_error``, ``sql_errno``, ``sql_error``, ``filters``), ``replicas`` (``server_id``, ``host``), ``clients`` (how
+    many are connected), and of a running one ``galera``, ``schemas``, ``size`` (``schemas``, ``tables``, ``bytes``),
+    ``plugins``, ``binlog`` (file, position), ``binlog_filters``. ``installation`` is what is under way, as
+    ``replica.install`` returns it, else None; ``settled`` whether a clone was settled in this data directory.
 
     CLI Example:
 
@@ -131,8 +131,8 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``fits``, ``reasons`` (sentences), ``info`` (as ``replica.info`` has it), ``replication_user``
-    (with which it would log in at a primary; empty if none is configured), ``free`` (bytes beside the data directory),
+    Returns a dict: ``fits``, ``reasons`` (sentences), ``info`` (as ``replica.info`` has it), ``replication_user`` (with
+    which it would log in at a primary; empty if none is configured), ``free`` (bytes beside the data directory),
     ``incoming_exists`` (whether the place in which a clone would arrive is taken), ``old_data`` (where the old data of
     earlier installations still is).
 
@@ -201,7 +201,7 @@ def prepare(target, memory=0, nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what ``xtrabackup.info`` returns, and ``changed``.
+    Returns what ``xtrabackup.info`` returns, and ``changed`` (False if it was prepared before).
 
     CLI Example:
 
@@ -241,11 +241,12 @@ def install(prepared, confirm, lease=300, in_service=False, discard_own_writes=F
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict: ``id`` (of this installation), ``step``, ``datadir``, ``kept`` (where the old data is; None if there
-    was none), ``kept_logs`` (directories with the old logs that lay outside of it), ``prepared``, ``unit``, ``lease``,
-    ``backup`` (as ``xtrabackup.info`` has it). Refused with every reason, before anything is changed: a writable
-    primary, a server with replicas, a node of Galera, a data directory that is a mount point, another file system, a
-    backup that is not prepared, of a newer server, or in data that is in use or kept.
+    Returns a dict: ``id`` (of this installation), ``step`` (how far it is: installed, started, pointed, replicating,
+    proved), ``datadir``, ``kept`` (where the old data is; None if there was none), ``kept_logs`` (directories with the
+    old logs that lay outside of it), ``prepared``, ``unit``, ``lease`` (seconds), ``backup`` (as ``xtrabackup.info``
+    has it), ``trouble`` (why it could not be taken back yet; None otherwise). Refused with every reason, before
+    anything is changed: a writable primary, a server with replicas, a node of Galera, a data directory that is a mount
+    point, another file system, a backup that is not prepared, of a newer server, or in data that is in use or kept.
 
     CLI Example:
 
@@ -560,8 +561,8 @@ def count(name, stands=False, lock_others=False, nonce=None):
 
     Returns a dict: ``mark`` (``gtid``, ``file``, ``position`` of what was counted), ``root`` (one digest over
     everything: equal on two servers whose data and definitions are equal), ``tables``, ``rows``, ``objects`` (how
-    many), ``unproved`` (tables that were not counted: schema, name, engine; of many the first),
-    ``unproved_in_all`` (how many), ``seconds``, ``pages``.
+    many), ``unproved`` (tables that were not counted: schema, name, engine; of many the first), ``unproved_in_all``
+    (how many), ``seconds``, ``pages``.
 
     CLI Example:
 
@@ -623,7 +624,7 @@ def proved(proof, installation="", nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what is known of the installation: ``step`` is proved.
+    Returns what ``replica.install`` returns; ``step`` is proved.
 
     CLI Example:
 
@@ -647,10 +648,10 @@ def settle(nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what is known of the installation, with ``kept`` and ``kept_logs``: where the old data is, and
-    ``proof``, which ``replica.last`` tells from then on. The server stays read-only and its event scheduler off,
-    also at its next start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote
-    it.
+    Returns what ``replica.install`` returns, and ``proof`` (as it was noted), ``settled_at`` (seconds since 1970),
+    ``older`` (where the old data of earlier installations still is) and ``older_logs`` (by old data, the directories of
+    its logs). ``replica.last`` tells all of that from then on. The server stays read-only and its event scheduler off,
+    also at its next start, by a drop-in of its unit, ``salt-transfer-replica.conf``; remove that when you promote it.
 
     CLI Example:
 
@@ -672,9 +673,9 @@ def roll_back(lost="", nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns what was known of the installation, and ``told``: sentences about what is not quite as it was. The backup
-    has its former name again. What cannot be taken back now is tried again every few seconds; until then the server
-    stays stopped and masked, and ``installation`` of ``replica.info`` has the reason as ``trouble``.
+    Returns what ``replica.install`` returned, and ``told``: sentences about what is not quite as it was. The backup has
+    its former name again. What cannot be taken back now is tried again every few seconds; until then the server stays
+    stopped and masked, and ``installation`` of ``replica.info`` has the reason as ``trouble``.
 
     CLI Example:
 
@@ -734,7 +735,7 @@ def last(nonce=None):
     nonce
         What the signed answer must repeat; see the module.
 
-    Returns a dict as ``replica.settle`` does, or an empty one.
+    Returns what ``replica.settle`` returned, or an empty dict if none was.
 
     CLI Example:
 

@@ -155,12 +155,15 @@ def clone(
         A mapping of further options of ``transfer.copy``. Places, ``type`` and others that a clone says itself are
         refused.
 
-    Returns a dict: ``result`` (ok, partial, failed, refused, planned), ``reasons``, ``retcode``, and if ok or partial
-    ``source``, ``primary``, ``copy`` (the receipts of the copies), ``replicas`` (for each ``proof``, as
-    ``replica.prove`` returns it, ``datadir``, ``kept``, ``kept_logs`` (of the old data, where they lay outside of it),
-    and ``note`` if old data could not be removed), ``left`` (for each that was left out the reason), ``seconds`` (by
-    step). If failed, ``error`` tells in ``evidence`` which replicas were ``settled`` before, and which are ``left``. If
-    planned, ``addresses`` (of the primary, by replica) and ``logs`` (by replica, what will be moved aside).
+    Returns a dict: ``result`` (ok, partial, failed, refused, planned, unknown), ``reasons``, ``retcode``, and if ok or
+    partial ``source``, ``primary``, ``copy`` (of the copy, as ``transfer.copy`` returns them: ``transfer``,
+    ``receipt``, ``phases``, ``bottleneck``, ``destinations``; and ``completed``, the same of what went from a replica
+    to those that had lost it), ``replicas`` (for each ``proof``, as ``replica.prove`` returns it, ``datadir``,
+    ``kept``, ``kept_logs`` (of the old data, where they lay outside of it), and ``note`` if old data could not be
+    removed), ``left`` (for each that was left out the reason), ``seconds`` (by step, and in ``total``). If failed,
+    ``error`` tells in ``evidence`` which replicas were ``settled`` before, and which are ``left``. If planned,
+    ``source`` and ``replicas`` (places, as a transfer names them), ``addresses`` (of the primary, by replica) and
+    ``logs`` (by replica, what will be moved aside).
 
     CLI Example:
 
@@ -204,11 +207,11 @@ def prove(replica, primary, lock_others=False, timeout=3600):
     timeout : 3600
         Seconds for the replica to reach a position.
 
-    Returns a dict: ``result`` (ok, failed), ``reasons``, ``retcode``, ``proved``, ``checks`` (``what``, ``ok``,
-    ``text``: that what the primary logged after the start arrived, that both were counted at one position, rows and
-    definitions equal, both threads run, whom it follows, read_only, no transactions of its own), ``compared``
-    (``mark``, ``root``, ``tables``, ``rows``, ``objects``, ``seconds``), ``unproved`` (schema, table, engine; of many
-    the first), ``unproved_in_all`` (how many).
+    Returns a dict: ``result`` (ok, failed, refused, unknown), ``reasons``, ``retcode``, and if both could be looked at
+    ``primary``, ``replica``, ``proved``, ``checks`` (``what``, ``ok``, ``text``: that what the primary logged after the
+    start arrived, that both were counted at one position, rows and definitions equal, both threads run, whom it
+    follows, read_only, no transactions of its own), ``compared`` (``mark``, ``root``, ``tables``, ``rows``,
+    ``objects``, ``seconds``), ``unproved`` (schema, table, engine; of many the first), ``unproved_in_all`` (how many).
 
     CLI Example:
 
@@ -235,13 +238,15 @@ def recover(host, test=False):
     test : False
         Only tell what would be done.
 
-    Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, refused, failed, unknown), ``host``,
-    ``reasons``, ``retcode``, and ``report`` (as ``replica.clone`` returns it) or ``proposal`` (its name). Refused: a
-    repair was due, and what it needs is not so, such as room; its server is as it was. Unsettled: for a minute it, its
-    primary, or (of one that is down) any other of its cluster could not be asked, or systemd was starting or stopping
-    it. Forbidden: a primary, or what may be or have been one, a server with replicas, one that follows nobody, one that
-    was masked by a person, one of a cluster in which another server than the configured primary may be the primary, a
-    second repair in it, one within the cooldown or beyond the daily number. Each attempt counts, also one that fails.
+    Returns a dict: ``result`` (healthy, unsettled, forbidden, proposed, repaired, refused, failed, unknown; with
+    ``test=True`` broken, if it would be repaired or proposed), ``host``, ``reasons``, ``retcode``, and ``report`` (as
+    ``replica.clone`` returns it), ``proposal`` (its name), or with ``test=True`` ``donor`` (the minion from which it
+    would be rebuilt). Refused: a repair was due, and what it needs is not so, such as room; its server is as it was.
+    Unsettled: for a minute it, its primary, or (of one that is down) any other of its cluster could not be asked, or
+    systemd was starting or stopping it. Forbidden: a primary, or what may be or have been one, a server with replicas,
+    one that follows nobody, one that was masked by a person, one of a cluster in which another server than the
+    configured primary may be the primary, a second repair in it, one within the cooldown or beyond the daily number.
+    Each attempt counts, also one that fails.
 
     CLI Example:
 

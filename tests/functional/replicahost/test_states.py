@@ -68,7 +68,7 @@ def test_a_state_that_cannot_be_reached_says_why_and_changes_nothing(pair):
 
 
 def be_late_by(replica, seconds):
-    replica.sql(f"STOP SLAVE SQL_THREAD; CHANGE MASTER TO MASTER_DELAY={seconds}; START SLAVE SQL_THREAD")
+    replica.sql(f"STOP SLAVE; CHANGE MASTER TO MASTER_DELAY={seconds}; START SLAVE")
 
 
 def test_a_replica_that_follows_from_afar_is_waited_for_or_the_state_fails(pair):

@@ -7,6 +7,7 @@ from salt.exceptions import CommandExecutionError
 
 from replicahost import discovery
 from tests.conftest import CHECKOUT
+from tests.unit.replicaplan import facts
 
 
 @pytest.fixture
@@ -74,3 +75,8 @@ def test_what_nobody_foresaw_is_told_by_a_signed_answer_too(host, monkeypatch):
     )
     with pytest.raises(KeyError):
         host.info()
+
+
+@pytest.mark.parametrize("told", [facts.server(), facts.unit(), facts.files(), facts.channel(), facts.log()])
+def test_all_that_is_told_of_a_server_is_named_where_people_look_it_up(host, told):
+    assert [name for name in told if f"``{name}``" not in host.info.__doc__] == []

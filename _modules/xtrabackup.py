@@ -14,6 +14,7 @@ from hosttools.errors import HostToolError
 from replicahost import backup as backing
 from replicahost import discovery, streaming
 from replicahost import settings as own
+from replicaplan import arguments as given
 from replicaplan import memory as limit
 from replicaplan.errors import ReplicaError
 from transferplan import units
@@ -45,8 +46,8 @@ def stream(target, parallel=2):
         salt db2 xtrabackup.stream /srv/backup parallel=4
     """
     with _told():
-        found = discovery.place(_settings())
-        return streaming.take(found, target, int(parallel)).as_dict()
+        place, threads = given.path("target", target), given.whole("parallel", parallel)
+        return streaming.take(discovery.place(_settings()), place, threads).as_dict()
 
 
 def info(target):
@@ -69,7 +70,7 @@ def info(target):
         salt db2 xtrabackup.info /srv/backup
     """
     with _told():
-        return backing.read(target).as_dict()
+        return backing.read(given.path("target", target)).as_dict()
 
 
 def prepare(target, memory=0):
@@ -82,9 +83,9 @@ def prepare(target, memory=0):
     memory : a quarter of what is available, or of what the minion's unit may have, from 32 MiB to 8 GiB
         How much the tool may use, as a number of bytes or a size such as 2GiB.
 
-    Returns what ``xtrabackup.info`` returns, and ``changed``. The limit of open files is raised for the tool. A
-    backup of another series than the tool's, an incomplete or incremental one, and one whose preparation was
-    interrupted are refused.
+    Returns what ``xtrabackup.info`` returns, and ``changed`` (False if it was prepared before). The limit of open files
+    is raised for the tool. A backup of another series than the tool's, an incomplete or incremental one, and one whose
+    preparation was interrupted are refused.
 
     CLI Example:
 
@@ -93,9 +94,9 @@ def prepare(target, memory=0):
         salt db2 xtrabackup.prepare /srv/backup memory=1GiB
     """
     with _told():
-        settings = _settings()
-        changed = backing.prepare(target, limit.chosen(memory, units.parse_size), settings.open_files)
-        return {**backing.read(target).as_dict(), "changed": changed}
+        place, share = given.path("target", target), limit.chosen(memory, units.parse_size)
+        changed = backing.prepare(place, share, _settings().open_files)
+        return {**backing.read(place).as_dict(), "changed": changed}
 
 
 def verify(target):
@@ -116,9 +117,10 @@ def verify(target):
         salt db2 xtrabackup.verify /srv/backup
     """
     with _told():
-        found = backing.verify(target)
+        place = given.path("target", target)
+        found = backing.verify(place)
         verified = bool(found["files"]) and not found["bad"]
-        told = {"verified": verified, **found, "backup": backing.read(target).as_dict()}
+        told = {"verified": verified, **found, "backup": backing.read(place).as_dict()}
         __context__["retcode"] = 0 if told["verified"] else 1
         return told
 

@@ -383,7 +383,7 @@ def wait(gtid="", lag=None, samples=3, timeout=600, nonce=None):
         close = None if lag is None else (given.seconds("lag", lag), given.whole("samples", samples))
         if _under_way() is None:
             return _waited(what, close, patience)
-        with holds.find(_state_dir(), installing.NAME).waiting(patience):
+        with holds.find(_state_dir(), holds.INSTALLATION).waiting(patience):
             return _waited(what, close, patience)
 
     return _answer(nonce, work)
@@ -582,7 +582,7 @@ def _count(name, stands, lock_others):
     counting.check_version(found.options["version"])
     if not stands:
         return counting.count(found.server, _state_dir(), name, False, lock_others)
-    with holds.find(_state_dir(), replicating.PAUSE_NAME).working():
+    with holds.find(_state_dir(), holds.PAUSE).working():
         return counting.count(found.server, _state_dir(), name, True, lock_others)
 
 
@@ -759,7 +759,7 @@ def _wish(prepared, confirm, lease, in_service, discard_own_writes, unprepared=F
 def _coordinates_of_backup(donor_is_primary):
     if donor_is_primary is None:
         raise ReplicaRefused(["Without coordinates, donor_is_primary has to tell whose backup it was."])
-    backup = holds.find(_state_dir(), installing.NAME).document["backup"]
+    backup = holds.find(_state_dir(), holds.INSTALLATION).document["backup"]
     found, against = positions.coordinates(backup, bool(donor_is_primary))
     if against:
         raise ReplicaRefused(against)
@@ -770,7 +770,7 @@ def _in_hold(work, step):
     """Do something with the running server; if it is a step of an installation, its failure takes all of that back."""
     if _under_way() is None:
         return work(_running().server)
-    hold = holds.find(_state_dir(), installing.NAME)
+    hold = holds.find(_state_dir(), holds.INSTALLATION)
     with hold.working():
         done = work(_running().server)
         hold.note(step=step)
@@ -778,8 +778,8 @@ def _in_hold(work, step):
 
 
 def _under_way():
-    hold = holds.Hold(holds.directory(_state_dir()) / installing.NAME)
-    return installing.summary(hold) if hold.document else None
+    hold = holds.under_way(_state_dir(), holds.INSTALLATION)
+    return installing.summary(hold) if hold and hold.document else None
 
 
 def _place():

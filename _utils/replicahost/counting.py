@@ -25,14 +25,14 @@ DEFINED_ANEW = "Definitions changed while the primary was counted; count again."
 CHANGED = frozenset({1049, 1054, 1146, 1412})
 
 
-def count(server, state_dir, name, here, lock_others=False):
-    """Count this server and keep the result under a name; `here` counts where a replica stands, else in a snapshot.
+def count(server, state_dir, name, stands, lock_others=False):
+    """Count this server and keep the result under a name: one that `stands` where it does, else in a snapshot.
 
     Both leave out tables of other engines unless `lock_others`, by one rule, as their counts are to be compared.
     Returns {"mark", "root", "tables", "rows", "objects", "unproved", "unproved_in_all", "seconds", "pages"}.
     """
     began = time.monotonic()
-    lines = _standing(server, lock_others) if here else _in_snapshot(server, lock_others)
+    lines = _standing(server, lock_others) if stands else _in_snapshot(server, lock_others)
     place = _file(state_dir, name)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     documents.save(place, lines)

@@ -17,9 +17,9 @@ from datamover.host.undo import UndoLog
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 from replicaplan.lease import checked
 
-from . import guard, undoing
+from . import timer, undoing
 
-NAMES = ("installation", "pause")
+INSTALLATION, PAUSE = NAMES = ("installation", "pause")
 
 
 class Hold:
@@ -179,10 +179,10 @@ def begin(state_dir, name, lease, **details):
     lease = checked(lease)
     path = directory(state_dir) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with guard.lock(path.parent):
+    with timer.lock(path.parent):
         if path.exists():
             raise ReplicaRefused([f"This host has one {name} under way already: go on with it, or take it back."])
-        guard.begin(path.parent)
+        timer.begin(path.parent)
         _appear(path, lease, details)
     return Hold(path)
 
@@ -200,10 +200,16 @@ def _appear(path, lease, details):
 
 def find(state_dir, name):
     """The hold of this name; NothingToUndo if there is none."""
-    path = directory(state_dir) / name
-    if name not in NAMES or not path.is_dir():
+    found = under_way(state_dir, name)
+    if found is None:
         raise NothingToUndo(f"This host has no {name} of a database under way.")
-    return Hold(path)
+    return found
+
+
+def under_way(state_dir, name):
+    """The hold of this name; None if there is none."""
+    path = directory(state_dir) / name
+    return Hold(path) if name in NAMES and path.is_dir() else None
 
 
 def all_of(place):
@@ -214,7 +220,7 @@ def all_of(place):
 def take_back_overdue(place, say=lambda sentence: None):
     """Undo those whose lease is over and at which nobody works; returns sentences about what did not work."""
     troubles = []
-    with guard.lock(Path(place)):
+    with timer.lock(Path(place)):
         begun = all_of(Path(place))  # none of them half made: who begins one has the lock
     for hold in begun:
         with contextlib.suppress(ReplicaRefused, NothingToUndo):
@@ -224,10 +230,10 @@ def take_back_overdue(place, say=lambda sentence: None):
                         say(sentence)
                 except RollbackIncomplete as error:
                     troubles.append(error.text)
-    return [*troubles, *_end_guard(Path(place))]
+    return [*troubles, *_end_timer(Path(place))]
 
 
-def _end_guard(place):
+def _end_timer(place):
     """Remove the timer when nothing is held any more; returns a sentence if that does not work now."""
-    with guard.lock(place):
-        return [] if all_of(place) else guard.remove(place)
+    with timer.lock(place):
+        return [] if all_of(place) else timer.remove(place)

@@ -22,12 +22,11 @@ from replicaplan.settling import against_settling
 from replicaplan.target import against_replacing
 
 from . import backup as backing
-from . import datadir, discovery, holds, logfiles, records, replicating, running, tls, traces
+from . import datadir, discovery, holds, logfiles, records, running, tls, traces
 from . import unit as units
 from .claims import claimed
 from .offered import against_place
 
-NAME = "installation"
 ISOLATED = ("--skip-slave-start", "--read-only=1", "--event-scheduler=OFF")
 SETTLED = ("--read-only=1", "--event-scheduler=OFF")  # the events are the primary's, and enabled in a copy of it
 KEPT = ".before-"
@@ -100,7 +99,7 @@ def beside(target):
 
 def _about_pause(state_dir):
     """Its undo log would start replication again, on whatever data is there by then."""
-    if holds.directory(state_dir).joinpath(replicating.PAUSE_NAME).exists():
+    if holds.under_way(state_dir, holds.PAUSE):
         return ["Replication is halted here for a comparison: replica.go_on ends that, its lease does too."]
     return []
 
@@ -116,16 +115,16 @@ def install(found, wish, host, state_dir):
 
 def _install(found, wish, state_dir):
     backup = backing.read(wish.place)
-    own = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    mark = KEPT + own
-    kept = found.datadir + mark
+    installation = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    ending = KEPT + installation
+    kept = found.datadir + ending
     hold = holds.begin(
-        state_dir, NAME, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept, unit=found.unit.name,
-        prepared=wish.place, had_data=os.path.isdir(found.datadir), id=own,
+        state_dir, holds.INSTALLATION, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept,
+        unit=found.unit.name, prepared=wish.place, had_data=os.path.isdir(found.datadir), id=installation,
     )
     with hold.working():
         _stop(hold, found)
-        logfiles.move_aside(hold, found, mark, wish.confirm)
+        logfiles.move_aside(hold, found, ending, wish.confirm)
         _exchange(hold, found, wish.place, kept)
         hold.note(step="installed")
     return summary(hold)
@@ -179,7 +178,7 @@ def summary(hold):
 
 def start_isolated(settings, state_dir):
     """Start the server on its new data: read-only, without replication, without events. Returns what it is then."""
-    hold = holds.find(state_dir, NAME)
+    hold = holds.find(state_dir, holds.INSTALLATION)
     with hold.working():
         name = hold.document["unit"]
         hold.undo.register("isolation", unit=name, before=units.options(name))
@@ -204,7 +203,7 @@ def _check_isolated(found, told, known):
 
 def point(settings, state_dir, primary, port, coordinates):
     """Tell the isolated server whom to follow, and from which position on."""
-    hold = holds.find(state_dir, NAME)
+    hold = holds.find(state_dir, holds.INSTALLATION)
     with hold.working():
         found = discovery.place(settings)
         found.server.do(change_master(primary, port, coordinates, settings.replication),
@@ -230,13 +229,14 @@ def change_master(primary, port, coordinates, replication):
     return f"STOP ALL SLAVES; RESET SLAVE ALL; {first} CHANGE MASTER TO {words};"
 
 
-def proved(state_dir, proof, own=""):
+def proved(state_dir, proof, installation=""):
     """Note how it was proved; of another installation than was looked at a proof says nothing."""
-    hold = holds.find(state_dir, NAME)
+    hold = holds.find(state_dir, holds.INSTALLATION)
     with hold.minding():
-        if own and own != hold.document.get("id"):
+        now = hold.document.get("id")
+        if installation and installation != now:
             raise ReplicaRefused([
-                f"What was proved was the installation {own}, and {hold.document.get('id')} is under way: prove this."
+                f"What was proved was the installation {installation}, and {now} is under way: prove this."
             ])
         hold.note(step="proved", proof=proof)
     return summary(hold)
@@ -244,7 +244,7 @@ def proved(state_dir, proof, own=""):
 
 def settle(settings, state_dir):
     """Nothing takes the new data back any more. The server stays read-only, its events off, at its next start too."""
-    hold = holds.find(state_dir, NAME)
+    hold = holds.find(state_dir, holds.INSTALLATION)
     found = discovery.place(settings)
     channels = discovery.replication(found.server) if found.running else []
     against = against_settling(hold.document.get("step"), found.unit.masked, found.running, channels)
@@ -258,7 +258,7 @@ def settle(settings, state_dir):
 
 def roll_back(state_dir, lost=""):
     """Put everything back; what was installed has its former name again. `lost` is what is gone for good of the old."""
-    hold = holds.find(state_dir, NAME)
+    hold = holds.find(state_dir, holds.INSTALLATION)
     told = summary(hold)
     return {**told, "told": hold.take_back(without=_given_up(told, lost) if lost else ())}
 
@@ -274,7 +274,7 @@ def _given_up(told, lost):
 
 def discard(found, state_dir):
     """Remove a clone that arrived and was not installed; False if there is none."""
-    if holds.directory(state_dir).joinpath(NAME).exists():
+    if holds.under_way(state_dir, holds.INSTALLATION):
         raise ReplicaRefused(["An installation is under way: take it back first."])
     arrived = found.datadir + INCOMING
     if not os.path.isdir(arrived) or os.path.islink(arrived):

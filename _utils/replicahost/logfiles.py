@@ -101,10 +101,10 @@ def _opens(pid, names, wanted):
     return False
 
 
-def move_aside(hold, found, mark, host):
-    """Register how to undo it, then give the old logs a directory of their own; `mark` ends its name."""
+def move_aside(hold, found, ending, host):
+    """Register how to undo it, then give the old logs a directory of their own, whose name has this ending."""
     _check_alone(found, host)
-    moving = [(log, {"kept": log.base + mark, "old": _inodes(_files(log))}) for log in of(found)]
+    moving = [(log, {"kept": log.base + ending, "old": _inodes(_files(log))}) for log in of(found)]
     for log, places in moving:
         hold.undo.register("logs", **asdict(log), **places)
         hold.undo.register("new_logs", **asdict(log), **places)

@@ -49,7 +49,7 @@ def old_data(state_dir):
 
 def drop_old(state_dir, confirm):
     """Remove the old data of an installation, and its logs; `confirm` repeats its path."""
-    if holds.directory(state_dir).joinpath("installation").exists():
+    if holds.under_way(state_dir, holds.INSTALLATION):
         raise ReplicaRefused(["An installation is under way: its old data may be needed until it is settled."])
     there = _there(state_dir)
     if not there:

@@ -9,10 +9,9 @@ from replicaplan.errors import ReplicaError, ReplicaRefused, ReplicationBroken, 
 from replicaplan.positions import gtids
 
 from . import datadir, discovery, holds, tls
+from .running import resume
 from .server import Server
-from .undoing import resume
 
-PAUSE_NAME = "pause"
 ADMITTED = """SELECT JSON_OBJECT('user', CURRENT_USER(), 'role', COALESCE(CURRENT_ROLE(), ''), 'cipher', (SELECT
     variable_value FROM information_schema.session_status WHERE variable_name = 'SSL_CIPHER'), 'privilege',
     (SELECT MAX(privilege_type) FROM information_schema.user_privileges WHERE privilege_type = 'REPLICATION SLAVE'
@@ -131,7 +130,7 @@ def await_lag(server, most, samples, timeout):
 def pause(found, state_dir, lease):
     """Halt the applying thread for as long as somebody goes on with it. Returns where it stands."""
     channel = _only_channel(found.server)
-    hold = holds.begin(state_dir, PAUSE_NAME, lease, channel=channel["name"])
+    hold = holds.begin(state_dir, holds.PAUSE, lease, channel=channel["name"])
     with hold.working():
         settings = found.settings
         hold.undo.register(
@@ -155,7 +154,7 @@ def _only_channel(server):
 
 def advance(found, state_dir, mark, timeout):
     """Let the paused replica apply what came up to the mark, and nothing behind it."""
-    hold = holds.find(state_dir, PAUSE_NAME)
+    hold = holds.find(state_dir, holds.PAUSE)
     with hold.working():
         (channel,) = discovery.replication(found.server)
         select = f"SET @@default_master_connection={sql.quote(hold.document['channel'])};"
@@ -197,7 +196,7 @@ def _check_place(server, channel, mark, by_gtid):
 
 def go_on(found, state_dir):
     """Let a paused replica run again; returns the channel when both threads run."""
-    hold = holds.find(state_dir, PAUSE_NAME)
+    hold = holds.find(state_dir, holds.PAUSE)
     with hold.ending():
         resume(found.server, hold.document["channel"], True, True)
         return await_running(found.server, SLACK)

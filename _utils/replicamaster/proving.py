@@ -51,7 +51,7 @@ def prove(hosts: Hosts, primary: str, replica: str, lock_others: bool = False, t
         counts, found, differing = _compare(hosts, primary, replica, lock_others, timeout)
         checks += found
     told = hosts.ask(replica, "info")
-    checks += proof.of_standing(told, primary, sampled["server_id"])
+    checks += proof.of_replication(told, primary, sampled["server_id"])
     checks.append(_writes(hosts, primary, replica, told))
     return {"primary": primary, "replica": replica, **proof.report(checks, counts, differing)}
 

@@ -24,7 +24,7 @@ class Check:
         return asdict(self)
 
 
-def of_standing(told: Mapping[str, Any], primary: str, primary_id: Any) -> list[Check]:
+def of_replication(told: Mapping[str, Any], primary: str, primary_id: Any) -> list[Check]:
     """That the replica replicates this primary alone and wholly, and cannot be written to."""
     channels = told["channels"]
     against = against_replicating(channels)

@@ -58,7 +58,7 @@ def positions(script, *words):
 
 def test_a_snapshot_is_marked_before_it_is_counted_and_leaves_out_what_takes_no_part_in_it(tmp_path):
     server = Server(*WHOLE)
-    told = counting.count(server, tmp_path, "one", here=False)
+    told = counting.count(server, tmp_path, "one", stands=False)
     assert (told["tables"], told["rows"], told["objects"], told["mark"]["gtid"]) == (1, 2, 1, "0-1-7")
     assert told["unproved"] == [["shop", "old", "Aria"], ["shop", "numbers", "InnoDB"]]
     positions(server.script, "'before'", "CONSISTENT SNAPSHOT", "'mark'", "`shop`.`item`", "'after'")
@@ -67,7 +67,7 @@ def test_a_snapshot_is_marked_before_it_is_counted_and_leaves_out_what_takes_no_
 
 def test_other_engines_are_counted_under_a_lock_that_ends_before_the_rest_is_counted(tmp_path):
     server = Server(*LOCKED)
-    told = counting.count(server, tmp_path, "one", here=False, lock_others=True)
+    told = counting.count(server, tmp_path, "one", stands=False, lock_others=True)
     assert (told["tables"], told["rows"], told["unproved"]) == (3, 6, [])
     positions(server.script, "READ LOCK", "CONSISTENT SNAPSHOT", "`shop`.`old`", "UNLOCK TABLES", "`shop`.`item`")
     positions(server.script, "READ LOCK", "`shop`.`numbers`", "UNLOCK TABLES")
@@ -76,7 +76,7 @@ def test_other_engines_are_counted_under_a_lock_that_ends_before_the_rest_is_cou
 def test_a_snapshot_is_one_whatever_is_set_globally(tmp_path):
     """With another level than this InnoDB takes none, and a time that is over ends the session in the middle of it."""
     server = Server(*WHOLE)
-    counting.count(server, tmp_path, "one", here=False)
+    counting.count(server, tmp_path, "one", stands=False)
     positions(server.script, "SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "CONSISTENT SNAPSHOT")
     for name in ("idle_transaction_timeout", "idle_readonly_transaction_timeout", "idle_write_transaction_timeout"):
         positions(server.script, f"{name}=0", "CONSISTENT SNAPSHOT")
@@ -87,24 +87,24 @@ STANDS = {**MARK, "file": "", "position": 0}
 
 def test_a_replica_that_stands_leaves_out_what_its_primary_did(tmp_path):
     server = Server(STANDS, chunk(INNODB), *definitions("after", VIEW))
-    told = counting.count(server, tmp_path, "one", here=True)
+    told = counting.count(server, tmp_path, "one", stands=True)
     assert (told["tables"], told["unproved"]) == (1, [["shop", "old", "Aria"], ["shop", "numbers", "InnoDB"]])
-    assert told["root"] == counting.count(Server(*WHOLE), tmp_path, "two", here=False)["root"]
+    assert told["root"] == counting.count(Server(*WHOLE), tmp_path, "two", stands=False)["root"]
     assert "`numbers`" not in server.script and "`old`" not in server.script
 
 
 def test_a_replica_that_stands_counts_other_engines_without_a_lock(tmp_path):
     server = Server(STANDS, *map(chunk, (INNODB, ARIA, SEQUENCE)), *definitions("after", VIEW))
-    told = counting.count(server, tmp_path, "one", here=True, lock_others=True)
+    told = counting.count(server, tmp_path, "one", stands=True, lock_others=True)
     assert (told["tables"], told["unproved"]) == (3, [])
     assert "LOCK" not in server.script
 
 
 def test_however_many_tables_take_no_part_both_leave_out_all_of_them_and_tell_how_many(tmp_path):
     tables = (INNODB, *({**ARIA, "name": f"old{number}"} for number in range(200)))
-    one = counting.count(Server(*WHOLE, tables=tables), tmp_path, "one", here=False)
+    one = counting.count(Server(*WHOLE, tables=tables), tmp_path, "one", stands=False)
     stands = Server(STANDS, chunk(INNODB), *definitions("after", VIEW), tables=tables)
-    other = counting.count(stands, tmp_path, "two", here=True)
+    other = counting.count(stands, tmp_path, "two", stands=True)
     assert one["root"] == other["root"]
     for told in (one, other):
         assert (told["tables"], len(told["unproved"]), told["unproved_in_all"]) == (1, counting.PAGE, 200)
@@ -113,7 +113,7 @@ def test_however_many_tables_take_no_part_both_leave_out_all_of_them_and_tell_ho
 def test_definitions_that_change_meanwhile_are_no_count(tmp_path):
     changed = (*definitions("before", VIEW), MARK, chunk(INNODB), *definitions("after", {**VIEW, "digest": "bb"}))
     with pytest.raises(NotProved, match="Definitions changed") as error:
-        counting.count(Server(*changed), tmp_path, "one", here=False)
+        counting.count(Server(*changed), tmp_path, "one", stands=False)
     assert error.value.evidence["again"] is True
 
 
@@ -128,19 +128,19 @@ def test_definitions_that_change_meanwhile_are_no_count(tmp_path):
 )
 def test_a_table_that_is_made_altered_or_dropped_meanwhile_is_no_count(tmp_path, changes):
     with pytest.raises(NotProved, match="Definitions changed") as error:
-        counting.count(Server(*WHOLE, **changes), tmp_path, "one", here=False)
+        counting.count(Server(*WHOLE, **changes), tmp_path, "one", stands=False)
     assert error.value.evidence["again"] is True
 
 
 def test_what_a_server_refuses_for_another_reason_is_told_as_that(tmp_path):
     with pytest.raises(DatabaseRefuses, match="it refuses"):
-        counting.count(Server(*WHOLE, refuses=1205), tmp_path, "one", here=False)
+        counting.count(Server(*WHOLE, refuses=1205), tmp_path, "one", stands=False)
 
 
 def test_rows_that_could_not_be_digested_are_no_count(tmp_path):
     torn = (*definitions("before"), MARK, chunk(INNODB, lost=3), *definitions("after"))
     with pytest.raises(NotProved, match="3 rows of shop.item could not be digested"):
-        counting.count(Server(*torn), tmp_path, "one", here=False)
+        counting.count(Server(*torn), tmp_path, "one", stands=False)
 
 
 def test_a_list_that_was_cut_is_no_count(tmp_path):
@@ -152,7 +152,7 @@ def test_a_list_that_was_cut_is_no_count(tmp_path):
          "1 of 7 definitions of kind view"),
     ):
         with pytest.raises(NotProved, match=f"printed {words}.*sql_select_limit"):
-            counting.count(Server(*cut), tmp_path, "one", here=False)
+            counting.count(Server(*cut), tmp_path, "one", stands=False)
 
 
 @pytest.mark.parametrize(("part", "words"), [("engine", "3 of 9 tables"), ("virtual", "3 of 9 columns")])
@@ -162,7 +162,7 @@ def test_an_inventory_that_was_cut_is_no_count(tmp_path, monkeypatch, part, word
     server = Server(*WHOLE)
     monkeypatch.setattr(server, "documents", lambda query, patience: cut)
     with pytest.raises(NotProved, match=f"printed {words}"):
-        counting.count(server, tmp_path, "one", here=False)
+        counting.count(server, tmp_path, "one", stands=False)
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_an_inventory_that_was_cut_is_no_count(tmp_path, monkeypatch, part, word
     ],
 )
 def test_one_checksum_or_one_definition_makes_another_root(tmp_path, other):
-    one = counting.count(Server(*WHOLE), tmp_path, "one", here=False)
-    same = counting.count(Server(*WHOLE), tmp_path, "two", here=False)
+    one = counting.count(Server(*WHOLE), tmp_path, "one", stands=False)
+    same = counting.count(Server(*WHOLE), tmp_path, "two", stands=False)
     assert one["root"] == same["root"]
-    assert counting.count(Server(*other), tmp_path, "three", here=False)["root"] != one["root"]
+    assert counting.count(Server(*other), tmp_path, "three", stands=False)["root"] != one["root"]
 
 
 def test_a_count_is_kept_to_be_looked_at_in_pages(tmp_path):
-    told = counting.count(Server(*WHOLE), tmp_path, "one", here=False)
+    told = counting.count(Server(*WHOLE), tmp_path, "one", stands=False)
     assert told["pages"] == 1
     (row, definition) = counting.page(tmp_path, "one", 0)
     assert (row[:4], definition) == (["row", "shop", "item", 2], ["definition", "view", "shop.rich", "aa"])
@@ -193,7 +193,7 @@ def test_a_count_is_kept_to_be_looked_at_in_pages(tmp_path):
 def test_only_the_newest_counts_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(counting, "KEPT", 2)
     for name in ("a", "b", "c"):
-        counting.count(Server(*WHOLE), tmp_path, name, here=False)
+        counting.count(Server(*WHOLE), tmp_path, name, stands=False)
     kept = sorted(tmp_path.rglob("*.json"))
     assert len(kept) == 2 and all(json.loads(path.read_text())["mark"]["gtid"] == "0-1-7" for path in kept)
 

@@ -9,16 +9,16 @@ import pytest
 
 from datamover.host import flock, process
 from datamover.host.lease import Deadline
-from replicahost import guard, holds, undoing
+from replicahost import holds, timer, undoing
 from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete, ServiceFailed, StartFailed
 
 
 @pytest.fixture
 def undone(monkeypatch):
-    """What was undone, in order; the guard of systemd is left out."""
+    """What was undone, in order; the timer of systemd is left out."""
     seen = []
-    monkeypatch.setattr(guard, "begin", lambda place: None)
-    monkeypatch.setattr(guard, "remove", lambda place: [])
+    monkeypatch.setattr(timer, "begin", lambda place: None)
+    monkeypatch.setattr(timer, "remove", lambda place: [])
     monkeypatch.setitem(undoing.HANDLERS, "unit", lambda **details: seen.append(details))
     return seen
 
@@ -152,11 +152,11 @@ def test_who_waited_for_what_is_over_meanwhile_is_told_so(hold, undone, step):
     assert not hold.path.exists()
 
 
-def test_one_that_cannot_be_guarded_is_not_begun(tmp_path, undone, monkeypatch):
+def test_one_whose_timer_cannot_be_started_is_not_begun(tmp_path, undone, monkeypatch):
     def fail(_place):
         raise RollbackIncomplete("systemd does not answer")
 
-    monkeypatch.setattr(guard, "begin", fail)
+    monkeypatch.setattr(timer, "begin", fail)
     with pytest.raises(RollbackIncomplete):
         holds.begin(tmp_path, "pause", 30)
     with pytest.raises(NothingToUndo):
@@ -260,7 +260,7 @@ def test_a_lease_that_cannot_be_one_is_refused(tmp_path, undone, lease):
     assert not holds.directory(tmp_path).joinpath("pause").exists()
 
 
-# The guard
+# The timer
 
 
 class Systemd:
@@ -279,7 +279,7 @@ def units(tmp_path, monkeypatch):
     """Where units are."""
     place = tmp_path / "units"
     place.mkdir()
-    monkeypatch.setattr(guard, "UNITS", place)
+    monkeypatch.setattr(timer, "UNITS", place)
     return place
 
 
@@ -297,7 +297,7 @@ def there(units):
 GUARDED = ["salt-transfer-replica.service", "salt-transfer-replica.timer"]
 
 
-def test_the_guard_is_there_as_long_as_anything_is_held_and_ended_by_its_own_run(tmp_path, units, systemd):
+def test_the_timer_is_there_as_long_as_anything_is_held_and_ended_by_its_own_run(tmp_path, units, systemd):
     """Nobody else ends it: its program may just be starting, and would not find itself."""
     one, other = holds.begin(tmp_path, "installation", 30), holds.begin(tmp_path, "pause", 30)
     place = one.path.parent
@@ -308,7 +308,7 @@ def test_the_guard_is_there_as_long_as_anything_is_held_and_ended_by_its_own_run
     assert (holds.take_back_overdue(place), there(units), (place / "code").exists()) == ([], [], False)
 
 
-def test_a_guard_that_cannot_be_ended_stays_whole_and_is_ended_by_its_next_run(tmp_path, units, systemd):
+def test_a_timer_that_cannot_be_ended_stays_whole_and_is_ended_by_its_next_run(tmp_path, units, systemd):
     hold = holds.begin(tmp_path, "pause", 30)
     place = hold.path.parent
     hold.forget()
@@ -320,15 +320,15 @@ def test_a_guard_that_cannot_be_ended_stays_whole_and_is_ended_by_its_next_run(t
     assert (holds.take_back_overdue(place), there(units)) == ([], [])
 
 
-def test_without_its_guard_nothing_is_held(tmp_path, units, systemd, monkeypatch):
-    monkeypatch.setattr(guard.units, "reload", lambda: None)
+def test_without_its_timer_nothing_is_held(tmp_path, units, systemd, monkeypatch):
+    monkeypatch.setattr(timer.units, "reload", lambda: None)
     systemd.status = 1
     with pytest.raises(ServiceFailed, match="The timer that would take changes back cannot be started"):
         holds.begin(tmp_path, "pause", 30)
     assert not holds.directory(tmp_path).joinpath("pause").exists()
 
 
-def test_the_program_of_the_guard_is_not_written_anew_while_one_may_read_it(tmp_path, units, systemd):
+def test_the_program_of_the_timer_is_not_written_anew_while_one_may_read_it(tmp_path, units, systemd):
     first = holds.begin(tmp_path, "installation", 30)
     program = first.path.parent / "code/replicahost/holds.py"
     program.with_name("server.py").write_text("of another version")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hosttools.backups import Coordinates
-from replicahost import claims, discovery, guard, holds, installing, offered, records, settings, undoing
+from replicahost import claims, discovery, holds, installing, offered, records, settings, timer, undoing
 from replicaplan.errors import DatabaseSilent, NothingToUndo, ReplicaRefused, RollbackIncomplete, ServiceFailed
 from tests.unit.replicaplan.facts import channel, log, replica
 
@@ -139,7 +139,7 @@ def test_a_backup_with_data_that_belongs_elsewhere_is_refused(against, tmp_path)
 
 
 def test_nothing_is_installed_while_replication_is_halted_for_a_comparison(tmp_path, monkeypatch):
-    monkeypatch.setattr(guard, "begin", lambda place: None)
+    monkeypatch.setattr(timer, "begin", lambda place: None)
     monkeypatch.setattr(discovery, "look", lambda _found: replica())
     holds.begin(tmp_path, "pause", 30)
     found = SimpleNamespace(datadir=str(tmp_path / "data"))
@@ -182,10 +182,10 @@ def test_a_server_that_outlives_its_unit_keeps_its_data(stopping, pid, answers, 
 
 @pytest.fixture
 def hold(tmp_path, monkeypatch):
-    """An installation that replicates; the guard of systemd is left out."""
-    monkeypatch.setattr(guard, "begin", lambda place: None)
+    """An installation that replicates; the timer of systemd is left out."""
+    monkeypatch.setattr(timer, "begin", lambda place: None)
     return holds.begin(
-        tmp_path, installing.NAME, 30, unit="m.service", datadir="/d", prepared="/d.incoming", kept="/d.before-1",
+        tmp_path, holds.INSTALLATION, 30, unit="m.service", datadir="/d", prepared="/d.incoming", kept="/d.before-1",
         had_data=True, backup={}, step="replicating", id="a1b2",
     )
 

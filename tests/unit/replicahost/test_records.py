@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from replicahost import datadir, guard, holds, installing, records
+from replicahost import datadir, holds, installing, records, timer
 from replicaplan.errors import ReplicaRefused
 
 
 @pytest.fixture
-def unguarded(monkeypatch):
+def timerless(monkeypatch):
     """No timer of systemd, and no unit of it."""
-    monkeypatch.setattr(guard, "begin", lambda place: None)
+    monkeypatch.setattr(timer, "begin", lambda place: None)
     monkeypatch.setattr(installing.units, "set_options", lambda *options: None)
     monkeypatch.setattr(installing, "against_settling", lambda *_: [])
     found = SimpleNamespace(unit=SimpleNamespace(masked=False), running=False)
@@ -26,14 +26,14 @@ def settled(state_dir, kept, *logs, had_data=True):
         each.mkdir()
         (each / "file").write_text("x" * 5000)
     hold = holds.begin(
-        state_dir, installing.NAME, 30, unit="m.service", kept=str(kept), had_data=had_data, step="proved",
+        state_dir, holds.INSTALLATION, 30, unit="m.service", kept=str(kept), had_data=had_data, step="proved",
         kept_logs=[*map(str, logs)],
     )
     assert hold.path.exists()
     return installing.settle(None, state_dir)
 
 
-def test_old_data_of_every_installation_can_be_dropped(tmp_path, unguarded):
+def test_old_data_of_every_installation_can_be_dropped(tmp_path, timerless):
     one, other = (tmp_path / f"data.before-{number}" for number in (1, 2))
     settled(tmp_path, one)
     assert settled(tmp_path, other)["older"] == [str(one)]
@@ -46,7 +46,7 @@ def test_old_data_of_every_installation_can_be_dropped(tmp_path, unguarded):
         records.drop_old(tmp_path, str(other))
 
 
-def test_logs_that_lay_elsewhere_go_with_their_data(tmp_path, unguarded):
+def test_logs_that_lay_elsewhere_go_with_their_data(tmp_path, timerless):
     one, logs = tmp_path / "data.before-1", [tmp_path / "bin.before-1", tmp_path / "relay.before-1"]
     assert settled(tmp_path, one, *logs)["kept_logs"] == [*map(str, logs)]
     settled(tmp_path, tmp_path / "data.before-2")
@@ -55,7 +55,7 @@ def test_logs_that_lay_elsewhere_go_with_their_data(tmp_path, unguarded):
     assert not any(place.exists() for place in (one, *logs))
 
 
-def test_old_data_in_which_something_was_mounted_stays_wholly(tmp_path, unguarded, monkeypatch):
+def test_old_data_in_which_something_was_mounted_stays_wholly(tmp_path, timerless, monkeypatch):
     """Also what is not mounted upon: a part of old data is of no use."""
     data, logs = tmp_path / "data.before-1", tmp_path / "bin.before-1"
     settled(tmp_path, data, logs)
@@ -67,7 +67,7 @@ def test_old_data_in_which_something_was_mounted_stays_wholly(tmp_path, unguarde
 
 
 @pytest.mark.parametrize("had_data", [True, False])
-def test_logs_whose_data_is_gone_are_dropped_by_their_own_name(tmp_path, unguarded, had_data):
+def test_logs_whose_data_is_gone_are_dropped_by_their_own_name(tmp_path, timerless, had_data):
     data, logs = tmp_path / "data.before-1", tmp_path / "bin.before-1"
     settled(tmp_path, data, logs, had_data=had_data)
     if had_data:
@@ -79,7 +79,7 @@ def test_logs_whose_data_is_gone_are_dropped_by_their_own_name(tmp_path, unguard
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_what_a_power_cut_keeps_from_being_settled_is_not_told_as_settled(tmp_path, unguarded, monkeypatch, first):
+def test_what_a_power_cut_keeps_from_being_settled_is_not_told_as_settled(tmp_path, timerless, monkeypatch, first):
     before = None if first else settled(tmp_path, tmp_path / "data.before-1")
     with monkeypatch.context() as power:
         power.setattr(holds.Hold, "forget", lambda hold: None)

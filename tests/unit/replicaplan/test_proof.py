@@ -22,16 +22,16 @@ def test_another_root_or_another_position_is_no_proof():
     assert (position.ok, position.text) == (False, "the primary was counted at 0-1-7, the replica at 0-1-8")
 
 
-def standing(**told):
+def replicating(**told):
     """{what: whether it is so} of a replica of db1, which is server 1."""
-    return {each.what: each.ok for each in proof.of_standing(replica(**told), "db1", 1)}
+    return {each.what: each.ok for each in proof.of_replication(replica(**told), "db1", 1)}
 
 
 def test_threads_and_read_only_are_part_of_it():
-    assert standing() == {"threads": True, "source": True, "read_only": True}
-    assert standing(variables={"read_only": "OFF"})["read_only"] is False
-    assert standing(channels=[channel(sql="No", sql_error="dup")])["threads"] is False
-    assert standing(channels=[]) == {"threads": False, "source": False, "read_only": True}
+    assert replicating() == {"threads": True, "source": True, "read_only": True}
+    assert replicating(variables={"read_only": "OFF"})["read_only"] is False
+    assert replicating(channels=[channel(sql="No", sql_error="dup")])["threads"] is False
+    assert replicating(channels=[]) == {"threads": False, "source": False, "read_only": True}
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_threads_and_read_only_are_part_of_it():
     ],
 )
 def test_who_follows_another_or_only_in_part_is_not_proved(channels, words):
-    (source,) = [each for each in proof.of_standing(replica(channels=channels), "db1", 1) if each.what == "source"]
+    (source,) = [each for each in proof.of_replication(replica(channels=channels), "db1", 1) if each.what == "source"]
     assert (source.ok, source.text) == (False, words)
 
 
 def test_whom_it_follows_is_told_as_the_replica_tells_it():
-    threads, source, _ = proof.of_standing(replica(channels=[channel(primary="10.0.0.9")]), "db1", 1)
+    threads, source, _ = proof.of_replication(replica(channels=[channel(primary="10.0.0.9")]), "db1", 1)
     assert threads.text == "both threads run, following 10.0.0.9"
     assert source.text == "it follows db1 (server 1), without filters"
 

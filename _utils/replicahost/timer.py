@@ -18,7 +18,7 @@ from replicaplan.errors import ReplicaRefused, ServiceFailed
 
 from . import unit as units
 
-GUARD = "salt-transfer-replica"
+NAME = "salt-transfer-replica"
 PACKAGES = ("datamover", "hosttools", "replicaplan", "replicahost")
 UNITS = Path("/etc/systemd/system")
 INTERVAL = 5
@@ -48,10 +48,10 @@ def begin(place):
     _copy_code(place / "code")
     program = place / "code" / "replicahost" / "__main__.py"
     command = " ".join(_quoted(word) for word in (sys.executable, "-I", "-B", str(program), str(place)))
-    (UNITS / f"{GUARD}.service").write_text(SERVICE.format(command=command))
-    (UNITS / f"{GUARD}.timer").write_text(TIMER.format(interval=INTERVAL))
+    (UNITS / f"{NAME}.service").write_text(SERVICE.format(command=command))
+    (UNITS / f"{NAME}.timer").write_text(TIMER.format(interval=INTERVAL))
     units.reload()
-    result = process.run(Command(("systemctl", "enable", "--quiet", "--now", f"{GUARD}.timer")))
+    result = process.run(Command(("systemctl", "enable", "--quiet", "--now", f"{NAME}.timer")))
     if result.status != 0:
         raise ServiceFailed(f"The timer that would take changes back cannot be started: {words(result)}")
 
@@ -92,12 +92,12 @@ def remove(place):
     """A sentence in a list if that does not work now: it stays whole until systemd has let go of the timer, and its
     next run tries again.
     """
-    result = process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{GUARD}.timer")), ENDING)
+    result = process.run(Command(("systemctl", "disable", "--quiet", "--now", f"{NAME}.timer")), ENDING)
     if result.status != 0:
         return [f"The timer that takes changes back cannot be ended yet: {words(result)}"]
     for suffix in ("service", "timer"):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(UNITS / f"{GUARD}.{suffix}")
+            os.unlink(UNITS / f"{NAME}.{suffix}")
     for path in (place / "code", *place.glob(".*.new"), *place.glob(".*.over")):
         shutil.rmtree(path, ignore_errors=True)
     units.reload()

@@ -11,10 +11,11 @@ import os
 import time
 from pathlib import Path
 
-from datamover.host import documents
 from hosttools import backups, sums
 from replicaplan.errors import DatabaseRefuses, NotProved, ReplicaRefused
 from replicaplan.pairing import OLDEST
+
+from . import notes
 
 PATIENCE = 7 * 86400.0
 LOCK_PATIENCE = 20
@@ -35,7 +36,7 @@ def count(server, state_dir, name, stands, lock_others=False):
     lines = _standing(server, lock_others) if stands else _in_snapshot(server, lock_others)
     place = _file(state_dir, name)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    documents.save(place, lines)
+    notes.save(place, lines)
     _forget_old(place.parent)
     return {**_told(lines), "seconds": round(time.monotonic() - began, 3)}
 
@@ -168,7 +169,7 @@ def _paged(lines):
 def page(state_dir, name, number):
     """One page of a result."""
     place = _file(state_dir, name)
-    lines = documents.load(place)
+    lines = notes.load(place)
     if lines is None:
         raise ReplicaRefused([f"This host keeps no count {name!r}."])
     pages = _paged(lines)

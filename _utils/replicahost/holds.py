@@ -14,10 +14,10 @@ from pathlib import Path
 from datamover.host import documents, flock
 from datamover.host.lease import Deadline
 from datamover.host.undo import UndoLog
-from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
+from replicaplan.errors import NotesUnreadable, NothingToUndo, ReplicaRefused, RollbackIncomplete
 from replicaplan.lease import checked
 
-from . import timer, undoing
+from . import notes, timer, undoing
 
 INSTALLATION, PAUSE = NAMES = ("installation", "pause")
 
@@ -36,11 +36,11 @@ class Hold:
     @property
     def document(self):
         """What was noted of it."""
-        return documents.load(self.path / "hold.json") or {}
+        return notes.load(self.path / "hold.json") or {}
 
     def note(self, **more):
         """Add to what is noted of it, durably."""
-        documents.save(self.path / "hold.json", {**self.document, **more})
+        notes.save(self.path / "hold.json", {**self.document, **more})
 
     def renew(self, lease=None):
         """Let its lease begin anew; a new length of it is remembered."""
@@ -223,13 +223,13 @@ def take_back_overdue(place, say=lambda sentence: None):
     with timer.lock(Path(place)):
         begun = all_of(Path(place))  # none of them half made: who begins one has the lock
     for hold in begun:
-        with contextlib.suppress(ReplicaRefused, NothingToUndo):
-            if hold.overdue:
-                try:
-                    for sentence in hold.take_back(only_overdue=True):
-                        say(sentence)
-                except RollbackIncomplete as error:
-                    troubles.append(error.text)
+        try:
+            for sentence in hold.take_back(only_overdue=True) if hold.overdue else ():
+                say(sentence)
+        except (RollbackIncomplete, NotesUnreadable) as error:
+            troubles.append(error.text)
+        except (ReplicaRefused, NothingToUndo):  # somebody works at it, or it is over
+            pass
     return [*troubles, *_end_timer(Path(place))]
 
 

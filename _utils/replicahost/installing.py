@@ -250,6 +250,7 @@ def settle(settings, state_dir):
     against = against_settling(hold.document.get("step"), found.unit.masked, found.running, channels)
     if against:
         raise ReplicaRefused(against)
+    records.last(state_dir)  # if that cannot be read, it is told while nothing is taken back for it
     with hold.ending():
         units.set_options(hold.document["unit"], *SETTLED)
         records.save(state_dir, hold.undo, {**summary(hold), "proof": hold.document.get("proof")})

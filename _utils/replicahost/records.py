@@ -3,10 +3,9 @@
 import os
 import time
 
-from datamover.host import documents
 from replicaplan.errors import ReplicaRefused
 
-from . import datadir, holds
+from . import datadir, holds, notes
 
 
 def _record(state_dir):
@@ -15,7 +14,7 @@ def _record(state_dir):
 
 def last(state_dir):
     """What was installed last and settled; None if nothing was."""
-    return documents.load(_record(state_dir))
+    return notes.load(_record(state_dir))
 
 
 def save(state_dir, undo, told):
@@ -23,7 +22,7 @@ def save(state_dir, undo, told):
     undo.register("record", path=str(_record(state_dir)), before=last(state_dir))
     older = {data: logs for data, logs in _there(state_dir).items() if data not in _noted(told)}
     record = {**told, "settled_at": int(time.time()), "older": [*older], "older_logs": older}
-    documents.save(_record(state_dir), record)
+    notes.save(_record(state_dir), record)
 
 
 def _noted(known):

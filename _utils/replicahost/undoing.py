@@ -7,10 +7,9 @@ what is not quite as it was.
 import contextlib
 import os
 
-from datamover.host import documents
 from replicaplan.errors import DatabaseRefuses
 
-from . import logfiles, running
+from . import logfiles, notes, running
 from . import unit as units
 from .datadir import identity, put_back
 from .running import resume
@@ -90,7 +89,7 @@ def forget_record(path, before):
         if before is None:
             os.unlink(path)
         else:
-            documents.save(path, before)
+            notes.save(path, before)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -96,7 +96,7 @@ class NotProved(ReplicaError):
 
 
 class NothingToUndo(ReplicaError):
-    """There is no installation under way on this host that could be gone on with or taken back."""
+    """There is no installation, or no pause, under way on this host that could be gone on with or taken back."""
 
     code, name = 140, "no-installation"
 
@@ -108,7 +108,7 @@ class RepairForbidden(ReplicaError):
 
 
 class RollbackIncomplete(ReplicaError):
-    """An installation could not be taken back wholly. The text says what is left; it is tried again."""
+    """An installation or a pause could not be taken back wholly. The text says what is left; it is tried again."""
 
     code, name, retryable = 142, "rollback-incomplete", True
 
@@ -133,6 +133,15 @@ class LedgerUnreadable(ReplicaError):
     """
 
     code, name = 145, "ledger-unreadable"
+
+
+class NotesUnreadable(ReplicaError):
+    """What a host has noted of an installation, a pause or a count is damaged, or of another version. Nothing was
+    changed, and what is under way there is neither gone on with nor taken back; the text names the file and says what
+    to do.
+    """
+
+    code, name = 146, "notes-unreadable"
 
 
 ERRORS: tuple[type[ReplicaError], ...] = tuple(ReplicaError.__subclasses__())

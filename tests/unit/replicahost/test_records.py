@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from datamover.host import documents
 from replicahost import datadir, holds, installing, records, timer
-from replicaplan.errors import ReplicaRefused
+from replicaplan.errors import NotesUnreadable, ReplicaRefused
 
 
 @pytest.fixture
@@ -86,3 +87,15 @@ def test_what_a_power_cut_keeps_from_being_settled_is_not_told_as_settled(tmp_pa
         assert settled(tmp_path, tmp_path / "data.before-2") != before
     installing.roll_back(tmp_path)
     assert records.last(tmp_path) == before
+
+
+def test_an_installation_is_not_taken_back_because_what_was_settled_before_cannot_be_read(tmp_path, timerless):
+    settled(tmp_path, tmp_path / "data.before-1")
+    place = tmp_path / "replica" / "installed.json"
+    known = documents.load(place)
+    documents.save(place, {**known, "format": 2})
+    with pytest.raises(NotesUnreadable):
+        settled(tmp_path, tmp_path / "data.before-2")
+    assert holds.under_way(tmp_path, holds.INSTALLATION)
+    documents.save(place, known)
+    assert installing.settle(None, tmp_path)["older"] == [str(tmp_path / "data.before-1")]

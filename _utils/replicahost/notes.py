@@ -1,0 +1,36 @@
+"""What this host notes on its disk for longer than a process lives: holds, what was settled, counts.
+
+Each note tells its format, which is that of a hold's undo log too. One from before formats had numbers is of format 1.
+"""
+
+from datamover.host import documents
+from replicaplan.errors import NotesUnreadable
+
+FORMAT = 1
+
+
+def save(path, note):
+    """Replace it whole and durably."""
+    documents.save(path, {"format": FORMAT, **note})
+
+
+def load(path):
+    """The note without its format; None if there is none. NotesUnreadable if it is damaged, or of another version."""
+    try:
+        found = documents.load(path)
+    except ValueError as error:
+        raise _damaged(path, ascii(str(error))[1:-1]) from error
+    if found is None:
+        return None
+    if not isinstance(found, dict):
+        raise _damaged(path, "it is no mapping")
+    number = found.pop("format", FORMAT)
+    if number != FORMAT:
+        what = f"{path} is of format {number}, and this version reads format {FORMAT}"
+        raise NotesUnreadable(f"{what}: bring salt-transfer on this host up to the version that wrote it.")
+    return found
+
+
+def _damaged(path, why):
+    remedy = "put an older copy in its place, or move it away, so that what it tells is forgotten."
+    return NotesUnreadable(f"{path} is damaged ({why}): {remedy}")

@@ -272,7 +272,8 @@ def patrol():
 
         salt-run replica.patrol
     """
-    found = {host: _recover(host, False, False, 0) for cluster in _rules().clusters for host in cluster.replicas}
+    replicas = [host for cluster in _rules().clusters for host in cluster.replicas]
+    found = {host: _recover(host, test=False, approved=False, patience=0) for host in replicas}
     wrong = [reason for each in found.values() if each["retcode"] != OK for reason in each["reasons"]]
     return _result({"hosts": found}, "failed" if wrong else "ok", wrong, FAILED if wrong else OK)
 
@@ -313,7 +314,7 @@ def approve(proposal):
 
         salt-run replica.approve r0123456789a
     """
-    return _recover(Book(_rules().state).proposal(str(proposal))["host"], False, approved=True)
+    return _recover(Book(_rules().state).proposal(str(proposal))["host"], test=False, approved=True)
 
 
 # What they share.
@@ -337,17 +338,18 @@ def _alone(wish, options):
 
 
 def _recover(host, test, approved, patience=repairing.SETTLING):
-    def work():
-        if test:
-            _, decision = repairing.examine(_hosts(), _rules(), host)
-            return {"host": host, **decision.as_dict()}
-        return repairing.recover(_hosts(), _rules(), host, _rebuild, _tell, approved, patience)
+    return {"host": host, **_caught(lambda: _examined(host) if test else _repaired(host, approved, patience))}
 
-    told = _ended(work, "ok")
-    if told["result"] != "ok":
-        return {"host": host, **told}
-    result = told.pop("verdict", None) or told["outcome"]
-    return _result({**told, "host": host}, result, told["reasons"], OK)
+
+def _examined(host):
+    """What would be done."""
+    _, decision = repairing.examine(_hosts(), _rules(), host)
+    return _result({"donor": decision.donor}, decision.verdict, decision.reasons, OK)
+
+
+def _repaired(host, approved, patience):
+    told = repairing.recover(_hosts(), _rules(), host, _rebuild, _tell, approved, patience)
+    return _result(told, told["result"], told["reasons"], OK)
 
 
 def _rebuild(cluster, host, donor):
@@ -379,16 +381,8 @@ def _address(text):
     return text
 
 
-def _ended(work, good):
-    """What `work` returns as a result, or the error in it."""
-    return _caught(lambda: _good(work(), good))
-
-
-def _good(body, good):
-    reasons = body.pop("reasons", [])
-    if "result" in body:
-        body["outcome"] = body.pop("result")
-    return _result(body, good, reasons, OK)
+def _good(body, result):
+    return _result(body, result, body.get("reasons", ()), OK)
 
 
 def _result(body, result, reasons, retcode):

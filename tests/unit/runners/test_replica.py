@@ -81,6 +81,15 @@ def test_a_patrol_of_which_nobody_knows_what_was_repaired_is_no_success(run, tmp
         assert f"{tmp_path}/ledger.json is damaged" in answer["reasons"][0]
 
 
+def test_a_look_tells_what_would_be_done_and_each_answer_all_that_is_documented(run, looked, monkeypatch):
+    decision = repair.Decision("broken", ("The data directory is gone.",), "db3")
+    monkeypatch.setattr(repairing, "examine", lambda *_: (None, decision))
+    assert run("recover", "db2", True) == {
+        "host": "db2", "result": "broken", "reasons": ["The data directory is gone."], "donor": "db3", "retcode": 0,
+    }
+    assert run("recover", "db2") == {"host": "db2", "result": "healthy", "reasons": ["db2 is healthy"], "retcode": 0}
+
+
 def test_a_patrol_tells_of_a_repair_that_was_refused_after_it_began(run, looked):
     looked[1]["db3"] = ReplicaRefused(["db3 has no room."])
     answer = run("patrol")

@@ -150,7 +150,7 @@ def fitness(confirm="", confirm_in=None, in_service=False, discard_own_writes=Fa
         permitted = given.truth("in_service", in_service), given.truth("discard_own_writes", discard_own_writes)
         told = discovery.look(_place())
         against = target.against_replacing(told, host, meant, *permitted)
-        against += installing.about_datadir(told["datadir"], host)
+        against += installing.against_datadir(told["datadir"], host)
         if _under_way():
             against.append(f"{host} has an installation under way: settle it, or take it back by replica.roll_back.")
         user = _own().replication.user

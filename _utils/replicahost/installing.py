@@ -29,7 +29,7 @@ from .offered import against_place
 
 ISOLATED = ("--skip-slave-start", "--read-only=1", "--event-scheduler=OFF")
 SETTLED = ("--read-only=1", "--event-scheduler=OFF")  # the events are the primary's, and enabled in a copy of it
-KEPT = ".before-"
+BEFORE = ".before-"
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ def reasons(found, wish, host, state_dir):
     told = discovery.look(found)
     against = against_replacing(told, host, wish.confirm, wish.in_service, wish.discard_own_writes)
     places = [
-        *about_datadir(found.datadir, host),
+        *against_datadir(found.datadir, host),
         *against_place(wish.place, found.datadir, records.old_data(state_dir)),
     ]
-    return [*against, *places, *_mounted_below(wish.place), *_about_backup(wish, told)]
+    return [*against, *places, *_mounted_below(wish.place), *_against_offered(wish, told)]
 
 
-def about_datadir(target, host):
+def against_datadir(target, host):
     """Why no rename can exchange the data directory, whatever is to come there."""
     if os.path.ismount(target):
-        return [against_mount_point(target, host)]
+        return against_mount_point(target, host)
     if os.path.islink(target):
         return [f"The data directory {target} of {host} is a symbolic link: let datadir name where it leads."]
     return _mounted_below(target)
@@ -78,17 +78,15 @@ def _mounted_below(place):
     ]
 
 
-def _about_backup(wish, told):
+def _against_offered(wish, told):
     prepared = wish.place
     try:
         backup = backing.read(prepared)
         backing.check_whole(backup)
     except Exception as error:
         return [getattr(error, "text", str(error))]
-    elsewhere = traces.elsewhere(prepared)
-    leads = [against_elsewhere(prepared, elsewhere)] if elsewhere else []
     known = {**backup.as_dict(), "prepared": backup.prepared or wish.unprepared}
-    return [*against_backup(known, told), *leads]
+    return [*against_backup(known, told), *against_elsewhere(prepared, traces.elsewhere(prepared))]
 
 
 def beside(target):
@@ -97,7 +95,7 @@ def beside(target):
     return {"free": room.f_bavail * room.f_frsize, "incoming_exists": os.path.lexists(target + INCOMING)}
 
 
-def _about_pause(state_dir):
+def _against_pause(state_dir):
     """Its undo log would start replication again, on whatever data is there by then."""
     if holds.under_way(state_dir, holds.PAUSE):
         return ["Replication is halted here for a comparison: replica.go_on ends that, its lease does too."]
@@ -106,7 +104,7 @@ def _about_pause(state_dir):
 
 def install(found, wish, host, state_dir):
     """Stop and mask the server, exchange the data; returns what was done. The server does not run then."""
-    against = [*reasons(found, wish, host, state_dir), *_about_pause(state_dir)]
+    against = [*reasons(found, wish, host, state_dir), *_against_pause(state_dir)]
     if against:
         raise ReplicaRefused(against)
     with claimed(wish.place):
@@ -116,7 +114,7 @@ def install(found, wish, host, state_dir):
 def _install(found, wish, state_dir):
     backup = backing.read(wish.place)
     installation = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    ending = KEPT + installation
+    ending = BEFORE + installation
     kept = found.datadir + ending
     hold = holds.begin(
         state_dir, holds.INSTALLATION, wish.lease, backup=backup.as_dict(), datadir=found.datadir, kept=kept,

@@ -11,10 +11,10 @@ from .traces import servers_in
 
 def against_place(prepared, target, old_data):
     """Why what lies there is not to take the place of a data directory; `old_data` is what drop_old would remove."""
-    return [*_about_data(prepared, target, old_data), *_about_servers(prepared), *_about_rename(prepared, target)]
+    return [*_against_data(prepared, target, old_data), *_against_servers(prepared), *_against_rename(prepared, target)]
 
 
-def _about_data(prepared, target, old_data):
+def _against_data(prepared, target, old_data):
     whose = {target: "the data directory itself"} | dict.fromkeys(old_data, "the old data of an installation")
     return [
         f"{prepared} is, holds or lies in {data}, {what}: it is no backup that could take its place."
@@ -33,12 +33,12 @@ def _is_in(inner, outer):
     return os.path.exists(outer) and any(each.exists() and each.samefile(outer) for each in (own, *own.parents))
 
 
-def _about_servers(prepared):
+def _against_servers(prepared):
     pids = servers_in(prepared)
     return [f"A server works in {prepared}: process {' and '.join(map(str, pids))}."] if pids else []
 
 
-def _about_rename(prepared, target):
+def _against_rename(prepared, target):
     parent = os.path.dirname(target)
     if not os.path.isdir(parent) or not os.path.isdir(prepared):
         return []

@@ -39,7 +39,7 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
     told, fit = answers["info"], answers["fitness"]
     silent = {host: error.text for host, error in {**failed["info"], **failed["fitness"]}.items()}
     plan, against = planning.plan(wish.source, wish.primary, told, fit, silent, wish.address, wish.port)
-    against += [] if plan is None else _about_following(wish, told)
+    against += [] if plan is None else _against_following(wish, told)
     if against or plan is None:
         raise ReplicaRefused(against)
     logins = {host: {"primary": plan.addresses[host], "port": plan.port} for host in wish.replicas}
@@ -51,7 +51,7 @@ def look(hosts: Hosts, wish: Wish) -> planning.Plan:
     return plan
 
 
-def _about_following(wish: Wish, told: Mapping[str, Any]) -> list[str]:
+def _against_following(wish: Wish, told: Mapping[str, Any]) -> list[str]:
     return [] if wish.source == wish.primary else positions.against_untold(told[wish.source], wish.source)
 
 

@@ -15,8 +15,7 @@ def against_donor(told: Facts, host: str) -> list[str]:
         against.append(f"{host} holds no schema but the server's own.")
     if str(told["variables"].get("log_bin")) != "ON" and not told["channels"]:
         against.append(f"{host} has no binary log (log_bin): nobody can follow it.")
-    if told["files"]["elsewhere"]:
-        against.append(against_elsewhere(told["datadir"], told["files"]["elsewhere"], host))
+    against += against_elsewhere(told["datadir"], told["files"]["elsewhere"], host)
     if told.get("installation"):
         against.append(f"{host} has an installation under way, which is not settled yet: its data may not stay.")
     for channel in told["channels"]:

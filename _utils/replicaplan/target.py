@@ -32,8 +32,7 @@ def against_replacing(
         reasons.append(f"{host} runs {told['vendor']} {told['version']}; this version replaces only MariaDB's data.")
     reasons += [*against_unit(told, host), *_outside(told, host), *against_logs(told, host)]
     reasons += against_subdirectories(told, host)
-    if told["files"]["elsewhere"]:
-        reasons.append(against_elsewhere(told["datadir"], told["files"]["elsewhere"], host))
+    reasons += against_elsewhere(told["datadir"], told["files"]["elsewhere"], host)
     if told["running"]:
         reasons += _of_running(told, host, in_service)
         return reasons if discard_own_writes else reasons + own_writes(told, host)

@@ -28,5 +28,5 @@ def test_all_is_below_the_root():
 
 
 def test_a_mount_point_is_refused_with_a_place_that_would_do():
-    sentence = against_mount_point("/srv/mysql", "db2")
+    (sentence,) = against_mount_point("/srv/mysql", "db2")
     assert "a mount point and cannot be exchanged" in sentence and "such as /srv/mysql/data" in sentence

@@ -1,6 +1,6 @@
 """The demonstration of replicas: one backup of a primary under load becomes two, one of them dies and comes back.
 
-What it tells is shown in docs/databases.md; with --write-docs it puts there what it has just told.
+What it tells is shown in docs/database-repairs.md; with --write-docs it puts there what it has just told.
 """
 import argparse
 import contextlib
@@ -21,7 +21,7 @@ PRIMARY, REPLICAS = "db1", ("db2", "db3")
 VICTIM = REPLICAS[-1]
 MEGABYTES = 300
 PATIENCE = 600
-PAGE = CHECKOUT / "docs/databases.md"
+PAGE = CHECKOUT / "docs/database-repairs.md"
 BEGIN, END = "<!-- ./dev demo replica --write-docs: begin -->", "<!-- ./dev demo replica --write-docs: end -->"
 BEACONS = {"service": [{"services": {"mariadb": {"onchangeonly": True}}}, {"interval": 3}]}
 MINION = {
@@ -264,7 +264,7 @@ def batches(items):
 def main():
     """Tell the story in a lab of its own."""
     options = argparse.ArgumentParser(prog="./dev demo replica", description=main.__doc__)
-    options.add_argument("--write-docs", action="store_true", help="put what was told into docs/databases.md")
+    options.add_argument("--write-docs", action="store_true", help="put what was told into docs/database-repairs.md")
     options.add_argument("--megabytes", type=int, default=MEGABYTES, help=f"data of the primary ({MEGABYTES})")
     chosen = options.parse_args()
     story = Story()

@@ -154,5 +154,5 @@ REPAIR = Section(
     title="Repairs",
     about="Which replicas the master may repair by itself, and how often.",
     origin="From `replica_repair:` in the master's configuration, else the default. What is repaired, and what never: "
-    "[databases](databases.md#repair-without-a-hand).",
+    "[repairs](database-repairs.md).",
 )

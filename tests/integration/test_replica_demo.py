@@ -1,4 +1,4 @@
-"""The story of `./dev demo replica` ends well, and is the one that docs/databases.md shows."""
+"""The story of `./dev demo replica` ends well, and is the one that docs/database-repairs.md shows."""
 
 import re
 

@@ -34,5 +34,10 @@ def discard(staging, told):
     way.discard(staging, way.Intent.from_dict(told))
 
 
+def is_in_parts(told):
+    """Whether what is published with the intent `told` may be there in part."""
+    return told["how"] == settle.HOW
+
+
 def _way(told):
-    return settle if told["how"] == settle.HOW else publish
+    return settle if is_in_parts(told) else publish

@@ -28,7 +28,7 @@ def handlers(run, verdict, keep=True):
 
     def remove_staging():
         if verdict["result"] != PUBLISHED:
-            if keep and verdict["result"] == FAILED and resting.kept_for(spec) and _has_arrived(run):
+            if keep and verdict["result"] == FAILED and resting.kept_for(spec) and _can_be_gone_on_with(run):
                 return KEPT
             _refuse_if_published(run)
         if staging := _staging(run):
@@ -61,8 +61,14 @@ def _forget_login(run):
     return None
 
 
+def _can_be_gone_on_with(run):
+    """Whether anything is staged for another attempt. Of an update that was being put in place a part is there by now.
+    """
+    intent = run.read("intent")
+    return _has_arrived(run) and not (intent and publishing.is_in_parts(intent["publish"]))
+
+
 def _has_arrived(run):
-    """Whether anything is staged that another attempt could go on with."""
     staging = _staging(run)
     if staging is None:
         return False

@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager, suppress
 
 from . import kernel, sparse
 from .metadata import Identity
-from .safepath import Directories
 
 EARLIER = b"earlier-"
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -23,9 +22,9 @@ class Earlier:
     Entries are found by their paths. Of a file with several names only the first that is asked for finds it.
     """
 
-    def __init__(self, anchor, name, journal):
+    def __init__(self, directories, journal):
         self._journal = journal
-        self._directories = Directories(anchor, name, journal.location)
+        self._directories = directories
 
     def find(self, entry):
         place, name = self._directories.place(entry.number, entry.parent, entry.name)
@@ -52,6 +51,12 @@ class Earlier:
             _move(old, old_name, directory, name)
         return True
 
+    def drop(self, entry):
+        """Remove what may be the entry's file: another one is better, and the room is needed."""
+        place, name = self._directories.place(entry.number, entry.parent, entry.name)
+        with suppress(OSError), self._directories.hold(place) as directory:
+            os.unlink(name, dir_fd=directory)
+
     def close(self):
         self._directories.close()
 
@@ -73,9 +78,10 @@ def set_aside(anchor, data):
         os.rename(data, EARLIER + b"%d" % (max(numbers, default=0) + 1), src_dir_fd=anchor, dst_dir_fd=anchor)
 
 
-def left_by_earlier_attempts(anchor, journal):
-    """The holdings in a staging directory, the latest first."""
-    return [Earlier(anchor, name, journal) for _, name in sorted(_earlier(anchor), reverse=True)]
+def left_by_earlier_attempts(anchor, journal, directories_of):
+    """The holdings in a staging directory, the latest first. `directories_of(name)` opens what was set aside as that.
+    """
+    return [Earlier(directories_of(name), journal) for _, name in sorted(_earlier(anchor), reverse=True)]
 
 
 def _earlier(anchor):
@@ -116,9 +122,21 @@ def _end_of_data(descriptor, size):
 @contextmanager
 def found(holdings, entry, block_size):
     """The HeldFile of an entry, from the first of these holdings that has one; None if none has."""
+    with _found(holdings, entry) as descriptor:
+        yield None if descriptor is None else HeldFile(descriptor, entry, block_size)
+
+
+def reach(holdings, entry):
+    """How many bytes from its beginning to the end of its data that file has; 0 if there is none."""
+    with _found(holdings, entry) as descriptor:
+        return 0 if descriptor is None else _end_of_data(descriptor, min(os.fstat(descriptor).st_size, entry.size))
+
+
+@contextmanager
+def _found(holdings, entry):
     descriptor = next((each for each in (holding.find(entry) for holding in holdings) if each is not None), None)
     if descriptor is None:
         yield None
         return
     with closing(os.fdopen(descriptor, "rb", buffering=0)):
-        yield HeldFile(descriptor, entry, block_size)
+        yield descriptor

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..manifest import Kind
 from .metadata import Identity, kind_of
 from .safepath import split_final
-from .steps import Do, Step, Writer
+from .steps import Do, Step, Writer, below
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +152,4 @@ class Planner:
         return self._below(self._journal.path(entry.number))
 
     def _below(self, path):
-        return self._name + b"/" + path if path else self._name
+        return below(self._name, path)

@@ -22,7 +22,7 @@ from enum import Enum
 
 from ..errors import DestinationExists, LocalError, PublishFailed, shown
 from . import kernel, mounts
-from .safepath import OPEN_DIRECTORY, decode_path, encode_path, split_final
+from .safepath import decode_path, encode_path, is_empty, split_final
 from .staging import DATA
 from .trouble import on_disk, words
 
@@ -82,7 +82,7 @@ def _how(staging, data, overwrite):
     if existing is None:
         return How.NEW
     _refuse_mounts(staging, name)
-    if stat.S_ISDIR(data.st_mode) and stat.S_ISDIR(existing.st_mode) and _is_empty(staging.parent, name):
+    if stat.S_ISDIR(data.st_mode) and stat.S_ISDIR(existing.st_mode) and is_empty(staging.parent, name):
         return How.INTO_EMPTY
     if overwrite:
         return How.EXCHANGE
@@ -238,15 +238,6 @@ def _look(directory, name):
     with suppress(FileNotFoundError):
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
     return None
-
-
-def _is_empty(directory, name):
-    descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=directory)
-    try:
-        with os.scandir(descriptor) as entries:
-            return next(entries, None) is None
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_mounts(staging, name):

@@ -105,6 +105,16 @@ class _Held:
         self._owner.release(self)
 
 
+def is_empty(directory, name):
+    """Whether nothing is in the directory of this name."""
+    descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=directory)
+    try:
+        with os.scandir(descriptor) as entries:
+            return next(entries, None) is None
+    finally:
+        os.close(descriptor)
+
+
 class Descriptors:
     """At most `capacity` descriptors by key, the least lately used closed first.
 

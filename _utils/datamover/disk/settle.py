@@ -150,7 +150,7 @@ class Settler:
             os.mkdir(name, 0o700, dir_fd=directory)
 
     def _put(self, step, directory, name):
-        staged = b"%d" % step.number
+        staged = step.staged
         if _look(self._staged, staged) is None:
             return
         if step.new:
@@ -164,7 +164,7 @@ class Settler:
     def _link(self, step, directory, name):
         """Make a second name of the first, beside it, and rename it over what stands there."""
         above, first_name = os.path.split(step.first)
-        staged = b"%d" % step.number
+        staged = step.staged
         with self._parents.hold(above) as first:
             found, wanted = _look(directory, name), os.stat(first_name, dir_fd=first, follow_symlinks=False)
             if found is not None and os.path.samestat(found, wanted):

@@ -28,10 +28,12 @@ from .safepath import (
     Descriptors,
     Directories,
     encode_path,
+    is_empty,
     split_final,
     within,
 )
 from .special import Found, names_in
+from .steps import CHANGES
 from .trouble import disk_error, on_disk
 from .windows import Windows
 
@@ -76,7 +78,7 @@ class Staging:
         self._owners = metadata.Owners(owners)
         self._special = frozenset(special)
         self._headroom = Headroom(anchor, final, *reserve)
-        self._directories = Directories(anchor, DATA, journal.location if journal else None)
+        self._directories = self._directories_in(self.ARRIVES_IN)
         self._files = Descriptors(self._open_for_writing, OPEN_FILES)
         self._begun = set()
         self._given = set()
@@ -85,6 +87,12 @@ class Staging:
         self.report = {}
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
         self._windows = Windows(self._headroom)
+
+    ARRIVES_IN = DATA
+
+    def _directories_in(self, name):
+        """Access to what lies, or lay, where data arrives."""
+        return Directories(self.anchor, name, self._journal.location if self._journal else None)
 
     # Coming and going
 
@@ -116,9 +124,9 @@ class Staging:
             return cls.create(final, transfer, about, journal, owners, reserve, special=special)
         with on_disk("take over", staging.path), ExitStack() as undo:
             undo.callback(staging.close)
-            holdings.set_aside(staging.anchor, DATA)
+            holdings.set_aside(staging.anchor, cls.ARRIVES_IN)
             staging._describe(about)
-            staging.holdings = holdings.left_by_earlier_attempts(staging.anchor, journal)
+            staging.holdings = holdings.left_by_earlier_attempts(staging.anchor, journal, staging._directories_in)
             undo.pop_all()
         return staging
 
@@ -201,8 +209,9 @@ class Staging:
     @property
     def has_arrived(self):
         """Whether this or an earlier attempt has put anything here."""
-        names = map(os.fsencode, os.listdir(self.anchor))
-        return any(name == DATA or name.startswith(holdings.EARLIER) for name in names)
+        names = {*map(os.fsencode, os.listdir(self.anchor))}
+        updates = CHANGES in names and not is_empty(self.anchor, CHANGES)
+        return DATA in names or updates or any(name.startswith(holdings.EARLIER) for name in names)
 
     def consider(self, _entries):
         """The numbers of announced files that are kept as they stand at the final name: here nothing stands there."""

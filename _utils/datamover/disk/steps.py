@@ -5,6 +5,7 @@ whoever comes after a crash can finish what was begun. Paths begin with the fina
 """
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -16,12 +17,23 @@ from .safepath import OPEN_FILE, decode_path, encode_path
 
 NAME = b"steps"
 CHANGES = b"changes"
-"""The directory beside it that holds what is to be put in place, each thing under its entry's number."""
+"""The directory beside it that holds what is to be put in place, each thing under the name that its path gives it."""
+NAME_LENGTH = 40
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def below(final_name, path):
+    """The path of a step: that of an entry, with the final name before it."""
+    return final_name + b"/" + path if path else final_name
+
+
+def staged_name(path):
+    """The name in CHANGES of what is to be put at the path of a step, the same in every attempt."""
+    return hashlib.sha256(path).hexdigest()[:NAME_LENGTH].encode()
+
+
 class Do(str, Enum):
-    """DIRECTORY: make it. PUT: rename what is staged under `number` to it. LINK: make it a name of `first`. DELETE: if
+    """DIRECTORY: make it. PUT: rename what is staged for it to it. LINK: make it a name of `first`. DELETE: if
     it is a directory only when it is empty. TEND: set the metadata that `entry` says.
     """
 
@@ -43,6 +55,10 @@ class Step:
     aside: bool = False
     first: bytes = b""
     entry: Entry | None = None
+
+    @property
+    def staged(self):
+        return staged_name(self.path)
 
     def as_dict(self):
         told = {"do": self.do.value, "path": encode_path(self.path), "number": self.number}

@@ -1,8 +1,9 @@
 """The destination's edge of an update: what differs is staged, and in the end put into the existing tree, file by file.
 
-Staged files lie side by side, each under its entry's number. A file of which the destination has a part already is made
-of that part and of what arrives: the blocks that are held are copied (shared, where the file system can) before it is
-finished, and then it is read back like any other. A file of which everything is held is not staged at all.
+Staged files lie side by side, each under a name made of its path. A file of which the destination has a part already
+is made of that part and of what arrives: the blocks that are held are copied (shared, where the file system can) before
+it is finished, and then it is read back like any other. A file of which everything is held is not staged at all. What
+an earlier attempt had staged of a file is gone on with where it reaches as far as what stands there.
 Order of use as in staging; between announce and the pieces consider() says what stands there.
 """
 
@@ -15,19 +16,20 @@ from dataclasses import dataclass
 from ..errors import KindClash, ProtocolError, shown
 from ..manifest import Kind
 from ..selection import Selection
-from . import metadata, overlay, planning, sparse
+from . import holdings, metadata, overlay, planning, sparse, steps
 from .bases import Base, Bases
 from .extras import Extras, Limit, Replaced, nothing_protected
 from .holdings import HeldFile, blocks_there
-from .removal import clear
 from .safepath import Descriptors, descend, split_final, within
 from .staging import DIFFERENCES_SHOWN, Staging, _Opened
 from .standing import Finding, Standing, compare
-from .steps import CHANGES
+from .steps import CHANGES, below, staged_name
 from .trouble import on_disk
 
 BOOKS = b"standing.db"
 CLASHES_SHOWN = 5
+FIRST = 1
+"""The try of a file that may go on with what was staged before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,18 @@ class StandingFile(HeldFile):
 
 
 class Flat:
-    """Where staged things lie: all in one directory, under their numbers."""
+    """Where staged things lie: all in one directory. `path_of(number)` is the path of the step that puts it in place.
+    """
 
-    def __init__(self, anchor):
-        self._open = Descriptors(lambda _: descend(anchor, [CHANGES]), 1)
+    def __init__(self, anchor, name, path_of):
+        self._open = Descriptors(lambda _: descend(anchor, [name]), 1)
+        self._path_of = path_of
 
-    def hold(self, _number):
-        return self._open.hold(CHANGES)
+    def hold(self, _place=None):
+        return self._open.hold(None)
 
-    def place(self, number, _parent, _name):
-        return CHANGES, b"%d" % number
+    def place(self, number, _parent=None, _name=None):
+        return None, staged_name(self._path_of(number))
 
     def close(self):
         self._open.close()
@@ -82,7 +86,6 @@ class UpdateStaging(Staging):
 
     def __init__(self, final, transfer, journal, anchor, parent, *rest):
         super().__init__(final, transfer, journal, anchor, parent, *rest)
-        self._directories = Flat(anchor)
         self.journal = journal
         self.standing = Standing(parent, split_final(final)[1], journal)
         self.asked = Asked()
@@ -91,19 +94,23 @@ class UpdateStaging(Staging):
         self._known = self.trusted = 0
         self.step = lambda: None
 
+    ARRIVES_IN = CHANGES
+
+    def _directories_in(self, name):
+        final_name = split_final(self.final)[1]
+        return Flat(self.anchor, name, lambda number: below(final_name, self._journal.path(number)))
+
     @classmethod
     def create(cls, *how, asked=Asked(), **options):
         return super().create(*how, **options)._begin(asked)
 
     @classmethod
     def take_over(cls, *how, asked, **options):
-        """Nothing of an earlier attempt is used: what stands there is compared anew."""
+        """What stands there is compared anew; what an earlier attempt staged needs not come again."""
         return super().take_over(*how, **options)._begin(asked)
 
     def _begin(self, asked):
-        with on_disk("prepare the staging directory beside", self.final):
-            with suppress(FileNotFoundError):
-                clear(self.anchor, CHANGES)
+        with on_disk("prepare the staging directory beside", self.final), suppress(FileExistsError):
             os.mkdir(CHANGES, 0o700, dir_fd=self.anchor)
         self.asked = asked
         self.bases = self.bases or Bases(os.fsdecode(within(self.anchor, BOOKS)))
@@ -205,11 +212,24 @@ class UpdateStaging(Staging):
     # What is held
 
     def held(self, entry, block_size):
-        """The file that stands under a file's name, if a block of it may be one of the source's."""
+        """What an earlier attempt staged of a file, or what stands under its name, if a block of it may be one of the
+        source's. Of what was staged only what is gone on with stays.
+        """
         base = self.bases.get(entry.number)
+        if self._goes_on(entry, base):
+            return super().held(entry, block_size)
+        for holding in self.holdings:
+            holding.drop(entry)
         if base is None or base.kept or not _may_share_a_block(entry.size, base.identity.size, block_size):
             return nullcontext()
         return self._reading(entry, base, block_size)
+
+    def _goes_on(self, entry, base):
+        """Whether what an earlier attempt staged of a file reaches as far as what stands there."""
+        if not self.holdings or (base and base.kept):
+            return False
+        stands = min(base.identity.size, entry.size) if base else 1
+        return holdings.reach(self.holdings, entry) >= stands
 
     @contextmanager
     def _reading(self, entry, base, block_size):
@@ -219,13 +239,25 @@ class UpdateStaging(Staging):
             yield StandingFile(descriptor, entry, block_size)
 
     def keep(self, number, try_, offset, length):
-        """This range is in the file that stands there. False if it belongs to an older try."""
+        """This range was held. False if it belongs to an older try."""
+        if self._is_staged_before(number, try_):
+            return super().keep(number, try_, offset, length)
         with self._guard(number):
             if try_ < self._journal.known(number).try_:
                 return False
             remember(self._held.setdefault((number, try_), []), offset, length)
         self._complete_what_began(number, try_)
         return True
+
+    def _is_staged_before(self, number, try_):
+        """Whether what is held of a file is what an earlier attempt staged."""
+        if (number, try_) in self._begun or not self.holdings:
+            return (number, try_) in self._given
+        return try_ == FIRST and self._goes_on(self._journal.entry(number), self.bases.get(number))
+
+    def _is_given(self, entry, try_, directory, name):
+        goes_on = try_ == FIRST and self._goes_on(entry, self.bases.get(entry.number))
+        return goes_on and super()._is_given(entry, try_, directory, name)
 
     def write(self, number, try_, offset, view):
         written = super().write(number, try_, offset, view)
@@ -246,7 +278,10 @@ class UpdateStaging(Staging):
         return not self.is_staged(number)
 
     def feed_held(self, number, offset, length, builder):
-        """What is held is where it was until the file is complete."""
+        """What is held of what stands there is where it was until the file is complete."""
+        if (number, FIRST) in self._given:
+            super().feed_held(number, offset, length, builder)
+            return
         entry = self._journal.entry(number)
         with self._on_disk("read", number), _Opened(self._open_base(entry)) as descriptor:
             sparse.feed(descriptor, os.fstat(descriptor), offset, length, builder)
@@ -286,9 +321,9 @@ class UpdateStaging(Staging):
 
     def is_staged(self, number):
         """Whether anything of this entry is staged."""
-        with self._directories.hold(CHANGES) as directory:
+        with self._directories.hold() as directory:
             try:
-                os.stat(b"%d" % number, dir_fd=directory, follow_symlinks=False)
+                os.stat(self._directories.place(number)[1], dir_fd=directory, follow_symlinks=False)
             except FileNotFoundError:
                 return False
         return True
@@ -323,11 +358,12 @@ class UpdateStaging(Staging):
     def check_metadata(self):
         """What differs from the entries in what is staged."""
         found = []
-        with self._directories.hold(CHANGES) as directory:
-            staged = sorted(map(int, os.listdir(directory)))
-        for number in staged:
-            with self._on_disk("look at", number):
-                found += self._differences(self._journal.entry(number))
+        for each in steps.read(self.anchor):
+            if each.do is steps.Do.PUT:
+                with self._on_disk("look at", each.number):
+                    found += self._differences(self._journal.entry(each.number))
+            if len(found) >= DIFFERENCES_SHOWN:
+                break
         return found[:DIFFERENCES_SHOWN]
 
     def standing_differences(self, entry, status):

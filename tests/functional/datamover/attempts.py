@@ -10,6 +10,8 @@ from tests.functional.datamover.places import independent_differences
 class Attempts:
     """alpha:`root` to beta:`folder`/final, as often as it takes; each attempt is an Ends."""
 
+    kind = Ends
+
     def __init__(self, root, folder, **settings):
         self.root, self.folder, self.settings = root, folder, settings
         self.number = 0
@@ -20,8 +22,8 @@ class Attempts:
         """The Ends of the next attempt; the source's journal remembers what the one before found."""
         self.number += 1
         paths = [self._memory / f"{number}.db" for number in (self.number - 1, self.number)]
-        more = {**self.settings, **more}
-        return Ends(self.root, self.folder, attempt=self.number, journals=(paths[1], ""), earlier=paths[:1], **more)
+        more = {"journals": (paths[1], ""), "earlier": paths[:1], **self.settings, **more}
+        return self.kind(self.root, self.folder, attempt=self.number, **more)
 
     def cut(self, portion, **more):
         """An attempt that loses its connection when this portion of all bytes has landed; its outcomes."""
@@ -38,7 +40,7 @@ class Attempts:
         sent, received = ends.run()
         assert (sent.error, received.error) == (None, None), (sent.error, received.error)
         assert sent.root == received.root and ends.sealed == [True]
-        assert independent_differences(os.fsencode(self.root).decode(), ends.data) == []
+        assert independent_differences(os.fsencode(self.root).decode(), ends.arrived) == []
         assert (sent.held_bytes, sent.moved_bytes) == (received.held_bytes, received.moved_bytes)
         self.close(ends)
         return ends, sent, received

@@ -134,6 +134,11 @@ class Ends:
         """Where it arrived."""
         return self.folder / f".salt-transfer-{TRANSFER}" / os.fsdecode(DATA)
 
+    @property
+    def arrived(self):
+        """Where it is, once it is whole."""
+        return self.data
+
     def sender(self):
         end = self.alpha
         tree = self.tree_class(self.root, end.journal, frozenset(NAMES))

@@ -7,6 +7,7 @@ import pytest
 from datamover.disk import holdings
 from datamover.disk.holdings import HeldFile, blocks_there, left_by_earlier_attempts, set_aside
 from datamover.disk.journal import Journal
+from datamover.disk.safepath import Directories
 from datamover.manifest import Entry, Kind
 from tests.functional.datamover.places import plant
 
@@ -34,7 +35,7 @@ def left(tmp_path, anchor, journal, *trees):
         (tmp_path / "data").mkdir()
         plant(tmp_path / "data", tree)
         set_aside(anchor, b"data")
-    return left_by_earlier_attempts(anchor, journal)
+    return left_by_earlier_attempts(anchor, journal, lambda name: Directories(anchor, name, journal.location))
 
 
 def file(number, name, parent=0, size=1):

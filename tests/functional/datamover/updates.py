@@ -114,6 +114,13 @@ class Updates(Ends):
     def create(self, *how, **more):
         return UpdateStaging.create(*how, asked=self.asked, **more)
 
+    def take_over(self, *how, **more):
+        return UpdateStaging.take_over(*how, asked=self.asked, **more)
+
+    @property
+    def arrived(self):
+        return self.folder / "final"
+
     def publish(self):
         super().publish()
         settle.discard(self.staging, publish(self.staging))

@@ -1,11 +1,13 @@
 """Updates by two real workers: what stands at the destination changes file by file, whoever dies meanwhile."""
 
+import filecmp
 import os
 
 import pytest
 
 from tests.functional.datamover.places import private_mounts, tmpfs
 from tests.functional.worker.test_copy import equal, nothing_open
+from tests.functional.worker.test_resume import BLOCK, KEEP, MIB, published, rests
 
 MANY = 1500
 
@@ -133,6 +135,25 @@ def test_kill_minus_9_while_files_are_put_in_place_is_finished_or_never_began(up
 
 def contents(directory):
     return {path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize("role", ["source", "destination"])
+def test_what_had_arrived_of_an_update_is_kept_and_gone_on_with(halted, network, big, srv, role):
+    (srv / "data").write_bytes(b"old")
+    asked = {"settings__update": True, "settings__in_place": True, "settings__compare": "time"}
+    pair = halted(arrived=8 * MIB, **asked, **KEEP)
+    pair.kill(role)
+    if role == "destination":
+        pair.worker("source").resume()
+    assert pair.verdict("destination")["result"] == pair.verdict("source")["result"] == "failed"
+    assert (srv / "data").read_bytes() == b"old"
+    rests(pair, srv, "data")
+    network.unlimit()
+    source, _ = published(pair.again())
+    assert source["held_bytes"] >= 8 * MIB - BLOCK
+    assert source["moved_bytes"] == os.path.getsize(big) - source["held_bytes"]
+    assert filecmp.cmp(big, srv / "data", shallow=False)
+    nothing_open(pair, srv, ["data"])
 
 
 def test_a_further_attempt_compares_anew_and_completes_it(updating, copied, data, srv, network):

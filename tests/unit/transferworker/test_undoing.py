@@ -1,12 +1,15 @@
 """What is done after a dead worker, at every moment in which it may have died. Real files, real renames."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from datamover.disk import publish
+from datamover.disk import publish, settle
 from datamover.disk.journal import Journal
 from datamover.disk.staging import Staging
+from datamover.disk.steps import Writer
+from datamover.disk.update import UpdateStaging
 from datamover.engine.outcome import Outcome
 from datamover.errors import DiskError
 from datamover.host import flock
@@ -62,9 +65,36 @@ class Dying:
         return self.run
 
 
+class DyingUpdate(Dying):
+    """The same of an update, which keeps what arrived."""
+
+    def __init__(self, home, srv):
+        super().__init__(home, srv, update=True, in_place=True, keep_partial=3600)
+
+    def stage(self, *names):
+        self.run.undo.register("staging")
+        self.staging = UpdateStaging.create(self.final, self.run.transfer, {}, Journal(":memory:"), special=())
+        for name in names:
+            (Path(os.fsdecode(self.staging.path)) / "changes" / name).write_bytes(b"new")
+        return self
+
+    def intend(self):
+        with Writer(self.staging.anchor):
+            self.intent = settle.intend(self.staging, "names")
+        self.verdict = verdicts.verdict(self.run.spec, Outcome(root=b"\1" * 32, files=7))
+        self.run.write("intent", {"publish": self.intent.as_dict(), "verdict": self.verdict})
+        return self
+
+
 @pytest.fixture
 def dying(tmp_path, srv):
     return Dying(tmp_path, srv)
+
+
+@pytest.fixture
+def updating(tmp_path, srv):
+    (srv / "data").mkdir()
+    return DyingUpdate(tmp_path, srv)
 
 
 def nothing_left(run, srv, left=()):
@@ -116,6 +146,30 @@ def test_death_after_the_verdict_only_tidies(dying, srv):
     undoing.undo_dead(run)
     assert run.verdict == dying.verdict
     nothing_left(run, srv, ["data"])
+
+
+def test_what_an_update_had_staged_is_kept(updating, srv):
+    run = updating.stage("something").die()
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "failed"
+    assert [change.what for change in run.undo.pending()] == ["staging"]
+    assert (srv / f".salt-transfer-{run.transfer}" / "changes" / "something").exists()
+
+
+def test_an_update_that_had_staged_nothing_leaves_nothing(updating, srv):
+    run = updating.stage().die()
+    undoing.undo_dead(run)
+    nothing_left(run, srv, ["data"])
+
+
+def test_nothing_is_kept_of_an_update_that_could_not_be_put_in_place(updating, srv):
+    updating.stage("something").intend()
+    os.rename(srv / "data", srv / "elsewhere")
+    (srv / "data").mkdir()
+    run = updating.die()
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "failed"
+    nothing_left(run, srv, ["data", "elsewhere"])
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -1,7 +1,8 @@
 """What an update found at the destination: `standing.db`, an sqlite3 file, so that millions of entries cost no memory.
 
-Of every file that stood under an announced name: which file it was, and whether it is kept unread. Of the whole list
-its names, so that what stands beside them can be told; and what of that is to be deleted.
+Of every file that stood under an announced name: which file it was, whether it is kept unread, and whether it is
+another entry's already. Of the whole list its names, so that what stands beside them can be told; and what of that is
+to be deleted.
 Any thread may call any method. Like the journal it is a hint: all of it can be found again on the disk.
 """
 
@@ -17,17 +18,21 @@ COMMIT_EVERY = 20_000
 _IDENTITY = Struct(">QQQqq")
 
 _SCHEMA = """
-CREATE TABLE bases (number INTEGER PRIMARY KEY, identity BLOB NOT NULL, kept INTEGER NOT NULL);
+CREATE TABLE bases (number INTEGER PRIMARY KEY, identity BLOB NOT NULL, kept INTEGER NOT NULL,
+    taken INTEGER NOT NULL);
 CREATE TABLE names (parent INTEGER, name BLOB, PRIMARY KEY (parent, name)) WITHOUT ROWID;
 CREATE TABLE extras (position INTEGER PRIMARY KEY, parent INTEGER NOT NULL, path BLOB NOT NULL, directory INTEGER);
 """
 
 
 class Base(NamedTuple):
-    """A file that stood under an entry's name, and whether it stays there unread."""
+    """A file that stood under an entry's name, and whether it stays there unread. `taken`: it stood under the name of
+    an earlier file of the list too, and stays that one's.
+    """
 
     identity: Identity
     kept: bool
+    taken: bool = False
 
 
 class Extra(NamedTuple):
@@ -59,13 +64,13 @@ class Bases:
 
     def put(self, bases):
         """Note what stands under entries' names now: (number, Base) each."""
-        rows = [(number, _IDENTITY.pack(*base.identity), base.kept) for number, base in bases]
-        self._many("REPLACE INTO bases VALUES (?, ?, ?)", rows)
+        rows = [(number, _IDENTITY.pack(*base.identity), base.kept, base.taken) for number, base in bases]
+        self._many("REPLACE INTO bases VALUES (?, ?, ?, ?)", rows)
 
     def get(self, number):
         """The Base of an entry, None if no file stood there."""
-        row = self._one("SELECT identity, kept FROM bases WHERE number = ?", number)
-        return row and Base(Identity(*_IDENTITY.unpack(row[0])), bool(row[1]))
+        row = self._one("SELECT identity, kept, taken FROM bases WHERE number = ?", number)
+        return row and Base(Identity(*_IDENTITY.unpack(row[0])), bool(row[1]), bool(row[2]))
 
     # Names, and what stands beside them
 

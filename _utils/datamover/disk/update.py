@@ -2,8 +2,9 @@
 
 Staged files lie side by side, each under a name made of its path. A file of which the destination has a part already
 is made of that part and of what arrives: the blocks that are held are copied (shared, where the file system can) before
-it is finished, and then it is read back like any other. A file of which everything is held is not staged at all. What
-an earlier attempt had staged of a file is gone on with where it reaches as far as what stands there.
+it is finished, and then it is read back like any other. A file of which everything is held is not staged at all, unless
+what stands there is a further name of a file that another entry of the list keeps: then it becomes a file of its own.
+What an earlier attempt had staged of a file is gone on with where it reaches as far as what stands there.
 Order of use as in staging; between announce and the pieces consider() says what stands there.
 """
 
@@ -154,8 +155,10 @@ class UpdateStaging(Staging):
         finding = compare(entry, entry.kind, status, self.granularity)
         if entry.kind != Kind.FILE or finding is Finding.OTHER:
             return None
+        identity = metadata.Identity.of(status)
         trusted = finding is Finding.EQUAL and self.asked.compare == "time"
-        return Base(metadata.Identity.of(status), trusted or entry.size == status.st_size == 0)
+        taken = status.st_nlink > 1 and self._journal.first_name(identity, entry.number) != entry.number
+        return Base(identity, not taken and (trusted or entry.size == status.st_size == 0), taken)
 
     def _refuse_clashes(self, found):
         clashes = [(entry, status) for entry, status in found if self._is_other(entry, status)]
@@ -289,11 +292,16 @@ class UpdateStaging(Staging):
     def finish(self, number):
         entry, try_, _ = self._journal.known(number)
         if (number, try_) in self._held:
-            if not self.is_staged(number) and self.bases.get(number).identity.size == entry.size:
+            if not self.is_staged(number) and self._may_stay(entry):
                 del self._held[number, try_]
                 return True
             self._copy_held(number, try_)
         return super().finish(number)
+
+    def _may_stay(self, entry):
+        """Whether what stands there is all that the entry is to be, once all of it is held."""
+        base = self.bases.get(entry.number)
+        return base.identity.size == entry.size and not base.taken
 
     def _copy_held(self, number, try_):
         with self._guard(number):

@@ -109,6 +109,20 @@ def test_small_files_that_are_held_are_told_together(root, folder):
     assert sum(stream["pieces"] for stream in sent.streams) == 1
 
 
+@pytest.mark.parametrize("compare", ["time", "digest"])
+@pytest.mark.parametrize("level", ["readback", "flight"])
+def test_what_is_linked_there_and_not_at_the_source_gets_its_own_metadata_and_moves_nothing(
+    root, folder, compare, level
+):
+    for name in ("large", "empty"):
+        run("cp", "-a", root / name, root / f"{name}-private")
+        (root / f"{name}-private").chmod(0o600)
+        os.link(folder / "final" / name, folder / "final" / f"{name}-private")
+    sent, received = updated(Updates(root, folder, compare, verify=level, streams=2))
+    assert sent.moved_bytes < 100 and received.changed == 3
+    assert os.lstat(folder / "final" / "large").st_nlink == os.lstat(folder / "final" / "empty").st_nlink == 1
+
+
 def test_small_files_that_differ_move_alone(root, folder):
     for number in (7, 21, 50):
         (root / "dir" / "many" / f"{number:03}").write_bytes(b"other")

@@ -126,6 +126,23 @@ def test_hard_links_become_what_the_source_has(root, final):
     assert os.lstat(final / "large").st_ino != os.lstat(final / "twin").st_ino
 
 
+@pytest.mark.parametrize("compare", ["time", "digest"])
+@pytest.mark.parametrize("content", [b"", b"same", b"much" * BLOCK])
+def test_what_is_linked_there_and_not_at_the_source_becomes_files_of_their_own(root, final, compare, content):
+    plant(root, {"one": content, "two": content, "zzz": content})
+    for name, mode in {"one": 0o644, "two": 0o600, "zzz": 0o640}.items():
+        (root / name).chmod(mode)
+        os.utime(root / name, (5, 5))
+    os.link(root / "two", root / "dir" / "two")
+    run("cp", "-a", root / "one", final / "one")
+    for name in ("two", "zzz", "dir/two"):
+        os.link(final / "one", final / name)
+    assert update(root, final, compare=compare)[0] == 0
+    assert independent_differences(root, final) == []
+    assert [os.lstat(final / name).st_nlink for name in ("one", "two", "zzz")] == [1, 2, 1]
+    assert update(root, final, compare=compare)[1].changed == 0
+
+
 def test_a_single_file_is_updated(tmp_path):
     plant(tmp_path, {"source": os.urandom(4 * BLOCK), "place": {"final": b"old"}})
     assert update(tmp_path / "source", tmp_path / "place" / "final")[1] == Tallies(changed=1)

@@ -64,4 +64,5 @@ def _recorded(spec):
         settings["owners"],
         Selection(settings.get("include", ()), settings.get("exclude", ())),
         alone=not settings.get("update") or settings["delete"],
+        updated=bool(settings.get("in_place")) and spec["role"] == "destination",
     )

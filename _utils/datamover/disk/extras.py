@@ -182,6 +182,14 @@ class Replaced(Extras):
         super().__init__(standing, None, None, protected, step)
         self.kept = None
 
+    def spares(self, directory, name, path):
+        """Whether a deletion would leave what is under this name, for itself or for something in it."""
+        self._device = os.fstat(directory).st_dev
+        status = self._deletable(directory, name, path)
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            self._walk(directory, None, name, path)
+        return self.kept is not None
+
     def look_through(self, directory, name, path, device):
         """Look for what may not go."""
         self._device = device

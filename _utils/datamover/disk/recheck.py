@@ -6,7 +6,8 @@ allows. Memory grows with the largest directory alone.
 
 import errno
 import os
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +16,9 @@ from .. import digests
 from ..manifest import Kind, RootBuilder
 from ..selection import EVERYTHING
 from . import differing, metadata, sparse
+from .extras import Replaced
 from .safepath import OPEN_FILE, Directories, encode_path, open_parent, within
+from .standing import Standing
 from .trouble import on_source, words
 
 WHAT = ("missing", "kind", "content", "metadata", "extra", "unreadable")
@@ -24,7 +27,10 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the record says beside the journal: where it lies, how it was digested, whether nothing else was there."""
+    """What the record says beside the journal: where it lies, how it was digested, whether nothing else was there.
+
+    `updated`: it was brought to a tree that stood there, in which delete=True leaves some things alone (see extras).
+    """
 
     path: bytes
     algorithm: str
@@ -32,6 +38,7 @@ class Recorded:
     owners: str = "names"
     selection: object = EVERYTHING
     alone: bool = True
+    updated: bool = False
 
 
 class Recheck:
@@ -54,9 +61,11 @@ class Recheck:
         with on_source("look at", self._recorded.path):
             anchor, name = open_parent(self._recorded.path)
         self._directories = Directories(anchor, name, self._journal.location)
+        self._standing = Standing(anchor, name, self._journal)
         try:
             self._check_all()
         finally:
+            self._standing.close()
             self._directories.close()
             os.close(anchor)
 
@@ -82,11 +91,28 @@ class Recheck:
         for entry in children:
             names.discard(entry.name)
             self._check(entry)
-        for name in sorted(names):
-            path = b"/".join(filter(None, (self._journal.path(number), name)))
+        for path in self._extra(number, sorted(names)):
             self.troubles.add(path, "extra", "the record does not have it")
         self._listed += bytes(max(0, number + 1 - len(self._listed)))
         self._listed[number] = True
+
+    def _extra(self, number, names):
+        """The paths of these names that a transfer would take, and an update with delete=True would remove."""
+        above = self._journal.path(number)
+        for name in names:
+            path = above + b"/" + name if above else name
+            with suppress(FileNotFoundError), self._directories.hold(number) as directory:
+                if not self._stays(directory, name, path):
+                    yield path
+
+    def _stays(self, directory, name, path):
+        """Sockets never travel, and so no list has them."""
+        if self._recorded.updated:
+            return Replaced(self._standing, self._is_protected, self._step).spares(directory, name, path)
+        return stat.S_ISSOCK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+
+    def _is_protected(self, path, is_directory):
+        return not self._recorded.selection.takes(path, is_directory)
 
     def _was_listed(self, number):
         return number < len(self._listed) and self._listed[number]

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -30,7 +31,7 @@ def recorded():
     """Records a tree as its source does; gives a function that checks it again."""
     journals = []
 
-    def record(root, selection=Selection()):  # noqa: B008
+    def record(root, selection=Selection(), updated=False):  # noqa: B008
         journal = Journal("")
         journals.append(journal)
         with SourceTree(os.fsencode(root), journal, NAMES, selection=selection) as tree:
@@ -38,7 +39,8 @@ def recorded():
                 if entry.kind == Kind.FILE:
                     with tree.open(entry) as file:
                         journal.put_content(entry.number, 1, file.digest(ALGORITHM, BLOCK))
-        again = Recheck(Recorded(os.fsencode(root), ALGORITHM, BLOCK, selection=selection), journal)
+        told = Recorded(os.fsencode(root), ALGORITHM, BLOCK, selection=selection, updated=updated)
+        again = Recheck(told, journal)
         return again, journal
 
     yield record
@@ -119,6 +121,46 @@ def test_what_was_excluded_is_not_extra(root, recorded):
     for path, time in times:
         os.utime(path, ns=(time, time))
     assert found(again) == set()
+
+
+def with_times_kept(root, change):
+    times = [(path, path.lstat().st_mtime_ns) for path in (root, root / "dir")]
+    change()
+    for path, time in times:
+        os.utime(path, ns=(time, time))
+
+
+def listen(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def test_a_socket_is_not_extra_because_none_ever_travels(root, recorded):
+    listen(root / "before")
+    again, journal = recorded(root)
+    with_times_kept(root, lambda: listen(root / "dir" / "since"))
+    assert found(again) == set()
+    assert again.root() == journal.root(BLOCK, ALGORITHM)
+
+
+def test_what_an_update_with_delete_leaves_alone_is_not_extra(root, recorded):
+    again, _ = recorded(root, Selection(exclude=["*.log"]), updated=True)
+
+    def plant_what_stays():
+        plant(root, {"dir": {".salt-transfer-" + "ef" * 16: {"x": b""}, "logs": {"deep": {"a.log": b"", "b": b""}}}})
+        (root / "sockets").mkdir()
+        listen(root / "sockets" / "mine")
+
+    with_times_kept(root, plant_what_stays)
+    assert found(again) == set()
+    with_times_kept(root, lambda: plant(root, {"new": {"b": b""}}))
+    assert found(Recheck(again._recorded, again._journal)) == {("new", "extra")}
+
+
+def test_what_a_copy_to_a_new_place_did_not_bring_is_extra_whatever_is_in_it(root, recorded):
+    again, _ = recorded(root, Selection(exclude=["*.log"]))
+    with_times_kept(root, lambda: plant(root, {"dir": {"logs": {"a.log": b""}}}))
+    assert found(again) == {("dir/logs", "extra")}
 
 
 def test_what_was_only_trusted_is_measured_and_proves_no_root(root, recorded):

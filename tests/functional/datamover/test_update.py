@@ -9,10 +9,22 @@ import pytest
 
 from datamover.disk import settle
 from datamover.disk.extras import Limit
+from datamover.disk.journal import Journal
 from datamover.disk.planning import Tallies
 from datamover.disk.publish import Found
+from datamover.disk.special import NAMES
+from datamover.disk.staging import Staging
+from datamover.disk.update import Asked, UpdateStaging
 from datamover.errors import DeletionRefused, DestinationChanged, KindClash, PublishFailed
-from tests.functional.datamover.places import independent_differences, plant, private_mounts, run, source, tmpfs
+from tests.functional.datamover.places import (
+    TRANSFER,
+    independent_differences,
+    plant,
+    private_mounts,
+    run,
+    source,
+    tmpfs,
+)
 from tests.functional.datamover.updates import BLOCK, bring, publish, standing, update
 
 
@@ -148,6 +160,25 @@ def test_a_single_file_is_updated(tmp_path):
     assert update(tmp_path / "source", tmp_path / "place" / "final")[1] == Tallies(changed=1)
     assert (tmp_path / "place" / "final").read_bytes() == (tmp_path / "source").read_bytes()
     assert names(tmp_path / "place") == ["final"]
+
+
+def test_nothing_that_an_earlier_attempt_staged_for_a_copy_gets_into_an_update(root, final):
+    """At the first attempt nothing stood there yet."""
+    zeros, changed = bytes(4 * BLOCK), os.urandom(BLOCK)
+    (root / "large").write_bytes(zeros + changed)
+    (final / "large").write_bytes(changed)
+    os.truncate(final / "large", 0)
+    os.truncate(final / "large", 5 * BLOCK)
+    with Journal("") as journal:
+        how = os.fsencode(final), TRANSFER, {"host": "beta"}
+        with Staging.create(*how, journal, special=NAMES) as earlier, source(root) as (tree, ours):
+            earlier.announce(list(tree.walk()))
+            number = next(entry.number for entry in ours.entries() if entry.name == b"large")
+            assert earlier.write(number, 1, 0, memoryview(os.urandom(4 * BLOCK)))
+    with Journal("") as journal, UpdateStaging.take_over(*how, journal, special=NAMES, asked=Asked()) as staging:
+        assert bring(root, staging, journal) == BLOCK
+        settle.discard(staging, publish(staging))
+    assert independent_differences(root, final) == []
 
 
 def test_holes_stay_holes_in_what_is_held(root, final):

@@ -105,6 +105,7 @@ class Standing:
     bytes: int
     disk_bytes: int
     estimated: bool
+    directories: int = 0
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,16 @@ def is_estimate(settings: Settings, source: Source, place: Destination) -> bool:
 
 
 def fewest_deleted(settings: Settings, source: Source, place: Destination) -> int:
-    """How many entries would be deleted at least, as far as counting alone tells."""
+    """How many entries would be deleted at least, as far as counting alone tells.
+
+    A directory may stay, for what is in it or mounted on it; all else goes that the source does not have, or, where
+    overwrite=True permits it, has as a directory.
+    """
     there = place.standing
     if not (settings.delete and applies(settings, place)) or there is None or source.estimated:
         return 0
-    return max(0, there.entries - source.entries)
+    matching = source.entries - (0 if settings.overwrite else source.directories)
+    return max(0, there.entries - there.directories - matching)
 
 
 def reasons(where: Endpoint, place: Destination, source: Source, settings: Settings) -> Iterator[Reason]:

@@ -27,6 +27,7 @@ from .login import Login
 from .policy import Policy
 
 BUDGET = 3.0
+STANDING = ("entries", "directories", "bytes", "disk_bytes", "estimated")
 NAMES = 3 * 1024
 MOST_RESTING = 5
 MOST_QUEUED = 100
@@ -203,8 +204,8 @@ def _standing(path, ask):
     settings = ask.get("settings") or {}
     if not settings.get("update"):
         return None
-    found = survey.survey(path, ask.get("budget", BUDGET), _selection(settings))
-    return {name: found[name] for name in ("entries", "bytes", "disk_bytes", "estimated")} if found["exists"] else None
+    found = survey.survey(path, ask.get("budget", BUDGET), _selection(settings), ours=False)
+    return {name: found[name] for name in STANDING} if found["exists"] else None
 
 
 def resumable(runs, path):

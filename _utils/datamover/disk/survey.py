@@ -9,6 +9,7 @@ from ..selection import EVERYTHING
 from . import special
 from .metadata import kind_name, kind_of, list_attributes
 from .safepath import Directories, encode_path, open_parent, within
+from .staging import PREFIX
 from .trouble import words
 
 SHOWN = 20
@@ -23,21 +24,23 @@ PLURALS = {
 }
 
 
-def survey(root, budget_seconds, selection=EVERYTHING):
+def survey(root, budget_seconds, selection=EVERYTHING, ours=True):
     """What facts say of a source: counts, bytes, special files, trouble; "estimated" if the budget ended too early.
 
     All of what `selection` takes; "excluded" says how much it leaves out, a directory with all below it as one.
+    Without `ours` the staging directories of transfers are passed over, as they are where something is deleted.
     """
-    look = _Look(root, time.monotonic() + budget_seconds, selection)
+    look = _Look(root, time.monotonic() + budget_seconds, selection, ours)
     look.take()
     return look.report()
 
 
 class _Look:
-    def __init__(self, root, deadline, selection):
+    def __init__(self, root, deadline, selection, ours):
         self._root = root
         self._deadline = deadline
         self._selection = selection
+        self._passed_over = () if ours else (PREFIX,)
         self._excluded = 0
         self._found = special.Found()
         self._counts = dict.fromkeys(
@@ -87,7 +90,9 @@ class _Look:
             with directories.hold(number) as directory, os.scandir(directory) as entries:
                 for item in entries:
                     name = os.fsencode(item.name)
-                    if self._is_selected(item, _join(path, name)) and self._take_child(directory, name, path):
+                    if name.startswith(self._passed_over) or not self._is_selected(item, _join(path, name)):
+                        continue
+                    if self._take_child(directory, name, path):
                         self._places.append((number, name))
                         below.append((len(self._places) - 1, _join(path, name)))
         except OSError as error:

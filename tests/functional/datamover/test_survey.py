@@ -38,6 +38,11 @@ def test_counts_are_what_the_walk_will_find(root):
         assert journal.counts().bytes == look(root)["bytes"]
 
 
+def test_staging_of_transfers_is_passed_over_where_it_would_not_be_deleted(root):
+    plant(root, {"dir": {".salt-transfer-" + "ef" * 16: {"data": {"a": b"1"}}}})
+    assert [survey(os.fsencode(root), 30, ours=ours)["entries"] for ours in (True, False)] == [10, 7]
+
+
 @pytest.mark.parametrize("include, exclude", [((), ["a"]), ((), ["dir/"]), (["b"], ()), (["/dir"], ())])
 def test_only_what_travels_counts(root, include, exclude):
     selection = Selection(include, exclude)

@@ -12,7 +12,8 @@ from .test_plan import made
 
 def standing(**changes):
     """A destination where something stands."""
-    there = {"entries": 1000, "bytes": 9 * GIB, "disk_bytes": 9 * GIB, "estimated": False, **changes}
+    usual = {"entries": 1000, "directories": 3, "bytes": 9 * GIB, "disk_bytes": 9 * GIB, "estimated": False}
+    there = {**usual, **changes}
     return destination(exists=True, kind="directory", standing=there)
 
 
@@ -78,6 +79,14 @@ def test_more_deletions_than_permitted_are_refused_by_counting_alone():
     assert planned(found, delete=True, delete_limit="80%").summary()["hops"][0]["update"]["fewest_deleted"] == 2997
     assert planned(found, delete=True, delete_limit=2997).summary()["hops"][0]["update"]["fewest_deleted"] == 2997
     assert planned(found).summary()["hops"][0]["update"]["fewest_deleted"] == 0
+
+
+def test_directories_may_stay_and_are_not_counted_as_deleted():
+    """What is left out, sockets and mounts keep the directories in which they are."""
+    found = standing(entries=4000, directories=2999)
+    assert planned(found, delete=True, delete_limit=1).summary()["hops"][0]["update"]["fewest_deleted"] == 1
+    assert refused(found, delete=True, delete_limit=0)[0][0] == "deletion-limit"
+    assert planned(found, delete=True, delete_limit=0, overwrite=True)
 
 
 def test_what_is_mounted_below_the_source_is_not_taken_for_deleted():

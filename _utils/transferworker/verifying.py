@@ -57,12 +57,13 @@ def _published(run):
 
 def _recorded(spec):
     settings = spec["settings"]
+    updated = spec["role"] == "destination" and settings["in_place"]
     return recheck.Recorded(
         safepath.decode_path(spec["path"]),
         settings["digest"],
         settings["block_size"],
         settings["owners"],
         Selection(settings.get("include", ()), settings.get("exclude", ())),
-        alone=not settings.get("update") or settings["delete"],
-        updated=bool(settings.get("in_place")) and spec["role"] == "destination",
+        alone=not updated or settings["delete"],
+        updated=updated,
     )

@@ -125,6 +125,14 @@ def test_what_was_proved_is_verified_again_any_time_later(transfer, data, srv):
     assert len(after["troubles"]) + after["more"] == sum(after["counts"].values())
 
 
+def test_an_update_of_nothing_is_verified_as_the_copy_that_it_was(transfer, srv):
+    pair = transfer(settings__update=True)
+    pair.begin().verdicts()
+    assert pair.destination.ask("verify", pair.transfer)["verified"]
+    (srv / "data" / "new").write_bytes(b"")
+    assert pair.destination.ask("verify", pair.transfer)["counts"]["extra"] == 1
+
+
 def test_what_was_never_published_cannot_be_verified(transfer):
     pair = transfer().prepare()
     with pytest.raises(Busy, match="still at work"):

@@ -6,7 +6,8 @@ from tests.support.copying import Copying, plant_random, slowed
 from tests.support.runs import assert_ok, differences, outcome, words
 
 SIZE = 40_000_000
-TOO_MUCH = 1.1
+TOO_MUCH = 1.5
+"""Of its size, where each its own would be 2: on a busy machine a piece may go twice."""
 
 
 @pytest.fixture

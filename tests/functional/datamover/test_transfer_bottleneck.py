@@ -22,7 +22,7 @@ from transferplan import bottleneck
 
 MIB = 1024 * 1024
 SLOW = 0.15
-NARROW = ["tbf", "rate", "20mbit", "burst", "128kb", "latency", "1s"]
+NARROW = ["tbf", "rate", "8mbit", "burst", "128kb", "latency", "1s"]
 
 
 def slowest(root, folder, data, **changes):

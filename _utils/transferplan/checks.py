@@ -110,11 +110,12 @@ def source(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reaso
 
 def _selection(place: Endpoint, found: Source, settings: Settings) -> Iterator[Reason]:
     given = [name for name in ("include", "exclude") if getattr(settings, name)]
+    choose, leave = ("choose", "leave") if len(given) > 1 else ("chooses", "leaves")
     if given and found.kind == "file":
-        yield errors.BadOption.reason(f"{place} is a file: {' and '.join(given)} choose what of a directory travels")
+        yield errors.BadOption.reason(f"{place} is a file: {' and '.join(given)} {choose} what of a directory travels")
     elif given and found.entries == 1 and not found.estimated:
         yield errors.BadOption.reason(
-            f"{place} would be copied as an empty directory: {' and '.join(given)} leave out all that is in it"
+            f"{place} would be copied as an empty directory: {' and '.join(given)} {leave} out all that is in it"
         )
 
 

@@ -7,7 +7,7 @@ every setting)::
     replica_repair:
       clusters:
         main: {primary: db1, replicas: [db2, db3]}
-      cooldown: 3600        # seconds between two repairs of one host
+      cooldown: 3600        # seconds from the beginning of a repair to the next one of that host
       daily: 2              # repairs of one cluster within a day
       approve: false        # true only proposes, until replica.approve
 

@@ -46,7 +46,14 @@ def read(*layers):
     except ValueError as error:
         raise ReplicaRefused([str(error)]) from error
     if isinstance(known.get("replication"), Mapping):
-        known["replication"] = ownsection.read(known["replication"])
+        known["replication"] = _said(known["replication"])
     if reasons := HOST.against(known):
         raise ReplicaRefused(reasons)
     return Settings(**{**known, "replication": Replication(**known.get("replication", {}))})
+
+
+def _said(found):
+    """What is more than an empty place. An empty text says none where a text belongs, and is refused as a truth: a
+    template may have made it of what was to encrypt.
+    """
+    return {name: value for name, value in found.items() if value is not None}

@@ -37,13 +37,13 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """What it is instead is not shown: it may be a password."""
+    """What it is instead is not shown: it may be a password. YAML takes what looks like a number for one."""
 
-    takes = "text of one line, in quotes"
+    takes = "text of one line"
 
     def against(self, place: Place, value: Any) -> list[str]:
         fits = isinstance(value, str) and "\n" not in value
-        return [] if fits else [f"{place} has to be {self.takes}."]
+        return [] if fits else [f"{place} has to be {self.takes}, in quotes."]
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,14 @@ class Whole:
 
 @dataclass(frozen=True)
 class Path:
+    """An absolute path, or none of any if that may be left open."""
+
     takes: str = "an absolute path"
+    empty: bool = False
 
     def against(self, place: Place, value: Any) -> list[str]:
-        return unless(isinstance(value, str) and value.startswith("/") and value.isprintable(), self, place, value)
+        fits = isinstance(value, str) and value.startswith("/") and value.isprintable()
+        return unless(fits or (self.empty and value == ""), self, place, value)
 
 
 @dataclass(frozen=True)

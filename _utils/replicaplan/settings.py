@@ -33,13 +33,14 @@ REPLICATION = Table(
             "to MariaDB, which encrypts and verifies by itself since 11.4.",
         ),
         Setting(
-            "ssl_ca", Path("the absolute path of a file"), "", "/etc/mysql/authority.pem",
+            "ssl_ca", Path("the absolute path of a file", empty=True), "", "/etc/mysql/authority.pem",
             "The authority whose certificate a primary has to show, for the address under which it is reached; "
             "replication is encrypted then. The file has to be on every replica, and readable for the server.",
         ),
         Setting(
             "ssl_verify", Truth(), None, True,
-            "Whether that certificate is verified. Not said, it is if there is ssl_ca, else as MariaDB does by itself.",
+            "Whether that certificate is verified. true asks for encryption too, also alone. Not said, it is verified "
+            "if there is ssl_ca, else as MariaDB does by itself.",
         ),
     ),
     together=_encryption,
@@ -122,7 +123,11 @@ REPAIRS = Table(
             "Which servers belong together, under a name for each cluster. A host belongs to one. Without any, nothing "
             "is repaired.",
         ),
-        Setting("cooldown", Whole(0, "seconds"), 3600, 600, "How long after a repair of a host no other one begins."),
+        Setting(
+            "cooldown", Whole(0, "seconds"), 3600, 600,
+            "How long after the beginning of a repair no other one of the same host begins; each attempt counts, also "
+            "one that failed.",
+        ),
         Setting(
             "daily", Whole(0), 2, 5,
             "How many repairs of one cluster may begin within a day; each attempt counts. 0 permits none.",
@@ -145,8 +150,8 @@ HOST = Section(
     about="How a minion reaches its own database, and with what a replica logs in at its primary.",
     origin="From `replica:` in the minion's own configuration, else from `replica:` in its pillar, each setting by "
     "itself; else the default. Neither the master's configuration nor the command line can set them. A copy with "
-    "type=xtrabackup takes user, password and defaults_file of it, and leaves the rest unread. What is said nowhere is "
-    "asked of the server: [databases](databases.md#set-it-up).",
+    "type=xtrabackup takes user, password and defaults_file of it, and leaves the rest unread, whatever is wrong "
+    "there. What is said nowhere is asked of the server: [databases](databases.md#set-it-up).",
 )
 REPAIR = Section(
     Place("replica_repair", "the master's configuration"),

@@ -73,7 +73,8 @@ def options_page(sections: Iterable[Section] = ()) -> str:
     parts = [
         _head("Options"),
         "What a transfer can be told; `salt-run -d transfer.copy` shows the same. At the end is what can be said of "
-        "databases. Unknown names are refused, wherever they stand.",
+        "databases. An unknown name among options is refused wherever it stands, in a profile once that is named; one "
+        "among the settings of databases by whatever reads all of them, which a copy does not.",
     ]
     for scope, (title, text) in LAYERS.items():
         parts += [title, text, _options_table([option for option in OPTIONS if option.scope == scope])]

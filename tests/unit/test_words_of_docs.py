@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from replicaplan import repair
 from tests.unit.test_pages import PAGES
 from transferplan.options import OPTIONS, TABLE
 
@@ -63,6 +64,18 @@ def test_every_example_of_a_configuration_can_be_read_and_sets_what_can_be_set(t
             for options in (section, *section.get("profiles", {}).values()):
                 for name in options.keys() & TABLE.keys():
                     TABLE[name].kind.read(options[name])
+
+
+@every_text
+def test_every_example_of_repairs_is_taken_as_it_stands(text):
+    for block in YAML.findall(text):
+        repair.rules((yaml.safe_load(block) or {}).get("replica_repair"))
+
+
+def test_the_example_of_repairs_shows_how_often_with_the_defaults():
+    shown = yaml.safe_load(YAML.findall((ROOT / "docs/database-repairs.md").read_text(encoding="utf-8"))[0])
+    section = shown["replica_repair"]
+    assert section == {**section, **{name: repair.DEFAULTS[name] for name in ("cooldown", "daily", "approve")}}
 
 
 @every_text

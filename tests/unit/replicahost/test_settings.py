@@ -58,9 +58,16 @@ def test_what_only_a_master_reads_is_no_setting_of_a_minion():
 
 def test_what_is_left_empty_in_a_mapping_is_not_said_either():
     """Else None were the password of a replica."""
-    empty = dict.fromkeys(("user", "password", "ssl", "ssl_ca", "ssl_verify"))
-    assert settings.read({"replication": empty}) == settings.Settings()
-    assert settings.read({"replication": dict.fromkeys(empty, "")}) == settings.Settings()
+    texts, truths = ("user", "password", "ssl_ca"), ("ssl", "ssl_verify")
+    assert settings.read({"replication": dict.fromkeys((*texts, *truths))}) == settings.Settings()
+    assert settings.read({"replication": dict.fromkeys(texts, "")}) == settings.Settings()
+
+
+@pytest.mark.parametrize("name", ["ssl", "ssl_verify"])
+def test_an_empty_text_in_the_place_of_a_truth_is_refused_and_does_not_end_in_plain_replication(name):
+    """A template that finds nothing renders it."""
+    where = f"replica:replication:{name} in this minion's configuration or pillar"
+    assert reasons({"replication": {name: ""}}) == [f"{where} has to be true or false, not ''."]
 
 
 @pytest.mark.parametrize(

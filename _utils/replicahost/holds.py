@@ -35,8 +35,9 @@ class Hold:
 
     @property
     def document(self):
-        """What was noted of it."""
-        return notes.load(self.path / "hold.json") or {}
+        """What was noted of it. Without that it is overdue, so a damaged note is not moved away to be forgotten."""
+        remedy = f"mend it, or move it away: then this {self.name} is taken back within seconds."
+        return notes.load(self.path / "hold.json", remedy) or {}
 
     def note(self, **more):
         """Add to what is noted of it, durably."""

@@ -7,6 +7,10 @@ from datamover.host import documents
 from replicaplan.errors import NotesUnreadable
 
 FORMAT = 1
+"""Whoever raises it: the timer runs a copy of the code from when a hold began last, and what that copy cannot read it
+never takes back. So a hold under way has to keep the format with which it began, or the copy has to be renewed first.
+"""
+FORGOTTEN = "put an older copy in its place, or move it away, so that what it tells is forgotten."
 
 
 def save(path, note):
@@ -14,16 +18,18 @@ def save(path, note):
     documents.save(path, {"format": FORMAT, **note})
 
 
-def load(path):
-    """The note without its format; None if there is none. NotesUnreadable if it is damaged, or of another version."""
+def load(path, remedy=FORGOTTEN):
+    """The note without its format; None if there is none. NotesUnreadable if it is damaged, with what to do then in
+    words, or of another version.
+    """
     try:
         found = documents.load(path)
     except ValueError as error:
-        raise _damaged(path, ascii(str(error))[1:-1]) from error
+        raise _damaged(path, ascii(str(error))[1:-1], remedy) from error
     if found is None:
         return None
     if not isinstance(found, dict):
-        raise _damaged(path, "it is no mapping")
+        raise _damaged(path, "it is no mapping", remedy)
     number = found.pop("format", FORMAT)
     if number != FORMAT:
         what = f"{path} is of format {number}, and this version reads format {FORMAT}"
@@ -31,6 +37,5 @@ def load(path):
     return found
 
 
-def _damaged(path, why):
-    remedy = "put an older copy in its place, or move it away, so that what it tells is forgotten."
+def _damaged(path, why, remedy):
     return NotesUnreadable(f"{path} is damaged ({why}): {remedy}")

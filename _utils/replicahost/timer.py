@@ -81,9 +81,10 @@ def _renew_file(source, target):
 @contextlib.contextmanager
 def lock(place):
     """Nobody removes the timer while somebody begins to need it."""
-    held = flock.hold(place / "guard.lock", 60.0)
+    path = place / "guard.lock"  # the name in older versions: a timer that began under one takes this lock too
+    held = flock.hold(path, 60.0)
     if held is None:
-        raise ReplicaRefused([f"{place / 'guard.lock'} is locked by somebody for longer than it should be."])
+        raise ReplicaRefused([f"{path} is locked by somebody for longer than it should be."])
     with held:
         yield
 

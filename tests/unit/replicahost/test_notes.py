@@ -77,6 +77,21 @@ def test_a_hold_of_a_newer_version_is_neither_gone_on_with_nor_taken_back_but_to
     assert (holds.take_back_overdue(hold.path.parent), hold.path.exists()) == ([], False)
 
 
+def test_a_hold_whose_note_is_damaged_waits_for_a_person_who_is_told_what_comes_of_moving_that_away(tmp_path, undone):
+    """Without it the hold is overdue, whatever its lease was."""
+    hold = holds.begin(tmp_path, "installation", 300)
+    hold.undo.register("unit", name="installation")
+    note = hold.path / "hold.json"
+    note.write_text("{")
+    (trouble,) = holds.take_back_overdue(hold.path.parent)
+    assert f"{note} is damaged" in trouble
+    assert trouble.endswith("mend it, or move it away: then this installation is taken back within seconds.")
+    assert (undone, hold.path.exists()) == ([], True)
+    note.unlink()
+    assert (holds.take_back_overdue(hold.path.parent), hold.path.exists()) == ([], False)
+    assert undone == [{"name": "installation"}]
+
+
 def test_a_hold_from_before_formats_had_numbers_is_taken_back(tmp_path, undone):
     hold = begun(tmp_path)
     place = hold.path / "hold.json"

@@ -29,8 +29,12 @@ import os
 
 from salt.exceptions import CommandExecutionError
 
+from replicaplan import arguments as given
+from replicaplan.errors import ReplicaRefused
+
 __virtualname__ = "replica"
 
+PORTS = 65535
 EXTRA = ("kept", "kept_logs", "lag")
 """Changes that are known only when they were made."""
 
@@ -161,7 +165,8 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
     """
 
     def work():
-        number, most = _number("port", port, int), None if lag is None else _number("lag", lag, float)
+        number = given.whole("port", port, PORTS)
+        most = None if lag is None else given.seconds("lag", lag)
         channels = [] if _is_to_come(prepared) else __salt__["replica.info"]()["channels"]
         follows = [each for each in channels if (each["primary"], each["port"]) == (name, number)]
         if follows and _runs(follows[0]):
@@ -179,14 +184,6 @@ def replicating(name, port=3306, donor_is_primary=None, coordinates=None, lag=No
         return threads if follows else {"primary": {"old": old, "new": name}}, f"It follows {name} now.", act
 
     return _state(name, work)
-
-
-def _number(name, given, kind):
-    try:
-        return kind(given)
-    except (TypeError, ValueError):
-        takes = "a whole number" if kind is int else "a number of seconds"
-        raise CommandExecutionError(f"{name} has to be {takes}, not {given!r}.") from None
 
 
 def _runs(channel):
@@ -293,5 +290,5 @@ def _state(name, work):
         more = (act() or {}) if act else {}
         extra = {key: each for key, each in more.items() if key in EXTRA and isinstance(each, dict)}
         return {**told, "changes": {**changes, **extra}, "comment": words}
-    except CommandExecutionError as error:
+    except (CommandExecutionError, ReplicaRefused) as error:
         return {**told, "result": False, "comment": str(error)}

@@ -46,7 +46,7 @@ ALLOWED = {
     "saltface.py": {"salt", "cryptography", "transferplan"},
     "_modules": {"salt", "saltface", "psutil"} | PACKAGES - {"transfermaster", "replicamaster"},
     "_runners": {"salt", "saltface", "transferplan", "transfermaster", "replicaplan", "replicamaster"},
-    "_states": {"salt", "transferplan"},
+    "_states": {"salt", "transferplan", "replicaplan"},
     "_output": set(),
 }
 

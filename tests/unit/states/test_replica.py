@@ -177,10 +177,15 @@ def test_one_whose_threads_are_started_is_waited_for_too(host):
 
 
 @pytest.mark.parametrize(("named", "words"), [
-    ({"lag": "soon"}, "lag has to be a number of seconds, not 'soon'."),
-    ({"port": "mysql"}, "port has to be a whole number, not 'mysql'."),
+    ({"lag": "soon"}, "lag has to be seconds from 0 to 604800, not 'soon'."),
+    ({"lag": float("nan")}, "lag has to be seconds from 0 to 604800, not nan."),
+    ({"lag": -1}, "lag has to be seconds from 0 to 604800, not -1."),
+    ({"lag": True}, "lag has to be seconds from 0 to 604800, not True."),
+    ({"port": "mysql"}, "port has to be a whole number from 0 to 65535, not 'mysql'."),
+    ({"port": True}, "port has to be a whole number from 0 to 65535, not True."),
 ])
-def test_what_is_no_number_is_refused_in_words(host, named, words):
-    host.channels = [FOLLOWS]
+@pytest.mark.parametrize("late", [0, 900])
+def test_what_cannot_be_meant_is_refused_in_words_however_far_the_replica_is_behind(host, named, words, late):
+    host.channels = [{**FOLLOWS, "lag": late}]
     told = host.replicating("10.0.0.1", **named)
     assert (told["result"], told["comment"], host.done) == (False, words, [])

@@ -13,7 +13,6 @@ It alternates the two sides of each row after warming up, takes medians, and che
 
 import argparse
 import fnmatch
-import json
 import sys
 from dataclasses import asdict, replace
 
@@ -26,7 +25,7 @@ from .machine import BUSY, CHECKOUT, EVERYTHING, about, digest_of_code
 from .network import Namespaces
 from .page import MEANT, page
 from .plot import picture
-from .record import Record, read
+from .record import Record, read, to_show
 from .rows import FULL, QUICK, ROWS, Scale, by_importance
 from .tables import in_text
 from .things import furnish, make_sshd_at_home, see_unpacked
@@ -34,6 +33,7 @@ from .things import furnish, make_sshd_at_home, see_unpacked
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "benchmarks.json"
 FULL_DATA = DOCS / "benchmarks-4GiB.json"
+BENCH = "./dev bench"
 MEMORY = "memory"
 UNPACKED = CHECKOUT / ".venv" / "sshd"
 SPANS = {"s": 1, "m": 60, "h": 3600}
@@ -53,20 +53,29 @@ def main():
         print("\n".join(row.key for row in rows))
         return 0
     try:
-        document = json.loads(place_of(options).read_text()) if options.render else measure(rows, options).document
+        document = to_show(*kept_by(options)) if options.render else measure(rows, options).document
+        print(in_text(document))
+        if options.write_docs or options.render:
+            write_pages()
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 70
-    print(in_text(document))
-    if options.write_docs or options.render:
-        for path, text in pages(read(DATA), read(FULL_DATA)).items():
-            path.write_text(text, encoding="utf-8")
     return 0
 
 
 def place_of(options):
     """Which of the kept records is meant."""
     return FULL_DATA if options.full else DATA
+
+
+def kept_by(options):
+    """The record that is meant, and the command that keeps it."""
+    return place_of(options), f"{BENCH} --full" if options.full else BENCH
+
+
+def write_pages():
+    for path, text in pages(to_show(DATA, BENCH), read(FULL_DATA)).items():
+        path.write_text(text, encoding="utf-8")
 
 
 def pages(document, full):

@@ -52,7 +52,7 @@ What only ours goes on to do, in seconds for all replicas together, while the pr
 {machine}
 {busy}"""
 COLUMNS = (
-    "MB", "replicas", "way", "runs", "seconds", "of by hand", "from go", "of by hand", "copy", "prepare",
+    "MB", "replicas", "way", "runs", "seconds", "of by hand", "from go", "from go, of by hand", "copy", "prepare",
     "memory donor", "memory replica",
 )
 GOALS = {1: (1.1, "at most 1.1 times by hand"), 2: (1.0, "ahead of by hand")}

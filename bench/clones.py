@@ -29,7 +29,7 @@ from .clonepage import HAND, OURS, PROOFS, Row, page, proofs, table
 from .errors import BenchError
 from .machine import BUSY, CHECKOUT, EVERYTHING, about
 from .parts import PeakByPart
-from .record import Record
+from .record import Record, to_show
 
 DOCS = CHECKOUT / "docs"
 DATA = DOCS / "clones.json"
@@ -181,7 +181,7 @@ def field(megabytes):
 def main(arguments):
     options = parser().parse_args(arguments)
     try:
-        document = json.loads(DATA.read_text(encoding="utf-8")) if options.render else measure(options)
+        document = to_show(DATA, "./dev bench clones") if options.render else measure(options)
     except (BenchError, LabError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 70

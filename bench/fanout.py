@@ -13,7 +13,6 @@ memory. The clock runs from go until the last destination has all verified and f
 
 import argparse
 import contextlib
-import json
 import statistics
 import sys
 import time
@@ -28,7 +27,7 @@ from .grounds import Grounds
 from .machine import BUSY, CHECKOUT, about, others_at_work
 from .ours import SETTINGS
 from .processes import Conversation, Watchdog
-from .record import Record
+from .record import Record, to_show
 from .stage import check_equal, memory_file_system
 from .switch import Counting, Switch
 
@@ -182,12 +181,12 @@ def main(arguments):
     options = parser().parse_args(arguments)
     try:
         document = read(DATA) if options.render else measure(options)
+        print("\n".join(table(document)))
+        if options.write_docs or options.render:
+            write_docs()
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 70
-    print("\n".join(table(document)))
-    if options.write_docs or options.render:
-        write_docs()
     return 0
 
 
@@ -198,7 +197,7 @@ def write_docs():
 
 
 def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+    return to_show(path, "./dev bench fanout")
 
 
 def kept(rate):

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from .errors import BenchError
+
 FORMAT = 1
 SAME = ("machine", "code", "scale", "runs", "destination")
 """What has to be as it was for an old row to stand beside a new one."""
@@ -39,6 +41,14 @@ def read(path):
     except (FileNotFoundError, ValueError):
         return {}
     return document if document.get("format") == FORMAT else {}
+
+
+def to_show(path, command):
+    """The document, to show it; BenchError if there is none that can be read."""
+    document = read(path)
+    if not document:
+        raise BenchError(f"{path} is not there, or is no record: {command} --write-docs measures what it has to hold.")
+    return document
 
 
 def write(path, text):

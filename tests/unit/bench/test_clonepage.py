@@ -37,6 +37,10 @@ def test_a_row_has_the_medians_and_the_ratio_to_by_hand():
     assert ours == "| 300 | 1 | ours | 1 | 12.1 | 1.10x | 4.5 | 0.41x | 4.0 | 2.0 | 100 MiB | 200 MiB |"
 
 
+def test_no_two_columns_have_one_name():
+    assert len({*clonepage.COLUMNS}) == len(clonepage.COLUMNS)
+
+
 def test_each_amount_of_data_is_judged_beside_its_own_by_hand():
     found = document(hand_1=[run(10.0)], ours_1=[run(15.0)])
     found["rows"] = {"3000 ours 1": {"runs": [run(20.0)]}, "3000 hand 1": {"runs": [run(25.0)]}, **found["rows"]}

@@ -1,8 +1,16 @@
 """The command line of the bench."""
 
+import json
+import sys
+
 import pytest
+from bench import __main__ as command
+from bench import clones, fanout
 from bench.__main__ import DATA, budget, chosen, parser, place_of, scale_of, span_of
+from bench.record import write
 from bench.rows import FULL, QUICK, ROWS, Scale
+
+from tests.unit.bench.results import ABOUT
 
 
 def options(*words):
@@ -62,3 +70,26 @@ def test_full_means_large_files_for_the_goals_that_are_meant_for_them_in_a_recor
     assert {row.amount for row in FULL} == {"big"}
     assert {row.theirs for row in FULL} >= {"rsync daemon", "transferpy, nothing on", "WDT aes128gcm", "socat TLS"}
     assert not any("compress" in row.group for row in FULL)
+
+
+@pytest.mark.parametrize("words", [["--render"], ["--full", "--render"]])
+@pytest.mark.parametrize("there", [[], ["FULL_DATA"]])
+def test_pages_of_what_was_not_measured_are_refused_in_words(tmp_path, monkeypatch, capsys, words, there):
+    for name in ("DATA", "FULL_DATA"):
+        monkeypatch.setattr(command, name, tmp_path / f"{name}.json")
+    for name in there:
+        write(getattr(command, name), json.dumps({"format": 1, "about": ABOUT, "rows": {}}))
+    monkeypatch.setattr(command, "DOCS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench", *words])
+    missing = command.FULL_DATA if "--full" in words and not there else command.DATA
+    assert command.main() == 70
+    assert capsys.readouterr().err.startswith(f"bench: {missing} is not there, or is no record: ./dev bench")
+    assert sorted(tmp_path.iterdir()) == [getattr(command, name) for name in there]
+
+
+@pytest.mark.parametrize("part", [clones, fanout], ids=["clones", "fanout"])
+def test_a_page_of_a_part_that_was_not_measured_is_refused_in_words(tmp_path, monkeypatch, capsys, part):
+    name = part.__name__.rpartition(".")[2]
+    monkeypatch.setattr(part, "DATA", tmp_path / f"{name}.json")
+    assert part.main(["--render"]) == 70
+    assert f"{name}.json is not there, or is no record: ./dev bench {name} --write-docs" in capsys.readouterr().err

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from bench.record import SAME, Record
+from bench.errors import BenchError
+from bench.record import SAME, Record, to_show
 
 from tests.unit.bench.results import ABOUT, result
 
@@ -40,6 +41,14 @@ def test_asked_for_afresh_it_begins_anew(path):
 def test_a_file_that_is_no_record_is_no_obstacle(path):
     path.write_text("{")
     assert not Record(path, ABOUT).resumed
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "{}"])
+def test_a_record_that_is_to_be_shown_and_is_none_is_told_with_who_keeps_it(path, text):
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BenchError, match=f"{path} is not there, or is no record: ./dev bench --full --write-docs"):
+        to_show(path, "./dev bench --full")
 
 
 def test_without_a_file_it_is_kept_in_memory():

@@ -29,6 +29,7 @@ MAY_CHANGE = {
 }
 SETTINGS_THAT_MAY_CHANGE = {
     "compress",
+    "in_place",
     "keep_partial",
     "lease",
     "limit",

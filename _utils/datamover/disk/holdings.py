@@ -126,10 +126,10 @@ def found(holdings, entry, block_size):
         yield None if descriptor is None else HeldFile(descriptor, entry, block_size)
 
 
-def reach(holdings, entry):
-    """How many bytes from its beginning to the end of its data that file has; 0 if there is none."""
+def data_found(holdings, entry):
+    """How many bytes of data that file has, holes left out; 0 if there is none."""
     with _found(holdings, entry) as descriptor:
-        return 0 if descriptor is None else _end_of_data(descriptor, min(os.fstat(descriptor).st_size, entry.size))
+        return 0 if descriptor is None else sparse.data_within(descriptor, entry.size)
 
 
 @contextmanager

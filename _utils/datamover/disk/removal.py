@@ -35,7 +35,9 @@ def empty(top, last):
 
 
 def clear(top, name):
-    """Remove the directory `name` in the open directory `top`, and all that is in it."""
+    """Remove what has this name in the open directory `top`, if anything has: a directory with all that is in it."""
+    if _unlinked(top, name):
+        return
     directory = os.open(name, OPEN_DIRECTORY, dir_fd=top)
     try:
         empty(directory, last=b"last")

@@ -21,7 +21,8 @@ from .safepath import OPEN_DIRECTORY, OPEN_FILE, Descriptors, decode_path, desce
 from .steps import CHANGES, Do
 from .trouble import words
 
-HOW = "update"
+HOW = "update-by-path"
+"""Another one where what is staged would be found otherwise: what is not found counts as put in place already."""
 OPEN_PARENTS = 64
 DIFFERENCES_SHOWN = 10
 

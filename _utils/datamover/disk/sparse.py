@@ -49,6 +49,12 @@ def _seek_hole(descriptor, offset, size):
         raise
 
 
+def data_within(descriptor, size):
+    """How many of the first `size` bytes of a file are data, and no hole."""
+    there = min(os.fstat(descriptor).st_size, size)
+    return sum(length for _, length, is_hole in extents(descriptor, there) if not is_hole)
+
+
 def has_holes(status):
     """Whether fewer blocks are allocated than the size needs.
 

@@ -20,7 +20,7 @@ from . import holdings, kernel, metadata, sparse
 from .headroom import Headroom
 from .passing import Passing
 from .planning import Tallies
-from .removal import empty
+from .removal import clear, empty
 from .safepath import (
     OPEN_DIRECTORY,
     OPEN_FILE,
@@ -125,10 +125,16 @@ class Staging:
         with on_disk("take over", staging.path), ExitStack() as undo:
             undo.callback(staging.close)
             holdings.set_aside(staging.anchor, cls.ARRIVES_IN)
+            staging._clear_otherwise_staged()
             staging._describe(about)
             staging.holdings = holdings.left_by_earlier_attempts(staging.anchor, journal, staging._directories_in)
             undo.pop_all()
         return staging
+
+    def _clear_otherwise_staged(self):
+        """What was staged for a copy is nothing to an update, and the reverse."""
+        for name in {DATA, CHANGES} - {self.ARRIVES_IN}:
+            clear(self.anchor, name)
 
     @classmethod
     def reopen(cls, final, transfer, journal=None, owners="names", reserve=(0, 0), special=()):

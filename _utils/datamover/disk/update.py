@@ -4,7 +4,7 @@ Staged files lie side by side, each under a name made of its path. A file of whi
 is made of that part and of what arrives: the blocks that are held are copied (shared, where the file system can) before
 it is finished, and then it is read back like any other. A file of which everything is held is not staged at all, unless
 what stands there is a further name of a file that another entry of the list keeps: then it becomes a file of its own.
-What an earlier attempt had staged of a file is gone on with where it reaches as far as what stands there.
+What an earlier attempt had staged of a file is gone on with where that is not less than what stands there.
 Order of use as in staging; between announce and the pieces consider() says what stands there.
 """
 
@@ -13,8 +13,9 @@ import stat
 from collections.abc import Callable
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ..errors import KindClash, ProtocolError, shown
+from ..errors import DiskError, KindClash, ProtocolError, shown
 from ..manifest import Kind
 from ..selection import Selection
 from . import holdings, metadata, overlay, planning, sparse, steps
@@ -29,6 +30,7 @@ from .trouble import on_disk
 
 BOOKS = b"standing.db"
 CLASHES_SHOWN = 5
+NAMES_KEPT = 4096
 FIRST = 1
 """The try of a file that may go on with what was staged before."""
 
@@ -70,16 +72,30 @@ class Flat:
 
     def __init__(self, anchor, name, path_of):
         self._open = Descriptors(lambda _: descend(anchor, [name]), 1)
-        self._path_of = path_of
+        self._name_of = lru_cache(NAMES_KEPT)(lambda number: staged_name(path_of(number)))
 
     def hold(self, _place=None):
         return self._open.hold(None)
 
     def place(self, number, _parent=None, _name=None):
-        return None, staged_name(self._path_of(number))
+        return None, self._name_of(number)
 
     def close(self):
         self._open.close()
+
+
+class Marks:
+    """Numbers of entries, at a byte for each. One thread adds, any may ask."""
+
+    def __init__(self):
+        self._marks = bytearray()
+
+    def add(self, number):
+        self._marks.extend(bytes(max(0, number + 1 - len(self._marks))))
+        self._marks[number] = True
+
+    def __contains__(self, number):
+        return number < len(self._marks) and bool(self._marks[number])
 
 
 class UpdateStaging(Staging):
@@ -92,6 +108,7 @@ class UpdateStaging(Staging):
         self.asked = Asked()
         self.bases = None
         self._held = {}
+        self._resumed = Marks()
         self._known = self.trusted = 0
         self.step = lambda: None
 
@@ -114,8 +131,15 @@ class UpdateStaging(Staging):
         with on_disk("prepare the staging directory beside", self.final), suppress(FileExistsError):
             os.mkdir(CHANGES, 0o700, dir_fd=self.anchor)
         self.asked = asked
-        self.bases = self.bases or Bases(os.fsdecode(within(self.anchor, BOOKS)))
+        self.bases = self.bases or self._new_bases()
         return self
+
+    def _new_bases(self):
+        """What an earlier attempt noted is out of date, and may be damaged."""
+        for name in (BOOKS, BOOKS + b"-wal", BOOKS + b"-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self.anchor)
+        return Bases(os.fsdecode(within(self.anchor, BOOKS)))
 
     def _let_go(self):
         super()._let_go()
@@ -216,10 +240,13 @@ class UpdateStaging(Staging):
 
     def held(self, entry, block_size):
         """What an earlier attempt staged of a file, or what stands under its name, if a block of it may be one of the
-        source's. Of what was staged only what is gone on with stays.
+        source's. Which of them it is holds for this attempt; the other is not needed.
         """
+        if entry.number in self._resumed:  # told on a link that broke: what was staged is no longer where it was
+            return nullcontext()
         base = self.bases.get(entry.number)
         if self._goes_on(entry, base):
+            self._resumed.add(entry.number)
             return super().held(entry, block_size)
         for holding in self.holdings:
             holding.drop(entry)
@@ -228,11 +255,17 @@ class UpdateStaging(Staging):
         return self._reading(entry, base, block_size)
 
     def _goes_on(self, entry, base):
-        """Whether what an earlier attempt staged of a file reaches as far as what stands there."""
+        """Whether what an earlier attempt staged of a file is not less than what stands there of it."""
         if not self.holdings or (base and base.kept):
             return False
-        stands = min(base.identity.size, entry.size) if base else 1
-        return holdings.reach(self.holdings, entry) >= stands
+        staged = holdings.data_found(self.holdings, entry)
+        return staged > 0 and staged >= self._data_standing(entry, base)
+
+    def _data_standing(self, entry, base):
+        if base is None:
+            return 0
+        with self._on_disk("read", entry.number), _Opened(self.standing.open(entry, base.identity)) as descriptor:
+            return sparse.data_within(descriptor, entry.size)
 
     @contextmanager
     def _reading(self, entry, base, block_size):
@@ -243,8 +276,8 @@ class UpdateStaging(Staging):
 
     def keep(self, number, try_, offset, length):
         """This range was held. False if it belongs to an older try."""
-        if self._is_staged_before(number, try_):
-            return super().keep(number, try_, offset, length)
+        if number in self._resumed:
+            return self._keep_staged(number, try_, offset, length)
         with self._guard(number):
             if try_ < self._journal.known(number).try_:
                 return False
@@ -252,15 +285,16 @@ class UpdateStaging(Staging):
         self._complete_what_began(number, try_)
         return True
 
-    def _is_staged_before(self, number, try_):
-        """Whether what is held of a file is what an earlier attempt staged."""
-        if (number, try_) in self._begun or not self.holdings:
-            return (number, try_) in self._given
-        return try_ == FIRST and self._goes_on(self._journal.entry(number), self.bases.get(number))
+    def _keep_staged(self, number, try_, offset, length):
+        """The file begins with what an earlier attempt staged of it."""
+        kept = super().keep(number, try_, offset, length)
+        if kept and (number, try_) not in self._given:
+            path = self._journal.path(number)
+            raise DiskError(f"what an earlier attempt had staged of {shown(path)} is gone; another attempt sends it")
+        return kept
 
     def _is_given(self, entry, try_, directory, name):
-        goes_on = try_ == FIRST and self._goes_on(entry, self.bases.get(entry.number))
-        return goes_on and super()._is_given(entry, try_, directory, name)
+        return entry.number in self._resumed and super()._is_given(entry, try_, directory, name)
 
     def write(self, number, try_, offset, view):
         written = super().write(number, try_, offset, view)
@@ -278,7 +312,7 @@ class UpdateStaging(Staging):
             self._copy_held(number, try_)
 
     def in_place(self, number):
-        return not self.is_staged(number)
+        return number in self._resumed or not self.is_staged(number)
 
     def feed_held(self, number, offset, length, builder):
         """What is held of what stands there is where it was until the file is complete."""

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from datamover.disk import mounts
-from datamover.disk.removal import empty
+from datamover.disk.removal import clear, empty
 from datamover.disk.safepath import OPEN_DIRECTORY
 from datamover.disk.trouble import on_disk
 from datamover.errors import DiskError
@@ -34,6 +34,13 @@ def test_a_tree_is_removed_with_everything_in_it(tmp_path, parent):
     os.mkfifo(tmp_path / "ours" / "fifo")
     os.chmod(tmp_path / "ours" / "d", 0)
     remove_tree(parent, b"ours")
+    assert os.listdir(tmp_path) == ["other"]
+
+
+def test_a_name_is_cleared_whatever_has_it(tmp_path, parent):
+    plant(tmp_path, {"file": b"1", "tree": {"a": {"b": b"2"}}, "link": "tree", "other": b"3"})
+    for name in (b"file", b"link", b"nothing", b"tree"):
+        clear(parent, name)
     assert os.listdir(tmp_path) == ["other"]
 
 

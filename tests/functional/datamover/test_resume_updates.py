@@ -1,15 +1,23 @@
 """A further attempt of an update sends what neither stands there nor was staged before, and believes only the disk."""
 
+import errno
 import os
 import random
+import threading
 
 import pytest
 
-from datamover.disk.update import UpdateStaging
-from tests.functional.datamover.attempts import Attempts
-from tests.functional.datamover.places import age, plant
+from datamover.disk import holdings, overlay
+from datamover.disk.journal import Journal
+from datamover.disk.special import NAMES
+from datamover.disk.update import Asked, UpdateStaging
+from datamover.manifest import Kind
+from tests.functional.datamover.attempts import Attempts, cut_at
+from tests.functional.datamover.ends import TRANSFER
+from tests.functional.datamover.places import age, plant, source
 from tests.functional.datamover.test_resume import IN_FLIGHT, flip
-from tests.functional.datamover.updates import Updates
+from tests.functional.datamover.updates import Updates, told
+from tests.support.waiting import eventually
 
 MIB = 1024 * 1024
 
@@ -17,15 +25,17 @@ MIB = 1024 * 1024
 class UpdateAttempts(Attempts):
     kind = Updates
 
+    @property
+    def anchor(self):
+        return self.folder / f".salt-transfer-{TRANSFER}"
+
     def staged_before(self):
         """What the attempts before have staged and was not gone on with."""
-        anchor = self.folder / f".salt-transfer-{'ab' * 16}"
-        return [path for place in anchor.glob("earlier-*") for path in place.iterdir()]
+        return [path for place in self.anchor.glob("earlier-*") for path in place.iterdir()]
 
     @property
     def largest_staged(self):
-        anchor = self.folder / f".salt-transfer-{'ab' * 16}"
-        return max((anchor / "changes").iterdir(), key=lambda path: path.stat().st_size)
+        return max((self.anchor / "changes").iterdir(), key=lambda path: path.stat().st_size)
 
 
 @pytest.fixture
@@ -48,10 +58,11 @@ def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
+@pytest.mark.parametrize("streams", [1, 4])
 @pytest.mark.parametrize("level", ["readback", "flight"])
-def test_what_landed_of_a_new_large_file_is_not_sent_again(root, folder, level):
+def test_what_landed_of_a_new_large_file_is_not_sent_again(root, folder, level, streams):
     plant(root, {"new": noise(64 * MIB)})
-    attempts = UpdateAttempts(root, folder, verify=level)
+    attempts = UpdateAttempts(root, folder, verify=level, streams=streams)
     cut, _ = attempts.cut(0.9)
     _, sent, received = attempts.complete()
     assert received.held_bytes >= 0.9 * 64 * MIB - MIB
@@ -69,10 +80,11 @@ def test_what_landed_of_a_file_that_grew_is_not_sent_again(root, folder):
     assert cut.moved_bytes + sent.moved_bytes <= 56 * MIB + IN_FLIGHT
 
 
-def test_a_changed_file_that_had_arrived_whole_is_not_sent_again(root, folder):
+@pytest.mark.parametrize("streams", [1, 4])
+def test_a_changed_file_that_had_arrived_whole_is_not_sent_again(root, folder, streams):
     plant(root, {"a": noise(16 * MIB), "b": noise(48 * MIB, 2)})
     plant(folder / "final", {"a": noise(16 * MIB, 3)})
-    attempts = UpdateAttempts(root, folder)
+    attempts = UpdateAttempts(root, folder, streams=streams)
     attempts.cut(0.6)
     _, sent, _ = attempts.complete()
     assert sent.held_bytes >= 16 * MIB
@@ -95,6 +107,65 @@ def test_of_a_changed_file_that_had_arrived_in_part_what_stands_there_is_compare
     _, sent, _ = attempts.complete()
     assert 16 * MIB <= sent.moved_bytes < 17 * MIB
     assert left and not any(left)
+
+
+def test_a_file_that_was_staged_up_to_its_new_end_without_what_is_held_of_it_is_none(root, folder, monkeypatch):
+    """What is held is copied beside what arrives; when the disk is full by then, hardly anything is in it."""
+
+    def full(*_how):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    plant(root, {"log": noise(50 * MIB)})
+    plant(folder / "final", {"log": noise(50 * MIB)[: 48 * MIB]})
+    attempts = UpdateAttempts(root, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(overlay, "copy", full)
+        ends = attempts.next()
+        assert all(outcome.error for outcome in ends.run())
+        attempts.close(ends)
+    assert attempts.largest_staged.stat().st_size > 48 * MIB
+    _, sent, _ = attempts.complete()
+    assert sent.moved_bytes < 3 * MIB
+
+
+def test_two_streams_that_keep_blocks_of_one_staged_file_at_once_agree_where_it_is(root, folder, monkeypatch):
+    """The second one looks just when the file has been moved for the first."""
+    plant(root, {"new": noise(8 * MIB)})
+    attempts = UpdateAttempts(root, folder)
+    ends = attempts.next()
+    cut_at(ends, 6 * MIB)
+    ends.run()
+    attempts.close(ends)
+    place = os.fsencode(folder / "final")
+    with source(root) as (tree, ours), Journal("") as journal:
+        staging = UpdateStaging.take_over(place, TRANSFER, {}, journal, special=NAMES, asked=Asked())
+        staging.announce(list(tree.walk()))
+        staging.consider(list(ours.entries()))
+        (entry,) = (each for each in ours.entries((Kind.FILE,)) if each.name == b"new")
+        assert len(told(staging, entry)) > 2
+        kept, move = [], holdings._move
+
+        def moved(*how):
+            move(*how)
+            second = threading.Thread(target=lambda: kept.append(staging.keep(entry.number, 1, MIB, MIB)), daemon=True)
+            second.start()
+            second.join(0.2)
+
+        monkeypatch.setattr(holdings, "_move", moved)
+        staging.keep(entry.number, 1, 0, MIB)
+        assert eventually(lambda: kept == [True])
+        staging.finish(entry.number)
+        with open(staging.opened(entry.number), "rb") as staged:
+            assert staged.read(2 * MIB) == noise(8 * MIB)[: 2 * MIB]
+        staging.close()
+
+
+def test_what_an_earlier_attempt_noted_of_the_destination_may_be_damaged(root, folder):
+    plant(root, {"new": noise(16 * MIB)})
+    attempts = UpdateAttempts(root, folder)
+    attempts.cut(0.5)
+    (attempts.anchor / "standing.db").write_bytes(b"no database at all" * 1000)
+    attempts.complete()
 
 
 def test_small_files_that_had_arrived_are_not_sent_again(root, folder):

@@ -156,6 +156,26 @@ def test_what_had_arrived_of_an_update_is_kept_and_gone_on_with(halted, network,
     nothing_open(pair, srv, ["data"])
 
 
+@pytest.mark.parametrize("stood", [True, False])
+def test_what_stands_at_the_destination_may_come_or_go_between_two_attempts(halted, network, big, srv, stood):
+    """Then what had arrived is of no use: a copy is staged otherwise than an update."""
+    if stood:
+        (srv / "data").write_bytes(b"old")
+    asked = {"settings__update": True, "settings__in_place": stood, "settings__compare": "time"}
+    pair = halted(arrived=MIB, **asked, **KEEP)
+    pair.kill("destination")
+    pair.worker("source").resume()
+    pair.verdicts()
+    if stood:
+        (srv / "data").unlink()
+    else:
+        (srv / "data").write_bytes(b"it came")
+    network.unlimit()
+    published(pair.again(settings__in_place=not stood))
+    assert filecmp.cmp(big, srv / "data", shallow=False)
+    nothing_open(pair, srv, ["data"])
+
+
 def test_a_further_attempt_compares_anew_and_completes_it(updating, copied, data, srv, network):
     (data / "more").write_bytes(os.urandom(8 << 20))
     network.limit("20mbit")

@@ -172,6 +172,18 @@ def test_nothing_is_kept_of_an_update_that_could_not_be_put_in_place(updating, s
     nothing_left(run, srv, ["data", "elsewhere"])
 
 
+def test_of_an_update_that_another_version_began_to_put_in_place_nothing_is_removed(updating, srv):
+    """What it staged is found by other names here: nothing would be found, and all of it seem to be in place."""
+    updating.stage("something").intend()
+    intent = updating.run.read("intent")
+    updating.run.write("intent", {**intent, "publish": {**intent["publish"], "how": "update"}})
+    run = updating.die()
+    undoing.undo_dead(run)
+    assert run.verdict["result"] == "failed"
+    assert "could not find out whether it was published" in run.verdict["cleanup"][0]
+    assert (srv / f".salt-transfer-{run.transfer}" / "changes" / "something").exists()
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_what_was_there_is_lost_only_once_the_new_is_published(dying, srv, moment):
     (srv / "data").mkdir()

@@ -25,7 +25,7 @@ html_theme = "furo"
 html_title = f"salt-transfer {VERSION}"
 html_show_sourcelink = False
 html_copy_source = False
-html_extra_path = ["benchmarks.json"]
+html_extra_path = ["benchmarks.json", "benchmarks-4GiB.json"]
 
 
 def setup(app):

@@ -14,16 +14,6 @@ from replicaplan.errors import NothingToUndo, ReplicaRefused, RollbackIncomplete
 
 
 @pytest.fixture
-def undone(monkeypatch):
-    """What was undone, in order; the timer of systemd is left out."""
-    seen = []
-    monkeypatch.setattr(timer, "begin", lambda place: None)
-    monkeypatch.setattr(timer, "remove", lambda place: [])
-    monkeypatch.setitem(undoing.HANDLERS, "unit", lambda **details: seen.append(details))
-    return seen
-
-
-@pytest.fixture
 def hold(tmp_path, undone):
     return holds.begin(tmp_path, "installation", 30, datadir="/d")
 

@@ -7,7 +7,7 @@ import pytest
 
 from datamover.host import documents
 from datamover.host.lease import Deadline
-from replicahost import counting, holds, installing, notes, records, timer, undoing
+from replicahost import counting, holds, installing, notes, records, undoing
 from replicaplan.errors import NotesUnreadable, RollbackIncomplete
 
 
@@ -34,16 +34,6 @@ def test_what_is_damaged_is_named_with_what_to_do(tmp_path, text):
     (tmp_path / "x").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(NotesUnreadable, match=rf"{tmp_path}/x is damaged \(.*\): put an older copy in its place, or"):
         notes.load(tmp_path / "x")
-
-
-@pytest.fixture
-def undone(monkeypatch):
-    """What was undone; there is no timer."""
-    seen = []
-    monkeypatch.setattr(timer, "begin", lambda place: None)
-    monkeypatch.setattr(timer, "remove", lambda place: [])
-    monkeypatch.setitem(undoing.HANDLERS, "unit", lambda **details: seen.append(details))
-    return seen
 
 
 def begun(tmp_path, name="installation"):

@@ -22,7 +22,7 @@ from .steps import CHANGES, Do
 from .trouble import words
 
 HOW = "update-by-path"
-"""Another one where what is staged would be found otherwise: what is not found counts as put in place already."""
+"""Changes with the names of what is staged: a step that does not find what it is to put in place counts as taken."""
 OPEN_PARENTS = 64
 DIFFERENCES_SHOWN = 10
 

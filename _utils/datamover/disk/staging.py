@@ -67,6 +67,8 @@ class Staging:
     Several threads may write; announce, restart and what follows are for one at a time.
     """
 
+    ARRIVES_IN = DATA
+
     def __init__(self, final, transfer, journal, anchor, parent, owners, reserve, special):
         self.final = final
         self.transfer = transfer
@@ -87,8 +89,6 @@ class Staging:
         self.report = {}
         self._guards = [threading.Lock() for _ in range(_GUARDS)]
         self._windows = Windows(self._headroom)
-
-    ARRIVES_IN = DATA
 
     def _directories_in(self, name):
         """Access to what lies, or lay, where data arrives."""

@@ -101,6 +101,8 @@ class Marks:
 class UpdateStaging(Staging):
     """Made by create(), which takes `asked` too."""
 
+    ARRIVES_IN = CHANGES
+
     def __init__(self, final, transfer, journal, anchor, parent, *rest):
         super().__init__(final, transfer, journal, anchor, parent, *rest)
         self.journal = journal
@@ -111,8 +113,6 @@ class UpdateStaging(Staging):
         self._resumed = Marks()
         self._known = self.trusted = 0
         self.step = lambda: None
-
-    ARRIVES_IN = CHANGES
 
     def _directories_in(self, name):
         final_name = split_final(self.final)[1]

@@ -126,7 +126,7 @@ def _digest_steadily(tree, journal, entry, algorithm):
     """Again if the file changes under our eyes, a few times."""
     for _ in range(TRIES):
         with suppress(SourceChanged), tree.open(entry) as file:
-            content = file.digest(algorithm, BLOCK)
+            content = file.digest(digests.constructor(algorithm), BLOCK)
             if file.unchanged():
                 journal.put_content(entry.number, journal.known(entry.number).try_, content)
                 return content

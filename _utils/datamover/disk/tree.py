@@ -12,7 +12,6 @@ import stat
 import time
 from itertools import islice
 
-from .. import digests
 from ..errors import DeletionRefused, SourceChanged, SourceUnreadable, SourceVanished, shown
 from ..manifest import Entry, Kind
 from ..selection import EVERYTHING
@@ -72,9 +71,10 @@ class SourceFile:
         with on_source("read", self.entry.name):
             return sparse.read_into(self.descriptor, offset, view)
 
-    def digest(self, algorithm, block_size, step=sparse.nothing):
+    def digest(self, new_hasher, block_size, step=sparse.nothing):
+        """The Content of all of it, by hashers such as digests.constructor(name) makes."""
         with on_source("read", self.entry.name):
-            return sparse.digest(self.descriptor, self._status, digests.constructor(algorithm), block_size, step)
+            return sparse.digest(self.descriptor, self._status, new_hasher, block_size, step)
 
     def unchanged(self):
         """Whether size, times and inode are those of the listing; to be asked after the last byte was read."""
@@ -385,7 +385,7 @@ class SourceTree:
         """
         return map(self._journal.entry, self._journal.suspects())
 
-    def recheck(self, entry, algorithm, block_size, step=sparse.nothing):
+    def recheck(self, entry, new_hasher, block_size, step=sparse.nothing):
         """Whether an entry still is what was sent.
 
         A file is read again and its digests compared with those in the journal.
@@ -394,7 +394,7 @@ class SourceTree:
             if entry.kind != Kind.FILE:
                 return self._looked_at_again(entry)[0] == entry
             with self.open(entry) as file:
-                same = file.digest(algorithm, block_size, step) == self._journal.content(entry.number)
+                same = file.digest(new_hasher, block_size, step) == self._journal.content(entry.number)
                 return same and file.unchanged()
         except (SourceChanged, SourceVanished):
             return False

@@ -5,7 +5,7 @@ watches; in a further attempt one announces ahead of the reading, so that the de
 file is the story; see listing, supply, loads, streams, carrier, control, session for its parts.
 """
 
-from .. import wire
+from .. import digests, wire
 from ..blocks import Content
 from ..disk.journal import Side
 from ..manifest import Kind
@@ -31,6 +31,7 @@ class Reading(Sending):
         self._identity = identity
         self._journal.step = self._progress.step
         self._listing = Listing(self._terms, walk, self._say, self._session.crew, self._session.stop, self._times)
+        self._new_hasher = self._times.hashing(digests.constructor(self._terms.algorithm))
         self._found = self._findings()
         self._supply = self._new_supply()
         self._root = None
@@ -108,7 +109,7 @@ class Reading(Sending):
         self._progress.step()
         self._rechecked += entry.size
         with self._times.on("read"):
-            return self._tree.recheck(entry, self._terms.algorithm, self._terms.block_size, self._progress.step)
+            return self._tree.recheck(entry, self._new_hasher, self._terms.block_size, self._progress.step)
 
     def _record(self, number, try_, content: Content):
         if self._told.keeps(number):

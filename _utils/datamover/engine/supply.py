@@ -229,7 +229,8 @@ class Supply:
             return self._streams.buffer()
 
     def _piece(self, number, try_, offset, length, payload, kind):
-        stream = self._streams.choose(keeping=self._unit(number, try_, offset))
+        with self._times.on("wait"):
+            stream = self._streams.choose(keeping=self._unit(number, try_, offset))
         return Piece(number, try_, offset, length, payload, kind, leaf=self._terms.leaf, stream=stream)
 
     def _unit(self, number, try_, offset):

@@ -74,7 +74,7 @@ class Told:
 
     def keeps(self, number):
         """Whether the destination keeps this file as it is."""
-        with self._changed:
+        with self._times.on("network"), self._changed:
             self._changed.until(lambda: number in self._kept or self._knows(number, 0))
             return number in self._kept
 

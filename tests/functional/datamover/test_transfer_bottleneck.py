@@ -144,6 +144,13 @@ def test_slow_tls(root, folder, monkeypatch, method, named):
     assert slowest(root, folder, os.urandom(8 * MIB), verify="flight") == named
 
 
+def test_who_waits_for_the_streams_is_not_said_to_read(root, folder, monkeypatch):
+    delay(monkeypatch, sealing.Sealer, "seal")
+    plant(root, {"file": os.urandom(4 * MIB)})
+    sent, _ = Ends(root, folder).run()
+    assert sent.stages.read < sent.stages.wait / 4
+
+
 def test_slow_expanding(root, folder, monkeypatch):
     delay(monkeypatch, codecs.Zlib, "unpack", 2 * SLOW)
     assert slowest(root, folder, rows(4 * MIB), compress="zlib:1") == ("decompress", "beta")
@@ -187,6 +194,14 @@ def test_slow_digesting_of_small_files(root, folder, slow_host):
     assert slowest(root, folder, b"") == ("digest", slow_host)
 
 
+@pytest.mark.parametrize("slow_host", ["alpha"], indirect=True)
+def test_digesting_again_what_was_young_is_not_said_to_be_reading(root, folder, slow_host):
+    plant(root, {"file": os.urandom(4 * MIB)})
+    sent, _ = Ends(root, folder, digest="blake3").run()
+    assert sent.read_bytes == 8 * MIB
+    assert sent.stages.read < sent.stages.digest / 4
+
+
 def test_slow_digesting_of_what_is_held(root, folder, slow_host):
     plant(root, {"file": os.urandom(12 * MIB)})
     attempts = Attempts(root, folder, digest="blake3")
@@ -201,3 +216,12 @@ def test_slow_digesting_of_what_stands_there(root, folder, slow_host):
     plant(folder / "final", {"file": os.urandom(6 * MIB)})
     sent, received = Updates(root, folder, compare="digest", digest="blake3").run()
     assert find(sent, received) == ("digest", slow_host)
+
+
+@pytest.mark.parametrize("slow_host", ["beta"], indirect=True)
+def test_who_waits_until_the_other_end_has_looked_is_not_said_to_read(root, folder, slow_host):
+    plant(root, {"file": os.urandom(12 * MIB)})
+    attempts = Attempts(root, folder, digest="blake3")
+    attempts.cut(0.9)
+    _, sent, _ = attempts.complete()
+    assert sent.stages.read < sent.stages.network / 4

@@ -4,14 +4,13 @@ import contextlib
 import os
 
 from datamover.blocks import ContentBuilder, block_range
-from datamover.digests import constructor
 from datamover.disk import settle
 from datamover.disk.journal import Journal
 from datamover.disk.special import NAMES
 from datamover.disk.update import Asked, UpdateStaging
 from datamover.manifest import Kind
 from tests.functional.datamover.ends import Ends
-from tests.functional.datamover.places import ALGORITHM, TRANSFER, source
+from tests.functional.datamover.places import NEW_HASHER, TRANSFER, source
 
 BLOCK = 64 * 1024
 
@@ -50,7 +49,7 @@ def bring(root, staging, journal):
 
 def told(staging, entry):
     """The digests of the blocks of what stands there."""
-    builder = ContentBuilder(constructor(ALGORITHM), BLOCK)
+    builder = ContentBuilder(NEW_HASHER, BLOCK)
     with staging.held(entry, BLOCK) as file:
         if file:
             file.feed(0, file.told, builder, lambda: None)
@@ -79,13 +78,13 @@ def send_file(staging, file, blocks):
 
 
 def check_content(staging, file):
-    ours = file.digest(ALGORITHM, BLOCK)
+    ours = file.digest(NEW_HASHER, BLOCK)
     number = file.entry.number
-    assert staging.read_back(number, constructor(ALGORITHM), BLOCK) == ours
+    assert staging.read_back(number, NEW_HASHER, BLOCK) == ours
 
 
 def digest(view):
-    builder = ContentBuilder(constructor(ALGORITHM), BLOCK)
+    builder = ContentBuilder(NEW_HASHER, BLOCK)
     builder.update(view)
     return builder.finish().whole
 

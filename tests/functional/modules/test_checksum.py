@@ -149,7 +149,8 @@ def record(minion_opts, tmp_path, context):
         for entry in source.walk():
             if entry.kind == 1:
                 with source.open(entry) as file:
-                    journal.put_content(entry.number, journal.known(entry.number).try_, file.digest("sha256", 1 << 22))
+                    content = file.digest(hashlib.sha256, 1 << 22)
+                journal.put_content(entry.number, journal.known(entry.number).try_, content)
         source.close()
         root = journal.root(1 << 22, "sha256").hex()
         journal.close()

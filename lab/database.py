@@ -89,5 +89,6 @@ class Database:
         quoted = password.replace("\\", "\\\\").replace("'", "\\'")
         self.sql(
             f"CHANGE MASTER TO MASTER_HOST='{primary.machine.ip}', MASTER_PORT={PORT}, MASTER_USER='{user}', "
-            f"MASTER_PASSWORD='{quoted}', MASTER_USE_GTID=slave_pos; START SLAVE; SET GLOBAL read_only=1"
+            f"MASTER_PASSWORD='{quoted}', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=2; "
+            "START SLAVE; SET GLOBAL read_only=1"
         )

@@ -113,7 +113,7 @@ WATCHED = "/tmp /var/tmp /dev/shm /run /root /home /opt /mnt /media /etc /var/li
 STATE = "/var/lib/salt-transfer"
 # Our own records, of which another probe tells what is held; the checkout, which every machine sees and other tests
 # write caches into; and the many files of the host's package manager.
-PASSED_OVER = (STATE, shlex.quote(str(CHECKOUT)), "/var/lib/dpkg", "/var/cache/apt")
+PASSED_OVER = (STATE, shlex.quote(str(CHECKOUT)), "/var/lib/dpkg", "/var/lib/apt", "/var/cache/apt")
 PRUNED = rf"\( -path {' -o -path '.join(PASSED_OVER)} \) -prune"
 HELD = f"python3 -I -S -B {held.__file__}"
 PROBES = (

@@ -23,7 +23,7 @@ from .network import INTERFACES, Network, run_tool
 
 BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
 BIN = Path(__file__).with_name("bin")
-BOOT_TIMEOUT = 60
+BOOT_TIMEOUT = 120
 OWN_DIRECTORIES = ("srv", "tmp", "var/lib/salt-transfer")
 # The host's own settings stay out of sight; a machine starts with empty ones.
 HIDDEN_DIRECTORIES = (

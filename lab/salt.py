@@ -13,7 +13,7 @@ NEWEST = "3008"
 VERSIONS = (NEWEST, "3006")
 INSTALLS = ("checkout", "file_roots", "none")
 CODE_ROOT = "/srv/salt-transfer"
-NOT_IN_A_CLONE = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache")
+NOT_IN_A_CLONE = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".cache of a test")
 CONFIG_DIRECTORY = "/etc/salt"
 MASTER, MINION = "salt-master", "salt-minion"
 # Publisher, requests, and the port where tests run salt-api.

@@ -40,7 +40,7 @@ MIB = 1024 * 1024
 HOSTS = 8
 PATIENCE = 240
 LEASE = 6
-STALL = 20
+STALL = 60
 WINDOW = 12 * MIB
 """What a host keeps of a stream, which is a half to a third of it."""
 STREAMS, HALTS = 0.3, 0.1

@@ -21,7 +21,7 @@ from tests.functional.worker.minions import Minion, Network, Pair
 from tests.support.waiting import eventually
 
 LEASE = 8
-STALL = 4
+STALL = 12
 RATE = "32mbit"
 BLOCK_SIZE = 256 * 1024
 SETTINGS = {"lease": LEASE, "stall_timeout": STALL, "block_size": BLOCK_SIZE, "keep_partial": 3600}

@@ -38,7 +38,7 @@ def run(clean_lab):
 def copying(clean_lab):
     """A copy of a big file over a link that is slow until it is healed, just when bytes have begun to move."""
     plant_random(clean_lab.machine("alpha"), "/srv/big", SLOW_BYTES)
-    copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s")
+    copying = Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="30s")
     with slowed(clean_lab.machine("beta")), copying:
         copying.await_moving()
         yield copying

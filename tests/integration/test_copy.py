@@ -161,7 +161,7 @@ def test_a_port_that_is_taken_is_refused(run, data, beta):
 
 
 def test_a_firewall_that_may_not_be_opened_keeps_the_way_shut_and_says_so(run, data):
-    done = run(src="alpha:/srv/data", dst="beta:/srv/", firewall="none", lease="10s")
+    done = run(src="alpha:/srv/data", dst="beta:/srv/", firewall="none", lease="30s")
     assert (done.returncode, done.data["result"]) in {(2, "failed"), (3, "refused")}
     assert "firewall" in str(done.data["reasons"])
 
@@ -246,7 +246,7 @@ def test_the_bus_hears_the_story(clean_lab, data):
 
 
 def transfer_events(bus):
-    for tag, data in bus.events(60):
+    for tag, data in bus.events(180):
         if tag.startswith("salt/transfer/"):
             yield tag, data
             if data["what"] == "finished":

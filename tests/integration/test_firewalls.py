@@ -138,7 +138,7 @@ def test_a_source_whose_firewall_drops_what_goes_out_is_warned_of_in_the_plan(ru
 @pytest.mark.slow
 def test_a_source_whose_packets_are_dropped_on_their_way_out_fails_in_words(run, data, alpha, beta):
     with nft_table(alpha, NOT_ALLOWED):
-        assert_unreachable(run(src="alpha:/srv/data", dst="beta:/srv/", lease="10s"))
+        assert_unreachable(run(src="alpha:/srv/data", dst="beta:/srv/", lease="30s"))
     assert list(beta.disk("/srv").iterdir()) == []
 
 
@@ -148,7 +148,7 @@ def test_a_source_that_comes_from_another_address_than_planned_is_not_let_in(run
     alpha.run(["ip", "addr", "add", f"{other}/24", "dev", "eth0"])
     try:
         with nft_table(alpha, UNKNOWN_SOURCE % other):
-            done = run(src="alpha:/srv/data", dst="beta:/srv/", network=beta.ip, lease="10s")
+            done = run(src="alpha:/srv/data", dst="beta:/srv/", network=beta.ip, lease="30s")
     finally:
         alpha.run(["ip", "addr", "del", f"{other}/24", "dev", "eth0"])
     assert_unreachable(done)
@@ -161,7 +161,7 @@ def test_a_port_that_is_blocked_on_the_way_fails_before_anything_is_replaced(run
     link = beta.link("front")
     link.drop(PORT)
     try:
-        done = run(src="alpha:/srv/data", dst="beta:/srv/data", overwrite=True, port=PORT, lease="10s")
+        done = run(src="alpha:/srv/data", dst="beta:/srv/data", overwrite=True, port=PORT, lease="30s")
     finally:
         link.heal()
     assert_unreachable(done)

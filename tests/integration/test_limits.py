@@ -95,7 +95,7 @@ def copying_slowly(lab, beta, rate="48mbit", **options):
 
 def test_a_disk_that_others_fill_ends_the_copy_with_figures_and_without_a_trace(clean_lab, alpha, beta, disk):
     plant_random(alpha, "/srv/data/big", 40 * MB)
-    with copying_slowly(clean_lab, beta, reserve="4MiB") as copying:
+    with copying_slowly(clean_lab, beta, "24mbit", reserve="4MiB") as copying:
         beta.run(["fallocate", "--length=30MiB", f"{SMALL}/of others"])
         done = copying.finish()
     assert (outcome(done), names(done)) == ((2, "failed"), {"no-space"})

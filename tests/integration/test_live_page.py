@@ -159,7 +159,7 @@ def test_markup_that_finds_its_way_into_a_script_is_stopped_by_the_policy_of_con
 def test_a_copy_is_seen_while_it_runs_and_when_it_is_proved(clean_lab, alpha, beta, signed_in):
     plant_random(alpha, "/srv/big", 80_000_000)  # a minute and a half, unless it is healed
     page = signed_in("ann")
-    with slowed(beta, "6mbit"), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="15s") as copying:
+    with slowed(beta, "6mbit"), Copying(clean_lab, "alpha:/srv/big", "beta:/srv/", lease="30s") as copying:
         copying.await_arrived()
         page.await_true("document.querySelector('.card.running .bar[role=progressbar]') !== null")
         page.await_true("/iB\\/s/.test(document.querySelector('.card.running .pace')?.innerText)")

@@ -38,14 +38,14 @@ def test_a_plan_that_probes_tells_the_rate_of_the_way_and_leaves_nothing(run, bi
     assert outcome(done) == (0, "planned") and done.data["reasons"] == []
     (probe,) = done.data["plan"]["probes"]
     assert (probe["before"], probe["after"], probe["reason"]) == ("alpha", "beta", None)
-    assert probe["rate"] == pytest.approx(RATE, rel=0.2)
+    assert RATE / 3 < probe["rate"] < 2 * RATE  # many times that if nothing held it back
     forecast = done.data["plan"]["forecast"]
     # What was copied in this lab before may have been slower still; then that counts.
     if forecast["basis"] == "history":
         assert forecast["rate"] < probe["rate"]
     else:
         assert (forecast["basis"], forecast["rate"]) == ("probe", probe["rate"])
-        assert "a probe of 2" in done.stderr
+        assert "a probe of " in done.stderr
     assert forecast["seconds"] == pytest.approx(30_000_000 / forecast["rate"], rel=0.25)
     assert "for a round trip" in done.stderr
     assert list(beta.disk("/srv").iterdir()) == []
@@ -59,12 +59,13 @@ def test_a_plan_that_probes_a_closed_way_says_so_and_what_to_do(run, big, alpha,
     known, link = records(alpha, beta), beta.link("front")
     link.drop(PORT)
     try:
-        done = run("plan", src="alpha:/srv/big", dst="beta:/srv/", port=PORT, lease="10s", probe=True)
-        copied = run(src="alpha:/srv/big", dst="beta:/srv/", port=PORT, lease="10s")
+        done = run("plan", src="alpha:/srv/big", dst="beta:/srv/", port=PORT, lease="15s", probe=True)
+        copied = run(src="alpha:/srv/big", dst="beta:/srv/", port=PORT, lease="30s")
     finally:
         link.heal()
     assert outcome(done) == (0, "planned")
-    assert names(done) == names(copied) == {"peer-unreachable"}
+    # The destination may be heard first, which was never told to go.
+    assert names(done) == names(copied) - {"no-go"} == {"peer-unreachable"}
     assert f"let TCP from {alpha.ip} to port {PORT} of {beta.ip} pass" in words(done)
     assert "the probe from alpha to beta failed: [" in done.stderr
     assert done.data["plan"]["forecast"]["seconds"] is None

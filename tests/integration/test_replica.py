@@ -165,7 +165,7 @@ def die(fleet, who, step):
     with contextlib.ExitStack() as running:
         with Doorkeeper(machine) as door:
             process = running.enter_context(cloning(fleet))
-            with door.held(*words):
+            with door.held(*words, patience=300):
                 who(fleet, process, where)
         if who is minion:
             restart_minions(fleet, [machine])

@@ -71,7 +71,7 @@ def copying(clean_lab):
 
 def await_job(bus, function, host):
     """The job as every minion of this master hears it, arguments and nonce included."""
-    for tag, data in bus.events(60):
+    for tag, data in bus.events(180):
         if tag.endswith("/publish") and data["fun"] == function and host in data["tgt"]:
             return data
     raise AssertionError(f"no job {function} for {host}")
@@ -126,7 +126,7 @@ def test_events_that_say_ready_move_nothing(clean_lab, frozen_beta, gamma, copyi
     for what in ("prepared", "armed", "ready", "started"):
         data = {"what": what, "host": "beta", "role": "destination", "transfer": transfer}
         gamma.fire(f"salt/transfer/{transfer}/{what}", data)
-    seen = [data["fun"] for tag, data in copying.bus.events(2) if tag.endswith("/publish")]
+    seen = [data["fun"] for tag, data in copying.bus.events(1) if tag.endswith("/publish")]
     assert not {"transfer.prepare", "transfer.arm", "transfer.go"} & set(seen)
     frozen_beta()
     assert_honest(copying, clean_lab.machine("beta"))

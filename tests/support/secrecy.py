@@ -107,6 +107,7 @@ class Ears:
         self._stop = threading.Event()
         self._threads = ThreadPoolExecutor(1 + 2 * len(lab.machines))
         self._listeners = []
+        self._at_their_doors = threading.Barrier(1 + len(lab.machines))
         self._needles = set(marks())
         self._events, self._processes, self._found = [], {}, set()
 
@@ -116,6 +117,7 @@ class Ears:
         for machine in self._lab.machines.values():
             self._listen(self._watch_the_door, machine)
             self._listen(self._watch_processes, machine)
+        self._at_their_doors.wait(SILENCE)
         return self
 
     def __exit__(self, *_):
@@ -171,6 +173,7 @@ class Ears:
 
     def _watch_the_door(self, machine):
         with Doorkeeper(machine) as doorkeeper:
+            self._at_their_doors.wait(SILENCE)
             while not self._stop.is_set():
                 for pid in doorkeeper.come_in(LOOK_EVERY):
                     self._note_process(machine, Path("/proc", str(pid)))

@@ -20,6 +20,12 @@ def everything_closed():
 
 
 @pytest.fixture
+def own_disk(monkeypatch):
+    """As if no other test wrote to this file system: flushing all of it would wait for what they wrote."""
+    monkeypatch.setattr("datamover.disk.kernel.syncfs", lambda _descriptor: None)
+
+
+@pytest.fixture
 def root(tmp_path):
     (tmp_path / "source").mkdir()
     return plant(tmp_path / "source", {"large": os.urandom(12 << 20), "small": b"small", "dir": {"last": b"last"}})

@@ -13,6 +13,8 @@ from tests.functional.datamover.ends import Running, kill_this_process
 from tests.functional.datamover.test_chain import check, root  # noqa: F401 (a fixture)
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("own_disk")
+
 
 def publish_after(node, happened):
     """Have it published only when that has happened."""
@@ -86,7 +88,7 @@ def test_who_published_waits_no_longer_than_others_look_for_it(root, folder):  #
 
 
 def test_who_published_waits_for_nobody_when_the_source_has_given_up(root, folder):  # noqa: F811
-    chain = Chains(root, folder, ["beta"])
+    chain = Chains(root, folder, ["beta"], lease=60, stall_timeout=80)
     beta, relays = chain.nodes["beta"], []
     beta.prepare = relays.append
 

@@ -18,6 +18,8 @@ from tests.functional.datamover.test_stream import ECHO
 from tests.functional.datamover.test_transfer_streams import cut_at
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("own_disk")
+
 HOSTS = ("alpha", "beta", "gamma", "delta")
 
 

@@ -15,6 +15,8 @@ from tests.functional.datamover.ends import TRANSFER, Nth, kill_this_process
 from tests.functional.datamover.places import independent_differences, plant
 from tests.functional.datamover.test_chain import at_share, check, lay, updated
 
+pytestmark = pytest.mark.usefixtures("own_disk")
+
 MIB = 1024 * 1024
 UNHURRIED = 120
 """A stall timeout of which nothing here waits to the end: who dies is missed at once."""

@@ -10,6 +10,8 @@ from tests.functional.datamover.test_chain import at_share, check, large, root  
 from tests.functional.datamover.test_chain_stream import long, narrow  # noqa: F401 (fixtures)
 from tests.functional.datamover.test_stream import ECHO
 
+pytestmark = pytest.mark.usefixtures("own_disk")
+
 
 class Closed:
     """The ways from a node to these hosts, open until close() is called."""

@@ -1,5 +1,6 @@
 """Identities and ports on the real kernel and the real OpenSSL."""
 
+import gc
 import os
 import socket
 import ssl
@@ -44,6 +45,7 @@ def is_open(fd):
 
 
 def test_a_closed_identity_leaves_no_descriptor():
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     channel.make_identity("alpha").close()
     assert len(os.listdir("/proc/self/fd")) == before

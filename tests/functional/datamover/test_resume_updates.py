@@ -65,7 +65,7 @@ def test_what_landed_of_a_new_large_file_is_not_sent_again(root, folder, level, 
     attempts = UpdateAttempts(root, folder, verify=level, streams=streams)
     cut, _ = attempts.cut(0.9)
     _, sent, received = attempts.complete()
-    assert received.held_bytes >= 0.9 * 64 * MIB - MIB
+    assert received.held_bytes >= 0.9 * 64 * MIB - streams * MIB  # each is in the middle of a block
     assert cut.moved_bytes + sent.moved_bytes <= 64 * MIB + IN_FLIGHT
     assert sent.resent_bytes == received.resent_bytes <= IN_FLIGHT
 

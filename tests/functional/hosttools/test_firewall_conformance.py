@@ -18,7 +18,7 @@ pytestmark = pytest.mark.root
 TRANSFER = "0123456789abcdef0123456789abcdef"
 TAG = tag(TRANSFER, 1)
 LONG = 600
-SHORT = 4
+SHORT = 10
 BOTH, NONE = set(FAMILIES), set()
 TICK = threading.Event()
 """Never set: waiting on it is the pause between two looks at the kernel."""

@@ -13,7 +13,7 @@ from .hosts import PORT, hosts
 pytestmark = pytest.mark.root
 
 TAG = tag("0123456789abcdef0123456789abcdef", 1)
-LEASE = 6
+LEASE = 10
 GUARD = {guard.name: guard for guard in GUARDS}
 
 
@@ -70,5 +70,5 @@ def test_what_nft_saved_is_open_for_one_lease_and_then_inert(net):
         assert TAG in saved
         drive(firewall.close(TAG), host.run)
         host.call("nft", "-f", "-", stdin=f"flush ruleset\n{saved}")
-        assert eventually(lambda: not reached(net), timeout=2 * LEASE)
+        assert eventually(lambda: not reached(net))
         assert_inert_and_removable(net, before)

@@ -70,7 +70,7 @@ def test_what_is_opened_by_hand_is_listed_renewed_and_closed(pinhole, net, host,
 
 def test_what_is_over_is_swept_and_what_is_open_is_not(pinhole, net, host):
     kept = "salt-transfer:kept:1"
-    pinhole("open", SOURCE, PORT, lease=1)
+    pinhole("open", SOURCE, PORT, lease=3)
     pinhole("open", SOURCE, OTHER_PORT, lease=600, tag=kept)
     deadline = time.monotonic() + PATIENCE
     while pinhole("sweep", test=True)["found"] != [BY_HAND]:

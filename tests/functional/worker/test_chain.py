@@ -11,7 +11,7 @@ import pytest
 
 from datamover.disk.metadata import SUSPECT_AGE_NS
 from datamover.disk.safepath import encode_path
-from tests.functional.worker.minions import Minion
+from tests.functional.worker.minions import Minion, at_once
 from tests.functional.worker.test_copy import equal
 from tests.support.waiting import eventually
 from tests.unit.transferplan import samples
@@ -34,8 +34,9 @@ class Crowd:
         self.answers = {}
 
     def begin(self):
-        for member, spec in self.plan.specs().items():
-            self.answers[member] = self.minions[member.host].prepare(spec)
+        specs = self.plan.specs()
+        prepared = at_once(lambda member: self.minions[member.host].prepare(specs[member]), list(specs))
+        self.answers = dict(zip(specs, prepared, strict=True))
         roster = plan.roster(self.plan, self.answers)
         for member in self.answers:
             self.minions[member.host].ask("arm", self.transfer, roster, member.role)
@@ -168,7 +169,7 @@ def losses(chain):
 
 
 def test_an_update_brings_everything_to_who_has_nothing_yet(crowd, data, tmp_path):
-    chain = crowd(data, standing=("beta", "delta"), update=True, stall_timeout="30s")
+    chain = crowd(data, standing=("beta", "delta"), update=True, stall_timeout="120s")
     (tmp_path / "delta" / "data" / "only-there").write_bytes(b"stays")
     (data / "later").write_bytes(b"later")
     verdicts = chain.begin().verdicts()

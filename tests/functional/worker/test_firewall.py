@@ -106,7 +106,7 @@ def test_kill_minus_9_of_the_worker_closes_the_pinhole(guarded, net, guard):
 
 def test_when_the_guardian_dies_too_the_pinhole_ends_with_its_lease_and_sweep_takes_the_rest(guarded, net, guard, srv):
     before = snapshot(net["destination"])
-    pair = guarded(settings__lease=4).prepare_alone("destination").arm("destination")
+    pair = guarded(settings__lease=10).prepare_alone("destination").arm("destination")
     worker = pair.worker("destination")
     worker.parent().kill()
     worker.kill()
@@ -125,12 +125,12 @@ def test_when_the_guardian_dies_too_the_pinhole_ends_with_its_lease_and_sweep_ta
 
 
 def test_a_pinhole_outlives_its_lease_while_its_worker_lives(guarded, net, guard):
-    pair = guarded(settings__lease=6, settings__compress="none").prepare()
+    pair = guarded(settings__lease=8, settings__compress="none").prepare()
     pair.arm("destination")
     first = pair.destination.network.do(drive, firewall.openings(), process.run)
     assert first and not any(opening.expired for opening in first)
     # The lease of the hello runs too, so the source comes; it is then held back by its link.
-    pair.source.network.limit("8mbit", "eth0")
+    pair.source.network.limit("2mbit", "eth0")
     pair.arm("source").go()
     pair.follow_until("destination", "moving")
     for _ in range(3):
@@ -268,7 +268,7 @@ def test_what_an_administrator_forbids_is_not_opened(guarded, net, guard, srv):
 
 def test_what_an_administrator_forbids_later_is_not_opened_again(guarded, net, guard):
     before = snapshot(net["destination"])
-    pair = guarded(settings__lease=5).prepare_alone("destination").arm("destination")
+    pair = guarded(settings__lease=15).prepare_alone("destination").arm("destination")
     forbidden.add(pair.destination.state_dir, forbidden.Entry())
     pair.destination.network.do(drive, firewall.close(f"salt-transfer:{pair.transfer}:1"), process.run)
     verdict = pair.verdict("destination")

@@ -131,7 +131,7 @@ def test_what_the_policy_forbids_to_a_transfer_it_forbids_to_a_probe(probe, tmp_
 
 
 def test_one_that_is_never_told_to_go_ends_with_its_lease_and_its_record_with_the_next_sweep(probe, beta, monkeypatch):
-    pair = probe(settings__lease=2).prepare_alone("destination").arm("destination")
+    pair = probe(settings__lease=6).prepare_alone("destination").arm("destination")
     worker = pair.worker("destination")
     assert eventually(lambda: not worker.is_running())
     monkeypatch.setattr(probes, "UNASKED", 0.0)

@@ -11,7 +11,7 @@ from tests.functional.worker.test_copy import nothing_open
 from tests.support.waiting import eventually
 from transferworker.heartbeat import LONGEST_PAUSE, LONGEST_TURN
 
-LEASE = 6
+LEASE = 15
 GRACE = 30
 """Seconds beyond it for a busy machine."""
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207

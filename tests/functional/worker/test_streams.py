@@ -89,7 +89,9 @@ def test_kill_minus_9_of_either_end_keeps_nothing(halfway, srv, role):
 
 def test_a_cancel_keeps_nothing(halfway, srv):
     halfway.destination.ask("cancel", halfway.transfer)
-    assert {verdict["result"] for verdict in halfway.verdicts()} == {"cancelled"}
+    source, destination = halfway.verdicts()
+    assert destination["result"] == "cancelled"
+    assert source["result"] in ("cancelled", "failed")  # its link may end before its word comes
     nothing_open(halfway, srv)
     with pytest.raises(SpecInvalid, match="cannot be gone on with"):
         halfway.again()

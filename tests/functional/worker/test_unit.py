@@ -16,7 +16,7 @@ pytestmark = pytest.mark.root
 STATE = "/var/lib/salt-transfer"
 RUN = f"{STATE}/runs/{TRANSFER}-destination"
 UNIT = f"salt-transfer-{TRANSFER}-1-destination.service"
-LEASE = 4
+LEASE = 15
 GRACE = 40
 """Seconds beyond it for a busy machine."""
 PATTERN = Path("/proc/sys/kernel/core_pattern").read_text()

@@ -130,7 +130,7 @@ def test_a_power_cut_is_not_announced(lab, greeter):
     """The other end of a connection hears nothing: neither an end nor a reset."""
     allow(greeter, PORT + 1)
     greeter.run(["systemd-run", "--quiet", "--unit=silent", "socat", f"TCP-LISTEN:{PORT + 1}", "EXEC:cat"])
-    connect = ["socat", "-", f"TCP:{greeter.ip}:{PORT + 1},retry=20,interval=0.1"]
+    connect = ["socat", "-", f"TCP:{greeter.ip}:{PORT + 1},retry=600,interval=0.1"]
     client = lab.machine("gamma").popen(connect, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     client.stdin.write(b"x")
     client.stdin.flush()

@@ -6,10 +6,12 @@ import pwd
 import shutil
 import subprocess
 
+import psutil
 import pytest
 
 from replicahost import datadir
 from replicaplan.errors import ReplicaRefused, RollbackIncomplete
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -95,6 +97,7 @@ def server(tmp_path):
         def server(place):
             process = stack.enter_context(subprocess.Popen([program], stdin=subprocess.PIPE, cwd=place))
             stack.callback(process.communicate)
+            assert eventually(lambda: psutil.Process(process.pid).name() == "mariadbd")
             return process
 
         yield server

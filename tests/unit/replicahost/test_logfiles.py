@@ -8,11 +8,13 @@ import subprocess
 from dataclasses import asdict
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from datamover.host.undo import UndoLog
 from replicahost import logfiles, undoing
 from replicaplan.errors import ServiceFailed
+from tests.support.waiting import eventually
 
 OLD = ("bin.000001", "bin.000002", "bin.index", "bin.state")
 OWN_USER = pwd.getpwuid(os.getuid())
@@ -227,6 +229,7 @@ def test_a_server_that_outlives_its_unit_keeps_the_log_it_writes(found, place, h
     shutil.copy(shutil.which("cat"), program)
     new = place / "bin.000001"
     with open(new, "w") as written, subprocess.Popen([program], stdin=subprocess.PIPE, stdout=written) as server:
+        assert eventually(lambda: psutil.Process(server.pid).name() == "mariadbd")
         _, trouble = undoing.newest_first(hold.undo)
         assert f"a server still writes {place}/bin.*: process {server.pid}" in trouble and new.exists()
         server.communicate()

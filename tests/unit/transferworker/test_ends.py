@@ -132,4 +132,4 @@ def test_an_archive_that_the_policy_was_not_asked_about_is_not_read(begin, tmp_p
     descriptors = len(os.listdir("/proc/self/fd"))
     with pytest.raises(PolicyRefused, match="somebody changed a link"):
         source._tree()
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) <= descriptors

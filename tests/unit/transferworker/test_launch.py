@@ -19,7 +19,7 @@ def test_a_guardian_that_cannot_be_started_leaves_no_descriptor_open(tmp_path, m
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match="temporarily unavailable"):
         launch.start(run, spec())
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
 def test_the_worker_of_a_probe_may_write_into_its_own_records_alone(tmp_path):

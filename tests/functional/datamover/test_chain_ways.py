@@ -7,7 +7,7 @@ from tests.functional.datamover import test_chain_stream as of_streams
 from tests.functional.datamover.chains import Chains, lost
 from tests.functional.datamover.streams import MIB, Flows, python
 from tests.functional.datamover.test_chain import at_share, check, large, root  # noqa: F401 (fixtures)
-from tests.functional.datamover.test_chain_stream import long, narrow  # noqa: F401 (fixtures)
+from tests.functional.datamover.test_chain_stream import alike, long, narrow  # noqa: F401 (fixtures)
 from tests.functional.datamover.test_stream import ECHO
 
 pytestmark = pytest.mark.usefixtures("own_disk")
@@ -80,7 +80,7 @@ def test_a_way_that_is_closed_in_the_middle_is_gone_round(large, folder, share):
 
 
 @pytest.mark.parametrize("share", [0, pytest.param(15 * MIB, marks=pytest.mark.slow)])
-def test_what_one_lacks_of_a_stream_is_kept_by_who_is_farther_up(folder, long, narrow, share):  # noqa: F811
+def test_what_one_lacks_of_a_stream_is_kept_by_who_is_farther_up(folder, long, alike, share):  # noqa: F811
     flows = Flows(folder, python(ECHO, long), stall_timeout=12)
     ways = Closed(flows.nodes["beta"], "gamma")
     of_streams.at_bytes(flows, "gamma" if share else "beta", share, ways.close)

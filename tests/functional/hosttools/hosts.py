@@ -24,6 +24,8 @@ FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
 PATIENCE = 60.0
 LONGEST_KNOCK = 10.0
 """Seconds after which a connection was dropped on the way."""
+MOST_KNOCKS = 4096
+"""Nobody takes what is connected: the kernel holds so many, and drops what comes then, which looks like a firewall."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -92,7 +94,7 @@ class Host:
                 for family, address in self.addresses.items():
                     listener = stack.enter_context(self.socket(family))
                     listener.bind((address, port))
-                    listener.listen(64)
+                    listener.listen(MOST_KNOCKS)
             yield
 
     def reaches(self, other, family, port=PORT, patience=LONGEST_KNOCK):

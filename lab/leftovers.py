@@ -19,7 +19,7 @@ from . import held
 from .salt import CHECKOUT
 
 STAGING = ".salt-transfer-*"
-PATIENCE = 30
+PATIENCE = 75
 PAUSE = 0.25
 
 # Salt, systemd and this check itself make and end these all the time. What bears a path as its name is a job of Salt

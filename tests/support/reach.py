@@ -7,7 +7,8 @@ while True:
     with listener.accept()[0] as peer:
         peer.sendall(b"hello")
 """
-PATIENCE = 0.5
+PATIENCE = 2.5
+"""Seconds: one lost packet is sent again after one."""
 
 
 def serve(machine, port):

@@ -117,7 +117,11 @@ class Ears:
         for machine in self._lab.machines.values():
             self._listen(self._watch_the_door, machine)
             self._listen(self._watch_processes, machine)
-        self._at_their_doors.wait(SILENCE)
+        try:
+            self._at_their_doors.wait(SILENCE)
+        except threading.BrokenBarrierError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -245,7 +245,8 @@ class Receiver:
             self._progress.add(bytes_verified=-size)
 
     def _say(self, message):
-        self._session.control.say(message)
+        with self._times.on("wait"):
+            self._session.control.say(message)
 
 
 def seal_words(root, algorithm, block_size, counts):

@@ -92,7 +92,8 @@ class Reading(Sending):
         self._found.flush()
         doubtful = self._tree.suspects()
         while changed := self._changed(doubtful):
-            doubtful = [self._supply.send_again(entry) for entry in changed]
+            with self._times.on("read"):
+                doubtful = [self._supply.send_again(entry) for entry in changed]
             self._supply.finish()
             self._found.flush()
 

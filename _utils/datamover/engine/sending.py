@@ -72,7 +72,8 @@ class Sending:
         return introduce(dial.connect(self._peer, stop, budget), context, hello, self._peer, stop, secret)
 
     def _say(self, message):
-        self._session.control.say(message)
+        with self._times.on("wait"):
+            self._session.control.say(message)
 
     # Sending, a thread for each bulk stream
 

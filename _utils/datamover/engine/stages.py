@@ -14,7 +14,8 @@ class Stages:
     """Seconds by stage, over all threads of one end.
 
     `network` is sending and receiving, and waiting for the other end to take or give more; `limit` is waiting because
-    of a limit that was set; `wait` is waiting for other threads of this end.
+    of a limit that was set; `wait` is waiting for other threads of this end, or for what the other end has to say of
+    what it holds.
     """
 
     list: float = 0.0

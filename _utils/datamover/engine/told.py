@@ -44,10 +44,15 @@ class Told:
 
     def block(self, number, index):
         """The digest of a block of a file as the destination has it; None if it has not, or not what comes before."""
-        with self._times.on("network"), self._changed:
-            self._changed.until(lambda: self._knows(number, index))
+        with self._changed:
+            self._until(lambda: self._knows(number, index))
             blocks = self._blocks.get(number, ())
             return blocks[index] if index < len(blocks) else None
+
+    def _until(self, told):
+        if not told():
+            with self._times.on("wait"):
+                self._changed.until(told)
 
     def _knows(self, number, index):
         return number < self._considered or index < len(self._blocks.get(number, ()))
@@ -74,8 +79,8 @@ class Told:
 
     def keeps(self, number):
         """Whether the destination keeps this file as it is."""
-        with self._times.on("network"), self._changed:
-            self._changed.until(lambda: number in self._kept or self._knows(number, 0))
+        with self._changed:
+            self._until(lambda: number in self._kept or self._knows(number, 0))
             return number in self._kept
 
     def forget(self, number):

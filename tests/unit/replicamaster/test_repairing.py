@@ -84,16 +84,16 @@ def test_fifty_alerts_at_once_begin_one_repair(rules):
 
     def slow():
         inside.set()
-        going.wait(60)
+        going.wait(600)
         return {}
 
     first = threading.Thread(target=lambda: results.append(recover(rules(), infos={"db2": BROKEN}, rebuild=slow)))
     first.start()
-    assert inside.wait(10)
+    assert inside.wait(120)
     together = threading.Barrier(50)
 
     def alert(_):
-        together.wait(10)
+        together.wait(120)
         return recover(rules(cooldown=0, daily=99), infos={"db2": BROKEN})
 
     with ThreadPoolExecutor(50) as alerts:

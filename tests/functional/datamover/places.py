@@ -10,7 +10,6 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamover import digests
 from datamover.blocks import BLOCK
 from datamover.disk.journal import Journal
 from datamover.disk.special import NAMES
@@ -21,7 +20,6 @@ from datamover.selection import EVERYTHING
 
 TRANSFER = "0123456789abcdef" * 2
 ALGORITHM = "sha256"
-NEW_HASHER = digests.constructor(ALGORITHM)
 HASHER = hashlib.sha256
 _NEW_MOUNTS = 0x00020000 | 0x00000200
 
@@ -155,7 +153,7 @@ def _send_file(tree, journal, staging, entry, small):
         else:
             _send_pieces(file, staging, entry)
             staging.finish(entry.number)
-        journal.put_content(entry.number, 1, file.digest(NEW_HASHER, BLOCK))
+        journal.put_content(entry.number, 1, file.digest(HASHER, BLOCK))
         assert file.unchanged()
 
 

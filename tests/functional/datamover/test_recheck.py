@@ -14,7 +14,7 @@ from datamover.disk.special import NAMES
 from datamover.disk.tree import SourceTree
 from datamover.manifest import Kind
 from datamover.selection import Selection
-from tests.functional.datamover.places import ALGORITHM, NEW_HASHER, plant, private_mounts, run, tmpfs
+from tests.functional.datamover.places import ALGORITHM, HASHER, plant, private_mounts, run, tmpfs
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def recorded():
             for entry in list(tree.walk()):
                 if entry.kind == Kind.FILE:
                     with tree.open(entry) as file:
-                        journal.put_content(entry.number, 1, file.digest(NEW_HASHER, BLOCK))
+                        journal.put_content(entry.number, 1, file.digest(HASHER, BLOCK))
         told = Recorded(os.fsencode(root), ALGORITHM, BLOCK, selection=selection, updated=updated)
         again = Recheck(told, journal)
         return again, journal
@@ -203,7 +203,7 @@ def test_what_is_mounted_below_is_not_entered(tmp_path):
         for entry in tree.walk():
             if entry.kind == Kind.FILE:
                 with tree.open(entry) as file:
-                    journal.put_content(entry.number, 1, file.digest(NEW_HASHER, BLOCK))
+                    journal.put_content(entry.number, 1, file.digest(HASHER, BLOCK))
         again = Recheck(Recorded(os.fsencode(tmp_path / "root"), ALGORITHM, BLOCK), journal)
         assert found(again) == set()
 

@@ -7,7 +7,7 @@ import pytest
 from datamover.blocks import BLOCK
 from datamover.disk import sparse
 from datamover.manifest import Kind
-from tests.functional.datamover.places import NEW_HASHER, plant, run, source
+from tests.functional.datamover.places import HASHER, plant, run, source
 
 GIB = 1024**3
 
@@ -81,7 +81,7 @@ def test_a_file_that_shrank_has_a_shorter_content(descriptor):
     os.pwrite(descriptor, b"x" * (3 * sparse.CHUNK), 0)
     status = os.fstat(descriptor)
     os.ftruncate(descriptor, sparse.CHUNK + 5)
-    content = sparse.digest(descriptor, status, NEW_HASHER, BLOCK)
+    content = sparse.digest(descriptor, status, HASHER, BLOCK)
     assert content.length == sparse.CHUNK + 5
 
 
@@ -97,7 +97,7 @@ def test_the_source_reads_only_what_is_there_and_digests_all(tmp_path):
             if entry.kind == Kind.FILE:
                 with tree.open(entry) as file:
                     data = sum(length for _, length, is_hole in file.extents() if not is_hole)
-                    found[entry.name] = data, file.digest(NEW_HASHER, BLOCK).whole.hex()
+                    found[entry.name] = data, file.digest(HASHER, BLOCK).whole.hex()
     expected = {name: run("sha256sum", root / os.fsdecode(name))[:64].decode() for name in found}
     assert {name: whole for name, (_, whole) in found.items()} == expected
     assert found[b"sparse"][0] == 4096 and found[b"plain"][0] == 300_000 and found[b"empty"][0] == 0

@@ -17,7 +17,7 @@ from datamover.disk.tree import Skipped
 from datamover.errors import MoverError, SourceChanged, SourceUnreadable, SourceVanished
 from datamover.manifest import Entry, Kind, Lineage
 from datamover.selection import Selection
-from tests.functional.datamover.places import ALGORITHM, NEW_HASHER, plant, source
+from tests.functional.datamover.places import ALGORITHM, HASHER, plant, source
 
 DISPLACED = b"bytes from outside the root"
 
@@ -179,7 +179,7 @@ def test_a_changed_file_is_listed_anew_and_then_reads_well(root):
     plant(root, {"file": b"before"})
     with source(root) as (tree, journal):
         entry = by_path(tree, journal)[b"file"]
-        journal.put_content(entry.number, 1, tree.open(entry).digest(NEW_HASHER, BLOCK))
+        journal.put_content(entry.number, 1, tree.open(entry).digest(HASHER, BLOCK))
         (root / "file").write_bytes(b"after and longer")
         (root / "file").chmod(0o640)
         again, try_ = tree.refresh(entry)
@@ -234,7 +234,7 @@ def test_what_is_old_is_not_suspect(root, monkeypatch):
 def read_and_digest(tree, journal, name):
     entry = by_path(tree, journal)[name]
     with tree.open(entry) as file:
-        journal.put_content(entry.number, 1, file.digest(NEW_HASHER, BLOCK))
+        journal.put_content(entry.number, 1, file.digest(HASHER, BLOCK))
     return entry
 
 
@@ -242,7 +242,7 @@ def test_a_suspect_that_did_not_change_passes_the_second_check(root):
     plant(root, {"dir": {"file": b"1"}, "link": "x"})
     with source(root) as (tree, journal):
         read_and_digest(tree, journal, b"dir/file")
-        assert all(tree.recheck(entry, NEW_HASHER, BLOCK) for entry in tree.suspects())
+        assert all(tree.recheck(entry, HASHER, BLOCK) for entry in tree.suspects())
 
 
 def test_a_change_that_leaves_no_trace_in_the_times_is_found_by_the_second_check(root):
@@ -254,7 +254,7 @@ def test_a_change_that_leaves_no_trace_in_the_times_is_found_by_the_second_check
         (root / "file").write_bytes(b"two")
         journal.replace(entry, 1, tree_identity(root / "file"))
         journal.put_content(entry.number, 1, content_of_bytes(b"one"))
-        assert known.entry == entry and not tree.recheck(entry, NEW_HASHER, BLOCK)
+        assert known.entry == entry and not tree.recheck(entry, HASHER, BLOCK)
 
 
 def tree_identity(path):
@@ -277,7 +277,7 @@ def test_a_suspect_that_changed_or_went_fails_the_second_check(root, name):
             plant(path, {"new": b""})
         else:
             path.unlink()
-        assert not tree.recheck(entry, NEW_HASHER, BLOCK)
+        assert not tree.recheck(entry, HASHER, BLOCK)
 
 
 def test_a_name_that_vanishes_after_it_was_listed_is_left_out(root, monkeypatch):

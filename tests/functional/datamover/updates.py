@@ -10,7 +10,7 @@ from datamover.disk.special import NAMES
 from datamover.disk.update import Asked, UpdateStaging
 from datamover.manifest import Kind
 from tests.functional.datamover.ends import Ends
-from tests.functional.datamover.places import NEW_HASHER, TRANSFER, source
+from tests.functional.datamover.places import HASHER, TRANSFER, source
 
 BLOCK = 64 * 1024
 
@@ -49,7 +49,7 @@ def bring(root, staging, journal):
 
 def told(staging, entry):
     """The digests of the blocks of what stands there."""
-    builder = ContentBuilder(NEW_HASHER, BLOCK)
+    builder = ContentBuilder(HASHER, BLOCK)
     with staging.held(entry, BLOCK) as file:
         if file:
             file.feed(0, file.told, builder, lambda: None)
@@ -78,13 +78,13 @@ def send_file(staging, file, blocks):
 
 
 def check_content(staging, file):
-    ours = file.digest(NEW_HASHER, BLOCK)
+    ours = file.digest(HASHER, BLOCK)
     number = file.entry.number
-    assert staging.read_back(number, NEW_HASHER, BLOCK) == ours
+    assert staging.read_back(number, HASHER, BLOCK) == ours
 
 
 def digest(view):
-    builder = ContentBuilder(NEW_HASHER, BLOCK)
+    builder = ContentBuilder(HASHER, BLOCK)
     builder.update(view)
     return builder.finish().whole
 
